@@ -1,0 +1,46 @@
+"""Small models of the real classes with random weights, built offline, and folders of pictures."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory) -> Path:
+    """Folders `sd`, `clip` and `dino`: untrained models of the mini zoo's architectures, as the trainer leaves them."""
+    from une_ray.corpora import avatars
+    from une_ray.training import autoencoder, clip, dino, package, tokenizer, unet
+
+    torch.manual_seed(0)
+    work = tmp_path_factory.mktemp("zoo")
+    words = tokenizer.build([avatars.caption(0, i) for i in range(50)], work / "tokenizer")
+    words.save_pretrained(work / "clip" / "model")
+    clip.build(words, width=64, layers=1, text_width=32, text_layers=1).save_pretrained(work / "clip" / "model")
+    autoencoder.build((8, 8, 8)).save_pretrained(work / "autoencoder" / "model")
+    unet.build(32, (16, 16)).save_pretrained(work / "unet" / "model")
+    dino.build(64, 1).save_pretrained(work / "dino" / "model")
+    package.mini_sd(work, work / "sd")
+    package.mini_clip(work, work / "mini-clip")
+    package.mini_dino(work, work / "mini-dino")
+    return work
+
+
+@pytest.fixture(scope="session")
+def tiny_spaces(zoo) -> list[str]:
+    """A generator and two encoders, as `une build --spaces` names them."""
+    return [f"sd=stable-diffusion:{zoo}/sd/ddim3", f"clip=clip:{zoo}/mini-clip", f"dino=dino:{zoo}/mini-dino"]
+
+
+def png(size: tuple[int, int] = (70, 60), mode: str = "RGB", seed: int = 0, format: str = "PNG") -> bytes:
+    """Bytes of a random picture."""
+    channels = {"RGB": 3, "RGBA": 4, "L": 1, "CMYK": 4}[mode]
+    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], channels), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(values.squeeze(), mode).save(out, format)
+    return out.getvalue()

@@ -1,0 +1,43 @@
+"""What a corpus is: a stream of items in a fixed order, and a way to read the bytes of one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image, not yet read. `source` is whatever the corpus' own `read` needs to find the bytes."""
+
+    image_id: str
+    source: str
+    split: str = "train"
+    caption: str | None = None
+    attributes: dict[str, bool] = field(default_factory=dict)
+    factors: dict[str, int] = field(default_factory=dict)
+
+
+class Corpus(Protocol):
+    """Implementations are small frozen dataclasses: they travel to every worker."""
+
+    OPTIONS: tuple[str, ...]  # what may follow the `?` of its name
+    name: str  # the string that opens this very corpus from anywhere
+
+    @classmethod
+    def parse(cls, argument: str, options: dict[str, str]) -> Corpus:
+        """From the text between `kind:` and `?`, and the options after it."""
+
+    def items(self) -> Iterator[Item]:
+        """All items, in an order that does not change between runs; ids are unique."""
+
+    def read(self, source: str) -> bytes:
+        """The encoded image (PNG, JPEG, …). Raises OSError where it can't be read."""
+
+
+def split_of(image_id: str, test_fraction: float = 0.2) -> str:
+    """'train' or 'test', from the id alone, so that a split never depends on order or corpus size."""
+    digest = hashlib.sha256(f"split/{image_id}".encode()).digest()
+    return "test" if int.from_bytes(digest[:8], "big") < test_fraction * 2**64 else "train"

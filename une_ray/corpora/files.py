@@ -1,0 +1,51 @@
+"""What the corpora over files share: one absolute URL for a folder, and bytes by a path that can't leave it."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from une_ray.errors import UneError
+
+MAX_BYTES = 256 * 1024 * 1024
+
+
+@lru_cache(maxsize=32)
+def _filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    filesystem, root = fsspec.core.url_to_fs(url)
+    return filesystem, root.rstrip("/")
+
+
+def open_folder(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Filesystem and root of a folder that must exist."""
+    try:
+        filesystem, root = _filesystem(url)
+    except (ValueError, ImportError) as error:
+        raise UneError(f"can't open {url!r}: {error}") from error
+    if not filesystem.isdir(root):
+        raise UneError(f"{url} is not a folder (or can't be seen from here)")
+    return filesystem, root
+
+
+def absolute(url: str) -> str:
+    """The URL as any worker can use it: local paths made absolute."""
+    return url if "://" in url else os.path.abspath(os.path.expanduser(url))
+
+
+def read_within(url: str, name: str) -> bytes:
+    """Bytes of `name` under `url`. Raises OSError where `name` leads out of it (`..`, a link) or is over 256 MiB."""
+    filesystem, root = _filesystem(url)
+    path = f"{root}/{name}"
+    if isinstance(filesystem, LocalFileSystem):
+        real, base = os.path.realpath(path), os.path.realpath(root)
+        if os.path.commonpath([real, base]) != base:
+            raise OSError(f"{name} leads out of {url}")
+    elif ".." in name.split("/"):
+        raise OSError(f"{name} leads out of {url}")
+    size = filesystem.size(path)
+    if size is not None and size > MAX_BYTES:
+        raise OSError(f"file of {size:,} bytes is over the limit of {MAX_BYTES:,}")
+    return filesystem.cat_file(path)

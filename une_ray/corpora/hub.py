@@ -1,0 +1,73 @@
+"""A data set of the model hub, or a local folder in its layout, through `datasets`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from une_ray.corpora.base import Item, split_of
+from une_ray.errors import UneError, unknown
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """`hub:owner/name?revision=…&split=train&image=image&caption=text`; columns of booleans are attributes.
+
+    A hub id needs a `revision` (a commit), or `revision=main` typed out: what a lake was made from must not move.
+    """
+
+    source: str
+    revision: str | None = None
+    split: str = "train"
+    image: str = "image"
+    caption: str | None = None
+
+    OPTIONS = ("revision", "split", "image", "caption")
+
+    @classmethod
+    def parse(cls, argument: str, options: dict[str, str]) -> HubDataset:
+        from os.path import isdir
+
+        if not isdir(argument) and "revision" not in options:
+            raise UneError(f"hub:{argument} needs a revision, so that the corpus can't change: hub:{argument}?revision=COMMIT (or revision=main)")
+        return cls(argument, **options)
+
+    @property
+    def name(self) -> str:
+        options = "&".join(f"{key}={value}" for key in self.OPTIONS if (value := getattr(self, key)))
+        return f"hub:{self.source}?{options}"
+
+    def items(self) -> Iterator[Item]:
+        rows = _load(self)
+        flags = [name for name, feature in rows.features.items() if getattr(feature, "dtype", "") == "bool"]
+        wanted = [*flags, *([self.caption] if self.caption else [])]
+        for column in (self.image, *wanted):
+            if column not in rows.features:
+                raise unknown(f"column of {self.source}", column, rows.features)
+        labels = rows.select_columns(wanted) if wanted else None
+        for number in range(len(rows)):
+            values = labels[number] if labels else {}
+            image_id = f"{self.split}-{number:08d}"
+            attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
+            yield Item(image_id, str(number), split_of(image_id), values.get(self.caption), attributes)
+
+    def read(self, source: str) -> bytes:
+        value = _load(self)[int(source)][self.image]
+        if value["bytes"] is not None:
+            return value["bytes"]
+        with open(value["path"], "rb") as file:
+            return file.read()
+
+
+@lru_cache(maxsize=2)
+def _load(corpus: HubDataset):
+    import datasets
+
+    try:
+        rows = datasets.load_dataset(corpus.source, revision=corpus.revision, split=corpus.split)
+    except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
+        raise UneError(f"can't load {corpus.name}: {error}") from error
+    if corpus.image not in rows.features:
+        raise unknown(f"column of {corpus.source}", corpus.image, rows.features)
+    return rows.cast_column(corpus.image, datasets.Image(decode=False))

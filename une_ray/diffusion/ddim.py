@@ -1,0 +1,81 @@
+"""DDIM as an ordinary differential equation, both ways (Song et al. 2021, eq. 12 with σ = 0).
+
+The state is float32 whatever the network runs in: a float16 state floors the round trip. Going up the timesteps
+(`invert`) and down (`sample`) visit the same nodes, so with a network that did not depend on x they would undo each
+other exactly; what remains in practice is the discretisation error, O(1/steps).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from une_ray.errors import unknown
+
+Denoiser = Callable[[torch.Tensor, int], torch.Tensor]
+"""(x (b, …) float32, timestep) → the network's output, of x' shape and any float type."""
+
+
+def invert(
+    denoiser: Denoiser,
+    z0: torch.Tensor,
+    timesteps: Sequence[int],
+    alphas_cumprod: torch.Tensor,
+    prediction_type: str = "epsilon",
+    callback: Callable[[int, torch.Tensor], None] | None = None,
+) -> torch.Tensor:
+    """Inverted noise x_T (b, …) float32 of the clean latent `z0` (b, …), taken as the state at the first timestep.
+
+    `timesteps` ascend; each step from t to u costs one network call at t, so S timesteps cost S − 1 calls:
+    x ← √ᾱ_u · x̂₀(x, t) + √(1−ᾱ_u) · ε̂(x, t). Guidance is 1 by construction. `callback(timestep, x)` sees every state.
+    """
+    return _walk(denoiser, z0, list(timesteps), alphas_cumprod, prediction_type, callback)
+
+
+def sample(
+    denoiser: Denoiser,
+    x_T: torch.Tensor,
+    timesteps: Sequence[int],
+    alphas_cumprod: torch.Tensor,
+    prediction_type: str = "epsilon",
+    clean: bool = False,
+    callback: Callable[[int, torch.Tensor], None] | None = None,
+) -> torch.Tensor:
+    """The latent (b, …) float32 that `x_T` leads to: `invert` backwards over the same ascending `timesteps`.
+
+    With `clean`, one more call at the first timestep removes the noise left there: wanted when x_T was drawn, not
+    when it was inverted (the inversion took z0 as the state at the first timestep).
+    """
+    x = _walk(denoiser, x_T, list(timesteps)[::-1], alphas_cumprod, prediction_type, callback)
+    if clean:
+        x, _ = predict(denoiser(x, timesteps[0]).float(), x, alphas_cumprod[timesteps[0]].to(x), prediction_type)
+    return x
+
+
+def _walk(denoiser, x, nodes, alphas_cumprod, prediction_type, callback) -> torch.Tensor:
+    x = x.float()
+    alphas = alphas_cumprod.to(x)
+    for t, u in zip(nodes, nodes[1:]):
+        clean, noise = predict(denoiser(x, t).float(), x, alphas[t], prediction_type)
+        x = alphas[u].sqrt() * clean + (1 - alphas[u]).sqrt() * noise
+        if callback is not None:
+            callback(u, x)
+    return x
+
+
+def predict(output: torch.Tensor, x: torch.Tensor, alpha: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """(x̂₀, ε̂) from a network's output at a state with ᾱ = `alpha` (Salimans & Ho 2022, section 4 and appendix D).
+
+    Raises UneError for an unknown prediction type, ValueError for ε-prediction at ᾱ = 0, where x₀ is not determined.
+    """
+    signal, noise = alpha.sqrt(), (1 - alpha).sqrt()
+    if prediction_type == "epsilon":
+        if signal == 0:
+            raise ValueError("an ε-prediction says nothing of x₀ where ᾱ = 0; zero-terminal-SNR models predict v")
+        return (x - noise * output) / signal, output
+    if prediction_type == "v_prediction":
+        return signal * x - noise * output, signal * output + noise * x
+    if prediction_type == "sample":
+        return output, (x - signal * output) / noise
+    raise unknown("prediction type", prediction_type, ("epsilon", "v_prediction", "sample"))

@@ -1,0 +1,18 @@
+"""The one error that a user is meant to read: what was wrong, with the value, and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UneError(Exception):
+    """A fault in what the user asked for or gave us; the command line prints it without a traceback."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UneError:
+    """The error for a name that is not in a table: the nearest known names first, then the rest."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
+    rest = [k for k in known if k not in near]
+    return UneError(f"unknown {kind} {name!r}; known, nearest first: {', '.join(near + rest)}")

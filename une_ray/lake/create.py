@@ -1,0 +1,82 @@
+"""Making a lake: the corpus is listed once and cut into shards that never change afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import islice
+
+import pyarrow as pa
+
+from une_ray.corpora.base import Item
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.layout import MANIFEST, Lake, shard_file, space_folder
+from une_ray.lake.session import connect_bare, duckdb_path
+
+# The empty files that let `read_parquet(lake || '/runs/*.parquet')` answer "no rows" before there are any.
+EMPTY = {"images/empty.parquet": schema.IMAGES, f"{space_folder('none')}/empty.parquet": schema.SPACE, "runs/empty.parquet": schema.RUNS}
+
+
+def default_shard_size(images: int) -> int:
+    """About sixteen shards, so that progress is seen and work spreads; at most 512 images, so that one fits in memory."""
+    return min(512, max(32, 1 << (images // 16).bit_length()))
+
+
+def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> Lake:
+    """Write the plan and then `noisezoo.json`; on a lake that exists, check that it is of the same corpus and plan.
+
+    Two builds that create one lake at once write the same bytes under the same names; whichever manifest is first
+    stays. A lake of another corpus, another listing or another shard size is refused.
+    """
+    if lake.exists():
+        known = {"corpus": lake.manifest["corpus"], "shard_size": lake.manifest["shard_size"]}
+        asked = {"corpus": corpus, "shard_size": shard_size}
+        if known != asked:
+            raise UneError(f"{lake.url} was made with {known}, this build asks for {asked}; use the lake's own, or another --lake")
+    digest = hashlib.sha256()
+    images = shards = 0
+    while rows := list(islice(items, shard_size)):
+        table = pa.Table.from_pylist([_row(item) for item in rows], schema=schema.PLAN)
+        data = schema.parquet(table, {"shard": str(shards)})
+        digest.update("\n".join(f"{item.image_id}\t{item.source}" for item in rows).encode())
+        if not lake.exists():
+            lake.store.commit(f"plan/{shard_file(shards)}", data)
+        images += len(rows)
+        shards += 1
+    if not images:
+        raise UneError(f"corpus {corpus!r} has no images")
+    manifest = {
+        "version": schema.VERSION, "corpus": corpus, "images": images, "shard_size": shard_size, "shards": shards,
+        "plan_sha256": digest.hexdigest(),
+    }  # fmt: skip
+    if not lake.exists():
+        _refuse_repeated_ids(lake)
+    for name, columns in EMPTY.items():
+        if not lake.store.exists(name):
+            lake.store.commit(name, schema.parquet(columns.empty_table(), {}))
+    lake.store.commit(MANIFEST, json.dumps(manifest, indent=1).encode(), replace=False)
+    opened = Lake(lake.url)
+    if opened.manifest != manifest:
+        raise UneError(
+            f"{lake.url} holds a plan of {opened.manifest['images']:,} images of {opened.manifest['corpus']!r} "
+            f"(sha256 {opened.manifest['plan_sha256'][:12]}); {corpus!r} now lists {images:,} (sha256 {digest.hexdigest()[:12]}). "
+            "The plan is fixed when a lake is made: build the changed corpus into another --lake"
+        )
+    return opened
+
+
+def _refuse_repeated_ids(lake: Lake) -> None:
+    """DuckDB counts, because it spills to disk where a set of a hundred million ids would not fit."""
+    files = f"{lake.store.path('plan')}/shard-*.parquet"
+    query = "SELECT image_id, count(*) AS times FROM read_parquet(?) GROUP BY image_id HAVING times > 1 LIMIT 1"
+    if repeated := connect_bare(lake).execute(query, [duckdb_path(lake, files)]).fetchone():
+        raise UneError(f"image id {repeated[0]!r} comes {repeated[1]} times in the corpus; ids must be unique")
+
+
+def _row(item: Item) -> dict:
+    return {
+        "image_id": item.image_id, "source": item.source, "split": item.split, "caption": item.caption,
+        "attributes": list(item.attributes.items()), "factors": list(item.factors.items()),
+    }  # fmt: skip

@@ -1,0 +1,89 @@
+"""A lake on disk: `noisezoo.json`, the fixed shard plan, and one file per shard and table."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.store import Store
+
+MANIFEST = "noisezoo.json"
+SHARD = re.compile(r"shard-(\d{5,})\.parquet")
+
+
+def shard_file(shard: int) -> str:
+    return f"shard-{shard:05d}.parquet"
+
+
+def space_folder(space: str) -> str:
+    """`mini-sd-a/ddim50` → `spaces/space=mini-sd-a%2Fddim50`: hive naming, which DuckDB and pyarrow decode."""
+    return f"spaces/space={quote(space, safe='')}"
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One lake. Opening never writes; `Lake.create` fixes the plan for good."""
+
+    url: str
+
+    @property
+    def store(self) -> Store:
+        return Store(self.url)
+
+    def exists(self) -> bool:
+        return self.store.exists(MANIFEST)
+
+    @cached_property
+    def manifest(self) -> dict:
+        """`noisezoo.json`: version, corpus, images, shard_size, shards, plan hash. Refuses lakes that are newer than us."""
+        try:
+            manifest = json.loads(self.store.read(MANIFEST))
+        except FileNotFoundError as error:
+            raise UneError(f"no lake at {self.url} ({MANIFEST} is missing); make one with: une build --lake {self.url} …") from error
+        except json.JSONDecodeError as error:
+            raise UneError(f"{self.url}/{MANIFEST} is not JSON ({error}); restore it from a copy") from error
+        if manifest.get("version", 0) > schema.VERSION:
+            raise UneError(f"{self.url} has lake format {manifest['version']}, this une_ray reads up to {schema.VERSION}; upgrade une_ray")
+        return manifest
+
+    @property
+    def shards(self) -> int:
+        return self.manifest["shards"]
+
+    def read_table(self, name: str) -> pa.Table:
+        return pq.read_table(io.BytesIO(self.store.read(name)))
+
+    def plan(self, shard: int) -> pa.Table:
+        return self.read_table(f"plan/{shard_file(shard)}")
+
+    def committed(self, folder: str) -> set[int]:
+        """Shard numbers that have a file in `folder`; one listing, however many shards."""
+        return {int(match[1]) for name in self.store.names(folder) if (match := SHARD.fullmatch(name))}
+
+    def spaces(self) -> dict[str, dict]:
+        """Every registered space and its full fingerprint."""
+        found = (name for name in sorted(self.store.names("fingerprints")) if name.endswith(".json"))
+        return {unquote(name.removesuffix(".json")): json.loads(self.store.read(f"fingerprints/{name}")) for name in found}
+
+    def register(self, space: str, fingerprint: dict) -> None:
+        """Fix what `space` means in this lake; refuses another meaning, showing what differs."""
+        name = f"fingerprints/{quote(space, safe='')}.json"
+        text = json.dumps(fingerprint, indent=1, sort_keys=True)
+        self.store.commit(name, text.encode(), replace=False)
+        present = json.loads(self.store.read(name))
+        if present != json.loads(text):
+            keys = sorted(k for k in {*present, *fingerprint} if present.get(k) != fingerprint.get(k))
+            lines = [f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}" for key in keys]
+            raise UneError(
+                f"space {space!r} of {self.url} was built with another fingerprint; results would mix:\n"
+                + "\n".join(lines) + f"\nBuild into another lake, or under another name: --spaces NAME={space}"
+            )  # fmt: skip

@@ -1,0 +1,44 @@
+"""DuckDB over a lake: the views of `queries/noisezoo.sql`, the same that the stock `duckdb` shell reads."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from une_ray.errors import UneError
+from une_ray.lake.layout import Lake
+
+
+@cache
+def queries_folder() -> Path:
+    """`queries/` of a checkout, or the copy that an installed package carries."""
+    here = Path(__file__).resolve().parents[1]
+    for folder in (here.parent / "queries", here / "queries"):
+        if (folder / "noisezoo.sql").exists():
+            return folder
+    raise UneError(f"queries/noisezoo.sql is neither beside nor inside {here}; reinstall une_ray")
+
+
+def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with `lake` set and every view and macro defined. Raises UneError where there is no lake."""
+    lake.manifest  # noqa: B018 - refuses a missing or newer lake before DuckDB fails in its own words
+    connection = connect_bare(lake)
+    connection.execute("SET VARIABLE lake = ?", [duckdb_path(lake, lake.store.root)])
+    connection.execute((queries_folder() / "noisezoo.sql").read_text())
+    return connection
+
+
+def connect_bare(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """A DuckDB that can read the lake's files: object stores go through fsspec, so no extension is downloaded."""
+    connection = duckdb.connect()
+    connection.execute("SET autoinstall_known_extensions = false")
+    if not lake.store.is_local:
+        connection.register_filesystem(lake.store.filesystem)
+    return connection
+
+
+def duckdb_path(lake: Lake, path: str) -> str:
+    """A path inside the lake as DuckDB names it: with its protocol unless it is local."""
+    return path if lake.store.is_local else f"{lake.url.split('://')[0]}://{path}"

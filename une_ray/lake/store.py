@@ -1,0 +1,121 @@
+"""A folder that may be local or an object store, and the one way bytes get into it: whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from une_ray.errors import UneError
+
+STALE_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Store:
+    """Files under one URL (`/data/lake`, `s3://bucket/lake`, `gs://…`), named by paths relative to it."""
+
+    url: str
+
+    @property
+    def filesystem(self) -> fsspec.AbstractFileSystem:
+        return _split(self.url)[0]
+
+    @property
+    def root(self) -> str:
+        return _split(self.url)[1]
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def exists(self, name: str) -> bool:
+        return self.filesystem.exists(self.path(name))
+
+    def names(self, folder: str) -> set[str]:
+        """Names of the files directly in `folder`; empty where it does not exist. Never answers from a stale listing."""
+        self.filesystem.invalidate_cache()
+        try:
+            found = self.filesystem.ls(self.path(folder), detail=False)
+        except FileNotFoundError:
+            return set()
+        return {os.path.basename(str(path).rstrip("/")) for path in found}
+
+    def read(self, name: str) -> bytes:
+        self.filesystem.invalidate_cache()
+        with self.filesystem.open(self.path(name), "rb") as file:
+            return file.read()
+
+    def commit(self, name: str, data: bytes, replace: bool = True) -> bool:
+        """Make `name` hold `data`, whole or not at all; with `replace=False` only where nothing is there yet.
+
+        Local: a temporary file in `tmp/`, fsync, then rename (or hard link, which fails where the name is taken).
+        Object stores: one PUT, which is atomic already. Returns whether this call wrote it.
+        """
+        try:
+            if self.is_local:
+                return self._commit_local(Path(self.path(name)), data, replace)
+            if not replace and self.exists(name):
+                return False
+            self.filesystem.pipe_file(self.path(name), data)
+            return True
+        except PermissionError as error:
+            raise UneError(f"no permission to write {self.url}/{name}; choose another --lake or change its rights") from error
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise UneError(f"no space left for {self.url}/{name} ({len(data):,} bytes); free some and run the same command again") from error
+            raise
+
+    def _commit_local(self, final: Path, data: bytes, replace: bool) -> bool:
+        staging = Path(self.root, "tmp")
+        staging.mkdir(parents=True, exist_ok=True)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = staging / f"{final.name}.{uuid.uuid4().hex}"
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if replace:
+                os.replace(temporary, final)
+            else:
+                try:
+                    os.link(temporary, final)
+                except FileExistsError:
+                    return False
+            _fsync_folder(final.parent)
+            return True
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what killed writers left in `tmp/` more than a day ago."""
+        if self.is_local and (staging := Path(self.root, "tmp")).is_dir():
+            for leftover in staging.iterdir():
+                if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+                    leftover.unlink(missing_ok=True)
+
+
+def _split(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    try:
+        filesystem, root = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise UneError(f"can't use {url!r} as a lake: {error}") from error
+    return filesystem, root.rstrip("/")
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,112 @@
+"""`une verify`: every promise of a lake, checked from its files alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.layout import Lake, shard_file, space_folder
+
+
+def verify(lake: Lake) -> Iterator[str]:
+    """Lines of what holds. Raises UneError naming the first promise that does not."""
+    ids = _plan(lake)
+    yield f"plan: {sum(map(len, ids)):,} images in {len(ids)} shards, every id once, hash as in the manifest"
+    readable = [_images(lake, shard, expected) for shard, expected in enumerate(ids)]
+    yield f"images: {sum(sum(row) for row in readable):,} ok, {sum(row.count(False) for row in readable):,} rejects, one row per id"
+    for space, fingerprint in lake.spaces().items():
+        found = [_space(lake, space, fingerprint, shard, expected, readable[shard]) for shard, expected in enumerate(ids)]
+        dims = {dim for _, dim in found if dim is not None}
+        if len(dims) > 1:
+            raise UneError(f"space {space!r}: latents of several lengths, {sorted(dims)}")
+        yield f"space {space}: {sum(count for count, _ in found):,} latents of length {dims.pop() if dims else '?'}, one row per id, finite, fingerprint matches"
+
+
+def _plan(lake: Lake) -> list[list[str]]:
+    """Ids per shard."""
+    manifest, digest, shards = lake.manifest, hashlib.sha256(), []
+    for shard in range(manifest["shards"]):
+        plan = _table(lake, f"plan/{shard_file(shard)}", schema.PLAN)
+        digest.update("\n".join(f"{a}\t{b}" for a, b in zip(plan["image_id"].to_pylist(), plan["source"].to_pylist())).encode())
+        shards.append(plan["image_id"].to_pylist())
+    count = sum(map(len, shards))
+    if count != manifest["images"]:
+        raise UneError(f"plan: {count:,} images, the manifest says {manifest['images']:,}")
+    if digest.hexdigest() != manifest["plan_sha256"]:
+        raise UneError(f"plan: its hash {digest.hexdigest()[:12]} is not the manifest's {manifest['plan_sha256'][:12]}")
+    if len(set().union(*shards)) != count:
+        raise UneError("plan: an image id comes twice")
+    return shards
+
+
+def _images(lake: Lake, shard: int, expected: list[str]) -> list[bool]:
+    """Which images of the shard are readable."""
+    name = f"images/{shard_file(shard)}"
+    table = _table(lake, name, schema.IMAGES)
+    _same_ids(name, table, expected)
+    _reasons(name, table)
+    return [status == schema.OK for status in table["status"].to_pylist()]
+
+
+def _space(lake: Lake, space: str, fingerprint: dict, shard: int, expected: list[str], readable: list[bool]) -> tuple[int, int | None]:
+    """Number and length of the shard's latents in one space."""
+    name = f"{space_folder(space)}/{shard_file(shard)}"
+    table = _table(lake, name, schema.SPACE)
+    stamped = json.loads((table.schema.metadata or {}).get(b"fingerprint", b"null"))
+    if stamped != fingerprint:
+        raise UneError(f"{name}: its fingerprint is not the space's; delete the file and build again")
+    _same_ids(name, table, expected)
+    _reasons(name, table)
+    ok = [status == schema.OK for status in table["status"].to_pylist()]
+    if extra := [i for i, (here, there) in enumerate(zip(ok, readable)) if here and not there]:
+        raise UneError(f"{name}: image {expected[extra[0]]!r} has a latent, but images says that it can't be read")
+    kept = table.filter(pa.array(ok))
+    if kept["z"].null_count:
+        raise UneError(f"{name}: a row of status ok has no latent")
+    if len(kept) == 0:
+        return 0, None
+    lengths = set(pc.list_value_length(kept["z"]).to_pylist())
+    if len(lengths) > 1:
+        raise UneError(f"{name}: latents of several lengths, {sorted(lengths)}")
+    values = kept["z"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(kept), -1)
+    if not np.isfinite(values).all():
+        raise UneError(f"{name}: image {kept['image_id'][int(np.argmin(np.isfinite(values).all(1)))].as_py()!r} has a latent that is not finite")
+    norms = kept["norm"].to_numpy()
+    if not np.allclose(np.linalg.norm(values, axis=1), norms, rtol=2e-3, atol=1e-3):
+        raise UneError(f"{name}: norms do not belong to the latents")
+    return len(kept), lengths.pop()
+
+
+def _table(lake: Lake, name: str, columns: pa.Schema) -> pa.Table:
+    try:
+        table = pq.read_table(io.BytesIO(lake.store.read(name)))
+    except FileNotFoundError:
+        raise UneError(f"{name} is missing; the same une build makes it") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UneError(f"{name} is not readable Parquet ({error}); delete it and build again") from error
+    if not table.schema.equals(columns):
+        raise UneError(f"{name}: columns {table.schema.names} are not those of format {schema.VERSION}")
+    return table
+
+
+def _same_ids(name: str, table: pa.Table, expected: list[str]) -> None:
+    found = table["image_id"].to_pylist()
+    if found != expected:
+        lost, extra = set(expected) - set(found), set(found) - set(expected)
+        what = f"lacks {min(lost)!r}" if lost else f"has {min(extra)!r} too many" if extra else "repeats or reorders ids"
+        raise UneError(f"{name}: {len(found)} rows for {len(expected)} planned ids; it {what}")
+
+
+def _reasons(name: str, table: pa.Table) -> None:
+    for image_id, status, error in zip(*(table[key].to_pylist() for key in ("image_id", "status", "error"))):
+        if status not in (schema.OK, schema.REJECT) or (status == schema.REJECT) != bool(error):
+            raise UneError(f"{name}: {image_id!r} has status {status!r} with error {error!r}; a reject has a reason and nothing else has")

@@ -1,0 +1,71 @@
+"""Facts of a model that is in no row of the table, read from its own configuration files."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from une_ray.errors import UneError
+from une_ray.models.resolve import location
+from une_ray.models.spec import ModelSpec, Preprocessing
+
+
+def complete(spec: ModelSpec) -> ModelSpec:
+    """The spec with `dim` and `preprocessing` as the model's configuration says. Raises UneError where a file is missing."""
+    return _generator(spec) if spec.is_generator else _encoder(spec)
+
+
+def _generator(spec: ModelSpec) -> ModelSpec:
+    unet, vae = _json(spec, "unet/config.json"), _json(spec, "vae/config.json")
+    side = unet["sample_size"]
+    size = side * 2 ** (len(vae["block_out_channels"]) - 1)
+    return replace(spec, dim=unet["in_channels"] * side * side, preprocessing=replace(spec.preprocessing, size=size))
+
+
+def _encoder(spec: ModelSpec) -> ModelSpec:
+    if spec.kind == "open-clip":
+        config = _json(spec, "open_clip_config.json")
+        size, chosen = config["model_cfg"]["vision_cfg"]["image_size"], config.get("preprocess_cfg", {})
+        facts = {key: tuple(chosen[key]) for key in ("mean", "std") if key in chosen}
+        return replace(spec, dim=config["model_cfg"]["embed_dim"], preprocessing=replace(spec.preprocessing, size=size, resize=size, **facts))
+    config = _json(spec, "config.json")
+    vision = config.get("vision_config", config)
+    dim = config.get("projection_dim") if spec.kind == "clip" else vision["hidden_size"]
+    return replace(spec, dim=dim, preprocessing=_processor(spec, vision["image_size"]))
+
+
+def _processor(spec: ModelSpec, image_size: int) -> Preprocessing:
+    """From `preprocessor_config.json` where the model has one, else the kind's own at the model's size."""
+    try:
+        config = _json(spec, "preprocessor_config.json")
+    except UneError:
+        return replace(spec.preprocessing, size=image_size, resize=math.ceil(image_size * spec.preprocessing.resize / spec.preprocessing.size))
+    size = config.get("size", {})
+    resize = size if isinstance(size, int) else size.get("shortest_edge") or size.get("height") or image_size
+    crop = config.get("crop_size") if config.get("do_center_crop", True) else None
+    side = crop if isinstance(crop, int) else (crop or {}).get("height", resize)
+    return Preprocessing(
+        side,
+        "stretch" if isinstance(size, dict) and "height" in size else "shortest",
+        resize,
+        {2: "bilinear", 3: "bicubic", 1: "lanczos"}[config.get("resample", 3)],
+        tuple(config.get("image_mean", spec.preprocessing.mean)),
+        tuple(config.get("image_std", spec.preprocessing.std)),
+    )
+
+
+def _json(spec: ModelSpec, name: str) -> dict:
+    at = location(spec)
+    if spec.source.startswith("hub:"):
+        from huggingface_hub import hf_hub_download
+
+        try:
+            return json.loads(Path(hf_hub_download(at, name, revision=spec.revision)).read_text())
+        except Exception as error:  # the hub's client has a dozen error types, all of which mean: not to be had
+            raise UneError(f"can't read {name} of {at!r} on the model hub: {type(error).__name__}") from error
+    path = Path(at) / name
+    if not path.exists():
+        raise UneError(f"{path} is missing; a {spec.kind} model has one")
+    return json.loads(path.read_text())

@@ -1,0 +1,66 @@
+"""Vision encoders: one function per kind that loads a model and returns pixels → embedding, never unit-normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from transformers import AutoModel, CLIPVisionModelWithProjection
+
+from une_ray.errors import UneError, unknown
+from une_ray.models.resolve import location
+from une_ray.models.spec import ModelSpec
+
+Embed = Callable[[torch.Tensor], torch.Tensor]
+"""(b, 3, h, w) normalised pixels → (b, dim)."""
+
+
+def load_clip(spec: ModelSpec, device: str) -> Embed:
+    """transformers' CLIP image tower with its projection (what `get_image_features` pools)."""
+    model = CLIPVisionModelWithProjection.from_pretrained(location(spec), revision=spec.revision, dtype=getattr(torch, spec.dtype))
+    return lambda pixels, model=_ready(model, device): model(pixel_values=pixels).image_embeds
+
+
+def load_open_clip(spec: ModelSpec, device: str) -> Embed:
+    """open_clip's image tower, through its own factory, from the hub or from a folder."""
+    import open_clip
+
+    at = location(spec)
+    if spec.source.startswith("hub:"):
+        from huggingface_hub import snapshot_download
+
+        at = snapshot_download(at, revision=spec.revision, allow_patterns=["open_clip_config.json", "open_clip_*.safetensors"])
+    model = open_clip.create_model(f"local-dir:{at}").to(getattr(torch, spec.dtype))
+    return lambda pixels, model=_ready(model, device): model.encode_image(pixels)
+
+
+def load_dino(spec: ModelSpec, device: str) -> Embed:
+    """DINOv2 or DINOv3 in transformers: the class token, or class token and mean patch token side by side."""
+    model = _ready(AutoModel.from_pretrained(location(spec), revision=spec.revision, dtype=getattr(torch, spec.dtype)), device)
+
+    def class_token(pixels: torch.Tensor) -> torch.Tensor:
+        return model(pixel_values=pixels).pooler_output
+
+    def class_and_mean(pixels: torch.Tensor) -> torch.Tensor:
+        out = model(pixel_values=pixels)
+        extra = 1 + getattr(model.config, "num_register_tokens", 0)
+        return torch.cat([out.pooler_output, out.last_hidden_state[:, extra:].mean(1)], -1)
+
+    poolings = {"pooler": class_token, "cls+mean": class_and_mean}
+    if spec.pooling not in poolings:
+        raise unknown("pooling", spec.pooling, poolings)
+    return poolings[spec.pooling]
+
+
+LOADERS = {"clip": load_clip, "open-clip": load_open_clip, "dino": load_dino}
+
+
+def load_encoder(spec: ModelSpec, device: str = "cpu") -> Embed:
+    """The embedding function of an encoder. Raises UneError for a generator."""
+    if spec.kind not in LOADERS:
+        raise UneError(f"{spec.id} is a {spec.kind} model, not an encoder")
+    return LOADERS[spec.kind](spec, device)
+
+
+def _ready(model: torch.nn.Module, device: str) -> torch.nn.Module:
+    return model.eval().requires_grad_(False).to(device)

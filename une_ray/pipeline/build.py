@@ -1,0 +1,107 @@
+"""`une build`: make or open the lake, find what is missing, have Ray Data do it, and keep the times."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import pyarrow as pa
+
+from une_ray.corpora import open_corpus
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.create import create, default_shard_size
+from une_ray.lake.layout import Lake
+from une_ray.pipeline.plan import missing
+from une_ray.pipeline.progress import Progress
+from une_ray.steps.space import Space
+
+SECONDS_BETWEEN_SAVES = 30.0
+
+
+@dataclass(frozen=True)
+class Built:
+    """What one build did."""
+
+    images: int
+    shards_done: int
+    shards_total: int
+    rejects: int
+    seconds: float
+
+
+def build(
+    lake_url: str,
+    corpus: str,
+    spaces: Sequence[str],
+    shard_size: int | None = None,
+    dtype: str | None = None,
+    address: str | None = None,
+    actors: int | None = None,
+) -> Built:
+    """Bring the lake to hold every one of `spaces` for every image of `corpus`; does only what is missing.
+
+    Safe to kill at any moment and run again, and to run twice at once: shards are visited from a random start, so that
+    two builds mostly share the work. Raises UneError for whatever the caller can mend.
+    """
+    started = time.monotonic()
+    chosen = [Space.parse(text).with_dtype(dtype) for text in spaces]
+    if len({space.name for space in chosen}) < len(chosen):
+        raise UneError(f"a space is named twice in {', '.join(space.name for space in chosen)}")
+    opened = open_corpus(corpus)
+    lake = Lake(lake_url)
+    pinned = [space.pinned() for space in chosen]
+    size = shard_size or (lake.manifest["shard_size"] if lake.exists() else default_shard_size(sum(1 for _ in opened.items())))
+    lake = create(lake, opened.name, opened.items(), size)
+    for space, fingerprint in pinned:
+        lake.register(space.name, fingerprint)
+    lake.store.sweep()
+    work = missing(lake, chosen)
+    rejects = 0
+    if work:
+        turn = random.randrange(len(work))
+        with Runs(lake) as runs, Progress(_images(lake, [w.shard for w in work]), "building") as progress:
+            from une_ray.pipeline import ray_data
+
+            for record in ray_data.run(lake, opened.name, [space for space, _ in pinned], work[turn:] + work[:turn], address, actors):
+                runs.add(record)
+                if record["stage"] == "read":
+                    progress.advance(record["images"], record["rejects"])
+                    rejects += record["rejects"]
+    return Built(lake.manifest["images"], len(work), lake.shards, rejects, time.monotonic() - started)
+
+
+def _images(lake: Lake, shards: Sequence[int]) -> int:
+    """How many images the shards hold; only the last one may be short."""
+    size, last = lake.manifest["shard_size"], lake.shards - 1
+    short = last * size + size - lake.manifest["images"]
+    return len(shards) * size - (short if last in shards else 0)
+
+
+class Runs:
+    """The `runs` table of one build, saved now and then and at the end, also of a build that fails."""
+
+    def __init__(self, lake: Lake) -> None:
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
+        self.lake, self.run_id, self.records, self.saved = lake, f"{stamp}-{uuid.uuid4().hex[:8]}", [], time.monotonic()
+
+    def __enter__(self) -> Runs:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.save()
+
+    def add(self, record: dict) -> None:
+        self.records.append(record | {"run_id": self.run_id, "started": datetime.fromisoformat(record["started"])})
+        if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
+            self.save()
+
+    def save(self) -> None:
+        if self.records:
+            table = pa.Table.from_pylist(self.records, schema=schema.RUNS)
+            self.lake.store.commit(f"runs/{self.run_id}.parquet", schema.parquet(table, {}))
+        self.saved = time.monotonic()

@@ -1,0 +1,173 @@
+"""Ray Data over shards: one row of the dataset is one shard, one actor pool is one space. The only file that knows Ray Data.
+
+    plan → read (tasks) → space A (actors) → space B (actors) → … → records on the driver
+
+The row carries the shard's encoded bytes, so every image is read once for all spaces; each stage commits its own file
+under a name that follows from (space, shard) and passes the row on. Stages may run twice, in any order and anywhere:
+the files come out the same. Nothing is keyed on Ray's blocks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, DataContext
+
+from une_ray.corpora import open_corpus
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.pipeline.plan import Work
+from une_ray.steps.read import read_space
+from une_ray.steps.shard import images_table, read_bytes, readable
+from une_ray.steps.space import Space
+
+BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
+
+
+def run(lake: Lake, corpus: str, spaces: Sequence[Space], work: Sequence[Work], address: str | None = None, actors: int | None = None) -> Iterator[dict]:
+    """Do the work; yields one record per shard × stage: shard, stage, images, rejects, seconds, started, host, device.
+
+    `spaces` have their revisions pinned. `actors` caps each pool; by default a pool may take the whole cluster.
+    Raises UneError for a fault of the input, on whichever machine it was found.
+    """
+    start_ray(spaces, address, actors)
+    rows = [{"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]"} for item in work]
+    dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
+    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus), num_cpus=1)
+    for number, space in enumerate(spaces):
+        last = number + 1 == len(spaces)
+        dataset = dataset.map(stage(space), fn_constructor_args=(lake.url, space, last), **placement(space, actors))
+    try:
+        for row in dataset.iter_rows():
+            yield from json.loads(row["records"])
+    except (ray.exceptions.RayError, ray.data.exceptions.UserCodeException) as error:
+        raise _cause(error) from error
+
+
+def read_shard(row: dict, lake_url: str, corpus: str) -> dict:
+    """Read one shard's bytes; commit its `images` table unless it is there."""
+    clock = Clock("read")
+    lake = Lake(lake_url)
+    plan = lake.plan(row["shard"])
+    name = f"images/{shard_file(row['shard'])}"
+    found = read_bytes(open_corpus(corpus), plan["source"].to_pylist())
+    if lake.store.exists(name):
+        table = lake.read_table(name)
+    else:
+        table = images_table(plan, found)
+        lake.store.commit(name, schema.parquet(table, {"shard": str(row["shard"])}))
+    data = readable(table, found)
+    row["payload"] = _pack(pa.table({"image_id": plan["image_id"], "data": pa.array(data, pa.large_binary())}, schema=BYTES))
+    row["records"] = json.dumps([clock.record(row["shard"], table)])
+    return row
+
+
+class ReadSpace:
+    """One actor: a model in memory that turns shards into files of one space."""
+
+    def __init__(self, lake_url: str, space: Space, last: bool) -> None:
+        import torch
+
+        gpus = ray.get_gpu_ids()
+        self.device = "cuda" if gpus and torch.cuda.is_available() else "cpu"
+        self.place = f"{self.device}:{','.join(map(str, gpus))}" if gpus else self.device
+        self.lake, self.space, self.last = Lake(lake_url), space, last
+        self.metadata = {"space": space.name, "fingerprint": self.lake.spaces()[space.name]}
+        self.step = space.load(self.device)
+
+    def __call__(self, row: dict) -> dict:
+        name = f"{space_folder(self.space.name)}/{shard_file(row['shard'])}"
+        if self.space.name in json.loads(row["todo"]) and not self.lake.store.exists(name):
+            clock = Clock(self.space.name, self.place)
+            packed = _unpack(row["payload"])
+            model = self.space.model
+            table = read_space(self.step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), packed["data"].to_pylist())
+            self.lake.store.commit(name, schema.parquet(table, self.metadata | {"shard": str(row["shard"])}))
+            row["records"] = json.dumps([*json.loads(row["records"]), clock.record(row["shard"], table)])
+        return row | {"payload": b""} if self.last else row
+
+
+def stage(space: Space) -> type[ReadSpace]:
+    """`ReadSpace` under the space's own name, which is what Ray's dashboard shows."""
+    return type(f"Read[{space.name}]", (ReadSpace,), {})
+
+
+def placement(space: Space, actors: int | None) -> dict:
+    """Where a pool runs: its model's share of a GPU where the cluster has GPUs, one CPU an actor where it has none."""
+    have = ray.cluster_resources()
+    if have.get("GPU", 0) >= space.model.gpus:
+        most = max(1, int(have["GPU"] / space.model.gpus))
+        return {"num_gpus": space.model.gpus, "compute": ActorPoolStrategy(min_size=1, max_size=min(most, actors or most))}
+    return {"num_cpus": 1, "compute": ActorPoolStrategy(size=_cpu_actors(space, actors))}
+
+
+def start_ray(spaces: Sequence[Space], address: str | None = None, actors: int | None = None) -> None:
+    """Join the cluster of `address` or RAY_ADDRESS; without either, start Ray here with a slot for every stage.
+
+    Slots are logical: with fewer than one per actor and two for reading, the stages would wait for each other for ever.
+    """
+    if not ray.is_initialized():
+        address = address or os.environ.get("RAY_ADDRESS")
+        slots = max(os.cpu_count() or 1, 2 + sum(_cpu_actors(space, actors) for space in spaces))
+        local = {"address": "local", "num_cpus": slots, "include_dashboard": False}
+        ray.init(**({"address": address} if address else local), log_to_driver=False, logging_level=logging.ERROR)
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _cpu_actors(space: Space, actors: int | None) -> int:
+    """Inversion takes nearly all the time, so generators get an actor per core and encoders one."""
+    most = os.cpu_count() or 1 if space.model.is_generator else 1
+    return min(most, actors or most)
+
+
+class Clock:
+    """Times one stage of one shard for the `runs` table."""
+
+    def __init__(self, stage: str, device: str = "cpu") -> None:
+        self.stage, self.device = stage, device
+        self.started, self.begin = datetime.now(timezone.utc), time.monotonic()
+
+    def record(self, shard: int, table: pa.Table) -> dict:
+        rejects = sum(status == schema.REJECT for status in table["status"].to_pylist())
+        return {
+            "shard": shard, "stage": self.stage, "images": len(table), "rejects": rejects, "seconds": time.monotonic() - self.begin,
+            "started": self.started.isoformat(), "host": socket.gethostname(), "device": self.device,
+        }  # fmt: skip
+
+
+def _pack(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def _unpack(data: bytes) -> pa.Table:
+    return pa.ipc.open_stream(data).read_all()
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The UneError at the root of what Ray wrapped around it, or the error itself."""
+    seen: list[BaseException] = []
+    queue: list[BaseException | None] = [error]
+    while queue:
+        current = queue.pop()
+        if current is None or current in seen:
+            continue
+        if isinstance(current, UneError):
+            return UneError(str(getattr(current, "cause", None) or current))
+        seen.append(current)
+        queue += [getattr(current, "cause", None), current.__cause__, current.__context__]
+    return error

@@ -1,0 +1,75 @@
+"""Encoded bytes → an RGB picture, or the reason why not."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from une_ray.models.spec import Preprocessing
+
+# Raster formats whose decoders only decode: Pillow would also start interpreters for EPS and the like.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+MAX_PIXELS = 100_000_000
+RESAMPLE = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
+
+
+class Reject(Exception):
+    """This image can't be used; the text becomes its row's `error`."""
+
+
+def decode(data: bytes) -> Image.Image:
+    """An RGB picture, upright, of the first frame. Raises Reject with the reason for anything else.
+
+    Transparency is laid on white; 16-bit grey is scaled, not clipped; CMYK, palettes and grey become RGB. Pictures of
+    more than 100 million pixels are refused from their header, before anything is decompressed.
+    """
+    if not data:
+        raise Reject("empty file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below, and lower
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise Reject(f"{image.width} × {image.height} pixels is over the limit of {MAX_PIXELS:,}")
+        image.load()
+        return _rgb(ImageOps.exif_transpose(image))
+    except Reject:
+        raise
+    except UnidentifiedImageError:
+        raise Reject(f"not an image of a known format ({', '.join(FORMATS)})") from None
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ValueError, … on bad data
+        raise Reject(f"{type(error).__name__}: {error}") from error
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        values = np.asarray(image, np.float32)
+        top = 65535.0 if image.mode != "F" else max(float(values.max()), 1e-12)
+        image = Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def fit(image: Image.Image, to: Preprocessing) -> np.ndarray:
+    """(size, size, 3) uint8: the picture as the model wants it, before normalisation. See `Preprocessing.fit`."""
+    resample = RESAMPLE[to.resample]
+    width, height = image.size
+    if to.fit == "crop":
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        image = image.crop((left, top, left + side, top + side)).resize((to.size, to.size), resample)
+    elif to.fit == "shortest":
+        short = to.resize or to.size
+        scaled = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+        image = image.resize(scaled, resample)
+        left, top = (scaled[0] - to.size) // 2, (scaled[1] - to.size) // 2
+        image = image.crop((left, top, left + to.size, top + to.size))
+    else:
+        image = image.resize((to.size, to.size), resample)
+    return np.asarray(image)
