@@ -15,8 +15,9 @@ CREATE OR REPLACE VIEW readings AS
 SELECT * FROM read_parquet(getvariable('lake') || '/spaces/*/*.parquet', hive_partitioning = true, hive_types = {'space': VARCHAR});
 
 -- One row per image × space that has a latent: z is a FLOAT[], `dim` numbers long.
+-- `z[:]` copies the list: DuckDB's reader leaves NULL elements of filtered rows behind it, at which list_cosine_similarity stops.
 CREATE OR REPLACE VIEW latents AS
-SELECT space, image_id, z, len(z) AS dim, norm, round_trip_psnr, final_timestep FROM readings WHERE status = 'ok';
+SELECT space, image_id, z[:] AS z, len(z) AS dim, norm, round_trip_psnr, final_timestep FROM readings WHERE status = 'ok';
 
 -- Attributes in long form: image_id, split, attribute, value.
 CREATE OR REPLACE VIEW attributes AS

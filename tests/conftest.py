@@ -1,14 +1,11 @@
-"""Small models of the real classes with random weights, built offline, and folders of pictures."""
+"""Small models of the real classes with random weights, built offline."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +32,3 @@ def zoo(tmp_path_factory) -> Path:
 def tiny_spaces(zoo) -> list[str]:
     """A generator and two encoders, as `une build --spaces` names them."""
     return [f"sd=stable-diffusion:{zoo}/sd/ddim3", f"clip=clip:{zoo}/mini-clip", f"dino=dino:{zoo}/mini-dino"]
-
-
-def png(size: tuple[int, int] = (70, 60), mode: str = "RGB", seed: int = 0, format: str = "PNG") -> bytes:
-    """Bytes of a random picture."""
-    channels = {"RGB": 3, "RGBA": 4, "L": 1, "CMYK": 4}[mode]
-    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], channels), np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(values.squeeze(), mode).save(out, format)
-    return out.getvalue()

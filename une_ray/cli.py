@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -35,10 +35,10 @@ def build(
     corpus: Annotated[str, typer.Option(help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:ID")],
     spaces: Annotated[str, typer.Option(help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)")],
     lake: LakeOption,
-    shard_size: Annotated[Optional[int], typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size")] = None,
-    dtype: Annotated[Optional[str], typer.Option(help="float32, float16 or bfloat16 instead of each model's own")] = None,
-    address: Annotated[Optional[str], typer.Option(help="Ray cluster to run on, as in auto or ray://head:10001; default: this machine")] = None,
-    actors: Annotated[Optional[int], typer.Option(min=1, help="At most so many actors per space; default: as many as fit")] = None,
+    shard_size: Annotated[int | None, typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16 instead of each model's own")] = None,
+    address: Annotated[str | None, typer.Option(help="Ray cluster to run on, as in auto or ray://head:10001; default: this machine")] = None,
+    actors: Annotated[int | None, typer.Option(min=1, help="At most so many actors per space; default: as many as fit")] = None,
 ) -> None:
     """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
     from une_ray.pipeline.build import build as run
@@ -67,8 +67,8 @@ def build(
 )
 def sql(
     lake: LakeOption,
-    command: Annotated[Optional[str], typer.Option("-c", help="SQL to run; several statements are separated by ;")] = None,
-    file: Annotated[Optional[Path], typer.Option("-f", help="File of SQL to run")] = None,
+    command: Annotated[str | None, typer.Option("-c", help="SQL to run; several statements are separated by ;")] = None,
+    file: Annotated[Path | None, typer.Option("-f", help="File of SQL to run")] = None,
 ) -> None:
     """Ask the lake in SQL: one command, a file, or a prompt. The views are those of queries/noisezoo.sql."""
     from une_ray.lake.layout import Lake
@@ -95,7 +95,7 @@ def verify(lake: Annotated[str, typer.Argument(help="Folder of the lake")]) -> N
 @app.command(epilog="Example: `une report demo/lake --out report.html`")
 def report(
     lake: Annotated[str, typer.Argument(help="Folder of the lake")],
-    out: Annotated[Optional[Path], typer.Option(help="HTML file to write; default: report.html in the lake, or here for a remote one")] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file to write; default: report.html in the lake, or here for a remote one")] = None,
 ) -> None:
     """Draw one self-contained HTML page of what the lake holds, and print its path."""
     from une_ray.lake.layout import Lake

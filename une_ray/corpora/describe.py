@@ -8,7 +8,7 @@ import numpy as np
 
 from une_ray.corpora import open_corpus
 
-PAIRS = 15
+PAIRS = 30
 
 
 def describe(name: str) -> str:

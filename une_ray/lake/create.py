@@ -35,6 +35,7 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
         asked = {"corpus": corpus, "shard_size": shard_size}
         if known != asked:
             raise UneError(f"{lake.url} was made with {known}, this build asks for {asked}; use the lake's own, or another --lake")
+    _claim(lake, corpus, shard_size)
     digest = hashlib.sha256()
     images = shards = 0
     while rows := list(islice(items, shard_size)):
@@ -52,7 +53,7 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
         "plan_sha256": digest.hexdigest(),
     }  # fmt: skip
     if not lake.exists():
-        _refuse_repeated_ids(lake)
+        _refuse_repeated_ids(lake, shards)
     for name, columns in EMPTY.items():
         if not lake.store.exists(name):
             lake.store.commit(name, schema.parquet(columns.empty_table(), {}))
@@ -67,11 +68,20 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
     return opened
 
 
-def _refuse_repeated_ids(lake: Lake) -> None:
+def _claim(lake: Lake, corpus: str, shard_size: int) -> None:
+    """Two builds of different corpora that begin one lake at once must not write into each other's plan."""
+    name, ours = "plan/corpus.json", {"corpus": corpus, "shard_size": shard_size}
+    lake.store.commit(name, json.dumps(ours).encode(), replace=False)
+    theirs = json.loads(lake.store.read(name))
+    if theirs != ours:
+        raise UneError(f"{lake.url} was begun with {theirs}, this build asks for {ours}; use another --lake, or delete that one")
+
+
+def _refuse_repeated_ids(lake: Lake, shards: int) -> None:
     """DuckDB counts, because it spills to disk where a set of a hundred million ids would not fit."""
-    files = f"{lake.store.path('plan')}/shard-*.parquet"
+    files = [duckdb_path(lake, lake.store.path(f"plan/{shard_file(shard)}")) for shard in range(shards)]
     query = "SELECT image_id, count(*) AS times FROM read_parquet(?) GROUP BY image_id HAVING times > 1 LIMIT 1"
-    if repeated := connect_bare(lake).execute(query, [duckdb_path(lake, files)]).fetchone():
+    if repeated := connect_bare(lake).execute(query, [files]).fetchone():
         raise UneError(f"image id {repeated[0]!r} comes {repeated[1]} times in the corpus; ids must be unique")
 
 

@@ -68,12 +68,15 @@ class Store:
                 return False
             self.filesystem.pipe_file(self.path(name), data)
             return True
-        except PermissionError as error:
-            raise UneError(f"no permission to write {self.url}/{name}; choose another --lake or change its rights") from error
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise UneError(f"no space left for {self.url}/{name} ({len(data):,} bytes); free some and run the same command again") from error
-            raise
+            raise UneError(self._why(error, name, len(data))) from error
+
+    def _why(self, error: OSError, name: str, size: int) -> str:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return f"no space left for {self.url}/{name} ({size:,} bytes); free some and run the same command again"
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            return f"no permission to write {self.url}/{name}; choose another --lake or change its rights"
+        return f"can't write {self.url}/{name}: {error}"
 
     def _commit_local(self, final: Path, data: bytes, replace: bool) -> bool:
         staging = Path(self.root, "tmp")

@@ -51,6 +51,7 @@ def _processor(spec: ModelSpec, image_size: int) -> Preprocessing:
         "stretch" if isinstance(size, dict) and "height" in size else "shortest",
         resize,
         {2: "bilinear", 3: "bicubic", 1: "lanczos"}[config.get("resample", 3)],
+        "floor",
         tuple(config.get("image_mean", spec.preprocessing.mean)),
         tuple(config.get("image_std", spec.preprocessing.std)),
     )

@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModel, CLIPVisionModelWithProjection
 
 from une_ray.errors import UneError, unknown
+from une_ray.models.quiet import quiet
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec
 
@@ -18,7 +19,8 @@ Embed = Callable[[torch.Tensor], torch.Tensor]
 def load_clip(spec: ModelSpec, device: str) -> Embed:
     """transformers' CLIP image tower with its projection (what `get_image_features` pools)."""
     model = CLIPVisionModelWithProjection.from_pretrained(location(spec), revision=spec.revision, dtype=getattr(torch, spec.dtype))
-    return lambda pixels, model=_ready(model, device): model(pixel_values=pixels).image_embeds
+    _ready(model, device)
+    return lambda pixels: model(pixel_values=pixels).image_embeds
 
 
 def load_open_clip(spec: ModelSpec, device: str) -> Embed:
@@ -31,7 +33,8 @@ def load_open_clip(spec: ModelSpec, device: str) -> Embed:
 
         at = snapshot_download(at, revision=spec.revision, allow_patterns=["open_clip_config.json", "open_clip_*.safetensors"])
     model = open_clip.create_model(f"local-dir:{at}").to(getattr(torch, spec.dtype))
-    return lambda pixels, model=_ready(model, device): model.encode_image(pixels)
+    _ready(model, device)
+    return lambda pixels: model.encode_image(pixels)
 
 
 def load_dino(spec: ModelSpec, device: str) -> Embed:
@@ -59,6 +62,7 @@ def load_encoder(spec: ModelSpec, device: str = "cpu") -> Embed:
     """The embedding function of an encoder. Raises UneError for a generator."""
     if spec.kind not in LOADERS:
         raise UneError(f"{spec.id} is a {spec.kind} model, not an encoder")
+    quiet()
     return LOADERS[spec.kind](spec, device)
 
 

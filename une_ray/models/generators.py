@@ -9,6 +9,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from une_ray.diffusion.ddim import Denoiser
+from une_ray.models.quiet import quiet
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec
 
@@ -68,6 +69,7 @@ class Generator:
 
 def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
     """The model's parts from a folder or the hub: U-Net in the spec's dtype, autoencoder and text tower in float32."""
+    quiet()
     at, options = location(spec), {"revision": spec.revision}
     parts = {
         "vae": AutoencoderKL.from_pretrained(at, subfolder="vae", **options),

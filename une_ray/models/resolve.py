@@ -48,16 +48,8 @@ def _hash_folder(folder: str) -> str:
     for path in files:
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest() if hasattr(hashlib, "file_digest") else _sha256(file))
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return f"sha256:{digest.hexdigest()}"
-
-
-def _sha256(file) -> bytes:
-    """`hashlib.file_digest` for Python 3.10."""
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.digest()
 
 
 @lru_cache(maxsize=64)

@@ -21,6 +21,7 @@ class Preprocessing:
     fit: str = "shortest"
     resize: int | None = None
     resample: str = "bicubic"
+    crop_offset: str = "floor"  # of an odd margin: transformers rounds down, torchvision (open_clip) to even
     mean: tuple[float, ...] = CLIP_MEAN
     std: tuple[float, ...] = CLIP_STD
 

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -86,7 +86,7 @@ class Runs:
     """The `runs` table of one build, saved now and then and at the end, also of a build that fails."""
 
     def __init__(self, lake: Lake) -> None:
-        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         self.lake, self.run_id, self.records, self.saved = lake, f"{stamp}-{uuid.uuid4().hex[:8]}", [], time.monotonic()
 
     def __enter__(self) -> Runs:

@@ -9,13 +9,14 @@ the files come out the same. Nothing is keyed on Ray's blocks.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import ray
@@ -28,7 +29,7 @@ from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.pipeline.plan import Work
 from une_ray.steps.read import read_space
 from une_ray.steps.shard import images_table, read_bytes, readable
-from une_ray.steps.space import Space
+from une_ray.steps.space import Space, Step
 
 BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
 
@@ -40,19 +41,33 @@ def run(lake: Lake, corpus: str, spaces: Sequence[Space], work: Sequence[Work], 
     Raises UneError for a fault of the input, on whichever machine it was found.
     """
     start_ray(spaces, address, actors)
-    rows = [{"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]"} for item in work]
+    rows = [{"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""} for item in work]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus), num_cpus=1)
+    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus), num_cpus=0.5)  # not 1: with an actor's own share it would be fused into it
     for number, space in enumerate(spaces):
         last = number + 1 == len(spaces)
         dataset = dataset.map(stage(space), fn_constructor_args=(lake.url, space, last), **placement(space, actors))
-    try:
-        for row in dataset.iter_rows():
-            yield from json.loads(row["records"])
-    except (ray.exceptions.RayError, ray.data.exceptions.UserCodeException) as error:
-        raise _cause(error) from error
+    for row in dataset.iter_rows():
+        if row["fault"]:
+            raise UneError(row["fault"])
+        yield from json.loads(row["records"])
 
 
+def faults_travel(work: Callable[..., dict]) -> Callable[..., dict]:
+    """A fault of the user's input goes on as text in the row: Ray keeps only the stack trace of an exception."""
+
+    @functools.wraps(work)
+    def guarded(*arguments) -> dict:
+        row = next(argument for argument in arguments if isinstance(argument, dict))
+        try:
+            return row if row["fault"] else work(*arguments)
+        except UneError as error:
+            return row | {"payload": b"", "fault": str(error)}
+
+    return guarded
+
+
+@faults_travel
 def read_shard(row: dict, lake_url: str, corpus: str) -> dict:
     """Read one shard's bytes; commit its `images` table unless it is there."""
     clock = Clock("read")
@@ -82,15 +97,20 @@ class ReadSpace:
         self.place = f"{self.device}:{','.join(map(str, gpus))}" if gpus else self.device
         self.lake, self.space, self.last = Lake(lake_url), space, last
         self.metadata = {"space": space.name, "fingerprint": self.lake.spaces()[space.name]}
-        self.step = space.load(self.device)
 
+    @functools.cached_property
+    def step(self) -> Step:
+        """The model, loaded with the first shard: a fault then is one of that shard's, not a dead actor."""
+        return self.space.load(self.device)
+
+    @faults_travel
     def __call__(self, row: dict) -> dict:
         name = f"{space_folder(self.space.name)}/{shard_file(row['shard'])}"
         if self.space.name in json.loads(row["todo"]) and not self.lake.store.exists(name):
+            step, model = self.step, self.space.model
             clock = Clock(self.space.name, self.place)
             packed = _unpack(row["payload"])
-            model = self.space.model
-            table = read_space(self.step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), packed["data"].to_pylist())
+            table = read_space(step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), packed["data"].to_pylist())
             self.lake.store.commit(name, schema.parquet(table, self.metadata | {"shard": str(row["shard"])}))
             row["records"] = json.dumps([*json.loads(row["records"]), clock.record(row["shard"], table)])
         return row | {"payload": b""} if self.last else row
@@ -116,6 +136,7 @@ def start_ray(spaces: Sequence[Space], address: str | None = None, actors: int |
     Slots are logical: with fewer than one per actor and two for reading, the stages would wait for each other for ever.
     """
     if not ray.is_initialized():
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # the driver's C++ side prints harmless warnings as errors
         address = address or os.environ.get("RAY_ADDRESS")
         slots = max(os.cpu_count() or 1, 2 + sum(_cpu_actors(space, actors) for space in spaces))
         local = {"address": "local", "num_cpus": slots, "include_dashboard": False}
@@ -137,7 +158,7 @@ class Clock:
 
     def __init__(self, stage: str, device: str = "cpu") -> None:
         self.stage, self.device = stage, device
-        self.started, self.begin = datetime.now(timezone.utc), time.monotonic()
+        self.started, self.begin = datetime.now(UTC), time.monotonic()
 
     def record(self, shard: int, table: pa.Table) -> dict:
         rejects = sum(status == schema.REJECT for status in table["status"].to_pylist())
@@ -156,18 +177,3 @@ def _pack(table: pa.Table) -> bytes:
 
 def _unpack(data: bytes) -> pa.Table:
     return pa.ipc.open_stream(data).read_all()
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The UneError at the root of what Ray wrapped around it, or the error itself."""
-    seen: list[BaseException] = []
-    queue: list[BaseException | None] = [error]
-    while queue:
-        current = queue.pop()
-        if current is None or current in seen:
-            continue
-        if isinstance(current, UneError):
-            return UneError(str(getattr(current, "cause", None) or current))
-        seen.append(current)
-        queue += [getattr(current, "cause", None), current.__cause__, current.__context__]
-    return error

@@ -33,11 +33,13 @@ def decode(data: bytes) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below, and lower
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
-            raise Reject(f"{image.width} × {image.height} pixels is over the limit of {MAX_PIXELS:,}")
+            raise Reject(f"over the limit of {MAX_PIXELS:,} pixels: {image.width} × {image.height}")
         image.load()
         return _rgb(ImageOps.exif_transpose(image))
     except Reject:
         raise
+    except Image.DecompressionBombError as error:
+        raise Reject(f"over the limit of {MAX_PIXELS:,} pixels: {error}") from error
     except UnidentifiedImageError:
         raise Reject(f"not an image of a known format ({', '.join(FORMATS)})") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ValueError, … on bad data
@@ -68,8 +70,9 @@ def fit(image: Image.Image, to: Preprocessing) -> np.ndarray:
         short = to.resize or to.size
         scaled = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
         image = image.resize(scaled, resample)
-        left, top = (scaled[0] - to.size) // 2, (scaled[1] - to.size) // 2
+        offset = round if to.crop_offset == "round" else int
+        left, top = offset((scaled[0] - to.size) / 2), offset((scaled[1] - to.size) / 2)
         image = image.crop((left, top, left + to.size, top + to.size))
     else:
         image = image.resize((to.size, to.size), resample)
-    return np.asarray(image)
+    return np.array(image)

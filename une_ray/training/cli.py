@@ -10,10 +10,13 @@ import torch
 from diffusers import AutoencoderKL
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from une_ray.training import autoencoder, clip, dino, tokenizer, unet
+from une_ray.models.resolve import PACKAGED
+from une_ray.training import autoencoder, clip, dino, package, tokenizer, unet
 from une_ray.training.data import TRAINING_SEED, pictures
 
 PARTS = ("autoencoder", "clip", "dino", "unet")
+# Which shipped folder is made of which parts; it is written when the last of them is there.
+MODELS = {"mini-sd-a": ("autoencoder", "clip", "unet"), "mini-clip-a": ("clip",), "mini-dino": ("dino",)}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -22,6 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=40_000, help="training avatars (half of them per generator)")
     parser.add_argument("--steps", type=int, help="override the recipe's number of steps")
     parser.add_argument("--work", type=Path, default=Path(".zoo"), help="checkpoints, curves and rendered pictures")
+    parser.add_argument("--out", type=Path, default=PACKAGED, help="where finished models go; default: into the package")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads for torch")
     args = parser.parse_args(argv)
@@ -30,6 +34,10 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(0)
     for part in args.only or PARTS:
         train(part, args)
+    for name, write in (("mini-sd-a", package.mini_sd), ("mini-clip-a", package.mini_clip), ("mini-dino", package.mini_dino)):
+        if all((args.work / part / "model").is_dir() for part in MODELS[name]):
+            write(args.work, args.out / name)
+            print(f"{name} → {args.out / name}")
 
 
 def train(part: str, args: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from une_ray.training import autoencoder
 from une_ray.training.data import Pictures
 from une_ray.training.loop import Losses, Settings, draw, fit
 
-SETTINGS = Settings(steps=7000, batch_size=64, learning_rate=1e-3, weight_decay=0.01, warmup_steps=200, ema_decay=0.9995)
+SETTINGS = Settings(steps=4500, batch_size=64, learning_rate=1e-3, weight_decay=0.01, warmup_steps=200, ema_decay=0.9995)
 CAPTION_VARIANTS = 2
 EMPTY_CAPTIONS = 0.1
 

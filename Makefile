@@ -1,0 +1,35 @@
+# Two commands: `make demo` sets everything up and runs the main job; `make test` sets everything up and tests it.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+READY := $(VENV)/.ready
+DEMO := demo/lake
+
+.PHONY: help demo test test-slow floors
+
+help:
+	@echo "make demo       set up, build the demo lake (1,000 avatars, three spaces) and its report"
+	@echo "make test       set up and run the tests"
+	@echo "make test-slow  the long tests as well"
+	@echo "make floors     measure every figure of the mini zoo's model cards"
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "une_ray needs Python 3.11, 3.12 or 3.13 (torch $$(sed -n 's/^torch==//p' constraints.txt) does); name one with: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY)
+	@$(VENV)/bin/une build --corpus avatars:1000 --spaces mini-sd-a/ddim50,mini-clip-a,mini-dino --lake $(DEMO)
+	@$(VENV)/bin/une verify $(DEMO)
+	@$(VENV)/bin/une sql --lake $(DEMO) -f queries/norms.sql
+	@$(VENV)/bin/une report $(DEMO)
+
+test: $(READY)
+	$(VENV)/bin/python -m pytest -m "not slow and not gpu"
+
+test-slow: $(READY)
+	$(VENV)/bin/python -m pytest -m "not gpu"
+
+floors: $(READY)
+	$(VENV)/bin/python jobs/evaluate_mini_zoo.py

@@ -1,0 +1,134 @@
+"""Corpora over files: folder, celeba, parquet, hub; and names that open none."""
+
+import io
+import os
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.pictures import png
+from une_ray.corpora import open_corpus
+from une_ray.errors import UneError
+
+
+def test_a_folder_is_read_nested_and_sorted_by_its_path(tmp_path):
+    for name in ("b.png", "deep/er/a.JPG", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(png())
+    corpus = open_corpus(f"folder:{tmp_path}")
+    items = list(corpus.items())
+    assert [item.image_id for item in items] == ["b.png", "deep/er/a.JPG"]
+    assert corpus.read(items[1].source) == png()
+
+
+def test_a_folders_table_gives_captions_splits_and_attributes(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "b.png").write_bytes(png())
+    table = tmp_path / "labels.csv"
+    table.write_text("file,caption,split,Smiling,Young\na.png,a face,test,1,-1\nb.png,,,true,\n")
+    first, second = open_corpus(f"folder:{tmp_path}?table={table}").items()
+    assert (first.caption, first.split, first.attributes) == ("a face", "test", {"Smiling": True, "Young": False})
+    assert second.attributes == {"Smiling": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("name,Smiling\na.png,1\n", "no column 'file'"), ("file,Smiling\na.png,maybe\n", "'maybe'"), ("file,Smiling\nz.png,1\n", "no row of")],
+)
+def test_a_bad_table_is_one_clear_error(tmp_path, text, message):
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(UneError, match=message):
+        list(open_corpus(f"folder:{tmp_path}?table={tmp_path}/labels.csv").items())
+
+
+@pytest.mark.parametrize("source", ["../secret.png", "link.png"])
+def test_a_path_that_leaves_the_folder_is_not_read(tmp_path, source):
+    (tmp_path / "secret.png").write_bytes(png())
+    (tmp_path / "in").mkdir()
+    os.symlink(tmp_path / "secret.png", tmp_path / "in" / "link.png")
+    with pytest.raises(OSError, match="leads out of"):
+        open_corpus(f"folder:{tmp_path}/in").read(source)
+
+
+@pytest.fixture
+def celeba(tmp_path):
+    (tmp_path / "img_align_celeba").mkdir()
+    for i in (1, 2, 3):
+        (tmp_path / "img_align_celeba" / f"{i:06}.jpg").write_bytes(png(seed=i, format="JPEG"))
+    (tmp_path / "list_attr_celeba.txt").write_text("3\nMale Smiling\n000001.jpg  1 -1\n000002.jpg -1 -1\n000003.jpg -1  1\n")
+    (tmp_path / "list_eval_partition.txt").write_text("000001.jpg 0\n000002.jpg 1\n000003.jpg 2\n")
+    return tmp_path
+
+
+def test_celeba_is_read_in_its_published_layout(celeba):
+    corpus = open_corpus(f"celeba:{celeba}")
+    items = list(corpus.items())
+    assert [(item.split, item.attributes["Male"], item.attributes["Smiling"]) for item in items] == [
+        ("train", True, False), ("val", False, False), ("test", False, True)
+    ]  # fmt: skip
+    assert corpus.read(items[0].source)[:2] == b"\xff\xd8"
+    assert [item.image_id for item in open_corpus(f"celeba:{celeba}?partition=val").items()] == ["000002.jpg"]
+
+
+def test_a_celeba_folder_that_is_not_whole_is_refused(celeba):
+    (celeba / "list_attr_celeba.txt").write_text("9\nMale Smiling\n000001.jpg 1 1\n")
+    with pytest.raises(UneError, match="announces 9 rows and has 1"):
+        list(open_corpus(f"celeba:{celeba}").items())
+    (celeba / "list_eval_partition.txt").unlink()
+    with pytest.raises(UneError, match="no list_eval_partition.txt"):
+        list(open_corpus(f"celeba:{celeba}").items())
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_parquet_images_come_back_by_row(tmp_path, nested):
+    data = [png(seed=i) for i in range(5)]
+    images = [{"bytes": b, "path": None} for b in data] if nested else data
+    table = pa.table({"image": images, "key": [f"k{i}" for i in range(5)], "text": ["t"] * 5, "Smiling": [True, False, None, True, True]})
+    pq.write_table(table, tmp_path / "x.parquet", row_group_size=2)
+    corpus = open_corpus(f"parquet:{tmp_path}?id=key&caption=text")
+    items = list(corpus.items())
+    assert [corpus.read(item.source) for item in items] == data
+    assert [item.image_id for item in items] == [f"k{i}" for i in range(5)]
+    assert items[0].attributes == {"Smiling": True} and items[2].attributes == {} and items[0].caption == "t"
+
+
+def test_a_missing_parquet_column_names_those_there_are(tmp_path):
+    pq.write_table(pa.table({"picture": [b"x"]}), tmp_path / "x.parquet")
+    with pytest.raises(UneError, match="'image'.*picture"):
+        list(open_corpus(f"parquet:{tmp_path}/x.parquet").items())
+
+
+def test_a_data_set_in_the_hubs_layout_is_read(tmp_path):
+    import datasets
+
+    rows = {"image": [{"bytes": png(seed=i), "path": None} for i in range(3)], "text": ["a", "b", "c"], "Smiling": [True, False, True]}
+    features = datasets.Features({"image": datasets.Image(), "text": datasets.Value("string"), "Smiling": datasets.Value("bool")})
+    datasets.Dataset.from_dict(rows, features).to_parquet(tmp_path / "train-00000-of-00001.parquet")
+    corpus = open_corpus(f"hub:{tmp_path}?caption=text")
+    items = list(corpus.items())
+    assert [item.caption for item in items] == ["a", "b", "c"] and items[1].attributes == {"Smiling": False}
+    assert corpus.read(items[2].source) == png(seed=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("faces", "KIND:ARGUMENT"), ("foldr:/x", "nearest first: folder"), ("folder:/nowhere/at/all", "not a folder"),
+     ("folder:/tmp?tabel=x", "nearest first: table"), ("hub:owner/name", "needs a revision"), ("parquet:/nowhere.parquet", "does not exist"),
+     ("celeba:/tmp?partition=validation", "nearest first: train|nearest first: val")],
+)  # fmt: skip
+def test_a_name_that_opens_nothing_says_what_would(text, message):
+    with pytest.raises(UneError, match=message):
+        list(open_corpus(text).items())
+
+
+def test_an_image_over_the_size_limit_is_not_read(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(png())
+    monkeypatch.setattr("une_ray.corpora.files.MAX_BYTES", 10)
+    with pytest.raises(OSError, match="over the limit of 10"):
+        open_corpus(f"folder:{tmp_path}").read("a.png")
+
+
+def test_pictures_of_the_tests_are_pictures():
+    assert io.BytesIO(png()).read(4) == b"\x89PNG"

@@ -1,0 +1,154 @@
+"""The promises of a lake: what creating one fixes, what `une verify` finds, what a newer one does."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from une_ray.corpora import Item
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.create import create, default_shard_size
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.verify import verify
+
+FINGERPRINT = {"model": "m", "steps": 3}
+
+
+def items(count: int = 10):
+    return [Item(f"i{n}", f"{n}.png", "train" if n % 3 else "test", f"caption {n}", {"Even": n % 2 == 0}) for n in range(count)]
+
+
+def fill(lake: Lake, space: str = "a/b", dim: int = 4) -> Lake:
+    """Commit made-up but consistent files for every shard; image i3 is a reject."""
+    lake.register(space, FINGERPRINT)
+    for shard in range(lake.shards):
+        ids = lake.plan(shard)["image_id"].to_pylist()
+        rows = [
+            {"image_id": i, "split": "train", "source": "s", "attributes": [], "factors": []}
+            | ({"status": "reject", "error": "empty file"} if i == "i3" else {"status": "ok"})
+            for i in ids
+        ]
+        write(lake, f"images/{shard_file(shard)}", rows, schema.IMAGES)
+        write(lake, f"{space_folder(space)}/{shard_file(shard)}", [latent(i, dim) for i in ids], schema.SPACE)
+    return lake
+
+
+def latent(image_id: str, dim: int = 4) -> dict:
+    if image_id == "i3":
+        return {"image_id": image_id, "status": "reject", "error": "image unreadable"}
+    z = np.full(dim, int(image_id[1:]) + 1, np.float16)
+    return {"image_id": image_id, "status": "ok", "z": z, "norm": float(np.linalg.norm(z.astype(np.float32)))}
+
+
+def write(lake, name, rows, columns, fingerprint=FINGERPRINT):
+    lake.store.commit(name, schema.parquet(pa.Table.from_pylist(rows, schema=columns), {"fingerprint": fingerprint}))
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return fill(create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4))
+
+
+def test_a_sound_lake_verifies(lake):
+    lines = list(verify(lake))
+    assert lines == [
+        "plan: 10 images in 3 shards, every id once, hash as in the manifest",
+        "images: 9 ok, 1 rejects, one row per id",
+        "space a/b: 9 latents of length 4, one row per id, finite, fingerprint matches",
+    ]
+
+
+def space_rows(shard=0, **changes):
+    return [latent(f"i{4 * shard + n}") | (changes if n == 0 else {}) for n in range(4)]
+
+
+BREAKS = {
+    "a row lost": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows()[1:], schema.SPACE), "lacks 'i0'"),
+    "a row twice": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows() + space_rows()[:1], schema.SPACE), "repeats"),
+    "a row of elsewhere": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(image_id="i99") + space_rows()[:1], schema.SPACE), "'i99' too many"),
+    "a latent not finite": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(z=np.full(4, np.nan, np.float16)), schema.SPACE), "not finite"),
+    "a latent too short": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(z=np.ones(3, np.float16)), schema.SPACE), "several lengths"),
+    "a wrong norm": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(norm=7.0), schema.SPACE), "norms do not belong"),
+    "a reject without reason": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(status="reject", z=None), schema.SPACE), "a reject has a reason"),
+    "another fingerprint": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(), schema.SPACE, {"model": "n"}), "fingerprint is not the space's"),
+    "a torn file": (lambda lake: lake.store.commit(f"images/{shard_file(1)}", b"PAR1 torn"), "not readable Parquet"),
+    "a file lost": (lambda lake: lake.store.filesystem.rm(lake.store.path(f"images/{shard_file(1)}")), "images/shard-00001.parquet is missing"),
+    "another plan": (lambda lake: write(lake, f"plan/{shard_file(2)}", [{"image_id": "j0", "source": "x", "attributes": [], "factors": []}] * 2, schema.PLAN), "plan: its hash"),
+    "a column too many": (lambda lake: lake.store.commit(f"images/{shard_file(0)}", schema.parquet(pa.table({"x": [1]}), {})), "are not those of format 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_verify_names_the_first_broken_promise(lake, what):
+    damage, message = BREAKS[what]
+    damage(lake)
+    with pytest.raises(UneError, match=message):
+        list(verify(Lake(lake.url)))
+
+
+def test_a_latent_of_an_unreadable_image_is_found(lake):
+    rows = [latent(f"i{n}") for n in range(3)] + [latent("i4") | {"image_id": "i3"}]
+    write(lake, f"{space_folder('a/b')}/{shard_file(0)}", rows, schema.SPACE)
+    with pytest.raises(UneError, match="'i3' has a latent, but images says"):
+        list(verify(lake))
+
+
+def test_making_the_same_lake_again_changes_nothing(lake):
+    before = lake.store.read("noisezoo.json")
+    create(Lake(lake.url), "test:10", iter(items()), 4)
+    assert lake.store.read("noisezoo.json") == before
+
+
+@pytest.mark.parametrize(
+    ("corpus", "count", "size", "message"),
+    [("test:11", 10, 4, "was made with"), ("test:10", 10, 5, "was made with"), ("test:10", 11, 4, "now lists 11")],
+)  # fmt: skip
+def test_another_corpus_size_or_listing_is_refused(lake, corpus, count, size, message):
+    with pytest.raises(UneError, match=message):
+        create(Lake(lake.url), corpus, iter(items(count)), size)
+
+
+def test_two_corpora_that_begin_one_lake_do_not_mix(tmp_path):
+    """The first was killed before its manifest was there."""
+    begun = Lake(str(tmp_path / "lake"))
+
+    def killed():
+        yield from items(6)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        create(begun, "test:10", killed(), 4)
+    with pytest.raises(UneError, match="was begun with"):
+        create(begun, "other:10", iter(items()), 4)
+    assert create(begun, "test:10", iter(items()), 4).shards == 3
+
+
+def test_repeated_ids_and_empty_corpora_are_refused(tmp_path):
+    with pytest.raises(UneError, match="'i0' comes 2 times"):
+        create(Lake(str(tmp_path / "a")), "test:x", iter(items(3) + items(1)), 2)
+    with pytest.raises(UneError, match="has no images"):
+        create(Lake(str(tmp_path / "b")), "test:x", iter([]), 2)
+    assert not Lake(str(tmp_path / "a")).exists()
+
+
+def test_a_changed_fingerprint_is_refused_with_both_shown(lake):
+    with pytest.raises(UneError, match="steps: lake has 3, this build has 50"):
+        lake.register("a/b", {"model": "m", "steps": 50})
+
+
+def test_a_lake_of_a_newer_version_is_refused(lake):
+    newer = lake.manifest | {"version": 2}
+    lake.store.commit("noisezoo.json", json.dumps(newer).encode())
+    with pytest.raises(UneError, match="lake format 2, this une_ray reads up to 1; upgrade"):
+        list(verify(Lake(lake.url)))
+
+
+def test_a_folder_that_is_no_lake_says_how_to_make_one(tmp_path):
+    with pytest.raises(UneError, match="make one with: une build"):
+        Lake(str(tmp_path)).manifest  # noqa: B018
+
+
+def test_shards_number_about_sixteen_within_bounds():
+    assert [default_shard_size(n) for n in (1, 200, 1000, 20_000, 10**8)] == [32, 32, 64, 512, 512]

@@ -1,0 +1,79 @@
+import errno
+import os
+import subprocess
+
+import pytest
+
+from une_ray.errors import UneError
+from une_ray.lake.store import Store
+
+
+def everything(folder) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_commit_leaves_one_whole_file_and_nothing_else(tmp_path):
+    assert Store(str(tmp_path)).commit("a/b.bin", b"x" * 1000)
+    assert everything(tmp_path) == {"a/b.bin"} and (tmp_path / "a/b.bin").read_bytes() == b"x" * 1000
+
+
+def test_without_replace_the_first_stays(tmp_path):
+    store = Store(str(tmp_path))
+    assert store.commit("a", b"first", replace=False) and not store.commit("a", b"second", replace=False)
+    assert store.read("a") == b"first" and everything(tmp_path) == {"a"}
+
+
+@pytest.mark.parametrize("broken", ["os.fsync", "os.replace"])
+def test_a_write_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch, broken):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    store = Store(str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(broken, fail)
+        with pytest.raises(UneError, match="no space left for .*/a .*run the same command again"):
+            store.commit("a", b"x")
+    assert everything(tmp_path) == set() and store.commit("a", b"x")
+
+
+def test_a_disk_that_is_really_full_is_one_clear_error(tmp_path):
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        store = Store(str(tmp_path))
+        store.commit("small", b"x" * 1000)
+        with pytest.raises(UneError, match="no space left"):
+            store.commit("large", b"x" * 1_000_000)
+        assert everything(tmp_path) == {"small"}
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_no_permission_is_one_clear_error(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)  # root may write anywhere, so the refusal is made
+    with pytest.raises(UneError, match="no permission to write"):
+        Store(str(tmp_path)).commit("a", b"x")
+
+
+def test_a_lake_below_a_file_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(UneError, match="can't write"):
+        Store(str(tmp_path / "file" / "lake")).commit("a", b"x")
+
+
+def test_leftovers_of_killed_writers_go_after_a_day(tmp_path):
+    store = Store(str(tmp_path))
+    (tmp_path / "tmp").mkdir()
+    for name, age in (("old", 2 * 86400), ("new", 60)):
+        (tmp_path / "tmp" / name).write_bytes(b"x")
+        os.utime(tmp_path / "tmp" / name, (os.stat(tmp_path / "tmp" / name).st_mtime - age,) * 2)
+    store.sweep()
+    assert everything(tmp_path) == {"tmp/new"}
+
+
+def test_an_unknown_protocol_is_refused():
+    with pytest.raises(UneError, match="nfs4"):
+        Store("nfs4://x/y").exists("a")

@@ -1,0 +1,57 @@
+"""A lake in an object store: the same build, SQL and verify over a real S3 protocol on this machine."""
+
+import os
+
+import pytest
+import ray
+
+from une_ray.errors import UneError
+from une_ray.lake.layout import Lake
+from une_ray.lake.session import connect
+from une_ray.lake.store import Store
+from une_ray.lake.verify import verify
+from une_ray.pipeline.build import build
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """An S3 server of moto's on a free port, and an empty bucket. Workers find it through the environment."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1", "NO_PROXY": "*",
+    }  # fmt: skip
+    before = {key: os.environ.get(key) for key in settings}
+    os.environ.update(settings)
+    boto3.client("s3").create_bucket(Bucket="zoo")
+    yield "s3://zoo"
+    for key, value in before.items():
+        os.environ.pop(key) if value is None else os.environ.update({key: value})
+    server.stop()
+
+
+def test_a_commit_is_whole_and_the_first_stays(bucket):
+    store = Store(f"{bucket}/store")
+    assert store.commit("a/b", b"first", replace=False) and not store.commit("a/b", b"second", replace=False)
+    assert store.read("a/b") == b"first" and store.names("a") == {"b"} and store.names("nothing") == set()
+
+
+def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, tiny_spaces):
+    ray.init(num_cpus=6, include_dashboard=False, log_to_driver=False)
+    try:
+        url = f"{bucket}/lake"
+        assert build(url, "avatars:24", tiny_spaces[1:], shard_size=8).shards_done == 3
+        assert len(list(verify(Lake(url)))) == 2 + 2
+        connection = connect(Lake(url))
+        assert connection.execute("SELECT space, images FROM counts").fetchall() == [("clip", 24), ("dino", 24)]
+        assert connection.execute("SELECT count(*) FROM nearest('dino', 'avatar-0-00000003', 4)").fetchone() == (4,)
+        assert build(url, "avatars:24", tiny_spaces[1:]).shards_done == 0
+        with pytest.raises(UneError, match="was made with"):
+            build(url, "avatars:25", tiny_spaces[1:])
+    finally:
+        ray.shutdown()

@@ -1,0 +1,49 @@
+import re
+
+import pytest
+import ray
+
+from tests.lake.test_lake import items
+from tests.pictures import png
+from une_ray.errors import UneError
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake
+from une_ray.pipeline.build import build
+from une_ray.report.page import write
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, tiny_spaces) -> str:
+    """The report of a lake of pictures with one broken file."""
+    folder = tmp_path_factory.mktemp("faces")
+    for n in range(12):
+        (folder / f"{n}.png").write_bytes(png(seed=n))
+    (folder / "<b>broken.png").write_bytes(b"")
+    url = str(tmp_path_factory.mktemp("reported") / "lake")
+    ray.init(num_cpus=6, include_dashboard=False, log_to_driver=False)
+    try:
+        build(url, f"folder:{folder}", tiny_spaces[:2], shard_size=8)
+    finally:
+        ray.shutdown()
+    return write(Lake(url)).read_text()
+
+
+def test_the_page_stands_alone(page):
+    addresses = re.findall(r"""(?:src|href)\s*=\s*["']([^"'#]+)""", page)
+    assert addresses and all(address.startswith("data:image/") for address in addresses)
+    assert "@import" not in page and "<script" not in page and "<link" not in page
+
+
+@pytest.mark.parametrize("title", ["Corpus", "Round trips", "Gaussian?", "Nearest neighbours", "Throughput", "Rejects", "Settings"])
+def test_every_part_is_there(page, title):
+    assert f"<h2>{title}</h2>" in page
+
+
+def test_rejects_are_shown_with_reasons_and_names_are_escaped(page):
+    assert "empty file" in page and "&lt;b&gt;broken.png" in page and "<b>broken.png" not in page
+
+
+def test_a_lake_with_nothing_built_says_so(tmp_path):
+    lake = create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)
+    with pytest.raises(UneError, match="no finished shard yet"):
+        write(lake)

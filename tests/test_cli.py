@@ -1,0 +1,70 @@
+"""The command line as a person meets it: help with examples, results, and faults in one line."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.lake.test_lake import fill, items
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake
+
+
+def une(*arguments: str, input: str | None = None) -> subprocess.CompletedProcess:
+    environment = os.environ | {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
+    return subprocess.run([sys.executable, "-m", "une_ray.cli", *arguments], capture_output=True, text=True, input=input, env=environment)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Lake:
+    return fill(create(Lake(str(tmp_path_factory.mktemp("lake"))), "test:10", iter(items()), 4))
+
+
+@pytest.mark.parametrize("command", ["build", "sql", "verify", "report", "corpus"])
+def test_help_has_an_example(command):
+    shown = une(command, "--help")
+    assert shown.returncode == 0 and f"une {command} " in shown.stdout.split("Example", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["build", "--corpus", "avatars:5", "--spaces", "mini-dnio", "--lake", "/tmp/never"], "unknown model 'mini-dnio'; known, nearest first: mini-dino"),
+        (["build", "--corpus", "avatar:5", "--spaces", "mini-dino", "--lake", "/tmp/never"], "unknown corpus kind 'avatar'; known, nearest first: avatars"),
+        (["build", "--corpus", "avatars:5", "--spaces", ",", "--lake", "/tmp/never"], "--spaces is empty"),
+        (["build", "--corpus", "avatars:5", "--spaces", "mini-dino", "--dtype", "int8", "--lake", "/tmp/never"], "'int8'; it is float32"),
+        (["sql", "--lake", "/no/lake", "-c", "SELECT 1"], "no lake at /no/lake"),
+        (["verify", "/no/lake"], "no lake at /no/lake"),
+        (["report", "/no/lake"], "no lake at /no/lake"),
+    ],
+)
+def test_a_fault_is_one_line_and_exit_code_one(arguments, message):
+    shown = une(*arguments)
+    assert shown.returncode == 1 and message in shown.stderr and "Traceback" not in shown.stderr and not os.path.exists("/tmp/never")
+
+
+def test_sql_runs_a_command_a_file_and_says_what_is_wrong(lake, tmp_path):
+    assert "a/b" in une("sql", "--lake", lake.url, "-c", "SELECT space FROM counts; SELECT 1 AS one").stdout
+    (tmp_path / "q.sql").write_text("SELECT count(*) AS n FROM latents WHERE space = 'a/b';")
+    assert "9" in une("sql", "--lake", lake.url, "-f", str(tmp_path / "q.sql")).stdout
+    wrong = une("sql", "--lake", lake.url, "-c", "SELECT nothing FROM latents")
+    assert wrong.returncode == 1 and "nothing" in wrong.stderr and "Traceback" not in wrong.stderr
+
+
+def test_the_prompt_takes_statements_survives_errors_and_leaves(lake):
+    shown = une("sql", "--lake", lake.url, input="SELECT 40 +\n 2 AS answer;\nSELECT oops;\nSELECT 'still here' AS s;\n.quit\n")
+    assert shown.returncode == 0 and "42" in shown.stdout and "oops" in shown.stdout and "still here" in shown.stdout
+
+
+def test_verify_prints_what_holds_and_fails_on_what_does_not(lake):
+    assert une("verify", lake.url).stdout.count("\n") == 3
+    os.unlink(f"{lake.url}/images/shard-00001.parquet")
+    broken = une("verify", lake.url)
+    assert broken.returncode == 1 and "images/shard-00001.parquet is missing" in broken.stderr
+
+
+def test_models_and_corpus_list_what_there_is():
+    assert all(name in une("models").stdout for name in ("mini-sd-a", "sd15", "dinov3-l16"))
+    shown = une("corpus", "avatars:300").stdout
+    assert "300 images" in shown and "Long_Hair" in shown and "strongest correlations" in shown
