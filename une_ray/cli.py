@@ -49,7 +49,11 @@ def build(
     if dtype not in (None, "float32", "float16", "bfloat16"):
         raise UneError(f"--dtype {dtype!r}; it is float32, float16 or bfloat16")
     print(f"{corpus} → {', '.join(names)} → {lake}", file=sys.stderr, flush=True)
-    done = run(lake, corpus, names, shard_size, dtype, address, actors)
+    try:
+        done = run(lake, corpus, names, shard_size, dtype, address, actors)
+    except KeyboardInterrupt:
+        print("\nune: stopped; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
     if done.shards_done == 0:
         print(f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already ({done.seconds:.1f} s)")
     else:
@@ -127,13 +131,10 @@ def main() -> None:
     """Entry point: faults of the user's input end in one clear line, not a traceback."""
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     try:
-        app(standalone_mode=True)
+        app()
     except UneError as error:
         print(f"une: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("\nune: stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import io
 import os
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +10,9 @@ import pytest
 
 from tests.pictures import png
 from une_ray.corpora import open_corpus
+from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError
+from une_ray.steps.shard import read_bytes
 
 
 def test_a_folder_is_read_nested_and_sorted_by_its_path(tmp_path):
@@ -128,6 +131,60 @@ def test_an_image_over_the_size_limit_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr("une_ray.corpora.files.MAX_BYTES", 10)
     with pytest.raises(OSError, match="over the limit of 10"):
         open_corpus(f"folder:{tmp_path}").read("a.png")
+
+
+@pytest.mark.parametrize(("error", "fate"), [(TimeoutError("slow"), "retried"), (FileNotFoundError("gone"), "reject")])
+def test_faults_that_pass_are_tried_again_and_others_are_rejects(monkeypatch, error, fate):
+    monkeypatch.setattr("une_ray.steps.shard.PAUSE", 0.0)
+    calls = []
+
+    class Flaky:
+        def read(self, source):
+            calls.append(source)
+            if len(calls) < 3:
+                raise error
+            return b"data"
+
+    (found,) = read_bytes(Flaky(), ["a"])
+    assert (found == b"data" and len(calls) == 3) if fate == "retried" else (isinstance(found, Unreadable) and len(calls) == 1)
+
+
+def test_a_fault_that_does_not_pass_ends_the_build_rather_than_lose_good_images(monkeypatch):
+    monkeypatch.setattr("une_ray.steps.shard.PAUSE", 0.0)
+
+    class Down:
+        def read(self, source):
+            raise TimeoutError("no answer")
+
+    with pytest.raises(UneError, match="after 3 tries"):
+        read_bytes(Down(), ["a"])
+
+
+def test_a_shard_over_the_limit_is_refused_before_all_of_it_is_read(monkeypatch):
+    monkeypatch.setattr("une_ray.steps.shard.MAX_SHARD_BYTES", 100)
+    seen = []
+
+    class Large:
+        def read(self, source):
+            seen.append(source)
+            return b"x" * 60
+
+    with pytest.raises(UneError, match="smaller --shard-size"):
+        read_bytes(Large(), [str(n) for n in range(1000)])
+    assert len(seen) < 20
+
+
+@pytest.mark.parametrize("value", ["text", 3])
+def test_a_parquet_column_that_holds_no_images_is_refused(tmp_path, value):
+    pq.write_table(pa.table({"image": [value]}), tmp_path / "x.parquet")
+    with pytest.raises(UneError, match="not encoded images"):
+        list(open_corpus(f"parquet:{tmp_path}/x.parquet").items())
+
+
+def test_a_name_with_awkward_letters_opens_the_same_corpus_again(tmp_path):
+    (tmp_path / "a+b&c.csv").write_text("file,Smiling\na.png,1\n")
+    corpus = open_corpus(f"folder:{tmp_path}?table={quote(str(tmp_path / 'a+b&c.csv'))}")
+    assert open_corpus(corpus.name) == corpus
 
 
 def test_pictures_of_the_tests_are_pictures():

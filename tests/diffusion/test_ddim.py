@@ -37,7 +37,7 @@ def test_a_constant_network_is_undone_exactly(steps, spacing):
     nodes = timesteps(steps, spacing)
     up = invert(lambda x, t: constant, Z0, nodes, ALPHAS)
     back = sample(lambda x, t: constant, up, nodes, ALPHAS)
-    assert (back - Z0).abs().max() < 2e-4 * (up.abs().max() if spacing != "leading" else 1)
+    assert (back - Z0).abs().max() < 1e-6 / ALPHAS[nodes[-1]].sqrt() * up.abs().max()  # float32 rounding, as the last step amplifies it
 
 
 def test_with_gaussian_data_the_round_trip_error_falls_as_one_over_n():
@@ -121,9 +121,13 @@ def test_the_state_is_float32_whatever_the_network_gives():
     assert up.dtype == torch.float32
 
 
-def test_drawn_noise_is_cleaned_at_the_end():
-    denoiser, nodes = gaussian_denoiser(1.0), timesteps(50)
-    assert not torch.equal(sample(denoiser, Z0, nodes, ALPHAS, clean=True), sample(denoiser, Z0, nodes, ALPHAS))
+def test_drawn_noise_is_cleaned_at_the_end_as_diffusers_does():
+    denoiser, scheduler = gaussian_denoiser(0.8), DDIMScheduler(**SD, set_alpha_to_one=True)
+    scheduler.set_timesteps(25)
+    x = Z0
+    for t in scheduler.timesteps:
+        x = scheduler.step(denoiser(x, int(t)), t, x).prev_sample
+    assert torch.allclose(sample(denoiser, Z0, timesteps(25), ALPHAS, clean=True), x, atol=1e-4)
 
 
 def test_the_callback_sees_every_state():

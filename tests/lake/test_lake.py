@@ -26,9 +26,8 @@ def fill(lake: Lake, space: str = "a/b", dim: int = 4) -> Lake:
     for shard in range(lake.shards):
         ids = lake.plan(shard)["image_id"].to_pylist()
         rows = [
-            {"image_id": i, "split": "train", "source": "s", "attributes": [], "factors": []}
-            | ({"status": "reject", "error": "empty file"} if i == "i3" else {"status": "ok"})
-            for i in ids
+            row | ({"status": "reject", "error": "empty file"} if row["image_id"] == "i3" else {"status": "ok"})
+            for row in lake.plan(shard).to_pylist()
         ]
         write(lake, f"images/{shard_file(shard)}", rows, schema.IMAGES)
         write(lake, f"{space_folder(space)}/{shard_file(shard)}", [latent(i, dim) for i in ids], schema.SPACE)
@@ -76,6 +75,9 @@ BREAKS = {
     "a torn file": (lambda lake: lake.store.commit(f"images/{shard_file(1)}", b"PAR1 torn"), "not readable Parquet"),
     "a file lost": (lambda lake: lake.store.filesystem.rm(lake.store.path(f"images/{shard_file(1)}")), "images/shard-00001.parquet is missing"),
     "another plan": (lambda lake: write(lake, f"plan/{shard_file(2)}", [{"image_id": "j0", "source": "x", "attributes": [], "factors": []}] * 2, schema.PLAN), "plan: its hash"),
+    "a stray file": (lambda lake: write(lake, f"{space_folder('a/b')}/copy-of-{shard_file(0)}", space_rows(), schema.SPACE), "belongs to no shard"),
+    "a stray space": (lambda lake: write(lake, f"{space_folder('c')}/{shard_file(0)}", space_rows(), schema.SPACE), "is of no registered space"),
+    "a changed label": (lambda lake: write(lake, f"images/{shard_file(0)}", [row | {"caption": "other"} for row in lake.read_table(f"images/{shard_file(0)}").to_pylist()], schema.IMAGES), "caption is not what the plan says"),
     "a column too many": (lambda lake: lake.store.commit(f"images/{shard_file(0)}", schema.parquet(pa.table({"x": [1]}), {})), "are not those of format 1"),
 }  # fmt: skip
 
@@ -151,4 +153,4 @@ def test_a_folder_that_is_no_lake_says_how_to_make_one(tmp_path):
 
 
 def test_shards_number_about_sixteen_within_bounds():
-    assert [default_shard_size(n) for n in (1, 200, 1000, 20_000, 10**8)] == [32, 32, 64, 512, 512]
+    assert [default_shard_size(n) for n in (1, 200, 1000, 20_000, 10**8)] == [32, 32, 64, 256, 256]

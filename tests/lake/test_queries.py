@@ -15,13 +15,13 @@ from tests.lake.test_lake import items, write
 from une_ray.lake import schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
-from une_ray.lake.session import connect, queries_folder
+from une_ray.lake.session import QUERIES, connect
 
 Z = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float16)
 SHELL = Path(sysconfig.get_path("scripts")) / "duckdb"
 NEAREST = "SELECT image_id, round(cosine::DOUBLE, 4) FROM nearest('enc', 'i0', 3)"
 COUNTS = "SELECT * FROM counts"
-QUERIES = sorted(path.name for path in queries_folder().glob("*.sql") if path.name != "noisezoo.sql")
+FILES = sorted(path.name for path in QUERIES.glob("*.sql") if path.name != "noisezoo.sql")
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,14 @@ def bare(lake: Lake, query: str) -> list[tuple]:
     """Without our code: DuckDB's own module and the file."""
     connection = duckdb.connect()
     connection.execute("SET VARIABLE lake = ?", [lake.store.root])
-    connection.execute((queries_folder() / "noisezoo.sql").read_text())
+    connection.execute((QUERIES / "noisezoo.sql").read_text())
     return connection.execute(query).fetchall()
 
 
 def shell(lake: Lake, query: str) -> list[tuple]:
     """What a person types into the stock shell."""
     where = lake.store.root.replace("'", "''")
-    script = f"SET VARIABLE lake = '{where}';\n.read {queries_folder()}/noisezoo.sql\n.mode csv\n{query};\n"
+    script = f"SET VARIABLE lake = '{where}';\n.read {QUERIES}/noisezoo.sql\n.mode csv\n{query};\n"
     run = subprocess.run([SHELL], input=script, capture_output=True, text=True, check=True)
     assert not run.stderr, run.stderr
     return [tuple(row) for row in csv.reader(io.StringIO(run.stdout))][1:]
@@ -101,10 +101,10 @@ def test_rejects_are_told_once_with_their_reason(lake):
     assert bare(lake, "SELECT * FROM rejects") == [(None, "i9", "9.png", "empty file")]
 
 
-@pytest.mark.parametrize("name", QUERIES)
+@pytest.mark.parametrize("name", FILES)
 def test_every_query_file_runs_in_the_stock_shell(lake, name):
     where = lake.store.root.replace("'", "''")
-    script = f"SET VARIABLE lake = '{where}';\n.read {queries_folder()}/noisezoo.sql\n.read {queries_folder()}/{name}\n"
+    script = f"SET VARIABLE lake = '{where}';\n.read {QUERIES}/noisezoo.sql\n.read {QUERIES}/{name}\n"
     run = subprocess.run([SHELL], input=script, capture_output=True, text=True, check=True)
     assert not run.stderr and run.stdout
 

@@ -25,6 +25,10 @@ from une_ray.steps.read import read_space
 from une_ray.steps.space import Space
 
 
+def die(row, lake_url, corpus):
+    os._exit(139)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     """One local Ray for the module, with two logical GPUs."""
@@ -98,7 +102,7 @@ def test_gpu_shares_place_actors_on_gpus(lake):
     devices = dict(connect(lake).execute("SELECT stage, list(DISTINCT device) FROM runs GROUP BY stage").fetchall())
     assert devices["read"] == ["cpu"]
     for stage in ("sd", "clip", "dino"):
-        assert devices[stage] and all(re.fullmatch(r"cpu:[01]", device) for device in devices[stage])
+        assert devices[stage] and all(re.fullmatch(r"(cpu|cuda):[01]", device) for device in devices[stage])
 
 
 def test_a_changed_fingerprint_is_refused_and_nothing_is_written(lake, zoo, tiny_spaces):
@@ -164,7 +168,7 @@ def test_a_latent_that_is_not_finite_is_a_reject_of_its_space_alone():
 
 @pytest.mark.parametrize(
     ("spaces", "message"),
-    [(["mini-dinno"], "nearest first: mini-dino"), (["mini-sd-a"], "does not say how to invert"), (["mini-dino/ddim50"], "is an encoder"),
+    [(["mini-sd-a/ddim1"], "between 2 and 1000"), (["mini-dinno"], "nearest first: mini-dino"), (["mini-sd-a"], "does not say how to invert"), (["mini-dino/ddim50"], "is an encoder"),
      (["mini-sd-a/ddim50-leding"], "nearest first: leading"), (["clip:/models/x"], "needs a name"), (["x=clip:/no/where"], "is not a folder"),
      (["a=mini-dino", "a=mini-clip-a"], "named twice"), (["../x=mini-dino"], "can't name a space"), (["x=resnet:/m"], "kind of model")],
 )  # fmt: skip
@@ -183,8 +187,9 @@ def test_a_build_killed_twice_and_resumed_equals_one_that_was_not(tmp_path, lake
         while len(list(Path(url).glob("spaces/*/shard-*.parquet"))) < files and job.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         os.killpg(job.pid, signal.SIGKILL)
-        job.wait()
+        assert job.wait() == -signal.SIGKILL, job.stdout.read()
         job.stdout.close()
+    assert 1 <= len(list(Path(url).glob("spaces/*/shard-*.parquet"))) < 15, "it was to be killed half-way"
     build(url, "avatars:70", tiny_spaces)
     list(verify(Lake(url)))
     assert {k: v for k, v in hashes(url).items() if not k.startswith("tmp/")} == hashes(lake.url)
@@ -198,6 +203,20 @@ def test_two_builds_at_once_end_with_one_correct_lake(tmp_path, lake, tiny_space
     assert [job.returncode for job in jobs] == [0, 0], outputs
     list(verify(Lake(url)))
     assert hashes(url) == hashes(lake.url)
+
+
+def test_a_refused_space_leaves_no_trace_of_its_companions(lake, tiny_spaces):
+    before = hashes(lake.url)
+    with pytest.raises(UneError, match="steps: lake has 3"):
+        build(lake.url, "avatars:70", ["another=" + tiny_spaces[1].partition("=")[2], tiny_spaces[0].replace("ddim3", "ddim4")])
+    assert hashes(lake.url) == before
+
+
+def test_an_input_that_kills_its_process_ends_the_build_and_says_so(tmp_path, tiny_spaces, monkeypatch):
+    """Ray's default would be to try for ever."""
+    monkeypatch.setattr(ray_data, "read_shard", die)
+    with pytest.raises(UneError, match="a worker died 4 times on the same shard"):
+        build(str(tmp_path / "lake"), "avatars:5", tiny_spaces[1:2], shard_size=5)
 
 
 def test_the_pools_bear_their_spaces_names():

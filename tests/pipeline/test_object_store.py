@@ -42,15 +42,15 @@ def test_a_commit_is_whole_and_the_first_stays(bucket):
 
 
 def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, tiny_spaces):
-    ray.init(num_cpus=6, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)  # one GPU for three models
     try:
         url = f"{bucket}/lake"
-        assert build(url, "avatars:24", tiny_spaces[1:], shard_size=8).shards_done == 3
-        assert len(list(verify(Lake(url)))) == 2 + 2
+        assert build(url, "avatars:24", tiny_spaces, shard_size=8).shards_done == 3
+        assert len(list(verify(Lake(url)))) == 2 + 3
         connection = connect(Lake(url))
-        assert connection.execute("SELECT space, images FROM counts").fetchall() == [("clip", 24), ("dino", 24)]
+        assert connection.execute("SELECT space, images FROM counts").fetchall() == [("clip", 24), ("dino", 24), ("sd", 24)]
         assert connection.execute("SELECT count(*) FROM nearest('dino', 'avatar-0-00000003', 4)").fetchone() == (4,)
-        assert build(url, "avatars:24", tiny_spaces[1:]).shards_done == 0
+        assert build(url, "avatars:24", tiny_spaces).shards_done == 0
         with pytest.raises(UneError, match="was made with"):
             build(url, "avatars:25", tiny_spaces[1:])
     finally:

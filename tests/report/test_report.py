@@ -22,7 +22,7 @@ def page(tmp_path_factory, tiny_spaces) -> str:
     url = str(tmp_path_factory.mktemp("reported") / "lake")
     ray.init(num_cpus=6, include_dashboard=False, log_to_driver=False)
     try:
-        build(url, f"folder:{folder}", tiny_spaces[:2], shard_size=8)
+        build(url, f"folder:{folder}", tiny_spaces[:2], shard_size=8, actors=1)
     finally:
         ray.shutdown()
     return write(Lake(url)).read_text()

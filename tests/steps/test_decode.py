@@ -34,6 +34,7 @@ def bomb(width: int = 60_000, height: int = 60_000) -> bytes:
         (png()[: len(png()) // 2], "truncated"),
         (png(format="JPEG")[:-400], "truncated"),
         (bomb(), "over the limit of 100,000,000"),
+        (png((2, 400)), "more than 50 times as long as wide"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image of a known format"),
     ],
 )

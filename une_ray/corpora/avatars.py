@@ -3,8 +3,8 @@
 A CelebA with no faces in it. The drawings are `python-avatars` (MIT), rasterised by `resvg`; what is ours
 is the sampling of features. `sample_features` is the generative model, top to bottom: presenting gender and
 age first, then everything that depends on them, so every correlation in the corpus is written down here
-(and measured by `une corpora avatars`). `Dark_Background`, `Wearing_Hoodie` and `Eyes_Closed` depend on
-nothing: they are the controls.
+(and measured by `une corpus avatars:20000`). `Dark_Background` and `Wearing_Hoodie` depend on nothing:
+they are the controls.
 """
 
 from __future__ import annotations

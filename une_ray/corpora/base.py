@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
+class Unreadable(OSError):
+    """This image can't be had, now or later; the text becomes its row's `error`. Other OSErrors may pass and are tried again."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One image, not yet read. `source` is whatever the corpus' own `read` needs to find the bytes."""
@@ -34,10 +38,11 @@ class Corpus(Protocol):
         """All items, in an order that does not change between runs; ids are unique."""
 
     def read(self, source: str) -> bytes:
-        """The encoded image (PNG, JPEG, …). Raises OSError where it can't be read."""
+        """The encoded image (PNG, JPEG, …). Raises Unreadable, FileNotFoundError or PermissionError where there is none;
+        any other OSError is taken for a fault that passes."""
 
 
 def split_of(image_id: str, test_fraction: float = 0.2) -> str:
     """'train' or 'test', from the id alone, so that a split never depends on order or corpus size."""
-    digest = hashlib.sha256(f"split/{image_id}".encode()).digest()
+    digest = hashlib.sha256(f"split/{image_id}".encode("utf-8", "surrogateescape")).digest()
     return "test" if int.from_bytes(digest[:8], "big") < test_fraction * 2**64 else "train"

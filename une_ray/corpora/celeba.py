@@ -35,18 +35,24 @@ class CelebA:
 
     def items(self) -> Iterator[Item]:
         open_folder(self.url)
-        splits = dict(line.split() for line in self._lines(PARTITIONS))
-        count, header, *rows = self._lines(ATTRIBUTES)
-        attributes = header.split()
-        if int(count) != len(rows):
+        try:
+            splits = dict(line.split() for line in self._lines(PARTITIONS))
+            count, header, *rows = self._lines(ATTRIBUTES)
+            announced, attributes = int(count), header.split()
+        except ValueError as error:
+            raise UneError(f"{self.url}: {PARTITIONS} or {ATTRIBUTES} is not as published ({error}); download it again") from error
+        if announced != len(rows):
             raise UneError(f"{self.url}/{ATTRIBUTES} announces {count} rows and has {len(rows)}; download it again")
         for row in rows:
             file, *values = row.split()
+            if file not in splits or splits[file] not in SPLITS:
+                raise UneError(f"{self.url}/{PARTITIONS} gives {file} no partition of 0, 1 or 2")
             split = SPLITS[splits[file]]
             if len(values) != len(attributes):
                 raise UneError(f"{self.url}/{ATTRIBUTES}: {file} has {len(values)} values for {len(attributes)} attributes")
             if self.partition in (None, split):
-                yield Item(file, f"{IMAGES}/{file}", split, None, {name: value == "1" for name, value in zip(attributes, values)})
+                labels = {name: value == "1" for name, value in zip(attributes, values, strict=True)}
+                yield Item(file, f"{IMAGES}/{file}", split, None, labels)
 
     def read(self, source: str) -> bytes:
         return read_within(self.url, source)

@@ -8,6 +8,7 @@ from functools import lru_cache
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -36,16 +37,16 @@ def absolute(url: str) -> str:
 
 
 def read_within(url: str, name: str) -> bytes:
-    """Bytes of `name` under `url`. Raises OSError where `name` leads out of it (`..`, a link) or is over 256 MiB."""
+    """Bytes of `name` under `url`. Raises Unreadable where `name` leads out of it (`..`, a link) or is over 256 MiB."""
     filesystem, root = _filesystem(url)
     path = f"{root}/{name}"
     if isinstance(filesystem, LocalFileSystem):
         real, base = os.path.realpath(path), os.path.realpath(root)
         if os.path.commonpath([real, base]) != base:
-            raise OSError(f"{name} leads out of {url}")
+            raise Unreadable(f"{name} leads out of {url}")
     elif ".." in name.split("/"):
-        raise OSError(f"{name} leads out of {url}")
+        raise Unreadable(f"{name} leads out of {url}")
     size = filesystem.size(path)
     if size is not None and size > MAX_BYTES:
-        raise OSError(f"file of {size:,} bytes is over the limit of {MAX_BYTES:,}")
+        raise Unreadable(f"file of {size:,} bytes is over the limit of {MAX_BYTES:,}")
     return filesystem.cat_file(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.csv
@@ -35,7 +36,7 @@ class Folder:
 
     @property
     def name(self) -> str:
-        return f"folder:{self.url}" + (f"?table={self.table}" if self.table else "")
+        return f"folder:{self.url}" + (f"?table={quote(self.table)}" if self.table else "")
 
     def items(self) -> Iterator[Item]:
         filesystem, root = open_folder(self.url)
@@ -45,6 +46,8 @@ class Folder:
         if labels and not any(name in labels for name in names):
             raise UneError(f"no row of {self.table} names a file of {self.url}; its column 'file' starts with {next(iter(labels))!r}, the folder with {names[:1]}")
         for name in names:
+            if not name.isprintable():
+                raise UneError(f"the file name {name!r} of {self.url} is not text; rename it")
             row = labels.get(name, {})
             attributes = {key: value for key, value in row.items() if key not in RESERVED and value is not None}
             yield Item(name, name, row.get("split") or split_of(name), row.get("caption"), attributes)
@@ -60,7 +63,7 @@ def read_labels(path: str) -> dict[str, dict]:
         reader = pq.read_table if path.endswith(".parquet") else pyarrow.csv.read_csv
         source = filesystem.open_input_file(file) if filesystem else file
         table = reader(source)
-    except (FileNotFoundError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowInvalid) as error:
         raise UneError(f"can't read the label table {path}: {error}") from error
     if "file" not in table.column_names:
         raise UneError(f"{path} has no column 'file' (path below the folder); it has {', '.join(table.column_names)}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import quote
 
-from une_ray.corpora.base import Item, split_of
+from une_ray.corpora.base import Item, Unreadable, split_of
 from une_ray.errors import UneError, unknown
 
 
@@ -27,15 +29,15 @@ class HubDataset:
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> HubDataset:
-        from os.path import isdir
-
-        if not isdir(argument) and "revision" not in options:
+        if os.path.isdir(argument):
+            return cls(os.path.abspath(argument), **options)
+        if "revision" not in options:
             raise UneError(f"hub:{argument} needs a revision, so that the corpus can't change: hub:{argument}?revision=COMMIT (or revision=main)")
         return cls(argument, **options)
 
     @property
     def name(self) -> str:
-        options = "&".join(f"{key}={value}" for key in self.OPTIONS if (value := getattr(self, key)))
+        options = "&".join(f"{key}={quote(value)}" for key in self.OPTIONS if (value := getattr(self, key)))
         return f"hub:{self.source}?{options}"
 
     def items(self) -> Iterator[Item]:
@@ -54,6 +56,8 @@ class HubDataset:
 
     def read(self, source: str) -> bytes:
         value = _load(self)[int(source)][self.image]
+        if value is None or (value["bytes"] is None and value["path"] is None):
+            raise Unreadable("the image column is empty in this row")
         if value["bytes"] is not None:
             return value["bytes"]
         with open(value["path"], "rb") as file:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from une_ray.corpora.base import Item, split_of
+from une_ray.corpora.base import Item, Unreadable, split_of
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
+
+_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class ParquetFiles:
 
     @property
     def name(self) -> str:
-        options = [f"{key}={value}" for key in self.OPTIONS if (value := getattr(self, key)) and (key, value) != ("image", "image")]
+        options = [f"{key}={quote(value)}" for key in self.OPTIONS if (value := getattr(self, key)) and (key, value) != ("image", "image")]
         return f"parquet:{self.url}" + ("?" + "&".join(options) if options else "")
 
     def items(self) -> Iterator[Item]:
@@ -42,6 +46,8 @@ class ParquetFiles:
             for column in filter(None, (self.image, self.id, self.caption)):
                 if column not in columns.names:
                     raise unknown(f"column of {path}", column, columns.names)
+            if not _holds_bytes(columns.field(self.image).type):
+                raise UneError(f"column {self.image!r} of {path} is {columns.field(self.image).type}, not encoded images (bytes, or a struct of bytes and path)")
             flags = [field.name for field in columns if pa.types.is_boolean(field.type)]
             wanted = [*flags, *filter(None, (self.id, self.caption))]
             for group in range(file.num_row_groups):
@@ -57,8 +63,14 @@ class ParquetFiles:
         value = _images(self.url, path, int(group), self.image)[int(row)].as_py()
         data = value["bytes"] if isinstance(value, dict) else value
         if data is None:
-            raise OSError("the image column is empty in this row")
+            raise Unreadable("the image column is empty in this row")
         return data
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
 @lru_cache(maxsize=32)
@@ -84,7 +96,15 @@ def _open(url: str, path: str) -> pq.ParquetFile:
     return pq.ParquetFile(_filesystem(url)[0].open_input_file(path))
 
 
-@lru_cache(maxsize=2)
 def _images(url: str, path: str, group: int, column: str) -> pa.ChunkedArray:
+    with _LOCK:  # threads that ask for one row group at once wait for one read
+        return _row_group(url, path, group, column)
+
+
+@lru_cache(maxsize=2)
+def _row_group(url: str, path: str, group: int, column: str) -> pa.ChunkedArray:
     """The image column of one row group; items come in order, so each group is read about once per shard."""
-    return _open(url, path).read_row_group(group, columns=[column]).column(0)
+    try:
+        return _open(url, path).read_row_group(group, columns=[column]).column(0)
+    except pa.ArrowInvalid as error:
+        raise Unreadable(f"row group {group} of {path}: {error}") from error

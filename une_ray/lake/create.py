@@ -20,8 +20,8 @@ EMPTY = {"images/empty.parquet": schema.IMAGES, f"{space_folder('none')}/empty.p
 
 
 def default_shard_size(images: int) -> int:
-    """About sixteen shards, so that progress is seen and work spreads; at most 512 images, so that one fits in memory."""
-    return min(512, max(32, 1 << (images // 16).bit_length()))
+    """About sixteen shards, so that progress is seen and work spreads; at most 256 images, so that one of photographs fits in memory."""
+    return min(256, max(32, 1 << (images // 16).bit_length()))
 
 
 def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> Lake:
@@ -35,15 +35,18 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
         asked = {"corpus": corpus, "shard_size": shard_size}
         if known != asked:
             raise UneError(f"{lake.url} was made with {known}, this build asks for {asked}; use the lake's own, or another --lake")
+    if any(letter in lake.store.root for letter in "*?["):
+        raise UneError(f"{lake.url}: SQL reads *, ? and [ in a path as patterns; choose a --lake without them")
     _claim(lake, corpus, shard_size)
+    fresh = not lake.exists()
     digest = hashlib.sha256()
     images = shards = 0
     while rows := list(islice(items, shard_size)):
-        table = pa.Table.from_pylist([_row(item) for item in rows], schema=schema.PLAN)
-        data = schema.parquet(table, {"shard": str(shards)})
-        digest.update("\n".join(f"{item.image_id}\t{item.source}" for item in rows).encode())
-        if not lake.exists():
-            lake.store.commit(f"plan/{shard_file(shards)}", data)
+        plan = [_row(item) for item in rows]
+        digest.update(plan_digest(plan))
+        if fresh:
+            table = pa.Table.from_pylist(plan, schema=schema.PLAN)
+            lake.store.commit(f"plan/{shard_file(shards)}", schema.parquet(table, {"shard": str(shards)}))
         images += len(rows)
         shards += 1
     if not images:
@@ -52,20 +55,24 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
         "version": schema.VERSION, "corpus": corpus, "images": images, "shard_size": shard_size, "shards": shards,
         "plan_sha256": digest.hexdigest(),
     }  # fmt: skip
-    if not lake.exists():
+    if fresh:
         _refuse_repeated_ids(lake, shards)
     for name, columns in EMPTY.items():
-        if not lake.store.exists(name):
-            lake.store.commit(name, schema.parquet(columns.empty_table(), {}))
+        lake.store.commit(name, schema.parquet(columns.empty_table(), {}), replace=False)
     lake.store.commit(MANIFEST, json.dumps(manifest, indent=1).encode(), replace=False)
     opened = Lake(lake.url)
     if opened.manifest != manifest:
         raise UneError(
             f"{lake.url} holds a plan of {opened.manifest['images']:,} images of {opened.manifest['corpus']!r} "
-            f"(sha256 {opened.manifest['plan_sha256'][:12]}); {corpus!r} now lists {images:,} (sha256 {digest.hexdigest()[:12]}). "
+            f"(labels included, sha256 {opened.manifest['plan_sha256'][:12]}); {corpus!r} now lists {images:,} (sha256 {digest.hexdigest()[:12]}). "
             "The plan is fixed when a lake is made: build the changed corpus into another --lake"
         )
     return opened
+
+
+def plan_digest(rows: list[dict]) -> bytes:
+    """SHA-256 of planned rows, labels included: a corrected caption or attribute is another corpus."""
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).digest()
 
 
 def _claim(lake: Lake, corpus: str, shard_size: int) -> None:

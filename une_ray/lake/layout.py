@@ -77,10 +77,13 @@ class Lake:
     def register(self, space: str, fingerprint: dict) -> None:
         """Fix what `space` means in this lake; refuses another meaning, showing what differs."""
         name = f"fingerprints/{quote(space, safe='')}.json"
-        text = json.dumps(fingerprint, indent=1, sort_keys=True)
-        self.store.commit(name, text.encode(), replace=False)
-        present = json.loads(self.store.read(name))
-        if present != json.loads(text):
+        self.store.commit(name, json.dumps(fingerprint, indent=1, sort_keys=True).encode(), replace=False)
+        self.refuse_another(space, fingerprint)
+
+    def refuse_another(self, space: str, fingerprint: dict) -> None:
+        """Raise UneError where `space` is registered with another fingerprint."""
+        present = self.spaces().get(space)
+        if present is not None and present != fingerprint:
             keys = sorted(k for k in {*present, *fingerprint} if present.get(k) != fingerprint.get(k))
             lines = [f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}" for key in keys]
             raise UneError(

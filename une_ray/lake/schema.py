@@ -50,5 +50,6 @@ def parquet(table: pa.Table, metadata: dict[str, object], row_group_rows: int = 
         compression="zstd",
         use_dictionary=text,
         store_schema=True,
+        write_page_checksum=True,
     )
     return sink.getvalue().to_pybytes()

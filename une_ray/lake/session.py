@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import duckdb
 
-from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 
 
-@cache
-def queries_folder() -> Path:
-    """`queries/` of a checkout, or the copy that an installed package carries."""
-    here = Path(__file__).resolve().parents[1]
-    for folder in (here.parent / "queries", here / "queries"):
-        if (folder / "noisezoo.sql").exists():
-            return folder
-    raise UneError(f"queries/noisezoo.sql is neither beside nor inside {here}; reinstall une_ray")
+QUERIES = Path(__file__).resolve().parents[1] / "queries"  # `queries/` of a checkout is a link to it
 
 
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
@@ -26,7 +17,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     lake.manifest  # noqa: B018 - refuses a missing or newer lake before DuckDB fails in its own words
     connection = connect_bare(lake)
     connection.execute("SET VARIABLE lake = ?", [duckdb_path(lake, lake.store.root)])
-    connection.execute((queries_folder() / "noisezoo.sql").read_text())
+    connection.execute((QUERIES / "noisezoo.sql").read_text())
     return connection
 
 

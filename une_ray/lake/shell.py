@@ -32,6 +32,10 @@ def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
         except EOFError:
             print()
             return
+        except KeyboardInterrupt:
+            print()
+            buffer = ""
+            continue
         if not buffer and line.strip() in (".quit", ".exit", "quit", "exit"):
             return
         buffer += line + "\n"

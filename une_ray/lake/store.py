@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
@@ -59,14 +60,15 @@ class Store:
         """Make `name` hold `data`, whole or not at all; with `replace=False` only where nothing is there yet.
 
         Local: a temporary file in `tmp/`, fsync, then rename (or hard link, which fails where the name is taken).
-        Object stores: one PUT, which is atomic already. Returns whether this call wrote it.
+        Object stores: one PUT, which is atomic already (`If-None-Match` without `replace`). Returns whether this call wrote it.
         """
         try:
             if self.is_local:
                 return self._commit_local(Path(self.path(name)), data, replace)
-            if not replace and self.exists(name):
+            try:
+                self.filesystem.pipe_file(self.path(name), data, mode="overwrite" if replace else "create")
+            except FileExistsError:
                 return False
-            self.filesystem.pipe_file(self.path(name), data)
             return True
         except OSError as error:
             raise UneError(self._why(error, name, len(data))) from error
@@ -104,8 +106,9 @@ class Store:
         """Remove what killed writers left in `tmp/` more than a day ago."""
         if self.is_local and (staging := Path(self.root, "tmp")).is_dir():
             for leftover in staging.iterdir():
-                if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
-                    leftover.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):  # another build has just renamed it into place
+                    if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+                        leftover.unlink()
 
 
 def _split(url: str) -> tuple[fsspec.AbstractFileSystem, str]:

@@ -14,12 +14,14 @@ import pyarrow.parquet as pq
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
+from une_ray.lake.create import plan_digest
 from une_ray.lake.layout import Lake, shard_file, space_folder
 
 
 def verify(lake: Lake) -> Iterator[str]:
     """Lines of what holds. Raises UneError naming the first promise that does not."""
     ids = _plan(lake)
+    _no_strangers(lake, len(ids))
     yield f"plan: {sum(map(len, ids)):,} images in {len(ids)} shards, every id once, hash as in the manifest"
     readable = [_images(lake, shard, expected) for shard, expected in enumerate(ids)]
     yield f"images: {sum(sum(row) for row in readable):,} ok, {sum(row.count(False) for row in readable):,} rejects, one row per id"
@@ -36,7 +38,7 @@ def _plan(lake: Lake) -> list[list[str]]:
     manifest, digest, shards = lake.manifest, hashlib.sha256(), []
     for shard in range(manifest["shards"]):
         plan = _table(lake, f"plan/{shard_file(shard)}", schema.PLAN)
-        digest.update("\n".join(f"{a}\t{b}" for a, b in zip(plan["image_id"].to_pylist(), plan["source"].to_pylist())).encode())
+        digest.update(plan_digest(plan.to_pylist()))
         shards.append(plan["image_id"].to_pylist())
     count = sum(map(len, shards))
     if count != manifest["images"]:
@@ -48,12 +50,28 @@ def _plan(lake: Lake) -> list[list[str]]:
     return shards
 
 
+def _no_strangers(lake: Lake, shards: int) -> None:
+    """The views read every file of these folders, so one that no build wrote would be rows that nobody planned."""
+    planned = {shard_file(shard) for shard in range(shards)} | {"empty.parquet"}
+    folders = {"images", *(space_folder(space) for space in lake.spaces())}
+    for folder in sorted(folders):
+        if strange := {name for name in lake.store.names(folder) if name.endswith(".parquet")} - planned:
+            raise UneError(f"{folder}/{min(strange)} belongs to no shard of the plan; SQL would read it: delete it")
+    known = {space_folder(space) for space in (*lake.spaces(), "none")}
+    for name in sorted(lake.store.names("spaces")):
+        if f"spaces/{name}" not in known:
+            raise UneError(f"spaces/{name} is of no registered space; SQL would read it: delete it")
+
+
 def _images(lake: Lake, shard: int, expected: list[str]) -> list[bool]:
     """Which images of the shard are readable."""
     name = f"images/{shard_file(shard)}"
     table = _table(lake, name, schema.IMAGES)
     _same_ids(name, table, expected)
     _reasons(name, table)
+    for label in ("split", "caption", "source", "attributes", "factors"):
+        if table[label].to_pylist() != lake.plan(shard)[label].to_pylist():
+            raise UneError(f"{name}: {label} is not what the plan says; delete the file and build again")
     return [status == schema.OK for status in table["status"].to_pylist()]
 
 
@@ -88,7 +106,7 @@ def _space(lake: Lake, space: str, fingerprint: dict, shard: int, expected: list
 
 def _table(lake: Lake, name: str, columns: pa.Schema) -> pa.Table:
     try:
-        table = pq.read_table(io.BytesIO(lake.store.read(name)))
+        table = pq.read_table(io.BytesIO(lake.store.read(name)), page_checksum_verification=True)
     except FileNotFoundError:
         raise UneError(f"{name} is missing; the same une build makes it") from None
     except (pa.ArrowInvalid, OSError) as error:

@@ -12,6 +12,9 @@ from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec, Preprocessing
 
 
+RESAMPLE = {1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+
+
 def complete(spec: ModelSpec) -> ModelSpec:
     """The spec with `dim` and `preprocessing` as the model's configuration says. Raises UneError where a file is missing."""
     return _generator(spec) if spec.is_generator else _encoder(spec)
@@ -38,10 +41,11 @@ def _encoder(spec: ModelSpec) -> ModelSpec:
 
 def _processor(spec: ModelSpec, image_size: int) -> Preprocessing:
     """From `preprocessor_config.json` where the model has one, else the kind's own at the model's size."""
-    try:
-        config = _json(spec, "preprocessor_config.json")
-    except UneError:
+    if not _has(spec, "preprocessor_config.json"):
         return replace(spec.preprocessing, size=image_size, resize=math.ceil(image_size * spec.preprocessing.resize / spec.preprocessing.size))
+    config = _json(spec, "preprocessor_config.json")
+    if config.get("resample", 3) not in RESAMPLE:
+        raise UneError(f"{spec.id} resizes with Pillow's filter {config['resample']}; une_ray knows {RESAMPLE}")
     size = config.get("size", {})
     resize = size if isinstance(size, int) else size.get("shortest_edge") or size.get("height") or image_size
     crop = config.get("crop_size") if config.get("do_center_crop", True) else None
@@ -50,11 +54,20 @@ def _processor(spec: ModelSpec, image_size: int) -> Preprocessing:
         side,
         "stretch" if isinstance(size, dict) and "height" in size else "shortest",
         resize,
-        {2: "bilinear", 3: "bicubic", 1: "lanczos"}[config.get("resample", 3)],
+        RESAMPLE[config.get("resample", 3)],
         "floor",
         tuple(config.get("image_mean", spec.preprocessing.mean)),
         tuple(config.get("image_std", spec.preprocessing.std)),
     )
+
+
+def _has(spec: ModelSpec, name: str) -> bool:
+    at = location(spec)
+    if not spec.source.startswith("hub:"):
+        return (Path(at) / name).exists()
+    from huggingface_hub import file_exists
+
+    return file_exists(at, name, revision=spec.revision)
 
 
 def _json(spec: ModelSpec, name: str) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 from une_ray.errors import UneError, unknown
@@ -61,5 +62,7 @@ def find_model(name: str) -> ModelSpec:
         raise unknown("kind of model", kind, KINDS)
     if not source:
         raise UneError(f"{name!r} names no folder or hub id after the colon")
+    if source.startswith(("/", ".", "~")):
+        return _row(name, kind, os.path.abspath(os.path.expanduser(source)))
     at, _, revision = source.partition("@")
-    return _row(name, kind, at if at.startswith(("/", ".", "~")) else f"hub:{at}", revision=revision or None)
+    return _row(name, kind, f"hub:{at}", revision=revision or None)

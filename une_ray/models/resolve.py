@@ -13,6 +13,7 @@ from une_ray.models.spec import ModelSpec
 
 PACKAGED = Path(__file__).parent / "weights"
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
+SETTINGS = ("*.json", "*.txt")  # scheduler, tokenizer, architecture: they decide the numbers as much as the weights do
 
 
 def location(spec: ModelSpec) -> str:
@@ -22,7 +23,7 @@ def location(spec: ModelSpec) -> str:
         return rest
     folder = PACKAGED / rest if scheme == "package" else Path(os.path.expanduser(spec.source))
     if not folder.is_dir():
-        hint = f"train it with: python jobs/train_mini_zoo.py --only {rest}" if scheme == "package" else "is the path right?"
+        hint = "train it with: python jobs/train_mini_zoo.py" if scheme == "package" else "is the path right?"
         raise UneError(f"model {spec.id!r}: {folder} is not a folder; {hint}")
     return str(folder.resolve())
 
@@ -30,7 +31,7 @@ def location(spec: ModelSpec) -> str:
 def pin(spec: ModelSpec) -> tuple[ModelSpec, str]:
     """The spec with its revision fixed, and a hash of its weights for the fingerprint.
 
-    Folders: SHA-256 over names and contents of the weight files. Hub: the commit that the revision is now, asked from
+    Folders: SHA-256 over names and contents of its weights and configuration files. Hub: the commit that the revision is now, asked from
     the hub, or from the local cache where there is no network; every worker then loads that commit.
     """
     if not spec.source.startswith("hub:"):
@@ -44,6 +45,7 @@ def _hash_folder(folder: str) -> str:
     files = sorted({path for pattern in WEIGHTS for path in Path(folder).rglob(pattern)})
     if not files:
         raise UneError(f"{folder} holds no weights ({', '.join(WEIGHTS)})")
+    files = sorted({*files, *(path for pattern in SETTINGS for path in Path(folder).rglob(pattern))})
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(folder).as_posix().encode())

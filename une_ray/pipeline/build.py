@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from une_ray.corpora import open_corpus
+from une_ray.corpora.files import absolute
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.create import create, default_shard_size
@@ -53,10 +54,13 @@ def build(
     if len({space.name for space in chosen}) < len(chosen):
         raise UneError(f"a space is named twice in {', '.join(space.name for space in chosen)}")
     opened = open_corpus(corpus)
-    lake = Lake(lake_url)
-    pinned = [space.pinned() for space in chosen]
+    lake = Lake(absolute(lake_url))
+    known = lake.spaces()
+    pinned = [space.as_in(known.get(space.name)).pinned() for space in chosen]
     size = shard_size or (lake.manifest["shard_size"] if lake.exists() else default_shard_size(sum(1 for _ in opened.items())))
     lake = create(lake, opened.name, opened.items(), size)
+    for space, fingerprint in pinned:  # all are checked before any is registered
+        lake.refuse_another(space.name, fingerprint)
     for space, fingerprint in pinned:
         lake.register(space.name, fingerprint)
     lake.store.sweep()

@@ -26,11 +26,13 @@ from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.pipeline.placement import READ_CPUS, allot, local_slots
 from une_ray.pipeline.plan import Work
 from une_ray.steps.read import read_space
 from une_ray.steps.shard import images_table, read_bytes, readable
 from une_ray.steps.space import Space, Step
 
+RETRIES = 3  # Ray's default is for ever, and an input that kills its process would then loop
 BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
 
 
@@ -40,17 +42,24 @@ def run(lake: Lake, corpus: str, spaces: Sequence[Space], work: Sequence[Work], 
     `spaces` have their revisions pinned. `actors` caps each pool; by default a pool may take the whole cluster.
     Raises UneError for a fault of the input, on whichever machine it was found.
     """
-    start_ray(spaces, address, actors)
+    cores = start_ray(spaces, address, actors)
     rows = [{"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""} for item in work]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus), num_cpus=0.5)  # not 1: with an actor's own share it would be fused into it
-    for number, space in enumerate(spaces):
-        last = number + 1 == len(spaces)
-        dataset = dataset.map(stage(space), fn_constructor_args=(lake.url, space, last), **placement(space, actors))
-    for row in dataset.iter_rows():
-        if row["fault"]:
-            raise UneError(row["fault"])
-        yield from json.loads(row["records"])
+    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus), num_cpus=READ_CPUS, max_retries=RETRIES)
+    have = ray.cluster_resources()
+    pools = allot(spaces, have.get("CPU", 0), have.get("GPU", 0), cores, actors)
+    for space, pool in zip(spaces, pools, strict=True):
+        share = {"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}
+        compute = ActorPoolStrategy(min_size=pool.least, max_size=pool.most)
+        dataset = dataset.map(stage(space), fn_constructor_args=(lake.url, space, space is spaces[-1]), compute=compute, max_restarts=RETRIES, max_task_retries=RETRIES, **share)
+    try:
+        for row in dataset.iter_rows():
+            if row["fault"]:
+                raise UneError(row["fault"])
+            yield from json.loads(row["records"])
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.ActorDiedError, ray.exceptions.OutOfMemoryError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UneError(f"a worker died {RETRIES + 1} times on the same shard ({first}); what was finished is kept, run une verify to see which") from error
 
 
 def faults_travel(work: Callable[..., dict]) -> Callable[..., dict]:
@@ -78,8 +87,8 @@ def read_shard(row: dict, lake_url: str, corpus: str) -> dict:
     if lake.store.exists(name):
         table = lake.read_table(name)
     else:
-        table = images_table(plan, found)
-        lake.store.commit(name, schema.parquet(table, {"shard": str(row["shard"])}))
+        lake.store.commit(name, schema.parquet(images_table(plan, found), {"shard": str(row["shard"])}), replace=False)
+        table = lake.read_table(name)  # another build may have been first; its rows are what the spaces must agree with
     data = readable(table, found)
     row["payload"] = _pack(pa.table({"image_id": plan["image_id"], "data": pa.array(data, pa.large_binary())}, schema=BYTES))
     row["records"] = json.dumps([clock.record(row["shard"], table)])
@@ -96,7 +105,7 @@ class ReadSpace:
         self.device = "cuda" if gpus and torch.cuda.is_available() else "cpu"
         self.place = f"{self.device}:{','.join(map(str, gpus))}" if gpus else self.device
         self.lake, self.space, self.last = Lake(lake_url), space, last
-        self.metadata = {"space": space.name, "fingerprint": self.lake.spaces()[space.name]}
+        self.metadata: dict[str, object] = {"space": space.name, "fingerprint": self.lake.spaces()[space.name]}
 
     @functools.cached_property
     def step(self) -> Step:
@@ -110,6 +119,8 @@ class ReadSpace:
             step, model = self.step, self.space.model
             clock = Clock(self.space.name, self.place)
             packed = _unpack(row["payload"])
+            if step.shape:
+                self.metadata["shape"] = list(step.shape)
             table = read_space(step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), packed["data"].to_pylist())
             self.lake.store.commit(name, schema.parquet(table, self.metadata | {"shard": str(row["shard"])}))
             row["records"] = json.dumps([*json.loads(row["records"]), clock.record(row["shard"], table)])
@@ -121,36 +132,23 @@ def stage(space: Space) -> type[ReadSpace]:
     return type(f"Read[{space.name}]", (ReadSpace,), {})
 
 
-def placement(space: Space, actors: int | None) -> dict:
-    """Where a pool runs: its model's share of a GPU where the cluster has GPUs, one CPU an actor where it has none."""
-    have = ray.cluster_resources()
-    if have.get("GPU", 0) >= space.model.gpus:
-        most = max(1, int(have["GPU"] / space.model.gpus))
-        return {"num_gpus": space.model.gpus, "compute": ActorPoolStrategy(min_size=1, max_size=min(most, actors or most))}
-    return {"num_cpus": 1, "compute": ActorPoolStrategy(size=_cpu_actors(space, actors))}
-
-
-def start_ray(spaces: Sequence[Space], address: str | None = None, actors: int | None = None) -> None:
+def start_ray(spaces: Sequence[Space], address: str | None = None, actors: int | None = None) -> int:
     """Join the cluster of `address` or RAY_ADDRESS; without either, start Ray here with a slot for every stage.
 
-    Slots are logical: with fewer than one per actor and two for reading, the stages would wait for each other for ever.
+    Returns how many actors of one space it makes sense to run without GPUs.
     """
+    address = address or os.environ.get("RAY_ADDRESS")
+    cores = os.cpu_count() or 1
+    joined = ray.is_initialized() or bool(address)
     if not ray.is_initialized():
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # the driver's C++ side prints harmless warnings as errors
-        address = address or os.environ.get("RAY_ADDRESS")
-        slots = max(os.cpu_count() or 1, 2 + sum(_cpu_actors(space, actors) for space in spaces))
-        local = {"address": "local", "num_cpus": slots, "include_dashboard": False}
+        local = {"address": "local", "num_cpus": local_slots(spaces, cores, actors), "include_dashboard": False}
         ray.init(**({"address": address} if address else local), log_to_driver=False, logging_level=logging.ERROR)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-
-
-def _cpu_actors(space: Space, actors: int | None) -> int:
-    """Inversion takes nearly all the time, so generators get an actor per core and encoders one."""
-    most = os.cpu_count() or 1 if space.model.is_generator else 1
-    return min(most, actors or most)
+    return max(1, int(ray.cluster_resources().get("CPU", 1))) if joined else cores
 
 
 class Clock:

@@ -11,6 +11,7 @@ import jinja2
 from une_ray import __version__
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
+from une_ray.lake.store import Store
 from une_ray.report.section import Source
 from une_ray.report.sections import corpus, gaussian, neighbours, rejects, round_trips, settings, throughput
 
@@ -32,6 +33,5 @@ def write(lake: Lake, out: Path | None = None) -> Path:
         figures=[(f"{images:,}", "images"), (f"{rejected:,}", "rejects"), (spaces, "spaces"), (lake.shards, "shards")],
     )  # fmt: skip
     path = out or (Path(lake.store.root) if lake.store.is_local else Path()) / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    Store(str(path.resolve().parent)).commit(path.name, text.encode())
     return path.resolve()

@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image
 
 from une_ray.corpora import Corpus, open_corpus
+from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
-from une_ray.steps.decode import decode
+from une_ray.steps.decode import Reject, decode
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,20 @@ class Source:
 
     def latents(self, space: str, limit: int) -> tuple[list[str], np.ndarray]:
         """Ids and z (n, dim) float32 of up to `limit` images, spread evenly over the corpus by a hash of the id."""
-        found = self.rows("SELECT image_id, z FROM latents WHERE space = ? ORDER BY md5(image_id) LIMIT ?", space, limit)
-        return [row[0] for row in found], np.array([row[1] for row in found], np.float32)
+        query = "SELECT image_id, z FROM latents WHERE space = ? ORDER BY md5(image_id) LIMIT ?"
+        found = self.sql.execute(query, [space, limit]).fetch_arrow_table()
+        if not len(found):
+            return [], np.empty((0, 0), np.float32)
+        values = found["z"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return found["image_id"].to_pylist(), values.astype(np.float32, copy=False).reshape(len(found), -1)
 
     def _picture(self, image_id: str) -> Image.Image:
+        """The picture, or a grey square where the corpus is not within reach of this machine."""
         (source,) = self.rows("SELECT source FROM images WHERE image_id = ?", image_id)[0]
-        return decode(self.corpus.read(source))
+        try:
+            return decode(self.corpus.read(source))
+        except (OSError, Reject, UneError):
+            return Image.new("RGB", (64, 64), "#c9ced6")
 
 
 def table(header: list[str], rows: list[tuple], numeric: int = 1) -> str:

@@ -13,6 +13,7 @@ from une_ray.models.spec import Preprocessing
 # Raster formats whose decoders only decode: Pillow would also start interpreters for EPS and the like.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 MAX_PIXELS = 100_000_000
+MAX_ASPECT = 50  # resizing the shortest side of a longer strip would make a picture of gigabytes
 RESAMPLE = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
 
 
@@ -34,6 +35,8 @@ def decode(data: bytes) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise Reject(f"over the limit of {MAX_PIXELS:,} pixels: {image.width} × {image.height}")
+        if max(image.size) > MAX_ASPECT * min(image.size):
+            raise Reject(f"{image.width} × {image.height} pixels is more than {MAX_ASPECT} times as long as wide")
         image.load()
         return _rgb(ImageOps.exif_transpose(image))
     except Reject:
@@ -42,6 +45,8 @@ def decode(data: bytes) -> Image.Image:
         raise Reject(f"over the limit of {MAX_PIXELS:,} pixels: {error}") from error
     except UnidentifiedImageError:
         raise Reject(f"not an image of a known format ({', '.join(FORMATS)})") from None
+    except MemoryError:
+        raise  # the machine's fault, not the picture's
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ValueError, … on bad data
         raise Reject(f"{type(error).__name__}: {error}") from error
 

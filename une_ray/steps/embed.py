@@ -12,6 +12,8 @@ from une_ray.steps.space import Space, pixels
 class Embed:
     """Pictures → embeddings of `space.model`, not unit-normalised (paper 1 stores them so)."""
 
+    shape = None
+
     def __init__(self, space: Space, device: str = "cpu") -> None:
         self.model, self.device = space.model, device
         self.embed = load_encoder(space.model, device)

@@ -21,8 +21,9 @@ class Invert:
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
         self.generator = load_generator(space.model, device)
+        self.shape = self.generator.latent_shape
         self.preprocessing, self.device = space.model.preprocessing, device
-        self.timesteps = timesteps(space.steps, space.spacing, len(self.generator.alphas_cumprod))
+        self.timesteps = nodes(timesteps(space.steps, space.spacing, len(self.generator.alphas_cumprod)))
         expected = self.generator.latent_shape[-1] * 2 ** (len(self.generator.vae.config.block_out_channels) - 1)
         if expected != self.preprocessing.size:
             raise UneError(f"{space.model.id} makes pictures of {expected} px, but its row in the table of models says {self.preprocessing.size}")
@@ -48,6 +49,12 @@ class Invert:
             quality[watched] = psnr(self.image(noise[watched]), x[watched]).cpu().numpy()
         last = np.full(len(image_ids), self.timesteps[-1], np.int32)
         return {"z": noise.flatten(1).cpu().numpy(), "round_trip_psnr": quality, "final_timestep": last}
+
+
+def nodes(steps: list[int]) -> list[int]:
+    """The timesteps to walk. Leading ones begin at 1, where a clean latent is as good as at home (paper 1 takes it so);
+    trailing ones begin at 19 of 999 or later, where it is not, and get a first step from 0."""
+    return steps if steps[0] <= 1 else [0, *steps]
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

@@ -51,6 +51,8 @@ def _batches(preprocessing, batch_size: int, images, errors: list) -> Iterator[t
             return fit(decode(images[row]), preprocessing)
         except Reject as reject:
             return str(reject)
+        except ValueError as error:  # of resizing: a strip that becomes no pixels wide
+            return f"{type(error).__name__}: {error}"
 
     with ThreadPoolExecutor(DECODE_THREADS) as threads:
         ahead = [threads.submit(prepare, row) for row in parts[0]] if parts else []

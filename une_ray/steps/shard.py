@@ -3,43 +3,62 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
 from une_ray.corpora import Corpus
+from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError
 from une_ray.lake.schema import IMAGES, OK, REJECT
 from une_ray.steps.decode import Reject, decode
 
 READ_THREADS = 8
+TRIES, PAUSE = 3, 1.0  # seconds, doubled each time
 MAX_SHARD_BYTES = 1 << 30  # one shard travels as one object: bytes of all its images together
 
 
-def read_bytes(corpus: Corpus, sources: Sequence[str]) -> list[bytes | str]:
-    """Encoded bytes of every source, or the reason why it can't be read. Raises UneError for a shard over 1 GiB."""
+def read_bytes(corpus: Corpus, sources: Sequence[str]) -> list[bytes | Unreadable]:
+    """Encoded bytes of every source, or why there are none. Faults that may pass are tried again before they end the build.
 
-    def read(source: str) -> bytes | str:
-        try:
-            return corpus.read(source)
-        except OSError as error:
-            return f"{type(error).__name__}: {error}"
-
+    Raises UneError for a source that still fails then, and for a shard of more than 1 GiB.
+    """
     with ThreadPoolExecutor(READ_THREADS) as threads:
-        found = list(threads.map(read, sources))
-    if (total := sum(len(data) for data in found if isinstance(data, bytes))) > MAX_SHARD_BYTES:
-        raise UneError(f"a shard of {len(sources)} images has {total:,} bytes, the limit is {MAX_SHARD_BYTES:,}; make the lake with a smaller --shard-size")
+        found: list[bytes | Unreadable] = []
+        total = 0
+        for start in range(0, len(sources), READ_THREADS):  # in small groups, so that a shard too big is found before it is all here
+            part = list(threads.map(lambda source: read_one(corpus, source), sources[start : start + READ_THREADS]))
+            total += sum(len(data) for data in part if isinstance(data, bytes))
+            if total > MAX_SHARD_BYTES:
+                raise UneError(f"the first {len(found) + len(part)} of {len(sources)} images of a shard have {total:,} bytes, over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it with a smaller --shard-size")
+            found += part
     return found
 
 
-def images_table(plan: pa.Table, found: Sequence[bytes | str]) -> pa.Table:
+def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
+    for attempt in range(TRIES):
+        try:
+            return corpus.read(source)
+        except Unreadable as reason:
+            return reason
+        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+            return Unreadable(f"{type(error).__name__}: {error}")
+        except OSError as error:
+            if attempt + 1 == TRIES:
+                raise UneError(f"can't read {source!r} after {TRIES} tries: {type(error).__name__}: {error}; the same command goes on from here") from error
+            time.sleep(PAUSE * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def images_table(plan: pa.Table, found: Sequence[bytes | Unreadable]) -> pa.Table:
     """The `images` rows of one shard: decoding is tried here once, so that every space agrees on what is readable."""
     rows = []
     for item, data in zip(plan.to_pylist(), found):
         row = {key: item[key] for key in ("image_id", "split", "caption", "source", "attributes", "factors")}
-        if isinstance(data, str):
-            row |= {"status": REJECT, "error": data}
+        if isinstance(data, Unreadable):
+            row |= {"status": REJECT, "error": str(data)}
         else:
             row |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             try:
@@ -51,15 +70,15 @@ def images_table(plan: pa.Table, found: Sequence[bytes | str]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=IMAGES)
 
 
-def readable(committed: pa.Table, found: Sequence[bytes | str]) -> list[bytes | None]:
+def readable(committed: pa.Table, found: Sequence[bytes | Unreadable]) -> list[bytes | None]:
     """The bytes of images whose committed row is 'ok', None for rejects. Raises UneError where an image has changed since."""
     out: list[bytes | None] = []
     columns = (committed[name].to_pylist() for name in ("image_id", "status", "sha256"))
     for image_id, status, sha256, data in zip(*columns, found):
         if status != OK:
             out.append(None)
-        elif isinstance(data, str) or hashlib.sha256(data).hexdigest() != sha256:
-            raise UneError(f"image {image_id!r} is not what it was when this lake was begun ({data if isinstance(data, str) else 'other bytes'}); restore it, or build into another lake")
+        elif isinstance(data, Unreadable) or hashlib.sha256(data).hexdigest() != sha256:
+            raise UneError(f"image {image_id!r} is not what it was when this lake was begun ({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into another lake")
         else:
             out.append(data)
     return out

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 import PIL
 
-from une_ray.diffusion.schedule import SPACINGS
-from une_ray.errors import UneError, unknown
+from une_ray.diffusion.schedule import timesteps
+from une_ray.errors import UneError
 from une_ray.models.adhoc import complete
 from une_ray.models.registry import find_model
 from une_ray.models.resolve import pin
@@ -21,7 +21,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*(/[A-Za-z0-9][A-Za-z0-9._@+-]*)*
 
 
 class Step(Protocol):
-    """What a loaded space does with one batch."""
+    """What a loaded space does with one batch. `shape` is that of one z before it was flattened, None for vectors."""
+
+    shape: tuple[int, ...] | None
 
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
         """(b, size, size, 3) uint8 → columns of the space's table, `z` (b, dim) float32 among them."""
@@ -58,9 +60,14 @@ class Space:
         if not match:
             raise UneError(f"{rest!r} does not say how to invert; a generator's space is MODEL/ddimSTEPS, as in {model.id}/ddim50")
         spacing = match["spacing"] or "leading"
-        if spacing not in SPACINGS:
-            raise unknown("timestep spacing", spacing, SPACINGS)
+        timesteps(int(match["steps"]), spacing)  # refuses what is no schedule
         return cls(name, model, int(match["steps"]), spacing)
+
+    def as_in(self, fingerprint: dict | None) -> Space:
+        """A hub model without a pinned revision, at the commit that a lake's fingerprint names: `main` may have moved on."""
+        if fingerprint is None or self.model.revision or fingerprint["source"] != self.model.source or not self.model.source.startswith("hub:"):
+            return self
+        return replace(self, model=replace(self.model, revision=fingerprint["weights"].rpartition("@")[2]))
 
     def with_dtype(self, dtype: str | None) -> Space:
         return self if dtype is None else replace(self, model=replace(self.model, dtype=dtype))

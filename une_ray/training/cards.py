@@ -29,8 +29,8 @@ ABOUT = {
         ("clip",),
     ),
     "mini-dino": (
-        "A self-distilled vision transformer (transformers' `Dinov2Model`): ViT 6 × 128, patch 8; class-token cross-entropy between crops plus "
-        "masked patch regression. It saw neither labels nor text.",
+        "A self-distilled vision transformer (transformers' `Dinov2Model`): ViT 6 × 128, patch 8; the student's embedding of a crop regresses "
+        "its slow teacher's whitened embedding of the whole picture. It saw neither labels nor text.",
         "all pictures, no captions",
         ("dino",),
     ),

@@ -114,7 +114,7 @@ def probe_auc(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
     cut = len(z) * 3 // 4
     scaler = StandardScaler().fit(z[:cut])
     train, test = scaler.transform(z[:cut]), scaler.transform(z[cut:])
-    scores = [LogisticRegression(C=0.01, max_iter=200).fit(train, y[:cut]).decision_function(test) for y in labels.T]
+    scores = [LogisticRegression(C=1.0, max_iter=500).fit(train, y[:cut]).decision_function(test) for y in labels.T]
     return np.array([roc_auc_score(y[cut:], score) for y, score in zip(labels.T, scores)])
 
 

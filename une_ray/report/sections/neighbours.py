@@ -5,7 +5,7 @@ from __future__ import annotations
 from une_ray.report.pictures import figure
 from une_ray.report.section import Section, Source
 
-QUERIES, NEIGHBOURS, ROWS = 4, 6, 5000
+QUERIES, NEIGHBOURS, ROWS = 4, 6, 4000
 
 
 def section(source: Source) -> Section | None:

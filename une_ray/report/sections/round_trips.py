@@ -33,7 +33,7 @@ def _space(source: Source, name: str, fingerprint: dict) -> str:
         return ""
     try:
         step = Invert(space)
-    except UneError as error:
+    except (UneError, OSError) as error:
         return f"<h3>{name}</h3><p class=note>not drawn here: {error}</p>"
     originals = np.stack([fit(source.picture(i), space.model.preprocessing) for i in ids])
     back = step.image(torch.from_numpy(z).view(-1, *step.generator.latent_shape))

@@ -16,5 +16,5 @@ def section(source: Source) -> Section | None:
     shown = [(stage, where, f"{images:,}", shards, f"{seconds:.1f}", f"{rate:.1f}") for stage, images, shards, seconds, rate, where in rows]
     total = source.rows("SELECT run_id, sum(images) FILTER (stage = 'read') / date_diff('millisecond', min(started), max(started + to_milliseconds((seconds * 1000)::BIGINT))) * 1000 FROM runs GROUP BY run_id ORDER BY run_id")
     rates = ", ".join(f"{rate:.1f}" for _, rate in total if rate)
-    note = f"All builds of this lake together; stages run at once. Whole pipeline past start-up, per build: {rates} images/s."
+    note = f"All builds of this lake together; stages run at once. Whole pipeline from the first read to the last commit, loading models included, per build: {rates} images/s."
     return Section("Throughput", note, table(header, shown, numeric=2))
