@@ -49,7 +49,7 @@ class Source:
     def latents(self, space: str, limit: int) -> tuple[list[str], np.ndarray]:
         """Ids and z (n, dim) float32 of up to `limit` images, spread evenly over the corpus by a hash of the id."""
         query = "SELECT image_id, z FROM latents WHERE space = ? ORDER BY md5(image_id) LIMIT ?"
-        found = self.sql.execute(query, [space, limit]).fetch_arrow_table()
+        found = self.sql.sql(query, params=[space, limit]).to_arrow_table()
         if not len(found):
             return [], np.empty((0, 0), np.float32)
         values = found["z"].combine_chunks().flatten().to_numpy(zero_copy_only=False)

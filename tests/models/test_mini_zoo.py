@@ -1,0 +1,58 @@
+"""The shipped models reach their floors, through the package's own loading code, on held-out avatars (a sample of them)."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from transformers import CLIPModel, CLIPTokenizer, Dinov2Model
+
+from une_ray.corpora import avatars
+from une_ray.models.registry import MODELS
+from une_ray.models.resolve import PACKAGED
+from une_ray.training import evaluate
+from une_ray.training.data import HELD_OUT_SEED, Pictures, pixels
+
+MINI = [spec for spec in MODELS.values() if spec.source.startswith("package:")]
+
+
+@pytest.fixture(scope="module")
+def data() -> Pictures:
+    count = 1200
+    images = np.stack([pixels(avatars.picture(HELD_OUT_SEED, i)) for i in range(count)])
+    return Pictures(images, np.arange(count), HELD_OUT_SEED)
+
+
+def test_the_autoencoder_and_the_round_trip_reach_their_floors(data):
+    found = evaluate.generator(data, count=32)
+    alone, trip = found["autoencoder PSNR, dB"], found["DDIM-50 round trip PSNR, dB"]
+    assert alone >= 28 and trip >= alone - 1.5
+
+
+def test_mini_clip_reaches_its_floors(data):
+    found = evaluate.contrastive(data, evaluate.Matcher())
+    assert found["image→caption top-1 of 100"] >= 0.6 and found["zero-shot mean AUC"] >= 0.9 - 0.02  # fewer pictures than the card's
+
+
+def test_mini_dino_reaches_its_floor(data):
+    assert evaluate.probe_auc(evaluate.embeddings("mini-dino", data), data.attributes()).mean() >= 0.95 - 0.02
+
+
+def test_the_folders_load_in_their_own_libraries():
+    pipeline = StableDiffusionPipeline.from_pretrained(PACKAGED / "mini-sd-a")
+    image = pipeline("a woman with glasses", num_inference_steps=3, output_type="np", generator=torch.manual_seed(0)).images
+    assert image.shape == (1, 64, 64, 3)
+    tower = CLIPModel.from_pretrained(PACKAGED / "mini-clip-a").text_model.state_dict()
+    ours = pipeline.text_encoder.state_dict()
+    assert all(torch.equal(value, ours[key]) for key, value in tower.items())  # mini-sd-a's text tower is mini-clip-a's
+    assert CLIPTokenizer.from_pretrained(PACKAGED / "mini-clip-a")("!").input_ids[0] == pipeline.tokenizer.bos_token_id
+    assert Dinov2Model.from_pretrained(PACKAGED / "mini-dino").config.hidden_size == 128
+
+
+@pytest.mark.parametrize("spec", MINI, ids=lambda spec: spec.id)
+def test_every_shipped_model_has_a_card_and_its_dimension(spec, data):
+    card = (PACKAGED / spec.id / "README.md").read_text()
+    assert "Measured on held-out avatars" in card and "Licence" in card and (PACKAGED / spec.id / "curve.png").exists()
+    if spec.is_generator:
+        assert spec.dim == 4 * 16 * 16
+    else:
+        assert evaluate.embeddings(spec.id, Pictures(data.images[:2], data.indices[:2], 2)).shape == (2, spec.dim)
