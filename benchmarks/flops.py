@@ -19,14 +19,30 @@ SD_UNET = {
     "sample_size": 64, "in_channels": 4, "out_channels": 4, "layers_per_block": 2, "block_out_channels": (320, 640, 1280, 1280),
     "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",), "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
 }  # fmt: skip
-VIT_B16 = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "patch_size": 16, "projection_dim": 512}
-VIT_L14 = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16, "patch_size": 14, "projection_dim": 768}
+VIT_B16 = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "patch_size": 16,
+    "projection_dim": 512,
+}
+VIT_L14 = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "patch_size": 14,
+    "projection_dim": 768,
+}
 
 
 def unet(**config) -> float:
     model = UNet2DConditionModel(**config)
     c = model.config
-    return count(model, torch.empty(1, c.in_channels, c.sample_size, c.sample_size), torch.tensor(1), torch.empty(1, 77, c.cross_attention_dim))
+    return count(
+        model, torch.empty(1, c.in_channels, c.sample_size, c.sample_size), torch.tensor(1), torch.empty(1, 77, c.cross_attention_dim)
+    )
 
 
 def count(model: torch.nn.Module, *inputs: torch.Tensor) -> float:

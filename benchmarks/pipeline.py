@@ -41,7 +41,20 @@ def bare(space: Space, corpus: str, images: int) -> float:
 
 
 def build(space: str, corpus: str, folder: str, shard_size: int) -> psutil.Popen:
-    command = [sys.executable, "-m", "une_ray.cli", "build", "--corpus", corpus, "--spaces", space, "--lake", folder, "--shard-size", str(shard_size)]
+    command = [
+        sys.executable,
+        "-m",
+        "une_ray.cli",
+        "build",
+        "--corpus",
+        corpus,
+        "--spaces",
+        space,
+        "--lake",
+        folder,
+        "--shard-size",
+        str(shard_size),
+    ]
     return psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -109,7 +122,9 @@ def main() -> None:
     if ratios:
         print(f"speed: median ratio {statistics.median(ratios):.3f} (target ≥ 0.95)", flush=True)
     one, ten = (peak(args.memory_space, f"avatars:{count}", args.shard_size) for count in (args.memory_images, 10 * args.memory_images))
-    print(f"memory: {one:,.0f} MiB at {args.memory_images:,} images, {ten:,.0f} MiB at {10 * args.memory_images:,}, ratio {ten / one:.3f} (target ≤ 1.1)")
+    print(
+        f"memory: {one:,.0f} MiB at {args.memory_images:,} images, {ten:,.0f} MiB at {10 * args.memory_images:,}, ratio {ten / one:.3f} (target ≤ 1.1)"
+    )
 
 
 if __name__ == "__main__":

@@ -30,8 +30,14 @@ def test_help_has_an_example(command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["build", "--corpus", "avatars:5", "--spaces", "mini-dnio", "--lake", "/tmp/never"], "unknown model 'mini-dnio'; known, nearest first: mini-dino"),
-        (["build", "--corpus", "avatar:5", "--spaces", "mini-dino", "--lake", "/tmp/never"], "unknown corpus kind 'avatar'; known, nearest first: avatars"),
+        (
+            ["build", "--corpus", "avatars:5", "--spaces", "mini-dnio", "--lake", "/tmp/never"],
+            "unknown model 'mini-dnio'; known, nearest first: mini-dino",
+        ),
+        (
+            ["build", "--corpus", "avatar:5", "--spaces", "mini-dino", "--lake", "/tmp/never"],
+            "unknown corpus kind 'avatar'; known, nearest first: avatars",
+        ),
         (["build", "--corpus", "avatars:5", "--spaces", ",", "--lake", "/tmp/never"], "--spaces is empty"),
         (["build", "--corpus", "avatars:5", "--spaces", "mini-dino", "--dtype", "int8", "--lake", "/tmp/never"], "'int8'; it is float32"),
         (["sql", "--lake", "/no/lake", "-c", "SELECT 1"], "no lake at /no/lake"),

@@ -33,11 +33,17 @@ LakeOption = Annotated[str, typer.Option("--lake", help="Folder of the lake: a p
 )
 def build(
     corpus: Annotated[str, typer.Option(help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:ID")],
-    spaces: Annotated[str, typer.Option(help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)")],
+    spaces: Annotated[
+        str, typer.Option(help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)")
+    ],
     lake: LakeOption,
-    shard_size: Annotated[int | None, typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size")] = None,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size")
+    ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16 instead of each model's own")] = None,
-    address: Annotated[str | None, typer.Option(help="Ray cluster to run on, as in auto or ray://head:10001; default: this machine")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster to run on, as in auto or ray://head:10001; default: this machine")
+    ] = None,
     actors: Annotated[int | None, typer.Option(min=1, help="At most so many actors per space; default: as many as fit")] = None,
 ) -> None:
     """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
@@ -115,7 +121,9 @@ def models() -> None:
 
     print(f"{'id':22} {'kind':17} {'dim':>6} {'GFLOPs':>8} {'GPUs':>5} {'batch':>5}  source")
     for spec in MODELS.values():
-        print(f"{spec.id:22} {spec.kind:17} {spec.dim:6} {spec.gflops or float('nan'):8.4g} {spec.gpus:5} {spec.batch_size:5}  {spec.source}")
+        print(
+            f"{spec.id:22} {spec.kind:17} {spec.dim:6} {spec.gflops or float('nan'):8.4g} {spec.gpus:5} {spec.batch_size:5}  {spec.source}"
+        )
     print("\nAny other model of these kinds: NAME=KIND:FOLDER or NAME=KIND:OWNER/ID@REVISION, as in mine=clip:/models/mine")
 
 

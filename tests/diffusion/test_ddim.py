@@ -136,7 +136,10 @@ def test_the_callback_sees_every_state():
     assert seen == timesteps(5)[1:]
 
 
-@pytest.mark.parametrize(("steps", "spacing", "message"), [(1, "leading", "between 2 and 1000"), (1001, "leading", "1001"), (5, "leadin", "nearest first: leading")])
+@pytest.mark.parametrize(
+    ("steps", "spacing", "message"),
+    [(1, "leading", "between 2 and 1000"), (1001, "leading", "1001"), (5, "leadin", "nearest first: leading")],
+)
 def test_bad_schedules_are_refused(steps, spacing, message):
     with pytest.raises(UneError, match=message):
         timesteps(steps, spacing)

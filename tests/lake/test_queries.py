@@ -31,7 +31,12 @@ def lake(tmp_path_factory) -> Lake:
     for shard in range(lake.shards):
         plan = lake.plan(shard).to_pylist()
         bad = lambda row: row["image_id"] == "i9"  # noqa: E731
-        write(lake, f"images/{shard_file(shard)}", [row | ({"status": "reject", "error": "empty file"} if bad(row) else {"status": "ok"}) for row in plan], schema.IMAGES)
+        write(
+            lake,
+            f"images/{shard_file(shard)}",
+            [row | ({"status": "reject", "error": "empty file"} if bad(row) else {"status": "ok"}) for row in plan],
+            schema.IMAGES,
+        )
         for space in ("enc", "gen/ddim50"):
             rows = [
                 {"image_id": row["image_id"], "status": "reject", "error": "image unreadable"} if bad(row) else
@@ -71,7 +76,12 @@ def test_shell_module_and_une_sql_answer_alike(lake, query):
 
 
 def test_counts_are_per_space_and_status(lake):
-    assert bare(lake, COUNTS) == [("enc", "ok", 9, 6), ("enc", "reject", 1, None), ("gen/ddim50", "ok", 9, 6), ("gen/ddim50", "reject", 1, None)]
+    assert bare(lake, COUNTS) == [
+        ("enc", "ok", 9, 6),
+        ("enc", "reject", 1, None),
+        ("gen/ddim50", "ok", 9, 6),
+        ("gen/ddim50", "reject", 1, None),
+    ]
 
 
 def test_nearest_is_numpys_nearest_by_cosine(lake):
@@ -117,6 +127,10 @@ def test_a_fresh_lake_answers_with_no_rows(tmp_path):
 
 def test_latents_are_stored_as_plain_float16(lake):
     file = pa.parquet.ParquetFile(lake.store.path(f"{space_folder('enc')}/{shard_file(0)}"))
-    column = next(file.metadata.row_group(0).column(i) for i in range(file.metadata.num_columns) if file.metadata.row_group(0).column(i).path_in_schema.startswith("z."))
+    column = next(
+        file.metadata.row_group(0).column(i)
+        for i in range(file.metadata.num_columns)
+        if file.metadata.row_group(0).column(i).path_in_schema.startswith("z.")
+    )
     assert file.schema_arrow.field("z").type == pa.list_(pa.float16()) and column.compression == "ZSTD"
     assert not column.has_dictionary_page and "BYTE_STREAM_SPLIT" not in column.encodings

@@ -73,7 +73,15 @@ def save_generator(name, folder, words):
 
 def save_clip(name, folder):
     patch, projection = (16, 512) if name == "clip-b16" else (14, 768)
-    config = CLIPVisionConfig(image_size=224, patch_size=patch, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, projection_dim=projection)
+    config = CLIPVisionConfig(
+        image_size=224,
+        patch_size=patch,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        projection_dim=projection,
+    )
     CLIPVisionModelWithProjection(config).save_pretrained(folder)
 
 
@@ -86,7 +94,9 @@ def save_open_clip(name, folder):
     base["text_cfg"] |= {"width": 32, "layers": 1, "heads": 2}
     mean = list(MODELS[name].preprocessing.mean)
     folder.mkdir()
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": base, "preprocess_cfg": {"mean": mean, "std": list(MODELS[name].preprocessing.std)}}))
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": base, "preprocess_cfg": {"mean": mean, "std": list(MODELS[name].preprocessing.std)}})
+    )
     model = open_clip.CLIP(**{key: base[key] for key in ("embed_dim", "vision_cfg", "text_cfg")})
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
 

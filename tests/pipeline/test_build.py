@@ -120,7 +120,11 @@ def photographs(tmp_path) -> Path:
 
     folder = tmp_path / "photographs"
     (folder / "nested").mkdir(parents=True)
-    shipped = [path for path in Path(skimage.__file__).parent.joinpath("data").iterdir() if path.suffix in (".png", ".jpg", ".jpeg", ".gif", ".tif", ".bmp")]
+    shipped = [
+        path
+        for path in Path(skimage.__file__).parent.joinpath("data").iterdir()
+        if path.suffix in (".png", ".jpg", ".jpeg", ".gif", ".tif", ".bmp")
+    ]
     for path in shipped:
         (folder / "nested" / path.name).write_bytes(path.read_bytes())
     (folder / "grey.tiff").write_bytes(png(mode="L", format="TIFF"))

@@ -31,7 +31,9 @@ def test_one_actor_of_every_space_fits_on_few_gpus(gpus, count):
 def test_cpus_are_divided_so_that_reading_keeps_its_own(cpus):
     pools = allot(SPACES, cpus=cpus, gpus=0, cores=2)
     assert [pool.most for pool in pools] == [2, 2, 1, 1]
-    assert sum(pool.most * pool.cpus for pool in pools) <= cpus - READ_CPUS and all(0 < pool.cpus <= 1 and pool.cpus != READ_CPUS for pool in pools)
+    assert sum(pool.most * pool.cpus for pool in pools) <= cpus - READ_CPUS and all(
+        0 < pool.cpus <= 1 and pool.cpus != READ_CPUS for pool in pools
+    )
 
 
 def test_a_local_ray_has_a_slot_for_every_actor_and_two_to_read():

@@ -47,7 +47,12 @@ CLOTHES = {
     "overall": ("OVERALL",),
 }
 CLOTHING_COLORS = {
-    "black": "#262E33", "blue": "#5199E4", "red": "#FF5C5C", "green": "#5FB878", "yellow": "#F2D25C", "white": "#F2F2F2",
+    "black": "#262E33",
+    "blue": "#5199E4",
+    "red": "#FF5C5C",
+    "green": "#5FB878",
+    "yellow": "#F2D25C",
+    "white": "#F2F2F2",
 }
 BACKGROUNDS = {"light": ("#E6E6FA", "#DDF3E4", "#FFF1D6", "#F4F4F4"), "dark": ("#2F3E55", "#4A3550", "#33473B", "#3D3D3D")}
 EYES = {"open": ("DEFAULT", "SIDE", "SQUINT"), "closed": ("CLOSED", "HAPPY"), "wide": ("SURPRISED",)}
@@ -119,7 +124,9 @@ def sample_features(dice: Dice) -> Features:
     long = dice.chance(0.06 if male else 0.9)
     hair = "hat" if hat else "bald" if bald else f"{'long' if long else 'short'}{' curls' if curls else ''}"
     facial_hair = dice.weighted({"none": 0.45, "mustache": 0.2, "beard": 0.35}) if male else "none"
-    glasses = dice.weighted({"none": 0.72, "glasses": 0.16, "sunglasses": 0.12} if young else {"none": 0.4, "glasses": 0.55, "sunglasses": 0.05})
+    glasses = dice.weighted(
+        {"none": 0.72, "glasses": 0.16, "sunglasses": 0.12} if young else {"none": 0.4, "glasses": 0.55, "sunglasses": 0.05}
+    )
     smiling = dice.chance(0.38 if male else 0.62)
     opened = dice.chance(0.5 if smiling else 0.3)
     mouth = ("open smile" if opened else "smile") if smiling else "open" if opened else dice.weighted({"serious": 0.6, "sad": 0.4})
@@ -216,7 +223,11 @@ def caption_of(f: Features, dice: Dice) -> str:
     if f.facial_hair != "none":
         color = f"{f.hair_color} " if dice.chance(0.5) else ""
         parts.append(f"a {color}{f.facial_hair}")
-    parts.append({"smile": "a smile", "open smile": "a big open smile", "serious": "a serious mouth", "open": "an open mouth", "sad": "a sad mouth"}[f.mouth])
+    parts.append(
+        {"smile": "a smile", "open smile": "a big open smile", "serious": "a serious mouth", "open": "an open mouth", "sad": "a sad mouth"}[
+            f.mouth
+        ]
+    )
     if f.eyes != "open" and f.glasses != "sunglasses":
         parts.append(f"{f.eyes} eyes")
     if f.eyebrows != "level":
@@ -230,7 +241,14 @@ def caption_of(f: Features, dice: Dice) -> str:
     kept = [part for part in parts if dice.chance(0.85)] or parts[:1]
     order = dice.shuffled(kept)
     listed = ", ".join(order) if dice.chance(0.5) else " and ".join([", ".join(order[:-1]), order[-1]] if len(order) > 1 else order)
-    template = dice.pick(("a {age}{noun} with {listed}", "a portrait of a {age}{noun} with {listed}", "{age}{noun}, {listed}", "a picture of a {age}{noun}: {listed}"))
+    template = dice.pick(
+        (
+            "a {age}{noun} with {listed}",
+            "a portrait of a {age}{noun} with {listed}",
+            "{age}{noun}, {listed}",
+            "a picture of a {age}{noun}: {listed}",
+        )
+    )
     return re.sub(r"\ba (?=[aeo])", "an ", template.format(age=age, noun=noun, listed=listed)).strip()
 
 

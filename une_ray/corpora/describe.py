@@ -19,10 +19,14 @@ def describe(name: str) -> str:
         splits[item.split] += 1
         rows.append(item.attributes)
         example = example or item
-    lines = [f"{corpus.name}: {sum(splits.values()):,} images; " + ", ".join(f"{count:,} {split}" for split, count in sorted(splits.items()))]
+    lines = [
+        f"{corpus.name}: {sum(splits.values()):,} images; " + ", ".join(f"{count:,} {split}" for split, count in sorted(splits.items()))
+    ]
     if example:
         lines.append(f"first: {example.image_id}, caption: {example.caption or '(none)'}")
-    names = sorted({key for row in rows for key in row}, key=list(rows[0]).index if rows and all(rows[0].keys() >= r.keys() for r in rows) else None)
+    names = sorted(
+        {key for row in rows for key in row}, key=list(rows[0]).index if rows and all(rows[0].keys() >= r.keys() for r in rows) else None
+    )
     if not names:
         return "\n".join([*lines, "no attributes"])
     values = np.array([[row.get(key, np.nan) for key in names] for row in rows], float)

@@ -44,7 +44,9 @@ class Folder:
         names = sorted(name for name in found if PurePosixPath(name).suffix.lower() in SUFFIXES)
         labels = read_labels(self.table) if self.table else {}
         if labels and not any(name in labels for name in names):
-            raise UneError(f"no row of {self.table} names a file of {self.url}; its column 'file' starts with {next(iter(labels))!r}, the folder with {names[:1]}")
+            raise UneError(
+                f"no row of {self.table} names a file of {self.url}; its column 'file' starts with {next(iter(labels))!r}, the folder with {names[:1]}"
+            )
         for name in names:
             if not name.isprintable():
                 raise UneError(f"the file name {name!r} of {self.url} is not text; rename it")

@@ -32,7 +32,9 @@ class HubDataset:
         if os.path.isdir(argument):
             return cls(os.path.abspath(argument), **options)
         if "revision" not in options:
-            raise UneError(f"hub:{argument} needs a revision, so that the corpus can't change: hub:{argument}?revision=COMMIT (or revision=main)")
+            raise UneError(
+                f"hub:{argument} needs a revision, so that the corpus can't change: hub:{argument}?revision=COMMIT (or revision=main)"
+            )
         return cls(argument, **options)
 
     @property

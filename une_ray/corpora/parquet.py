@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
@@ -47,7 +47,9 @@ class ParquetFiles:
                 if column not in columns.names:
                     raise unknown(f"column of {path}", column, columns.names)
             if not _holds_bytes(columns.field(self.image).type):
-                raise UneError(f"column {self.image!r} of {path} is {columns.field(self.image).type}, not encoded images (bytes, or a struct of bytes and path)")
+                raise UneError(
+                    f"column {self.image!r} of {path} is {columns.field(self.image).type}, not encoded images (bytes, or a struct of bytes and path)"
+                )
             flags = [field.name for field in columns if pa.types.is_boolean(field.type)]
             wanted = [*flags, *filter(None, (self.id, self.caption))]
             for group in range(file.num_row_groups):

@@ -8,7 +8,6 @@ import duckdb
 
 from une_ray.lake.layout import Lake
 
-
 QUERIES = Path(__file__).resolve().parents[1] / "queries"  # `queries/` of a checkout is a link to it
 
 

@@ -30,7 +30,8 @@ def verify(lake: Lake) -> Iterator[str]:
         dims = {dim for _, dim in found if dim is not None}
         if len(dims) > 1:
             raise UneError(f"space {space!r}: latents of several lengths, {sorted(dims)}")
-        yield f"space {space}: {sum(count for count, _ in found):,} latents of length {dims.pop() if dims else '?'}, one row per id, finite, fingerprint matches"
+        count, dim = sum(count for count, _ in found), dims.pop() if dims else "?"
+        yield f"space {space}: {count:,} latents of length {dim}, one row per id, finite, fingerprint matches"
 
 
 def _plan(lake: Lake) -> list[list[str]]:
@@ -97,7 +98,9 @@ def _space(lake: Lake, space: str, fingerprint: dict, shard: int, expected: list
         raise UneError(f"{name}: latents of several lengths, {sorted(lengths)}")
     values = kept["z"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(kept), -1)
     if not np.isfinite(values).all():
-        raise UneError(f"{name}: image {kept['image_id'][int(np.argmin(np.isfinite(values).all(1)))].as_py()!r} has a latent that is not finite")
+        raise UneError(
+            f"{name}: image {kept['image_id'][int(np.argmin(np.isfinite(values).all(1)))].as_py()!r} has a latent that is not finite"
+        )
     norms = kept["norm"].to_numpy()
     if not np.allclose(np.linalg.norm(values, axis=1), norms, rtol=2e-3, atol=1e-3):
         raise UneError(f"{name}: norms do not belong to the latents")

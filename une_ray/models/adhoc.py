@@ -11,7 +11,6 @@ from une_ray.errors import UneError
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec, Preprocessing
 
-
 RESAMPLE = {1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
@@ -32,7 +31,9 @@ def _encoder(spec: ModelSpec) -> ModelSpec:
         config = _json(spec, "open_clip_config.json")
         size, chosen = config["model_cfg"]["vision_cfg"]["image_size"], config.get("preprocess_cfg", {})
         facts = {key: tuple(chosen[key]) for key in ("mean", "std") if key in chosen}
-        return replace(spec, dim=config["model_cfg"]["embed_dim"], preprocessing=replace(spec.preprocessing, size=size, resize=size, **facts))
+        return replace(
+            spec, dim=config["model_cfg"]["embed_dim"], preprocessing=replace(spec.preprocessing, size=size, resize=size, **facts)
+        )
     config = _json(spec, "config.json")
     vision = config.get("vision_config", config)
     dim = config.get("projection_dim") if spec.kind == "clip" else vision["hidden_size"]
@@ -42,7 +43,9 @@ def _encoder(spec: ModelSpec) -> ModelSpec:
 def _processor(spec: ModelSpec, image_size: int) -> Preprocessing:
     """From `preprocessor_config.json` where the model has one, else the kind's own at the model's size."""
     if not _has(spec, "preprocessor_config.json"):
-        return replace(spec.preprocessing, size=image_size, resize=math.ceil(image_size * spec.preprocessing.resize / spec.preprocessing.size))
+        return replace(
+            spec.preprocessing, size=image_size, resize=math.ceil(image_size * spec.preprocessing.resize / spec.preprocessing.size)
+        )
     config = _json(spec, "preprocessor_config.json")
     if config.get("resample", 3) not in RESAMPLE:
         raise UneError(f"{spec.id} resizes with Pillow's filter {config['resample']}; une_ray knows {RESAMPLE}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -38,18 +39,20 @@ def load_open_clip(spec: ModelSpec, device: str) -> Embed:
 
 
 def load_dino(spec: ModelSpec, device: str) -> Embed:
-    """DINOv2 or DINOv3 in transformers: the class token, or class token and mean patch token side by side."""
+    """DINOv2 or DINOv3 in transformers: the class token, or with it the mean patch token of each quarter of the picture."""
     model = _ready(AutoModel.from_pretrained(location(spec), revision=spec.revision, dtype=getattr(torch, spec.dtype)), device)
 
     def class_token(pixels: torch.Tensor) -> torch.Tensor:
         return model(pixel_values=pixels).pooler_output
 
-    def class_and_mean(pixels: torch.Tensor) -> torch.Tensor:
+    def class_and_quarters(pixels: torch.Tensor) -> torch.Tensor:
         out = model(pixel_values=pixels)
-        extra = 1 + getattr(model.config, "num_register_tokens", 0)
-        return torch.cat([out.pooler_output, out.last_hidden_state[:, extra:].mean(1)], -1)
+        patches = out.last_hidden_state[:, 1 + getattr(model.config, "num_register_tokens", 0) :]
+        half = math.isqrt(patches.shape[1]) // 2
+        quarters = patches.unflatten(1, (2, half, 2, half)).mean((2, 4)).flatten(1)
+        return torch.cat([out.pooler_output, quarters], -1)
 
-    poolings = {"pooler": class_token, "cls+mean": class_and_mean}
+    poolings = {"pooler": class_token, "cls+quarters": class_and_quarters}
     if spec.pooling not in poolings:
         raise unknown("pooling", spec.pooling, poolings)
     return poolings[spec.pooling]

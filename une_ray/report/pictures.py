@@ -28,7 +28,8 @@ def data_uri(image: Image.Image, side: int = 128) -> str:
 def figure(image: Image.Image, caption: str = "", title: str = "", size: int = 72) -> str:
     """One picture with a small caption; `title` shows when the pointer rests on it."""
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><img src="{data_uri(image)}" width={size} height={size} alt="{escape(title or caption)}" title="{escape(title or caption)}">{below}</figure>'
+    said = escape(title or caption)
+    return f'<figure><img src="{data_uri(image)}" width={size} height={size} alt="{said}" title="{said}">{below}</figure>'
 
 
 def grid(figures: list[str]) -> str:

@@ -26,7 +26,9 @@ class Invert:
         self.timesteps = nodes(timesteps(space.steps, space.spacing, len(self.generator.alphas_cumprod)))
         expected = self.generator.latent_shape[-1] * 2 ** (len(self.generator.vae.config.block_out_channels) - 1)
         if expected != self.preprocessing.size:
-            raise UneError(f"{space.model.id} makes pictures of {expected} px, but its row in the table of models says {self.preprocessing.size}")
+            raise UneError(
+                f"{space.model.id} makes pictures of {expected} px, but its row in the table of models says {self.preprocessing.size}"
+            )
         self.denoiser = self.generator.denoiser(self.generator.prompt_states([space.model.prompt]))
 
     def noise(self, x: torch.Tensor) -> torch.Tensor:

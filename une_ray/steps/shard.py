@@ -32,7 +32,10 @@ def read_bytes(corpus: Corpus, sources: Sequence[str]) -> list[bytes | Unreadabl
             part = list(threads.map(lambda source: read_one(corpus, source), sources[start : start + READ_THREADS]))
             total += sum(len(data) for data in part if isinstance(data, bytes))
             if total > MAX_SHARD_BYTES:
-                raise UneError(f"the first {len(found) + len(part)} of {len(sources)} images of a shard have {total:,} bytes, over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it with a smaller --shard-size")
+                raise UneError(
+                    f"the first {len(found) + len(part)} of {len(sources)} images of a shard have {total:,} bytes, "
+                    f"over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it with a smaller --shard-size"
+                )
             found += part
     return found
 
@@ -47,7 +50,9 @@ def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
             return Unreadable(f"{type(error).__name__}: {error}")
         except OSError as error:
             if attempt + 1 == TRIES:
-                raise UneError(f"can't read {source!r} after {TRIES} tries: {type(error).__name__}: {error}; the same command goes on from here") from error
+                raise UneError(
+                    f"can't read {source!r} after {TRIES} tries: {type(error).__name__}: {error}; the same command goes on from here"
+                ) from error
             time.sleep(PAUSE * 2**attempt)
     raise AssertionError("unreachable")
 
@@ -78,7 +83,10 @@ def readable(committed: pa.Table, found: Sequence[bytes | Unreadable]) -> list[b
         if status != OK:
             out.append(None)
         elif isinstance(data, Unreadable) or hashlib.sha256(data).hexdigest() != sha256:
-            raise UneError(f"image {image_id!r} is not what it was when this lake was begun ({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into another lake")
+            raise UneError(
+                f"image {image_id!r} is not what it was when this lake was begun "
+                f"({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into another lake"
+            )
         else:
             out.append(data)
     return out

@@ -65,7 +65,12 @@ class Space:
 
     def as_in(self, fingerprint: dict | None) -> Space:
         """A hub model without a pinned revision, at the commit that a lake's fingerprint names: `main` may have moved on."""
-        if fingerprint is None or self.model.revision or fingerprint["source"] != self.model.source or not self.model.source.startswith("hub:"):
+        if (
+            fingerprint is None
+            or self.model.revision
+            or fingerprint["source"] != self.model.source
+            or not self.model.source.startswith("hub:")
+        ):
             return self
         return replace(self, model=replace(self.model, revision=fingerprint["weights"].rpartition("@")[2]))
 
@@ -81,7 +86,13 @@ class Space:
             "preprocessing": _plain(asdict(model.preprocessing)), "backend": f"pillow {PIL.__version__.split('.')[0]}", "dtype": model.dtype,
         }  # fmt: skip
         if model.is_generator:
-            fingerprint |= {"method": "ddim-inversion", "steps": self.steps, "spacing": self.spacing, "prompt": model.prompt, "guidance_scale": 1.0}
+            fingerprint |= {
+                "method": "ddim-inversion",
+                "steps": self.steps,
+                "spacing": self.spacing,
+                "prompt": model.prompt,
+                "guidance_scale": 1.0,
+            }
             del fingerprint["pooling"]
         return replace(self, model=model), fingerprint
 

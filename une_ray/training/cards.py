@@ -61,11 +61,22 @@ def write_card(name: str, figures: dict[str, dict[str, float]], work: Path) -> N
     lines += [f"| {key} | {value:.4g} |" for key, value in figures[name].items()]
     if name == "mini-dino":
         lines += [f"| the same probes on 16 × 16 pixels: mean AUC | {figures['pixels, 16 × 16']['linear-probe mean AUC']:.4g} |"]
-    lines += ["", "## Training", "", f"Data: avatars of seed {TRAINING_SEED}, {data} of 40,000; held out: seed {HELD_OUT_SEED}. AdamW, cosine decay, bf16 autocast, EMA weights."]
+    lines += [
+        "",
+        "## Training",
+        "",
+        f"Data: avatars of seed {TRAINING_SEED}, {data} of 40,000; held out: seed {HELD_OUT_SEED}. AdamW, cosine decay, bf16 autocast, EMA weights.",
+    ]
     for part in parts:
         settings = json.loads((work / part / "settings.json").read_text())
-        said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in settings.items() if key not in ("checkpoint_seconds", "machine", "seconds"))
-        lines += ["", f"**{part}**: {said}; {settings['seconds'] / 60:.0f} minutes on {settings['machine']}.", f"`python jobs/train_mini_zoo.py --only {part}`"]
+        said = ", ".join(
+            f"{key.replace('_', ' ')} {value}" for key, value in settings.items() if key not in ("checkpoint_seconds", "machine", "seconds")
+        )
+        lines += [
+            "",
+            f"**{part}**: {said}; {settings['seconds'] / 60:.0f} minutes on {settings['machine']}.",
+            f"`python jobs/train_mini_zoo.py --only {part}`",
+        ]
     lines += ["", "![curve](curve.png)", "", "Weights: fp16 safetensors. Licence: Apache-2.0 (drawings: python-avatars, MIT).", ""]
     (target / "README.md").write_text("\n".join(lines))
 

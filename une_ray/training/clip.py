@@ -32,7 +32,10 @@ def build(tokenizer: CLIPTokenizer, width: int = 128, layers: int = 6, text_widt
 
 def train(pictures: Pictures, tokenizer: CLIPTokenizer, folder: Path, settings: Settings = SETTINGS, device: str = "cpu") -> CLIPModel:
     """Fit on (picture, one of its captions); the text tower becomes mini-sd-a's."""
-    tokens = [tokenizer(pictures.captions(v), padding="max_length", truncation=True, return_tensors="pt").input_ids for v in range(CAPTION_VARIANTS)]
+    tokens = [
+        tokenizer(pictures.captions(v), padding="max_length", truncation=True, return_tensors="pt").input_ids
+        for v in range(CAPTION_VARIANTS)
+    ]
     tokens = torch.stack(tokens, 1).short()
 
     def losses(model: CLIPModel, generator: torch.Generator, step: int) -> Losses:

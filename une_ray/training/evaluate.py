@@ -125,7 +125,7 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     return float(mean + np.trace(ca + cb) - 2 * np.sqrt(np.clip(linalg.eigvals(ca @ cb).real, 0, None)).sum())
 
 
-def samples(data: Pictures, matcher: Matcher, count: int = 1000) -> tuple[Figures, torch.Tensor]:
+def samples(data: Pictures, matcher: Matcher, count: int = 600) -> tuple[Figures, torch.Tensor]:
     """Prompt adherence and Fréchet distance of mini-sd-a's samples beside real pictures'; also the samples."""
     captions = data.captions()[:count]
     made = generate("mini-sd-a", captions)

@@ -24,5 +24,8 @@ def section(source: Source) -> Section | None:
             shown += [figure(source.picture(ids[i]), f"{cosine[i]:.3f}", ids[i]) for i in order]
             rows.append(f"<div class='grid query'>{''.join(shown)}</div>")
         parts.append(f"<div class=column><h3>{name}</h3>{''.join(rows)}</div>")
-    note = f"The same images asked of every space (among up to {ROWS:,}): the query first, then its nearest by cosine. In SQL: SELECT * FROM nearest(space, image_id, k)."
+    note = (
+        f"The same images asked of every space (among up to {ROWS:,}): the query first, then its nearest by cosine. "
+        "In SQL: SELECT * FROM nearest(space, image_id, k)."
+    )
     return Section("Nearest neighbours", note, f"<div class=columns>{''.join(parts)}</div>") if parts else None

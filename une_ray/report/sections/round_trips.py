@@ -42,7 +42,11 @@ def _space(source: Source, name: str, fingerprint: dict) -> str:
     (measured,) = source.rows(
         "SELECT count(round_trip_psnr), avg(round_trip_psnr), quantile_cont(round_trip_psnr, .05), any_value(final_timestep) FROM latents WHERE space = ?", name
     )  # fmt: skip
-    during = f"<p class=note>{measured[0]} images measured: mean {measured[1]:.2f} dB, 5th percentile {measured[2]:.2f} dB; " if measured[0] else "<p class=note>"
+    during = (
+        f"<p class=note>{measured[0]} images measured: mean {measured[1]:.2f} dB, 5th percentile {measured[2]:.2f} dB; "
+        if measured[0]
+        else "<p class=note>"
+    )
     top = grid([figure(Image.fromarray(image), "original", i) for i, image in zip(ids, originals)])
     bottom = grid([figure(Image.fromarray(image), f"{q:.1f} dB", i) for i, image, q in zip(ids, shown, quality.tolist())])
     return f"<h3>{name}</h3>{top}{bottom}{during}inversion ends at timestep {measured[3]}.</p>"

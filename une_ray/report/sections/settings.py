@@ -14,4 +14,8 @@ def section(source: Source) -> Section | None:
         for key, value in fingerprint.items()
     ]
     manifest = [("lake", key, str(value)) for key, value in source.lake.manifest.items()]
-    return Section("Settings", "A build with any other fingerprint under the same name is refused.", table(["of", "setting", "value"], manifest + rows, numeric=9))
+    return Section(
+        "Settings",
+        "A build with any other fingerprint under the same name is refused.",
+        table(["of", "setting", "value"], manifest + rows, numeric=9),
+    )
