@@ -17,7 +17,8 @@ class Progress:
     def __init__(self, total: int, label: str, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
         self.total, self.label, self.done, self.rejects = total, label, 0, 0
-        self.started = self.printed = time.monotonic()
+        self.printed = time.monotonic()
+        self.first: tuple[int, float] | None = None  # what was done when the first images came: models were loaded by then
         self.bar = tqdm(total=total, desc=label, unit="img", file=self.stream) if self.stream.isatty() else None
 
     def __enter__(self) -> Progress:
@@ -30,16 +31,20 @@ class Progress:
     def advance(self, images: int, rejects: int) -> None:
         """`images` more are done, `rejects` of them in vain."""
         self.done += images
+        self.first = self.first or (self.done, time.monotonic())
         self.rejects += rejects
         if self.bar is not None:
             self.bar.set_postfix(rejects=self.rejects, refresh=False)
             self.bar.update(images)
         elif time.monotonic() - self.printed > SECONDS_BETWEEN_LINES or self.done == self.total:
             self.printed = time.monotonic()
-            rate = self.done / (self.printed - self.started)
-            left = (self.total - self.done) / rate if rate else float("inf")
-            print(
-                f"{self.label}: {self.done:,}/{self.total:,} images, {rate:.1f} images/s, {left:.0f} s left, {self.rejects} rejects",
-                file=self.stream,
-                flush=True,
-            )
+            print(f"{self.label}: {self.done:,}/{self.total:,} images, {self.pace()}, {self.rejects} rejects", file=self.stream, flush=True)
+
+    def pace(self) -> str:
+        """Rate and remaining time, counted from the first images on."""
+        before, since = self.first
+        seconds = self.printed - since
+        if self.done == before or seconds <= 0:
+            return "rate not known yet"
+        rate = (self.done - before) / seconds
+        return f"{rate:.1f} images/s, {(self.total - self.done) / rate:.0f} s left"

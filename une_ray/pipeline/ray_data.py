@@ -9,18 +9,22 @@ the files come out the same. Nothing is keyed on Ray's blocks.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
 import os
 import socket
+import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext
+from ray.util.annotations import RayDeprecationWarning
 
 from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
@@ -44,10 +48,12 @@ def run(
     `spaces` have their revisions pinned. `actors` caps each pool; by default a pool may take the whole cluster.
     Raises UneError for a fault of the input, on whichever machine it was found.
     """
+    # Ray 2.60 warns of every way to bound retries and names no other.
+    warnings.filterwarnings("ignore", category=RayDeprecationWarning, module=__name__)
     cores = start_ray(spaces, address, actors)
     rows = [{"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""} for item in work]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus), num_cpus=READ_CPUS, max_retries=RETRIES)
+    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus), num_cpus=READ_CPUS, ray_remote_args_fn=lambda: {"max_retries": RETRIES})
     have = ray.cluster_resources()
     pools = allot(spaces, have.get("CPU", 0), have.get("GPU", 0), cores, actors)
     for space, pool in zip(spaces, pools, strict=True):
@@ -57,8 +63,7 @@ def run(
             stage(space),
             fn_constructor_args=(lake.url, space, space is spaces[-1]),
             compute=compute,
-            max_restarts=RETRIES,
-            max_task_retries=RETRIES,
+            ray_remote_args_fn=lambda: {"max_restarts": RETRIES, "max_task_retries": RETRIES},
             **share,
         )
     try:
@@ -154,12 +159,27 @@ def start_ray(spaces: Sequence[Space], address: str | None = None, actors: int |
     if not ray.is_initialized():
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # the driver's C++ side prints harmless warnings as errors
         local = {"address": "local", "num_cpus": local_slots(spaces, cores, actors), "include_dashboard": False}
-        ray.init(**({"address": address} if address else local), log_to_driver=False, logging_level=logging.ERROR)
+        with muted():
+            ray.init(**({"address": address} if address else local), log_to_driver=False, logging_level=logging.ERROR)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return max(1, int(ray.cluster_resources().get("CPU", 1))) if joined else cores
+
+
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """Without what C++ writes to standard error: Ray announces there that a log level was set. Python's errors still come."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 class Clock:

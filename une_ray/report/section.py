@@ -53,7 +53,7 @@ class Source:
         if not len(found):
             return [], np.empty((0, 0), np.float32)
         values = found["z"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return found["image_id"].to_pylist(), values.astype(np.float32, copy=False).reshape(len(found), -1)
+        return found["image_id"].to_pylist(), values.astype(np.float32).reshape(len(found), -1)
 
     def _picture(self, image_id: str) -> Image.Image:
         """The picture, or a grey square where the corpus is not within reach of this machine."""
