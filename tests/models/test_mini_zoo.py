@@ -1,25 +1,22 @@
-"""The shipped models reach their floors, through the package's own loading code, on held-out avatars (a sample of them)."""
+"""The shipped models reach their floors, through the package's own loading code, on held-out avatars."""
 
-import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from transformers import CLIPModel, CLIPTokenizer, Dinov2Model
 
-from une_ray.corpora import avatars
 from une_ray.models.registry import MODELS
 from une_ray.models.resolve import PACKAGED
 from une_ray.training import evaluate
-from une_ray.training.data import HELD_OUT_SEED, Pictures, pixels
+from une_ray.training.data import HELD_OUT_SEED, Pictures, pictures
 
 MINI = [spec for spec in MODELS.values() if spec.source.startswith("package:")]
 
 
 @pytest.fixture(scope="module")
-def data() -> Pictures:
-    count = 1200
-    images = np.stack([pixels(avatars.picture(HELD_OUT_SEED, i)) for i in range(count)])
-    return Pictures(images, np.arange(count), HELD_OUT_SEED)
+def data(tmp_path_factory) -> Pictures:
+    """What the cards are measured on."""
+    return pictures(evaluate.IMAGES, HELD_OUT_SEED, tmp_path_factory.mktemp("pictures"))
 
 
 def test_the_autoencoder_and_the_round_trip_reach_their_floors(data):
@@ -30,15 +27,16 @@ def test_the_autoencoder_and_the_round_trip_reach_their_floors(data):
 
 def test_mini_clip_reaches_its_floors(data):
     found = evaluate.contrastive(data, evaluate.Matcher())
-    assert found["image→caption top-1 of 100"] >= 0.6 and found["zero-shot mean AUC"] >= 0.9 - 0.02  # fewer pictures than the card's
+    assert found["image→caption top-1 of 100"] >= 0.6 and found["zero-shot mean AUC"] >= 0.9
 
 
 def test_mini_dino_reaches_its_floor(data):
-    assert evaluate.probe_auc(evaluate.embeddings("mini-dino", data), data.attributes()).mean() >= 0.95 - 0.02
+    assert evaluate.probe_auc(evaluate.embeddings("mini-dino", data), data.attributes()).mean() >= 0.95
 
 
 def test_the_folders_load_in_their_own_libraries():
-    pipeline = StableDiffusionPipeline.from_pretrained(PACKAGED / "mini-sd-a")
+    """The dtype is named: diffusers takes float32 for its parts by default, transformers what the file has (float16)."""
+    pipeline = StableDiffusionPipeline.from_pretrained(PACKAGED / "mini-sd-a", torch_dtype=torch.float32)
     image = pipeline("a woman with glasses", num_inference_steps=3, output_type="np", generator=torch.manual_seed(0)).images
     assert image.shape == (1, 64, 64, 3)
     tower = CLIPModel.from_pretrained(PACKAGED / "mini-clip-a").text_model.state_dict()

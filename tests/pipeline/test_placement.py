@@ -13,7 +13,7 @@ SPACES = [Space.parse(text) for text in ("sd15/ddim50", "sd21-base/ddim50", "cli
 
 def test_shares_are_the_tables_where_there_are_gpus_enough():
     pools = allot(SPACES, cpus=64, gpus=8, cores=16)
-    assert [pool.gpus for pool in pools] == [1, 1, 0.25, 0.25] and [pool.most for pool in pools] == [8, 8, 32, 32]
+    assert [pool.gpus for pool in pools] == [1, 1, 0.25, 0.25] and [pool.most for pool in pools] == [6, 6, 8, 8]
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 3])
@@ -42,4 +42,5 @@ def test_a_local_ray_has_a_slot_for_every_actor_and_two_to_read():
 
 def test_actors_caps_every_pool():
     assert [pool.most for pool in allot(SPACES, math.inf, 8, 4, actors=3)] == [3, 3, 3, 3]
+    assert [pool.most for pool in allot(SPACES[2:], math.inf, 2, 4)] == [7, 7]  # encoders alone fill the GPUs
     assert [pool.most for pool in allot(SPACES, 64, 0, 8, actors=3)] == [3, 3, 1, 1]

@@ -33,8 +33,11 @@ def allot(spaces: Sequence[Space], cpus: float, gpus: float, cores: int, actors:
     if gpus >= 1:
         crowd = max(1, math.ceil(sum(space.model.gpus for space in spaces) / gpus))
         shares = [_down(space.model.gpus / crowd) for space in spaces]
-        fit = [max(1, int(gpus / share)) for share in shares]
-        return [Pool(1, min(most, actors or most), gpus=share) for share, most in zip(shares, fit)]
+        spare = gpus - sum(shares)
+        most = [1 + max(0, int(spare / share)) for share in shares]
+        if any(space.model.is_generator for space in spaces):  # encoders keep up with an inversion at one per GPU
+            most = [size if space.model.is_generator else min(size, int(gpus)) for space, size in zip(spaces, most, strict=True)]
+        return [Pool(1, min(size, actors or size), gpus=share) for share, size in zip(shares, most, strict=True)]
     sizes = [min(cores if space.model.is_generator else 1, actors or cores) for space in spaces]
     share = min(1.0, _down((cpus - READ_CPUS) / sum(sizes)))
     share -= 0.01 if share == READ_CPUS else 0
