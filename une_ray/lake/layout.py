@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from functools import cached_property
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
@@ -60,7 +58,7 @@ class Lake:
         return self.manifest["shards"]
 
     def read_table(self, name: str) -> pa.Table:
-        return pq.read_table(io.BytesIO(self.store.read(name)))
+        return schema.read_parquet(self.store.read(name))
 
     def plan(self, shard: int) -> pa.Table:
         return self.read_table(f"plan/{shard_file(shard)}")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
@@ -109,7 +107,7 @@ def _space(lake: Lake, space: str, fingerprint: dict, shard: int, expected: list
 
 def _table(lake: Lake, name: str, columns: pa.Schema) -> pa.Table:
     try:
-        table = pq.read_table(io.BytesIO(lake.store.read(name)), page_checksum_verification=True)
+        table = schema.read_parquet(lake.store.read(name), page_checksum_verification=True)
     except FileNotFoundError:
         raise UneError(f"{name} is missing; the same une build makes it") from None
     except (pa.ArrowInvalid, OSError) as error:
