@@ -82,10 +82,7 @@ def fit(
         parts["loss"].backward()
         torch.nn.utils.clip_grad_norm_(trained, settings.gradient_clip)
         optimizer.step()
-        decay = min(settings.ema_decay, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for mean, current in zip(average.state_dict().values(), module.state_dict().values()):
-                mean.lerp_(current, 1 - decay) if mean.is_floating_point() else mean.copy_(current)
+        follow(average, module, min(settings.ema_decay, (1 + step) / (10 + step)))
         if after_step is not None:
             after_step(step)
         if step % 20 == 0 or step + 1 == settings.steps:
@@ -100,6 +97,13 @@ def fit(
     record = asdict(settings) | {"seconds": round(seconds + time.monotonic() - started), "machine": machine(device)}
     (folder / "settings.json").write_text(json.dumps(record, indent=1))
     return average
+
+
+@torch.no_grad()
+def follow(average: torch.nn.Module, module: torch.nn.Module, decay: float) -> None:
+    """Exponential moving average of everything in a state dict; counters are copied."""
+    for mean, current in zip(average.state_dict().values(), module.state_dict().values(), strict=True):
+        mean.lerp_(current, 1 - decay) if mean.is_floating_point() else mean.copy_(current)
 
 
 def cosine(step: int, settings: Settings) -> float:
