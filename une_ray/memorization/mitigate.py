@@ -1,0 +1,36 @@
+"""Mitigated prompt embeddings for a pipeline of diffusers: `pipe(**mitigate(pipe, "pad-swap", prompts))`."""
+
+from __future__ import annotations
+
+import torch
+from transformers import CLIPTextModel
+
+from une_ray.errors import UneError
+from une_ray.memorization.token_rows import encode, row_method
+
+
+def mitigate(pipe, method: str, prompts: str | list[str], **settings) -> dict[str, torch.Tensor]:
+    """`prompt_embeds` (n, 77, d) under a mitigation or ablation of `token_rows`, and `negative_prompt_embeds` (n, 77, d).
+
+    The negative prompt is empty, with the pipeline's own padding: the unconditional branch stays that of the plain pipeline.
+    `pipe` is any StableDiffusionPipeline with one CLIP text tower (Stable Diffusion 1.x, 2.x); it is not changed.
+    Raises UneError for a pipeline with other towers, an unknown method, no prompt, or a prompt that does not fit.
+    """
+    change = row_method(method)
+    prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+    if not prompts:
+        raise UneError("no prompts to encode")
+    _check_towers(pipe)
+    plain = encode(pipe, [""]).embeddings
+    return {"prompt_embeds": change(encode(pipe, prompts), **settings), "negative_prompt_embeds": plain.repeat(len(prompts), 1, 1)}
+
+
+def _check_towers(pipe) -> None:
+    towers = {name: type(part).__name__ for name, part in pipe.components.items() if name.startswith("text_encoder") and part is not None}
+    if len(towers) == 1 and isinstance(pipe.components.get("text_encoder"), CLIPTextModel):
+        return
+    found = ", ".join(f"{name}: {kind}" for name, kind in towers.items()) or "none"
+    raise UneError(
+        f"{type(pipe).__name__} has these text towers: {found}. The mitigations are defined for one CLIPTextModel, "
+        "as in Stable Diffusion 1.x and 2.x; SDXL and later models condition on more than its rows"
+    )
