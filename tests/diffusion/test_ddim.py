@@ -98,21 +98,43 @@ def test_zero_terminal_snr_is_that_of_diffusers():
     assert zero_terminal_snr(ALPHAS)[-1] == 0
 
 
-def test_v_prediction_goes_up_to_zero_snr_and_down_again():
-    alphas, nodes = zero_terminal_snr(ALPHAS), timesteps(1000, "trailing")
+def test_v_prediction_takes_gaussian_data_up_to_zero_snr_and_down_again():
+    """The probability flow of N(0, s²) scales x by the ratio of the marginals' standard deviations, and the last of them is 1."""
+    std, alphas, nodes = 0.5, zero_terminal_snr(ALPHAS), timesteps(1000, "trailing")
 
-    def v(x, t):  # exact for N(0, 1) data, where x_t is N(0, 1) at every t and both predictions are known
-        clean, noise = alphas[t].sqrt() * x, (1 - alphas[t]).sqrt() * x
+    def v(x, t):
+        variance = alphas[t] * std**2 + 1 - alphas[t]
+        clean, noise = alphas[t].sqrt() * std**2 * x / variance, (1 - alphas[t]).sqrt() * x / variance
         return alphas[t].sqrt() * noise - (1 - alphas[t]).sqrt() * clean
 
     up = invert(v, Z0, nodes, alphas, "v_prediction")
-    assert torch.isfinite(up).all()
-    assert (sample(v, up, nodes, alphas, "v_prediction") - Z0).abs().max() < 0.02
+    assert torch.allclose(up, Z0 / (alphas[0] * std**2 + 1 - alphas[0]).sqrt(), rtol=0.02)
+    assert torch.allclose(sample(v, up, nodes, alphas, "v_prediction"), Z0, rtol=0.02)
 
 
-def test_epsilon_prediction_at_zero_snr_is_refused():
-    with pytest.raises(ValueError, match="zero-terminal-SNR"):
+def test_sampling_from_zero_snr_agrees_with_diffusers():
+    network = torch.nn.Conv2d(4, 4, 3, padding=1).requires_grad_(False)
+    denoiser = lambda x, t: network(x) * (t / 1000)  # noqa: E731
+    scheduler = DDIMScheduler(**SD, rescale_betas_zero_snr=True, prediction_type="v_prediction", timestep_spacing="trailing")
+    scheduler.set_timesteps(25)
+    assert scheduler.timesteps[0] == 999 and scheduler.alphas_cumprod[999] == 0
+    x = Z0
+    for t in scheduler.timesteps[:-1]:
+        x = scheduler.step(denoiser(x, int(t)), t, x).prev_sample
+    ours = sample(denoiser, Z0, timesteps(25, "trailing"), scheduler.alphas_cumprod, "v_prediction")
+    assert torch.isfinite(ours).all() and torch.allclose(ours, x, atol=1e-4)
+
+
+@pytest.mark.parametrize("walk", [invert, sample])
+def test_epsilon_prediction_at_zero_snr_is_refused_before_the_network_is_asked(walk):
+    def never(x, t):
+        raise AssertionError("the network was asked")
+
+    with pytest.raises(UneError, match="zero-terminal-SNR models predict v"):
+        walk(never, Z0, timesteps(10, "trailing"), zero_terminal_snr(ALPHAS))
+    with pytest.raises(UneError, match="zero-terminal-SNR"):
         predict(Z0, Z0, torch.tensor(0.0), "epsilon")
+    assert torch.isfinite(walk(lambda x, t: x, Z0, timesteps(10), zero_terminal_snr(ALPHAS))).all()  # leading timesteps stop short of it
 
 
 def test_the_state_is_float32_whatever_the_network_gives():

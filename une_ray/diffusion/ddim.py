@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from une_ray.errors import unknown
+from une_ray.errors import UneError, unknown
 
 Denoiser = Callable[[torch.Tensor, int], torch.Tensor]
 """(x (b, …) float32, timestep) → the network's output, of x' shape and any float type."""
@@ -29,6 +29,7 @@ def invert(
 
     `timesteps` ascend; each step from t to u costs one network call at t, so S timesteps cost S − 1 calls:
     x ← √ᾱ_u · x̂₀(x, t) + √(1−ᾱ_u) · ε̂(x, t). Guidance is 1 by construction. `callback(timestep, x)` sees every state.
+    Raises UneError for an unknown prediction type, and for ε-prediction where the walk reaches ᾱ = 0.
     """
     return _walk(denoiser, z0, list(timesteps), alphas_cumprod, prediction_type, callback)
 
@@ -45,7 +46,7 @@ def sample(
     """The latent (b, …) float32 that `x_T` leads to: `invert` backwards over the same ascending `timesteps`.
 
     With `clean`, one more call at the first timestep removes the noise left there: wanted when x_T was drawn, not
-    when it was inverted (the inversion took z0 as the state at the first timestep).
+    when it was inverted (the inversion took z0 as the state at the first timestep). Raises as `invert` does.
     """
     x = _walk(denoiser, x_T, list(timesteps)[::-1], alphas_cumprod, prediction_type, callback)
     if clean:
@@ -56,6 +57,7 @@ def sample(
 def _walk(denoiser, x, nodes, alphas_cumprod, prediction_type, callback) -> torch.Tensor:
     x = x.float()
     alphas = alphas_cumprod.to(x)
+    refuse_undetermined(alphas[nodes], prediction_type)  # also at the end of the way up, where no network is asked
     for t, u in zip(nodes, nodes[1:]):
         clean, noise = predict(denoiser(x, t).float(), x, alphas[t], prediction_type)
         x = alphas[u].sqrt() * clean + (1 - alphas[u]).sqrt() * noise
@@ -67,15 +69,22 @@ def _walk(denoiser, x, nodes, alphas_cumprod, prediction_type, callback) -> torc
 def predict(output: torch.Tensor, x: torch.Tensor, alpha: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, torch.Tensor]:
     """(x̂₀, ε̂) from a network's output at a state with ᾱ = `alpha` (Salimans & Ho 2022, section 4 and appendix D).
 
-    Raises UneError for an unknown prediction type, ValueError for ε-prediction at ᾱ = 0, where x₀ is not determined.
+    Raises UneError for an unknown prediction type, and for ε-prediction at ᾱ = 0, where x₀ is not determined.
     """
+    refuse_undetermined(alpha, prediction_type)
     signal, noise = alpha.sqrt(), (1 - alpha).sqrt()
     if prediction_type == "epsilon":
-        if signal == 0:
-            raise ValueError("an ε-prediction says nothing of x₀ where ᾱ = 0; zero-terminal-SNR models predict v")
         return (x - noise * output) / signal, output
     if prediction_type == "v_prediction":
         return signal * x - noise * output, signal * output + noise * x
     if prediction_type == "sample":
         return output, (x - signal * output) / noise
     raise unknown("prediction type", prediction_type, ("epsilon", "v_prediction", "sample"))
+
+
+def refuse_undetermined(alphas: torch.Tensor, prediction_type: str) -> None:
+    """Raise UneError where ε-prediction meets ᾱ = 0: the state is all noise there, and x₀ does not follow from it."""
+    if prediction_type == "epsilon" and (alphas == 0).any():
+        raise UneError(
+            "an ε-prediction says nothing of x₀ where ᾱ = 0; zero-terminal-SNR models predict v, others stop short with leading spacing"
+        )

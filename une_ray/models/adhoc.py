@@ -19,6 +19,11 @@ def complete(spec: ModelSpec) -> ModelSpec:
     return _generator(spec) if spec.is_generator else _encoder(spec)
 
 
+def train_timesteps(spec: ModelSpec) -> int:
+    """How many timesteps a generator's noise schedule has. Raises UneError where its scheduler's file is missing."""
+    return _json(spec, "scheduler/scheduler_config.json").get("num_train_timesteps", 1000)  # diffusers' own default
+
+
 def _generator(spec: ModelSpec) -> ModelSpec:
     unet, vae = _json(spec, "unet/config.json"), _json(spec, "vae/config.json")
     side = unet["sample_size"]

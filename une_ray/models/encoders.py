@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from transformers import AutoModel, CLIPVisionModelWithProjection
+from transformers import AutoConfig, AutoModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from une_ray.errors import UneError, unknown
+from une_ray.models.fresh import fresh
 from une_ray.models.quiet import quiet
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec
@@ -19,8 +21,7 @@ Embed = Callable[[torch.Tensor], torch.Tensor]
 
 def load_clip(spec: ModelSpec, device: str) -> Embed:
     """transformers' CLIP image tower with its projection (what `get_image_features` pools)."""
-    model = CLIPVisionModelWithProjection.from_pretrained(location(spec), revision=spec.revision, dtype=getattr(torch, spec.dtype))
-    _ready(model, device)
+    model = _ready(_transformer(spec, CLIPVisionModelWithProjection, CLIPVisionConfig, CLIPVisionModelWithProjection), device)
     return lambda pixels: model(pixel_values=pixels).image_embeds
 
 
@@ -28,19 +29,27 @@ def load_open_clip(spec: ModelSpec, device: str) -> Embed:
     """open_clip's image tower, through its own factory, from the hub or from a folder."""
     import open_clip
 
-    at = location(spec)
-    if spec.source.startswith("hub:"):
-        from huggingface_hub import snapshot_download
-
-        at = snapshot_download(at, revision=spec.revision, allow_patterns=["open_clip_config.json", "open_clip_*.safetensors"])
-    model = open_clip.create_model(f"local-dir:{at}").to(getattr(torch, spec.dtype))
-    _ready(model, device)
+    trained = spec.init_seed is None
+    create = partial(open_clip.create_model, f"local-dir:{open_clip_folder(spec)}", load_weights=trained)
+    model = _ready(create().to(getattr(torch, spec.dtype)) if trained else fresh(spec, create), device)
     return lambda pixels: model.encode_image(pixels)
+
+
+def open_clip_folder(spec: ModelSpec) -> str:
+    """A folder with the model's configuration, tokenizer and, unless they are drawn anew, weights; fetched if it is the hub's."""
+    at = location(spec)
+    if not spec.source.startswith("hub:"):
+        return at
+    from huggingface_hub import snapshot_download
+
+    weights = ["open_clip_*.safetensors"] if spec.init_seed is None else []
+    files = ["open_clip_config.json", "*token*", "vocab.json", "merges.txt", *weights]
+    return snapshot_download(at, revision=spec.revision, allow_patterns=files)
 
 
 def load_dino(spec: ModelSpec, device: str) -> Embed:
     """DINOv2 or DINOv3 in transformers: the class token, or with it the mean patch token of each quarter of the picture."""
-    model = _ready(AutoModel.from_pretrained(location(spec), revision=spec.revision, dtype=getattr(torch, spec.dtype)), device)
+    model = _ready(_transformer(spec, AutoModel, AutoConfig, partial(AutoModel.from_config, dtype=torch.float32)), device)
 
     def class_token(pixels: torch.Tensor) -> torch.Tensor:
         return model(pixel_values=pixels).pooler_output
@@ -58,7 +67,12 @@ def load_dino(spec: ModelSpec, device: str) -> Embed:
     return poolings[spec.pooling]
 
 
-LOADERS = {"clip": load_clip, "open-clip": load_open_clip, "dino": load_dino}
+def load_pixels(spec: ModelSpec, device: str) -> Embed:
+    """The picture itself at the size of its preprocessing, flattened as (3, h, w): no model, the baseline of every probe."""
+    return lambda pixels: pixels.flatten(1)
+
+
+LOADERS = {"clip": load_clip, "open-clip": load_open_clip, "dino": load_dino, "pixels": load_pixels}
 
 
 def load_encoder(spec: ModelSpec, device: str = "cpu") -> Embed:
@@ -67,6 +81,14 @@ def load_encoder(spec: ModelSpec, device: str = "cpu") -> Embed:
         raise UneError(f"{spec.id} is a {spec.kind} model, not an encoder")
     quiet()
     return LOADERS[spec.kind](spec, device)
+
+
+def _transformer(spec: ModelSpec, trained: type, config: type, untrained: Callable) -> torch.nn.Module:
+    """A transformers model: `trained.from_pretrained`, or for fresh weights `untrained` of its `config` alone."""
+    at, revision = location(spec), spec.revision
+    if spec.init_seed is None:
+        return trained.from_pretrained(at, revision=revision, dtype=getattr(torch, spec.dtype))
+    return fresh(spec, lambda: untrained(config.from_pretrained(at, revision=revision)))
 
 
 def _ready(model: torch.nn.Module, device: str) -> torch.nn.Module:

@@ -9,16 +9,39 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from une_ray.diffusion.ddim import Denoiser
+from une_ray.models.fresh import fresh
 from une_ray.models.quiet import quiet
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec
 
 
 @dataclass
-class Generator:
-    """The parts of a latent diffusion model, on one device. Pixels are (b, 3, h, w) in [-1, 1]; latents have unit scale."""
+class Autoencoder:
+    """Between pixels (b, 3, h, w) in [-1, 1] and latents (b, c, h', w') of unit scale, on one device, always in float32."""
 
     vae: AutoencoderKL
+
+    @property
+    def factor(self) -> int:
+        """How many pixels one latent spans along each side."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @torch.no_grad()
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Latents (b, c, h', w') float32: the posterior's mode × scaling factor."""
+        posterior = self.vae.encode(pixels.to(self.vae.device, self.vae.dtype)).latent_dist
+        return posterior.mode().float() * self.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Pixels (b, 3, h, w) float32 in [-1, 1]."""
+        return self.vae.decode(latents.to(self.vae.dtype) / self.vae.config.scaling_factor).sample.float().clamp(-1, 1)
+
+
+@dataclass
+class Generator(Autoencoder):
+    """The parts of a latent diffusion model, on one device."""
+
     unet: UNet2DConditionModel
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
@@ -32,17 +55,6 @@ class Generator:
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         return self.unet.config.in_channels, self.unet.config.sample_size, self.unet.config.sample_size
-
-    @torch.no_grad()
-    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Latents (b, c, h', w') float32: the posterior's mode × scaling factor. The autoencoder always runs in float32."""
-        posterior = self.vae.encode(pixels.to(self.vae.device, self.vae.dtype)).latent_dist
-        return posterior.mode().float() * self.vae.config.scaling_factor
-
-    @torch.no_grad()
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Pixels (b, 3, h, w) float32 in [-1, 1]."""
-        return self.vae.decode(latents.to(self.vae.dtype) / self.vae.config.scaling_factor).sample.float().clamp(-1, 1)
 
     @torch.no_grad()
     def prompt_states(self, prompts: list[str]) -> torch.Tensor:
@@ -69,21 +81,36 @@ class Generator:
 
 def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
     """The model's parts from a folder or the hub: U-Net in the spec's dtype, autoencoder and text tower in float32."""
-    quiet()
     at, options = location(spec), {"revision": spec.revision}
-    parts = {
-        "vae": AutoencoderKL.from_pretrained(at, subfolder="vae", **options),
-        "unet": UNet2DConditionModel.from_pretrained(at, subfolder="unet", torch_dtype=getattr(torch, spec.dtype), **options),
-        "text_encoder": CLIPTextModel.from_pretrained(at, subfolder="text_encoder", **options),
-    }
-    for part in ("vae", "text_encoder"):
-        parts[part] = parts[part].float()
-    for name, part in parts.items():
-        part.eval().requires_grad_(False).to(device)
-        if name != "text_encoder":
-            part.to(memory_format=torch.channels_last)
-    scheduler = DDIMScheduler.from_pretrained(at, subfolder="scheduler", **options)
-    tokenizer = CLIPTokenizer.from_pretrained(at, subfolder="tokenizer", **options)
+    scheduler = load_scheduler(spec)
     return Generator(
-        **parts, tokenizer=tokenizer, alphas_cumprod=scheduler.alphas_cumprod.to(device), prediction_type=scheduler.config.prediction_type
-    )  # fmt: skip
+        vae=load_autoencoder(spec, device).vae,
+        unet=_ready(_unet(spec), device).to(memory_format=torch.channels_last),
+        text_encoder=_ready(CLIPTextModel.from_pretrained(at, subfolder="text_encoder", **options).float(), device),
+        tokenizer=CLIPTokenizer.from_pretrained(at, subfolder="tokenizer", **options),
+        alphas_cumprod=scheduler.alphas_cumprod.to(device),
+        prediction_type=scheduler.config.prediction_type,
+    )
+
+
+def load_autoencoder(spec: ModelSpec, device: str = "cpu") -> Autoencoder:
+    """A generator's autoencoder alone."""
+    quiet()
+    vae = AutoencoderKL.from_pretrained(location(spec), subfolder="vae", revision=spec.revision).float()
+    return Autoencoder(_ready(vae, device).to(memory_format=torch.channels_last))
+
+
+def load_scheduler(spec: ModelSpec) -> DDIMScheduler:
+    """A generator's noise schedule (`alphas_cumprod`) and prediction type."""
+    return DDIMScheduler.from_pretrained(location(spec), subfolder="scheduler", revision=spec.revision)
+
+
+def _unet(spec: ModelSpec) -> UNet2DConditionModel:
+    at, options = location(spec), {"subfolder": "unet", "revision": spec.revision}
+    if spec.init_seed is None:
+        return UNet2DConditionModel.from_pretrained(at, torch_dtype=getattr(torch, spec.dtype), **options)
+    return fresh(spec, lambda: UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(at, **options)))
+
+
+def _ready(part: torch.nn.Module, device: str) -> torch.nn.Module:
+    return part.eval().requires_grad_(False).to(device)

@@ -29,23 +29,27 @@ def location(spec: ModelSpec) -> str:
 
 
 def pin(spec: ModelSpec) -> tuple[ModelSpec, str]:
-    """The spec with its revision fixed, and a hash of its weights for the fingerprint.
+    """The spec with its revision fixed, and a hash of its weights for the fingerprint; `none` for a model without weights.
 
-    Folders: SHA-256 over names and contents of its weights and configuration files. Hub: the commit that the revision is now, asked from
-    the hub, or from the local cache where there is no network; every worker then loads that commit.
+    Folders: SHA-256 over names and contents of its weights and configuration files, or of the latter alone for an encoder whose weights
+    are drawn anew. Hub: the commit that the revision is now, asked from the hub, or from the local cache where there is no network;
+    every worker then loads that commit.
     """
+    if spec.source == "none":
+        return spec, "none"
     if not spec.source.startswith("hub:"):
-        return spec, _hash_folder(location(spec))
+        fresh = spec.init_seed is not None and not spec.is_generator
+        return spec, _hash_folder(location(spec), SETTINGS if fresh else WEIGHTS)
     commit = _commit(location(spec), spec.revision)
     return replace(spec, revision=commit), f"{spec.source}@{commit}"
 
 
 @lru_cache(maxsize=64)
-def _hash_folder(folder: str) -> str:
-    files = sorted({path for pattern in WEIGHTS for path in Path(folder).rglob(pattern)})
+def _hash_folder(folder: str, needed: tuple[str, ...]) -> str:
+    files = {path for pattern in needed for path in Path(folder).rglob(pattern)}
     if not files:
-        raise UneError(f"{folder} holds no weights ({', '.join(WEIGHTS)})")
-    files = sorted({*files, *(path for pattern in SETTINGS for path in Path(folder).rglob(pattern))})
+        raise UneError(f"{folder} holds no {'weights' if needed is WEIGHTS else 'configuration'} ({', '.join(needed)})")
+    files = sorted(files.union(*(Path(folder).rglob(pattern) for pattern in SETTINGS)))
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(folder).as_posix().encode())

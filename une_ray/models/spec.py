@@ -29,7 +29,12 @@ class Preprocessing:
 @dataclass(frozen=True)
 class ModelSpec:
     """One model under one id. `dim` is the length of its latent or embedding; `gflops` is one forward pass per image
-    (for a generator one U-Net call). `source` is `package:NAME`, `hub:OWNER/NAME` or a folder."""
+    (for a generator one U-Net call), `parameters` are millions (of a generator's three parts, of an encoder's image tower).
+    `source` is `package:NAME`, `hub:OWNER/NAME`, a folder, or `none` where there are no weights.
+
+    `spacing` is that of a generator's timesteps where a space names none. With `init_seed` the weights are not read but
+    drawn anew under that seed: all of an encoder's, the U-Net's of a generator.
+    """
 
     id: str
     kind: str  # a key of registry.KINDS: how it is loaded and read
@@ -37,12 +42,15 @@ class ModelSpec:
     preprocessing: Preprocessing
     dim: int | None = None
     gflops: float | None = None
+    parameters: float | None = None
     gpus: float = 1.0
     batch_size: int = 32
     dtype: str = "float32"
     revision: str | None = None
     pooling: str = "pooler"
     prompt: str = ""
+    spacing: str = "leading"
+    init_seed: int | None = None
     licence: str = ""
 
     @property

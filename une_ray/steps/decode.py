@@ -14,7 +14,7 @@ from une_ray.models.spec import Preprocessing
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 MAX_PIXELS = 100_000_000
 MAX_ASPECT = 50  # resizing the shortest side of a longer strip would make a picture of gigabytes
-RESAMPLE = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
+RESAMPLE = {name: Image.Resampling[name.upper()] for name in ("bicubic", "bilinear", "lanczos", "box")}  # box: the mean of an area
 
 
 class Reject(Exception):

@@ -24,7 +24,7 @@ class Invert:
         self.shape = self.generator.latent_shape
         self.preprocessing, self.device = space.model.preprocessing, device
         self.timesteps = nodes(timesteps(space.steps, space.spacing, len(self.generator.alphas_cumprod)))
-        expected = self.generator.latent_shape[-1] * 2 ** (len(self.generator.vae.config.block_out_channels) - 1)
+        expected = self.generator.latent_shape[-1] * self.generator.factor
         if expected != self.preprocessing.size:
             raise UneError(
                 f"{space.model.id} makes pictures of {expected} px, but its row in the table of models says {self.preprocessing.size}"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
+from pkgutil import resolve_name
 from typing import Protocol
 
 import numpy as np
 import PIL
 
-from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
 from une_ray.models.adhoc import complete
+from une_ray.models.fresh import initialisation
 from une_ray.models.registry import find_model
 from une_ray.models.resolve import pin
-from une_ray.models.spec import ModelSpec
+from une_ray.models.spec import ModelSpec, Preprocessing
+from une_ray.steps.readings import READINGS, is_reading, parse_reading
 
-READING = re.compile(r"ddim(?P<steps>\d+)(?:-(?P<spacing>[a-z]+))?")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*(/[A-Za-z0-9][A-Za-z0-9._@+-]*)*")
 
 
@@ -31,37 +32,47 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Space:
-    """One column of the lake. `steps` and `spacing` are None for encoders."""
+    """One column of the lake. `reading` (a key of READINGS) and, where it has a schedule, `steps` and `spacing` say how a
+    generator is read; an encoder has only one way."""
 
     name: str
     model: ModelSpec
     steps: int | None = None
     spacing: str | None = None
+    reading: str = "ddim"
 
     @classmethod
     def parse(cls, text: str) -> Space:
-        """`mini-sd-a/ddim50`, `sd15/ddim50-trailing`, `mini-dino`, `faces=stable-diffusion:/data/model/ddim100`.
+        """`mini-sd-a/ddim50`, `sd15/leak50-trailing`, `mini-sd-a/latents`, `mini-dino`, `faces=stable-diffusion:/data/model/ddim100`.
 
         Raises UneError for an unknown model or reading, or a name that can't be a folder's.
         """
         given, equals, rest = text.rpartition("=")
         head, _, last = rest.rpartition("/")
-        match = READING.fullmatch(last) if head else None
-        model = find_model(head if match else rest)
+        source, reading = (head, last) if head and (":" not in head or is_reading(last)) else (rest, "")
+        model = find_model(source)
         if ":" in rest and not equals:
             raise UneError(f"a model that is not in the table needs a name for its space: NAME={text}")
         name = given if equals else rest
         if not NAME.fullmatch(name):
             raise UneError(f"{name!r} can't name a space; letters, digits, . _ @ + - and single slashes can")
         if not model.is_generator:
-            if match:
-                raise UneError(f"{model.id} is an encoder: its space is just {model.id!r}, without {last!r}")
+            if reading:
+                raise UneError(f"{model.id} is an encoder: its space is just {model.id!r}, without {reading!r}")
             return cls(name, model)
-        if not match:
-            raise UneError(f"{rest!r} does not say how to invert; a generator's space is MODEL/ddimSTEPS, as in {model.id}/ddim50")
-        spacing = match["spacing"] or "leading"
-        timesteps(int(match["steps"]), spacing)  # refuses what is no schedule
-        return cls(name, model, int(match["steps"]), spacing)
+        reading, steps, spacing = parse_reading(reading, model)
+        return cls(name, model, steps, spacing, reading)
+
+    @classmethod
+    def from_fingerprint(cls, name: str, fingerprint: dict) -> Space:
+        """A generator's inverted noise as a lake has it, its network in float32 so that any machine can decode."""
+        preprocessing = {key: tuple(value) if isinstance(value, list) else value for key, value in fingerprint["preprocessing"].items()}
+        model = ModelSpec(
+            fingerprint["model"], fingerprint["kind"], fingerprint["source"], Preprocessing(**preprocessing), prompt=fingerprint["prompt"],
+            revision=fingerprint["weights"].rpartition("@")[2] if fingerprint["source"].startswith("hub:") else None,
+            init_seed=fingerprint.get("init", {}).get("seed"),
+        )  # fmt: skip
+        return cls(name, model, fingerprint["steps"], fingerprint["spacing"])
 
     def as_in(self, fingerprint: dict | None) -> Space:
         """A hub model without a pinned revision, at the commit that a lake's fingerprint names: `main` may have moved on."""
@@ -86,25 +97,16 @@ class Space:
             "preprocessing": _plain(asdict(model.preprocessing)), "backend": f"pillow {PIL.__version__.split('.')[0]}", "dtype": model.dtype,
         }  # fmt: skip
         if model.is_generator:
-            fingerprint |= {
-                "method": "ddim-inversion",
-                "steps": self.steps,
-                "spacing": self.spacing,
-                "prompt": model.prompt,
-                "guidance_scale": 1.0,
-            }
+            fingerprint |= READINGS[self.reading].facts(model, self.steps, self.spacing)
             del fingerprint["pooling"]
+        if model.init_seed is not None:
+            fingerprint["init"] = initialisation(model)
         return replace(self, model=model), fingerprint
 
     def load(self, device: str = "cpu") -> Step:
         """The model on `device`, ready to read batches."""
-        if self.model.is_generator:
-            from une_ray.steps.invert import Invert
-
-            return Invert(self, device)
-        from une_ray.steps.embed import Embed
-
-        return Embed(self, device)
+        step = READINGS[self.reading].step if self.model.is_generator else "une_ray.steps.embed:Embed"
+        return resolve_name(step)(self, device)
 
 
 def _plain(value: dict) -> dict:

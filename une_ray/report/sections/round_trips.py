@@ -7,7 +7,6 @@ import torch
 from PIL import Image
 
 from une_ray.errors import UneError
-from une_ray.models.spec import ModelSpec, Preprocessing
 from une_ray.report.pictures import figure, grid
 from une_ray.report.section import Section, Source
 from une_ray.steps.decode import fit
@@ -27,7 +26,7 @@ def section(source: Source) -> Section | None:
 
 
 def _space(source: Source, name: str, fingerprint: dict) -> str:
-    space = from_fingerprint(name, fingerprint)
+    space = Space.from_fingerprint(name, fingerprint)
     ids, z = source.latents(name, PICTURES)
     if not ids:
         return ""
@@ -50,13 +49,3 @@ def _space(source: Source, name: str, fingerprint: dict) -> str:
     top = grid([figure(Image.fromarray(image), "original", i) for i, image in zip(ids, originals)])
     bottom = grid([figure(Image.fromarray(image), f"{q:.1f} dB", i) for i, image, q in zip(ids, shown, quality.tolist())])
     return f"<h3>{name}</h3>{top}{bottom}{during}inversion ends at timestep {measured[3]}.</p>"
-
-
-def from_fingerprint(name: str, fingerprint: dict) -> Space:
-    """The space as it was built, on a machine that has float32."""
-    preprocessing = {key: tuple(value) if isinstance(value, list) else value for key, value in fingerprint["preprocessing"].items()}
-    commit = fingerprint["weights"].rpartition("@")[2] if fingerprint["source"].startswith("hub:") else None
-    model = ModelSpec(
-        fingerprint["model"], fingerprint["kind"], fingerprint["source"], Preprocessing(**preprocessing), revision=commit, prompt=fingerprint["prompt"]
-    )  # fmt: skip
-    return Space(name, model, fingerprint["steps"], fingerprint["spacing"])
