@@ -1,0 +1,86 @@
+"""Directions to edit along (paper 1, Editing): a probe's reading, the step it makes, and the baselines that it must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from une_ray.errors import UneError
+from une_ray.geometry.orthogonal import orthogonalized
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """A reading of one attribute, and the step that an edit takes: z′ = z + α · step.
+
+    The score of a latent is z·w + b, above 0 where the probe sees the attribute; `mean` and `std` are its own over the train rows.
+    `step` (d,) raises it by one `std`, whatever is kept: α means the same for the plain and the orthogonalised edit, which then
+    differ in what else they change, and in length by 1 / `remaining_norm`. Only `random` steps as far without raising the score.
+    """
+
+    space: str
+    attribute: str
+    method: str
+    w: np.ndarray
+    b: float
+    mean: float
+    std: float
+    step: np.ndarray
+    nuisances: tuple[str, ...] = ()
+    inner_product: str = "plain"
+    remaining_norm: float = 1.0
+
+    @classmethod
+    def fitted(cls, space: str, attribute: str, method: str, w: np.ndarray, b: float, train: np.ndarray) -> Direction:
+        """From any reading w (d,), b, such as one vector of a SQL query; `train` (n, d) are latents that its score is scaled by.
+
+        Raises UneError where the score is the same for all of them.
+        """
+        w = np.asarray(w, np.float64)
+        scores = train @ w + b
+        if scores.std() == 0:
+            raise UneError(
+                f"{method} direction of {attribute} in {space}: all {len(train)} train rows score {scores.mean():.3g}; fit it anew"
+            )
+        step = scores.std() * orthogonalized(w, {}).move
+        return cls(space, attribute, method, w, float(b), float(scores.mean()), float(scores.std()), step)
+
+    @classmethod
+    def from_probe(cls, row: Mapping, train: np.ndarray) -> Direction:
+        """From a row of the lake's `probes`. Raises UneError where it has no weights, with the reason that the row gives."""
+        if row["w"] is None:
+            raise UneError(
+                f"{row['attribute']} has no {row['method']} probe in {row['space']}: {row['error']}; choose an attribute whose status is ok"
+            )
+        return cls.fitted(row["space"], row["attribute"], row["method"], row["w"], row["b"], train)
+
+    def keeping(self, nuisances: Mapping[str, np.ndarray], covariance: np.ndarray | None = None) -> Direction:
+        """The same reading, stepping so that the nuisances' scores stay: see `orthogonalized`, which also says what it raises.
+
+        With `covariance` (d, d) the step is a pattern, z's mean change with the score among images that the nuisances score alike.
+        """
+        found = orthogonalized(self.w, nuisances, covariance)
+        return replace(
+            self, step=self.std * found.move, nuisances=tuple(nuisances), remaining_norm=found.remaining_norm,
+            inner_product="plain" if covariance is None else "covariance",
+        )  # fmt: skip
+
+    def random(self, seed: int) -> Direction:
+        """The baseline: as long a step in a direction drawn uniformly; the reading stays, to see what the step does to it."""
+        drawn = np.random.default_rng(seed).standard_normal(len(self.step))
+        step = drawn * (np.linalg.norm(self.step) / np.linalg.norm(drawn))
+        return replace(self, method="random", step=step, nuisances=(), inner_product="plain", remaining_norm=1.0)
+
+
+def mean_difference(z: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
+    """(w, b) of the nearest-mean classifier: w from the mean of those without to the mean of those with, the boundary half way.
+
+    `z` (n, d), `labels` (n,) bool. Raises UneError where one side is empty.
+    """
+    if labels.all() or not labels.any():
+        raise UneError(f"all {len(labels)} labels are {bool(labels.all())}: a mean difference needs images of both sides")
+    positive, negative = z[labels].mean(0, dtype=np.float64), z[~labels].mean(0, dtype=np.float64)
+    w = positive - negative
+    return w, float(-w @ (positive + negative) / 2)
