@@ -11,12 +11,17 @@ import pyarrow as pa
 
 from une_ray.corpora.base import Item
 from une_ray.errors import UneError
-from une_ray.lake import schema
+from une_ray.lake import results, schema
 from une_ray.lake.layout import MANIFEST, Lake, shard_file, space_folder
 from une_ray.lake.session import connect_bare, duckdb_path
 
 # The empty files that let `read_parquet(lake || '/runs/*.parquet')` answer "no rows" before there are any.
-EMPTY = {"images/empty.parquet": schema.IMAGES, f"{space_folder('none')}/empty.parquet": schema.SPACE, "runs/empty.parquet": schema.RUNS}
+EMPTY = {
+    "images/empty.parquet": schema.IMAGES,
+    f"{space_folder('none')}/empty.parquet": schema.SPACE,
+    "runs/empty.parquet": schema.RUNS,
+    **{f"{kind}/empty.parquet": columns for kind, columns in results.KINDS.items()},
+}
 
 
 def default_shard_size(images: int) -> int:

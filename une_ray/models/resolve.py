@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import replace
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from une_ray.errors import UneError
 from une_ray.models.spec import ModelSpec
 
-PACKAGED = Path(__file__).parent / "weights"
+
+def _packaged() -> Path:
+    """The weights beside this code; code that came with a cluster job has none, and takes those of the une_ray installed there."""
+    beside = Path(__file__).parent / "weights"
+    if beside.is_dir():
+        return beside
+    try:
+        installed = distribution("une_ray")
+    except PackageNotFoundError:
+        return beside
+    origin = json.loads(installed.read_text("direct_url.json") or "{}")
+    editable = origin.get("dir_info", {}).get("editable", False)
+    root = Path(url2pathname(urlparse(origin["url"]).path)) if editable else Path(installed.locate_file(""))
+    return root / "une_ray" / "models" / "weights"
+
+
+PACKAGED = _packaged()
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 SETTINGS = ("*.json", "*.txt")  # scheduler, tokenizer, architecture: they decide the numbers as much as the weights do
 

@@ -13,9 +13,24 @@ from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.store import Store
 from une_ray.report.section import Source
-from une_ray.report.sections import corpus, gaussian, neighbours, rejects, round_trips, settings, throughput
+from une_ray.report.sections import (
+    agreement,
+    corpus,
+    entanglement,
+    gaussian,
+    gaussianity,
+    neighbours,
+    probes,
+    rejects,
+    round_trips,
+    settings,
+    throughput,
+    transfers,
+)  # fmt: skip
 
-SECTIONS = (corpus, round_trips, gaussian, neighbours, throughput, rejects, settings)
+SECTIONS = (
+    corpus, round_trips, gaussian, gaussianity, probes, agreement, entanglement, transfers, neighbours, throughput, rejects, settings,
+)  # fmt: skip
 
 
 def write(lake: Lake, out: Path | None = None) -> Path:

@@ -1,0 +1,133 @@
+"""Jobs on a live local head: submitted by `ray job submit`, by JobSubmissionClient and by `une submit`, followed, failed and stopped."""
+
+import asyncio
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from une_ray.lake.layout import Lake
+from une_ray.lake.verify import verify
+
+CHECKOUT = Path(__file__).parents[2]
+TRAVEL_LIMIT = 2 * 2**20
+
+
+pytestmark = pytest.mark.slow  # a live head takes half a minute to start, each job ten seconds
+
+
+@pytest.fixture(scope="module")
+def spaces(tiny_spaces) -> str:
+    """An encoder in a folder that every node sees: no weights travel."""
+    return tiny_spaces[2]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> str:
+    return str(tmp_path_factory.mktemp("jobs") / "lake")
+
+
+@pytest.fixture
+def client(head) -> JobSubmissionClient:
+    """With the token as a header, since Ray reads the environment's once in a process, and this one had none."""
+    return JobSubmissionClient(head.address, headers={"Authorization": f"Bearer {head.environment['RAY_AUTH_TOKEN']}"})
+
+
+def run(head, *command: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command, cwd=CHECKOUT, env=head.environment | environment, capture_output=True, text=True)
+
+
+def submit(head, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return run(head, sys.executable, "-m", "une_ray.cli", "submit", "--address", head.address, *arguments, **environment)
+
+
+def runtime_env() -> dict:
+    return yaml.safe_load((CHECKOUT / "cluster/runtime_env.yaml").read_text()) | {"working_dir": str(CHECKOUT)}
+
+
+def test_ray_job_submit_builds_a_lake_and_its_log_is_followed(head, spaces, lake):
+    arguments = ["--working-dir", ".", "--runtime-env", "cluster/runtime_env.yaml", "--address", head.address]
+    script = ["python", "jobs/build_noisezoo.py", "--corpus", "avatars:40", "--spaces", spaces, "--lake", lake]
+    done = run(head, "ray", "job", "submit", *arguments, "--", *script)
+    assert done.returncode == 0 and f"{lake}: 2 of 2 shards built" in done.stdout, done.stdout + done.stderr
+    assert len(list(verify(Lake(lake)))) == 3
+
+
+def test_a_client_of_the_job_server_gets_log_and_exit_code(client, spaces, lake):
+    async def log(job: str) -> str:
+        return "".join([text async for text in client.tail_job_logs(job)])
+
+    script = ["python", "jobs/build_noisezoo.py", "--corpus", "avatars:40", "--spaces", spaces, "--lake", lake]
+    job = client.submit_job(entrypoint=shlex.join(script), runtime_env=runtime_env())
+    assert f"{lake}: all 2 shards of 40 images were there already" in asyncio.run(log(job))
+    ended = client.get_job_info(job)
+    assert (ended.status, ended.driver_exit_code) == (JobStatus.SUCCEEDED, 0)
+
+
+def test_what_travels_is_the_code_alone(client):
+    """Asked where it arrived, since what Ray leaves out is Ray's to say."""
+    job = client.submit_job(entrypoint="find . -type f -printf 'arrived %s %P\\n'", runtime_env=runtime_env())
+    while not client.get_job_status(job).is_terminal():
+        time.sleep(0.2)
+    arrived = [line.split(" ", 2)[1:] for line in client.get_job_logs(job).splitlines() if line.startswith("arrived ")]
+    names = {name for _, name in arrived}
+    assert {"jobs/build_noisezoo.py", "une_ray/cli.py", "une_ray/queries/noisezoo.sql"} <= names
+    assert not [name for name in names if name.startswith((".git/", ".venv/", ".zoo/", "demo/", "tests/", "une_ray/models/weights/"))]
+    assert sum(int(size) for size, _ in arrived) < TRAVEL_LIMIT
+
+
+def test_une_submit_follows_a_build_and_says_how_to_follow_see_and_stop_it(head, spaces, lake):
+    shown = submit(head, "--follow", "build", "--corpus", "avatars:40", "--spaces", spaces, "--lake", lake)
+    assert shown.returncode == 0 and "were there already" in shown.stdout, shown.stdout + shown.stderr
+    submitted, follow, see, stop, *_ = shown.stdout.splitlines()
+    job = submitted.split()[1]
+    assert follow.endswith(f"ray job logs --address {head.address} --follow {job}") and see.endswith(f"une status {lake}")
+    assert stop.endswith(f"ray job stop --address {head.address} {job}")
+    assert shown.stderr.splitlines()[-1] == f"{job}: succeeded"
+
+
+def test_a_failed_job_says_why_in_its_last_line_and_its_exit_code_is_ours(head, spaces, lake):
+    shown = submit(head, "--follow", "build", "--corpus", "avatars:41", "--spaces", spaces, "--lake", lake)
+    assert shown.returncode == 1 and shown.stderr.splitlines()[-1].endswith(": failed"), shown.stdout + shown.stderr
+    assert "use the lake's own, or another --lake" in shown.stdout.splitlines()[-1]
+
+
+def test_a_build_is_stopped_by_the_command_that_was_printed(head, client, spaces, tmp_path):
+    shown = submit(head, "build", "--corpus", "avatars:50000", "--spaces", spaces, "--lake", f"{tmp_path}/lake")
+    assert shown.returncode == 0, shown.stderr
+    stop = shlex.split(shown.stdout.splitlines()[3].partition("stop it:")[2])
+    assert run(head, *stop).returncode == 0 and client.get_job_status(stop[-1]) == JobStatus.STOPPED
+
+
+BUILD = ["build", "--corpus", "avatars:5", "--spaces", "mini-dino"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "unknown job 'train'; known, nearest first: build"),
+        ([*BUILD, "--lake", "demo/lake"], "--lake 'demo/lake' would lie in the job's own copy of the code"),
+        (["--working-dir", "/usr", *BUILD, "--lake", "/lake"], "no jobs/build_noisezoo.py in /usr; name a checkout"),
+        (["--address", "http://127.0.0.1:9", *BUILD, "--lake", "/lake"], "Name its job server with --address"),
+    ],
+)
+def test_what_can_be_known_here_is_refused_here(head, arguments, message):
+    shown = submit(head, *arguments)
+    assert shown.returncode == 1 and message in shown.stderr and "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("wrong", [[], ["--lake", "/lake", "--oops", "1"]])
+def test_what_une_build_would_refuse_is_refused_before_anything_travels(head, wrong):
+    shown = submit(head, *BUILD, *wrong)
+    assert shown.returncode == 2 and "une build" in shown.stderr and "submitted" not in shown.stdout
+
+
+def test_a_wrong_token_is_one_clear_error(head):
+    shown = submit(head, *BUILD, "--lake", "/lake", RAY_AUTH_TOKEN="0" * 64)
+    assert shown.returncode == 1 and "Traceback" not in shown.stderr
+    assert "Invalid authentication token" in shown.stderr and "RAY_AUTH_TOKEN" in shown.stderr

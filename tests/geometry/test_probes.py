@@ -1,0 +1,202 @@
+"""Oracles: scikit-learn's estimators on the same rows, and planted Gaussian classes whose best readings are known."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from une_ray.errors import UneError
+from une_ray.geometry.gram import NonFiniteLatents
+from une_ray.geometry.linear import METHODS
+from une_ray.geometry.probes import fit
+
+RNG = np.random.default_rng(0)
+N, D = 1200, 30
+Z = (RNG.normal(size=(N, D)) * np.geomspace(3, 0.3, D) + 2).astype(np.float32)
+CLEAR, FAINT, MISSING, NOISE = range(4)
+LABELS = (((Z - 2) @ RNG.normal(size=(D, 4)) * [1, 0.1, 1, 0] + RNG.logistic(size=(N, 4))) > [0, 1, 0, 0]).astype(np.float32)
+LABELS[RNG.random(N) < 0.3, MISSING] = np.nan
+TEST = RNG.random((N, 2)) < 0.25
+
+
+def probes(method, labels=LABELS, test=TEST, z=Z, **settings):
+    return fit(lambda: (z[i : i + 500] for i in range(0, len(z), 500)), labels, test, method, **settings)
+
+
+def rows(split, column):
+    """Train and test latents and labels of an attribute's labelled rows."""
+    known = ~np.isnan(LABELS[:, column])
+    train, test = known & ~TEST[:, split], known & TEST[:, split]
+    return Z[train].astype(np.float64), LABELS[train, column], Z[test].astype(np.float64), LABELS[test, column]
+
+
+def unit(z):
+    """What penalties are counted in: the mean eigenvalue of the train rows' scatter."""
+    return ((z - z.mean(0)) ** 2).sum() / z.shape[1]
+
+
+CASES = [(split, column) for split in range(2) for column in (CLEAR, FAINT, MISSING)]
+
+
+@pytest.mark.parametrize("split, column", CASES)
+@pytest.mark.parametrize("method, penalty", [("ridge", 0.3), ("least-squares", 0.0)])
+def test_regressions_are_scikit_learns_on_the_labelled_train_rows_of_each_split(method, penalty, split, column):
+    z, y, _, _ = rows(split, column)
+    model = Ridge(penalty * unit(z)) if penalty else LinearRegression()
+    probe, model = probes(method, penalties=[penalty])[split][column], model.fit(z, 2 * y - 1)
+    assert np.linalg.norm(probe.w - model.coef_) < 1e-5 * np.linalg.norm(model.coef_)
+    assert probe.b == pytest.approx(model.intercept_, abs=1e-5)
+
+
+@pytest.mark.parametrize("split, column", CASES)
+def test_every_attribute_gets_the_penalty_of_its_own_cross_validation(split, column):
+    """The closed form against its definition: n ‖y − Hy‖² / (n − tr H)² with the hat matrix written out."""
+    penalties = [0.001, 0.03, 1.0, 30.0]
+    z, y, _, _ = rows(split, column)
+    z, y, scores = z - z.mean(0), 2 * y - 1, []
+    for penalty in penalties:
+        hat = z @ np.linalg.solve(z.T @ z + penalty * unit(z) * np.eye(D), z.T) + 1 / len(z)
+        scores.append(len(z) * np.sum((y - hat @ y) ** 2) / (len(z) - np.trace(hat)) ** 2)
+    assert probes("ridge", penalties=penalties)[split][column].penalty == penalties[np.argmin(scores)]
+
+
+@pytest.mark.parametrize("column", [CLEAR, FAINT])
+def test_cross_validation_prefers_no_penalty_that_does_worse_on_test_rows_by_much(column):
+    found = {p: probes("ridge", penalties=[p])[0][column].metrics["auc"] for p in (1e-4, 0.01, 1.0, 100.0)}
+    assert probes("ridge")[0][column].metrics["auc"] > max(found.values()) - 0.01
+
+
+@pytest.mark.parametrize("split, column", CASES)
+def test_lda_without_shrinkage_is_scikit_learns_with_its_log_odds(split, column):
+    z, y, _, _ = rows(split, column)
+    probe, model = probes("lda", penalties=[0.0])[split][column], LinearDiscriminantAnalysis(solver="lsqr").fit(z, y)
+    assert np.linalg.norm(probe.w - model.coef_[0]) < 1e-4 * np.linalg.norm(model.coef_)
+    assert probe.b == pytest.approx(model.intercept_[0], abs=1e-3)
+    # The score is the log odds, but for the two degrees of freedom that the classes' means take from the variance.
+    assert probe.slope == pytest.approx(1 - 2 / len(z), abs=1e-6) and abs(probe.offset) < 0.01
+
+
+def test_lda_shrinks_as_scikit_learn_does():
+    """(1 − s) W/n + s μ I with μ = tr W/(nd) is (1 − s)(W + λI)/n where λ = s tr W / (d (1 − s))."""
+    shrinkage = 0.2
+    z, y, _, _ = rows(0, CLEAR)
+    within = sum(((z[y == side] - z[y == side].mean(0)) ** 2).sum() for side in (0, 1))
+    probe = probes("lda", penalties=[shrinkage * within / (D * (1 - shrinkage)) / unit(z)])[0][CLEAR]
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(z, y)
+    assert np.linalg.norm(probe.w / (1 - shrinkage) - model.coef_[0]) < 1e-4 * np.linalg.norm(model.coef_)
+
+
+def test_mean_difference_is_the_difference_of_means_with_zero_halfway():
+    z, y, _, _ = rows(1, MISSING)
+    one, zero = z[y == 1].mean(0), z[y == 0].mean(0)
+    probe = probes("mean-difference")[1][MISSING]
+    assert np.allclose(probe.w, one - zero, atol=1e-5) and probe.penalty is None
+    assert (one + zero) / 2 @ probe.w + probe.b == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("column", [CLEAR, FAINT, MISSING])
+@pytest.mark.parametrize("method, steps", [("logistic", ()), ("pca-logistic", (PCA(9, svd_solver="full"),))])
+def test_logistic_probes_are_scikit_learns_in_scores(method, steps, column):
+    z, y, z_test, y_test = rows(1, column)
+    model = make_pipeline(*steps, StandardScaler(), LogisticRegression(C=0.5, tol=1e-10, max_iter=1000)).fit(z, y)
+    probe = probes(method, penalties=[2.0], rank=9)[1][column]
+    expected = model.decision_function(z_test)
+    assert np.abs(z_test @ probe.w + probe.b - expected).max() < 1e-3 * expected.std()
+    assert probe.metrics["auc"] == pytest.approx(roc_auc_score(y_test, expected), abs=1e-4)
+    assert probe.metrics["accuracy"] == pytest.approx(np.mean((expected > 0) == y_test), abs=2e-3)
+    assert probe.metrics["brier"] == pytest.approx(np.mean((model.predict_proba(z_test)[:, 1] - y_test) ** 2), abs=1e-4)
+    assert probe.rank == (9 if steps else None)
+
+
+def test_probabilities_of_gaussian_classes_are_true():
+    rng = np.random.default_rng(1)
+    labels = (rng.random((40_000, 1)) < 0.2).astype(np.float32)
+    z = (rng.normal(size=(40_000, 5)) + labels * [1, 0.5, 0, 0, 0]).astype(np.float32)
+    for method in ("ridge", "lda", "mean-difference"):
+        probe = probes(method, labels, rng.random((40_000, 1)) < 0.5, z)[0][0]
+        assert probe.metrics["calibration_error"] < 0.01, method
+        direction = probe.slope * probe.w
+        assert np.allclose(direction, [1, 0.5, 0, 0, 0], atol=0.07), method  # Σ⁻¹Δ, the log odds' own direction
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_counts_and_metrics_are_of_the_labelled_rows(method):
+    for split in range(2):
+        for column in (CLEAR, MISSING):
+            probe, (_, y, z_test, y_test) = probes(method, rank=20)[split][column], rows(split, column)
+            assert (probe.train, probe.train_positive, probe.test, probe.test_positive) == (len(y), y.sum(), len(y_test), y_test.sum())
+            assert probe.metrics["auc"] == pytest.approx(roc_auc_score(y_test, z_test @ probe.w + probe.b), abs=1e-9)
+
+
+def test_shuffled_labels_tell_noise_from_signal():
+    noisy, again = (probes("ridge", permutations=40, seed=s)[0] for s in (3, 3))
+    assert noisy[CLEAR].p_value == 1 / 41 and noisy[MISSING].p_value == 1 / 41 and noisy[NOISE].p_value > 0.05
+    assert abs(noisy[CLEAR].permuted_auc - 0.5) < 0.02 and noisy[CLEAR].permutations == 40
+    assert [p.p_value for p in noisy] == [p.p_value for p in again]
+    assert np.allclose(noisy[CLEAR].w, probes("ridge")[0][CLEAR].w, atol=1e-9)
+
+
+def test_p_values_of_noise_are_uniform():
+    rng = np.random.default_rng(5)
+    labels = (rng.random((300, 200)) < 0.4).astype(np.float32)
+    found = probes("mean-difference", labels, rng.random((300, 1)) < 0.3, rng.normal(size=(300, 4)).astype(np.float32), permutations=19)
+    p = np.array([probe.p_value for probe in found[0]])
+    assert abs((p <= 0.05).mean() - 0.05) < 0.04 and abs(p.mean() - 0.525) < 0.06
+
+
+def test_attributes_that_no_probe_can_read_say_why_and_cost_the_others_nothing():
+    bad = np.zeros((N, 5), dtype=np.float32)
+    bad[np.flatnonzero(~TEST.any(1))[:3], 1] = 1  # three positives, all in train
+    bad[np.flatnonzero(TEST.all(1))[:3], 1] = 1  # and three in test
+    bad[:, 2] = np.nan
+    bad[~TEST.any(1), 3] = RNG.random((~TEST.any(1)).sum()) < 0.5  # no positive in test
+    bad[:, 4] = 1
+    for method in METHODS:
+        found = probes(method, np.concatenate([LABELS, bad], axis=1), rank=10)[0]
+        count = (~TEST[:, 0]).sum()
+        assert [p.error for p in found[4:]] == [
+            f"constant in train: all {count} rows are negative", f"only 3 positives among {count} train rows, fewer than 5",
+            "no train row has this label", f"constant in test: all {N - count} rows are negative",
+            f"constant in train: all {count} rows are positive",
+        ]  # fmt: skip
+        assert all(p.status == "refused" and p.w is None and p.metrics is None for p in found[4:])
+        assert [p.status for p in found[:4]] == ["ok"] * 4
+        assert np.allclose(found[CLEAR].w, probes(method, rank=10)[0][CLEAR].w, rtol=1e-6)
+
+
+def test_nothing_to_fit_is_rows_of_reasons():
+    assert [p.status for p in probes("ridge", np.ones((N, 3)))[1]] == ["refused"] * 3
+
+
+def test_least_squares_with_fewer_rows_than_dims_names_the_remedy_that_works():
+    few, z = slice(200), RNG.normal(size=(200, 250)).astype(np.float32)
+    with pytest.raises(UneError, match="needs more train rows than the 250 dims, but there are .*; give ridge a λ > 0"):
+        probes("least-squares", LABELS[few], TEST[few], z)
+    assert probes("ridge", LABELS[few], TEST[few], z)[0][CLEAR].status == "ok"
+
+
+def test_dependent_coordinates_are_refused_without_penalty():
+    z = np.concatenate([Z, np.ones((N, 1), dtype=np.float32)], axis=1)
+    with pytest.raises(UneError, match="singular"):
+        probes("least-squares", z=z)
+
+
+def test_latents_that_are_not_finite_are_named_by_row():
+    z = Z.copy()
+    z[[7, 8], 3] = np.nan
+    with pytest.raises(NonFiniteLatents) as caught:
+        probes("ridge", z=z)
+    assert caught.value.rows == [7, 8]
+
+
+def test_unknown_methods_and_penalties_that_make_no_sense_are_refused():
+    with pytest.raises(UneError, match="unknown probe method 'rigde'; known, nearest first: ridge"):
+        probes("rigde")
+    with pytest.raises(UneError, match="one penalty 1/C > 0"):
+        probes("logistic", penalties=[1.0, 2.0])
+    with pytest.raises(UneError, match="one penalty 1/C > 0"):
+        probes("pca-logistic", penalties=[0.0])

@@ -1,0 +1,373 @@
+"""Probes fitted, evaluated and read in SQL, in DuckDB's module and in the stock shell, against NumPy, scikit-learn and SciPy."""
+
+import json
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+from sklearn import metrics
+from sklearn.calibration import calibration_curve
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import NearestCentroid
+
+from tests.lake.test_lake import write
+from une_ray.corpora import Item
+from une_ray.lake import results, schema
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.session import QUERIES, connect
+
+ROWS = 150
+TRAIN = np.array([n for n in range(ROWS) if n % 3 and n != 7])  # the image i007 has no latent in any space
+TEST = np.array([n for n in range(ROWS) if n % 3 == 0])
+RNG = np.random.default_rng(0)
+Z = {
+    "enc": (RNG.standard_normal((ROWS, 12)) @ RNG.standard_normal((12, 12)) + RNG.standard_normal(12)).astype(np.float16),
+    "gen/ddim50": RNG.standard_normal((ROWS, 130)).astype(np.float16),
+}
+EASY = ("Bald", "Male", "Smiling", "Young")
+Y = {name: Z["enc"].astype(float) @ RNG.standard_normal(12) + 3 * RNG.standard_normal(ROWS) > 1 for name in EASY}
+METRICS = ("accuracy", "balanced_accuracy", "auc", "average_precision", "brier", "calibration_error", "majority")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Lake:
+    return fill(tmp_path_factory.mktemp("lake") / "with 'quote", Z, Y)
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory) -> Lake:
+    """A lake that stores its probes, among others that the macros must leave alone."""
+    lake = fill(tmp_path_factory.mktemp("probed"), Z, Y)
+    rows = evaluated(lake)
+    nonsense = [row | {"w": [9.0] * len(row["w"]), "auc": 0.0} for row in rows]
+    results.commit(lake, "probes", {"rows": "ours"}, rows)
+    results.commit(lake, "probes", {"rows": "another split"}, [row | {"split_seed": 1} for row in nonsense])
+    results.commit(lake, "probes", {"rows": "an engine later in the alphabet"}, [row | {"engine": "zeta"} for row in nonsense])
+    return lake
+
+
+def fill(folder: Path, z: dict[str, np.ndarray | list], labels: dict[str, np.ndarray | list]) -> Lake:
+    """A lake of `z` and `labels`, by row; a label of None is not there."""
+    items = [
+        Item(f"i{n:03}", "x.png", "train" if n % 3 else "test", "", {name: bool(y[n]) for name, y in labels.items() if y[n] is not None})
+        for n in range(ROWS)
+    ]
+    lake = create(Lake(str(folder)), "test", iter(items), 64)
+    for shard in range(lake.shards):
+        plan = lake.plan(shard).to_pylist()
+        write(lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
+        for space, latents in z.items():
+            rows = [latent(row["image_id"], latents[int(row["image_id"][1:])]) for row in plan]
+            write(lake, f"{space_folder(space)}/{shard_file(shard)}", rows, schema.SPACE)
+    return lake
+
+
+def latent(image_id: str, z: np.ndarray) -> dict:
+    found = {"status": "reject", "error": "out of memory"} if image_id == "i007" else {"status": "ok", "z": z, "norm": 1.0}
+    return {"image_id": image_id, **found}
+
+
+def module(lake: Lake, query: str, *files: str, **variables) -> list[dict]:
+    connection = connect(lake)
+    for name, value in variables.items():
+        connection.execute(f"SET VARIABLE {name} = ?", [value])
+    for file in files:
+        connection.execute((QUERIES / file).read_text()).fetchall()
+    return connection.sql(query).to_arrow_table().to_pylist()
+
+
+def shell(lake: Lake, query: str, *files: str) -> list[dict]:
+    """What a person types into the stock shell; what the files show on the way is not looked at."""
+    where = lake.store.root.replace("'", "''")
+    read = "".join(f".read {QUERIES}/{file}\n" for file in files)
+    script = f"SET VARIABLE lake = '{where}';\n.read {QUERIES}/noisezoo.sql\n.output /dev/null\n{read}.output\n.mode json\n{query};\n"
+    run = subprocess.run([Path(sysconfig.get_path("scripts")) / "duckdb"], input=script, capture_output=True, text=True, check=True)
+    assert not run.stderr, run.stderr
+    return json.loads(run.stdout)
+
+
+def fitted(lake: Lake, **variables) -> dict[tuple[str, str, str], dict]:
+    return keyed(module(lake, "FROM fitted", "fit_probes.sql", **variables))
+
+
+def evaluated(lake: Lake, **variables) -> list[dict]:
+    return module(lake, "FROM evaluated", "fit_probes.sql", "evaluate_probes.sql", **variables)
+
+
+def keyed(rows: list[dict]) -> dict[tuple[str, str, str], dict]:
+    return {(row["space"], row["attribute"], row["method"]): row for row in rows}
+
+
+def same(ours, theirs) -> bool:
+    """Equal but for rounding, through lists and dictionaries."""
+    if isinstance(ours, dict):
+        return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list):
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    return ours == pytest.approx(theirs, rel=1e-9, abs=1e-12) if isinstance(ours, float) else ours == theirs
+
+
+def centred(space: str, penalty: float) -> tuple[np.ndarray, float]:
+    """Centred train rows and the λ that `penalty` stands for."""
+    z = Z[space][TRAIN].astype(float)
+    z -= z.mean(0)
+    return z, penalty * (z**2).sum() / z.shape[1]
+
+
+# Fitting
+
+
+@pytest.mark.parametrize("space", Z)
+@pytest.mark.parametrize("penalty", [0.01, 0.1, 3.0])
+def test_ridge_probes_are_numpys_and_scikit_learns(lake, space, penalty):
+    found = fitted(lake, penalty=penalty)
+    z, ridge = centred(space, penalty)
+    for name in EASY:
+        y = np.where(Y[name][TRAIN], 1.0, -1.0)
+        probe, theirs = found[space, name, "ridge"], Ridge(ridge, solver="cholesky").fit(Z[space][TRAIN].astype(float), y)
+        w = np.linalg.solve(z.T @ z + ridge * np.eye(z.shape[1]), z.T @ y)
+        assert np.allclose(probe["w"], w, rtol=0, atol=1e-9 * np.abs(w).max())
+        assert np.allclose(probe["w"], theirs.coef_, rtol=0, atol=1e-9 * np.abs(w).max()) and probe["b"] == pytest.approx(theirs.intercept_)
+        assert probe["penalty"] == penalty and (probe["train"], probe["train_positive"]) == (len(TRAIN), Y[name][TRAIN].sum())
+
+
+def test_without_penalty_ridge_is_least_squares(lake):
+    z = np.column_stack([Z["enc"][TRAIN].astype(float), np.ones(len(TRAIN))])
+    found = fitted(lake, penalty=0)
+    for name in EASY:
+        *w, b = np.linalg.lstsq(z, np.where(Y[name][TRAIN], 1.0, -1.0))[0]
+        assert np.allclose(found["enc", name, "ridge"]["w"], w, rtol=1e-6) and found["enc", name, "ridge"]["b"] == pytest.approx(
+            b, rel=1e-6
+        )
+
+
+def test_without_penalty_lda_is_scikit_learns(lake):
+    found = fitted(lake, penalty=0)
+    for name in EASY:
+        theirs = LinearDiscriminantAnalysis(solver="lsqr").fit(Z["enc"][TRAIN].astype(float), Y[name][TRAIN])
+        probe = found["enc", name, "lda"]
+        assert np.allclose(probe["w"], theirs.coef_[0], rtol=1e-6) and probe["b"] == pytest.approx(theirs.intercept_[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("space", Z)
+def test_lda_divides_by_the_penalised_scatter_within_the_classes(lake, space):
+    found, (_, ridge) = fitted(lake), centred(space, 0.1)
+    for name in EASY:
+        on, off = (Z[space][TRAIN][Y[name][TRAIN] == side].astype(float) for side in (True, False))
+        within = sum((side - side.mean(0)).T @ (side - side.mean(0)) for side in (on, off))
+        w = np.linalg.solve((within + ridge * np.eye(len(within))) / len(TRAIN), on.mean(0) - off.mean(0))
+        b = np.log(len(on) / len(off)) - w @ (on.mean(0) + off.mean(0)) / 2
+        probe = found[space, name, "lda"]
+        assert np.allclose(probe["w"], w, rtol=0, atol=1e-8 * np.abs(w).max()) and probe["b"] == pytest.approx(b)
+
+
+def test_mean_difference_decides_as_the_nearest_centroid(lake):
+    found = fitted(lake)
+    for (space, name, method), probe in found.items():
+        if method == "mean-difference":
+            z = Z[space].astype(float)
+            theirs = NearestCentroid().fit(z[TRAIN], Y[name][TRAIN])
+            assert np.allclose(probe["w"], theirs.centroids_[1] - theirs.centroids_[0]) and probe["penalty"] is None
+            assert ((z[TEST] @ probe["w"] + probe["b"] > 0) == theirs.predict(z[TEST])).all()
+
+
+def test_probabilities_are_those_of_two_normal_classes_with_the_t_test_s_variance(lake):
+    for (space, name, _), probe in fitted(lake).items():
+        y, scores = Y[name][TRAIN], Z[space][TRAIN].astype(float) @ probe["w"] + probe["b"]
+        on, off = scores[y], scores[~y]
+        deviation = (on.mean() - off.mean()) / stats.ttest_ind(on, off).statistic / np.sqrt(1 / len(on) + 1 / len(off))
+        densities = [len(side) * stats.norm.pdf(scores[:5], side.mean(), deviation) for side in (on, off)]
+        assert np.allclose(1 / (1 + np.exp(-(probe["slope"] * scores[:5] + probe["offset"]))), densities[0] / sum(densities), atol=1e-9)
+
+
+def test_only_the_named_spaces_are_fitted(lake):
+    assert {space for space, _, _ in fitted(lake, spaces=["enc"])} == {"enc"}
+    assert {space for space, _, _ in fitted(lake)} == set(Z)
+
+
+# Evaluating
+
+
+def test_every_figure_on_the_test_split_is_scikit_learns(lake):
+    for row in evaluated(lake):
+        y = Y[row["attribute"]][TEST]
+        score = Z[row["space"]][TEST].astype(float) @ row["w"] + row["b"]
+        expected = figures(y, score, 1 / (1 + np.exp(-(row["slope"] * score + row["offset"]))))
+        assert [row[key] for key in METRICS] == pytest.approx(expected, abs=1e-9), (row["space"], row["attribute"], row["method"])
+        assert (row["test"], row["test_positive"]) == (len(TEST), y.sum())
+
+
+def test_tied_scores_count_by_mid_ranks(lake):
+    connection, y = connect(lake), RNG.random(300) < 0.3
+    score = np.round(RNG.standard_normal(300) + y)  # a handful of distinct values
+    probability = 1 / (1 + np.exp(0.1 - score))
+    rows = {"space": ["s"] * 300, "method": ["m"] * 300, "attribute": ["a"] * 300, "score": score, "probability": probability, "value": y}
+    connection.register("handful", pa.table(rows))
+    (found,) = connection.sql("FROM metrics_of('handful')").to_arrow_table().to_pylist()
+    assert [found[key] for key in METRICS] == pytest.approx(figures(y, score, probability), abs=1e-9)
+
+
+def figures(y: np.ndarray, score: np.ndarray, probability: np.ndarray) -> list[float]:
+    """METRICS by scikit-learn; the calibration error from its curve, weighed by how many fall into every bin."""
+    truth, said = calibration_curve(y, probability, n_bins=10)
+    weight = np.bincount(np.searchsorted(np.linspace(0, 1, 11)[1:-1], probability), minlength=10)
+    return [
+        metrics.accuracy_score(y, score > 0), metrics.balanced_accuracy_score(y, score > 0), metrics.roc_auc_score(y, score),
+        metrics.average_precision_score(y, score), metrics.brier_score_loss(y, probability),
+        np.average(np.abs(truth - said), weights=weight[weight > 0]), max(y.mean(), 1 - y.mean()),
+    ]  # fmt: skip
+
+
+def test_figures_that_labels_of_one_side_leave_open_are_null(lake):
+    connection = connect(lake)
+    connection.execute(
+        "CREATE TABLE positive AS SELECT 's' AS space, 'm' AS method, 'a' AS attribute, 1.0 AS score, .7 AS probability, true AS value"
+    )
+    (found,) = connection.sql("FROM metrics_of('positive')").to_arrow_table().to_pylist()
+    assert [found[key] for key in METRICS] == pytest.approx([1, None, None, 1, 0.09, 0.3, 1])
+
+
+# Bad input: a row with a reason, or a message
+
+
+def test_labels_that_cannot_be_fitted_are_rows_with_a_reason(tmp_path):
+    few = np.isin(np.arange(ROWS), TRAIN[:3])
+    labels = Y | {"Always": np.ones(ROWS, bool), "Never": np.zeros(ROWS, bool), "Rare": few, "Common": ~few}
+    labels["Late"] = Y["Male"] & (np.arange(ROWS) % 3 > 0)
+    labels["Unsaid"] = [None if n in TRAIN[:2] else bool(y) for n, y in enumerate(Y["Male"])]
+    rows = keyed(evaluated(fill(tmp_path / "lake", {"enc": Z["enc"]}, labels)))
+    said = {name: rows["enc", name, "ridge"]["error"] for name in labels}
+    assert said == dict.fromkeys(EASY) | {
+        "Always": "constant in train: all 99 rows are positive",
+        "Never": "constant in train: all 99 rows are negative",
+        "Rare": "only 3 positives among 99 train rows, fewer than 5",
+        "Common": "only 3 negatives among 99 train rows, fewer than 5",
+        "Late": "constant in test: all 50 rows are negative",
+        "Unsaid": "no label in 2 of 99 train rows; une probe --engine fast fits the others",
+    }
+    for (_, name, _), row in rows.items():
+        numbers = [row[key] for key in ("w", "b", "slope", "offset", *METRICS)]
+        assert row["status"] == ("ok" if name in EASY else "refused") and (None in numbers) == (name not in EASY)
+        assert name in EASY or set(numbers) == {None}
+
+
+def test_test_rows_without_a_label_are_left_out(tmp_path):
+    gaps = [None if n in TEST[:10] else bool(y) for n, y in enumerate(Y["Male"])]
+    row = keyed(evaluated(fill(tmp_path / "lake", {"enc": Z["enc"]}, {"Male": gaps})))["enc", "Male", "ridge"]
+    score = Z["enc"][TEST[10:]].astype(float) @ row["w"] + row["b"]
+    assert row["test"] == len(TEST) - 10 and row["auc"] == pytest.approx(metrics.roc_auc_score(Y["Male"][TEST[10:]], score))
+
+
+def test_spaces_that_cannot_be_fitted_are_rows_with_a_reason(tmp_path):
+    broken, late, ragged = Z["enc"].copy(), Z["enc"].copy(), list(Z["enc"])
+    broken[TRAIN[4], 2], late[TEST[4], 2], ragged[TRAIN[4]] = np.nan, np.inf, Z["enc"][0, :5]
+    spaces = {"broken": broken, "late": late, "ragged": ragged, "still": np.ones((ROWS, 3), np.float16), "sound": Z["enc"]}
+    rows = keyed(evaluated(fill(tmp_path / "lake", spaces, Y)))
+    assert {(space, row["error"]) for (space, _, _), row in rows.items()} == {
+        ("broken", "1 train latents are not finite"),
+        ("late", "no test row has both a label and a latent, or a test latent is not finite"),
+        ("ragged", "latents of several lengths, 5 to 12"),
+        ("still", "all train latents are the same"),
+        ("sound", None),
+    }
+
+
+def test_fewer_rows_than_dimensions_need_a_penalty(lake):
+    found = fitted(lake, penalty=0)
+    for method in ("ridge", "lda"):
+        row = found["gen/ddim50", "Male", method]
+        assert row["status"] == "refused" and row["w"] is None
+        assert row["error"] == "least squares has no single answer: 99 train rows in 130 dimensions; set a penalty"
+    assert found["gen/ddim50", "Male", "mean-difference"]["status"] == "ok"
+
+
+def test_unknown_spaces_and_negative_penalties_are_refused_by_name(lake):
+    with pytest.raises(duckdb.Error, match="no space 'enk' in this lake; it has enc, gen/ddim50"):
+        fitted(lake, spaces=["enk"])
+    with pytest.raises(duckdb.Error, match="penalty is -1.0; it must be 0 or more"):
+        fitted(lake, penalty=-1)
+
+
+# Macros over stored probes
+
+
+def test_probe_scores_are_numpys_with_the_image_s_labels(probed):
+    stored = keyed(evaluated(probed))
+    for method in ("ridge", "lda"):
+        rows = module(probed, f"FROM probe_scores('enc', by_method := '{method}')")
+        assert len(rows) == (ROWS - 1) * len(EASY)
+        for row in rows:
+            probe, n = stored["enc", row["attribute"], method], int(row["image_id"][1:])
+            score = Z["enc"][n].astype(float) @ probe["w"] + probe["b"]
+            assert row["score"] == pytest.approx(score) and row["value"] == Y[row["attribute"]][n]
+            assert row["probability"] == pytest.approx(1 / (1 + np.exp(-(probe["slope"] * score + probe["offset"]))))
+            assert row["split"] == ("train" if n % 3 else "test")
+
+
+def test_probe_metrics_are_those_that_were_stored(probed):
+    stored = keyed(evaluated(probed))
+    for row in module(probed, "FROM probe_metrics('gen/ddim50')"):
+        kept = stored["gen/ddim50", row["attribute"], "ridge"]
+        assert same(row, {key: kept[key] for key in row})
+
+
+def test_a_direction_is_the_probe_and_its_unit_vector(probed):
+    kept = keyed(evaluated(probed))["enc", "Smiling", "lda"]
+    (row,) = module(probed, "FROM direction('enc', 'Smiling', by_method := 'lda')")
+    assert same([row["w"], row["b"]], [kept["w"], kept["b"]]) and row["norm"] == pytest.approx(np.linalg.norm(kept["w"]))
+    assert np.allclose(row["unit"], np.array(kept["w"]) / np.linalg.norm(kept["w"]))
+
+
+def test_agreement_is_scipys_correlation_over_attributes(tmp_path):
+    lake = create(Lake(str(tmp_path / "lake")), "test", iter([Item("i0", "x.png")]), 4)
+    auc = {"enc": [0.9, 0.7, 0.7, 0.95, None, 0.6], "gen": [0.8, 0.75, 0.6, 0.75, 0.9, 0.5]}
+    row = lambda space, n, value: {"space": space, "attribute": f"a{n}", "method": "ridge", "engine": "sql", "split_seed": 0, "auc": value}  # noqa: E731
+    results.commit(lake, "probes", {}, [row(space, n, value) for space, values in auc.items() for n, value in enumerate(values)])
+    rows = module(lake, "FROM agreement('enc', 'gen')")
+    known = [n for n in range(6) if n != 4]
+    a, b = (np.array([values[n] for n in known]) for values in auc.values())
+    assert [(r["attribute"], r["auc_a"], r["auc_b"]) for r in rows] == [(f"a{n}", *pair) for n, *pair in zip(known, a, b)]
+    for r in rows:
+        assert [r["pearson"], r["spearman"]] == pytest.approx([stats.pearsonr(a, b)[0], stats.spearmanr(a, b)[0]])
+
+
+def test_entanglement_is_numpys_of_directions_scores_and_labels(probed):
+    stored = keyed(evaluated(probed))
+    w = np.array([stored["enc", name, "ridge"]["w"] for name in EASY])
+    cosine = w @ w.T / np.outer(np.linalg.norm(w, axis=1), np.linalg.norm(w, axis=1))
+    scores, labels = np.corrcoef(w @ Z["enc"][TEST].astype(float).T), np.corrcoef([Y[name][TEST] for name in EASY])
+    rows = module(probed, "FROM entanglement('enc')")
+    pairs = [(i, j) for i in range(len(EASY)) for j in range(i + 1, len(EASY))]
+    assert [(row["attribute_a"], row["attribute_b"]) for row in rows] == [(EASY[i], EASY[j]) for i, j in pairs]
+    for row, pair in zip(rows, pairs):
+        found = [row["cosine"], row["score_correlation"], row["label_correlation"]]
+        assert found == pytest.approx([cosine[pair], scores[pair], labels[pair]])
+
+
+MACROS = [
+    "FROM probe_scores('enc') ORDER BY ALL",
+    "FROM probe_metrics('enc', by_method := 'mean-difference')",
+    "FROM direction('enc', 'Male')",
+    "FROM agreement('enc', 'gen/ddim50')",
+    "FROM entanglement('gen/ddim50')",
+]
+
+
+@pytest.mark.parametrize("query", MACROS)
+def test_the_stock_shell_answers_as_the_module(probed, query):
+    assert same(module(probed, query), shell(probed, query))
+
+
+def test_the_stock_shell_fits_and_evaluates_as_the_module(lake):
+    assert same(evaluated(lake), shell(lake, "FROM evaluated", "fit_probes.sql", "evaluate_probes.sql"))
+
+
+def test_stored_probes_are_evaluated_where_none_were_fitted(probed):
+    assert same(module(probed, "FROM evaluated", "evaluate_probes.sql"), evaluated(probed))

@@ -1,0 +1,54 @@
+"""`une build`: a corpus into a lake."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from une_ray.commands.options import LakeOption
+from une_ray.errors import UneError
+
+EPILOG = """Examples:
+
+`une build --corpus avatars:1000 --spaces mini-sd-a/ddim50,mini-clip-a,mini-dino --lake demo/lake`
+
+`une build --corpus celeba:/data/celeba --spaces sd15/ddim50,clip-l14 --lake s3://zoo/celeba --address auto`
+
+`une build --corpus folder:photos --spaces mine=stable-diffusion:/models/mine/ddim50-trailing --lake lake`"""
+
+
+def build(
+    corpus: Annotated[str, typer.Option(help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:ID")],
+    spaces: Annotated[
+        str, typer.Option(help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)")
+    ],
+    lake: LakeOption,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16 instead of each model's own")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster to run on, as in auto or ray://head:10001; default: this machine")
+    ] = None,
+    actors: Annotated[int | None, typer.Option(min=1, help="At most so many actors per space; default: as many as fit")] = None,
+) -> None:
+    """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
+    from une_ray.pipeline.build import build as run
+
+    names = [name.strip() for name in spaces.split(",") if name.strip()]
+    if not names:
+        raise UneError("--spaces is empty; name at least one, as in mini-dino")
+    if dtype not in (None, "float32", "float16", "bfloat16"):
+        raise UneError(f"--dtype {dtype!r}; it is float32, float16 or bfloat16")
+    print(f"{corpus} → {', '.join(names)} → {lake}", file=sys.stderr, flush=True)
+    try:
+        done = run(lake, corpus, names, shard_size, dtype, address, actors)
+    except KeyboardInterrupt:
+        print("\nune: stopped; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if done.shards_done == 0:
+        print(f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already ({done.seconds:.1f} s)")
+    else:
+        print(f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s, {done.rejects} images rejected")

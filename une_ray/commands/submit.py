@@ -1,0 +1,113 @@
+"""`une submit`: a command as a job on a live Ray cluster, with the same arguments as here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from une_ray.errors import UneError, unknown
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
+
+EPILOG = """Examples:
+
+`une submit build --corpus celeba:/data/celeba --spaces sd15/ddim50,clip-l14 --lake s3://zoo/celeba`
+
+`une submit --address http://head:8265 --follow build --corpus avatars:1000 --spaces mini-dino --lake /shared/lake`
+
+The cluster's token is read from RAY_AUTH_TOKEN, or from the file of RAY_AUTH_TOKEN_PATH, with RAY_AUTH_MODE=token."""
+
+# For `app.command(context_settings=CONTEXT)`: what follows COMMAND is the command's own.
+CONTEXT = {"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True}
+
+JOBS = {"build": "jobs/build_noisezoo.py"}
+RUNTIME_ENV = "cluster/runtime_env.yaml"
+
+
+def submit(
+    context: typer.Context,
+    command: Annotated[str, typer.Argument(help="What to run there, with its own arguments after it: build")],
+    address: Annotated[
+        str | None, typer.Option(help="Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this machine")
+    ] = None,
+    working_dir: Annotated[Path, typer.Option(help="Checkout whose code the job runs")] = Path("."),
+    follow: Annotated[bool, typer.Option("--follow", "--wait", help="Print the job's log until it ends; exit with its code")] = False,
+) -> None:
+    """Run a command as a job on a live Ray cluster; prints how to follow and stop it. Options of submit come before COMMAND."""
+    if command not in JOBS:
+        raise unknown("job", command, JOBS)
+    lake = parse(context, command)
+    runtime_env = travel(working_dir, JOBS[command])
+    client = connect(address)
+    job_id = client.submit_job(
+        entrypoint=shlex.join(["python", JOBS[command], *context.args]),
+        runtime_env=runtime_env,
+        metadata={"command": shlex.join(["une", command, *context.args])},
+    )
+    server = client.get_address()
+    print(f"submitted {job_id} to {server}")
+    print(f"  follow it:  ray job logs --address {server} --follow {job_id}")
+    print(f"  see it:     une status {lake}")
+    print(f"  stop it:    ray job stop --address {server} {job_id}", flush=True)
+    if follow:
+        raise typer.Exit(watch(client, job_id))
+
+
+def parse(context: typer.Context, command: str) -> str:
+    """The lake that the command names. A usage error ends here, not minutes later on the cluster, and so does a path that means
+    another place there: a job runs in a copy of the working directory that is deleted after it."""
+    target = context.find_root().command.get_command(context, command)
+    with target.make_context(f"une {command}", list(context.args)) as parsed:
+        lake = parsed.params["lake"]
+    if "://" not in lake and not Path(lake).is_absolute():
+        raise UneError(f"--lake {lake!r} would lie in the job's own copy of the code; give a path that all nodes see, s3://… or gs://…")
+    return lake
+
+
+def travel(working_dir: Path, script: str) -> dict:
+    """The job's runtime environment: the checkout without what cluster/runtime_env.yaml excludes."""
+    import yaml
+
+    for needed in (script, RUNTIME_ENV):
+        if not (working_dir / needed).is_file():
+            raise UneError(f"no {needed} in {working_dir.resolve()}; name a checkout of une_ray with --working-dir")
+    return {**yaml.safe_load((working_dir / RUNTIME_ENV).read_text()), "working_dir": str(working_dir.resolve())}
+
+
+def connect(address: str | None) -> JobSubmissionClient:
+    """A client of the cluster's job server. Raises UneError where none answers or it refuses our token."""
+    from ray.exceptions import AuthenticationError
+    from ray.job_submission import JobSubmissionClient
+
+    logging.disable(logging.WARNING)  # Ray's client tells of every ignore file that it obeys
+    try:
+        return JobSubmissionClient(address)
+    except ConnectionError as error:
+        raise UneError(f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start --head") from error
+    except AuthenticationError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UneError(f"{reason} (set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's, or RAY_AUTH_TOKEN_PATH)") from error
+
+
+def watch(client: JobSubmissionClient, job_id: str) -> int:
+    """Print the log until the job ends; returns its exit code. An interrupt ends the watching, not the job."""
+    try:
+        asyncio.run(_print_log(client, job_id))
+    except KeyboardInterrupt:
+        print(f"\nune: {job_id} goes on", file=sys.stderr)
+        return 130
+    end = client.get_job_info(job_id)
+    print(f"{job_id}: {end.status.lower()}", file=sys.stderr)
+    return 0 if end.status == "SUCCEEDED" else end.driver_exit_code or 1
+
+
+async def _print_log(client: JobSubmissionClient, job_id: str) -> None:
+    async for text in client.tail_job_logs(job_id):
+        print(text, end="", flush=True)

@@ -1,0 +1,111 @@
+"""L2 logistic regression of many attributes at once: one pass over the rows serves them all.
+
+The optimum is scikit-learn's with C = 1/penalty: Σ log-losses + ½ penalty ‖w‖², the intercept free. Each attribute runs its own
+L-BFGS (Nocedal & Wright 2006, algorithms 7.4 and 7.5); all share the first guess of the Hessian, Böhning and Lindsay's (1988)
+bound ¼ XᵀX + penalty · I. The first step is therefore towards a ridge solution, and there is no other warm start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+
+from une_ray.geometry.gram import Gram, principal_components
+
+Rows = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
+"""Starts a pass over the train rows: features (b, d) float32 and labels (b, k) of 0 or 1."""
+
+MEMORY = 10  # pairs of steps and gradients that L-BFGS keeps
+PASSES = 500
+TOLERANCE = 1e-11  # of the loss per row, above its least; weights are then right to about 1e-5
+
+Solution = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Weights (d, k) and intercepts (k,), float64, and which attributes (k,) reached their optimum within PASSES."""
+
+
+def standardised(gram: Gram, rows: Rows, penalty: float) -> Solution:
+    """Logistic regression of features of zero mean and unit variance, folded back to the raw ones; reads `rows` once a step."""
+    variance = gram.scatter().diagonal() / gram.count
+    scale = torch.where(variance > 0, variance, 1.0).rsqrt()
+    mean, small = gram.mean_z.float(), scale.float()
+    scatter = gram.scatter() * scale * scale[:, None]
+    w, b, converged = logistic(lambda: (((z - mean) * small, y) for z, y in rows()), scatter, gram.count, penalty)
+    return _folded(gram, scale[:, None] * w, b, converged)
+
+
+def reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
+    """The paper's chain: PCA → unit variance → L2 logistic, folded back; the reduced rows (n, rank) float32 stay in memory."""
+    components, variances = principal_components(gram, rank)
+    basis = components * (gram.count / variances).sqrt()
+    mean, small = gram.mean_z.float(), basis.float()
+    kept = [((z - mean) @ small, y) for z, y in rows()]
+    scatter = gram.count * torch.eye(rank, dtype=torch.float64, device=basis.device)
+    w, b, converged = logistic(lambda: kept, scatter, gram.count, penalty)
+    return _folded(gram, basis @ w, b, converged)
+
+
+def _folded(gram: Gram, w: torch.Tensor, b: torch.Tensor, converged: torch.Tensor) -> Solution:
+    return w, b - gram.mean_z @ w, converged
+
+
+def logistic(rows: Rows, scatter: torch.Tensor, count: int, penalty: float) -> Solution:
+    """Logistic regression on features that are centred, whose `scatter` over the `count` rows is (d, d) float64."""
+    curvature = scatter / 4
+    curvature.diagonal().add_(penalty)
+    bound = torch.linalg.cholesky(curvature)
+
+    def solve(gradient: torch.Tensor) -> torch.Tensor:
+        """The inverse of the Hessian's bound times (d + 1, k); the intercept's part, the last, is apart as features are centred."""
+        return torch.cat([torch.cholesky_solve(gradient[:-1], bound), gradient[-1:] * (4 / count)])
+
+    labels = next(iter(rows()))[1].shape[1]
+    theta = torch.zeros(len(scatter) + 1, labels, dtype=torch.float64, device=scatter.device)
+    loss, gradient = _loss(rows, theta, penalty)
+    stride, direction, history = torch.ones_like(loss), -solve(gradient), []
+    for _ in range(PASSES):
+        converged = _dot(gradient, solve(gradient)) < TOLERANCE * count
+        if converged.all():
+            break
+        step = stride * direction
+        new_loss, new_gradient = _loss(rows, theta + step, penalty)
+        rounding = 1e-7 * loss  # of float32 scores: a smaller decrease can't be seen
+        accepted = (new_loss <= loss + 1e-4 * _dot(step, gradient) + rounding) & ~converged
+        history = [*history, (step * accepted, (new_gradient - gradient) * accepted)][-MEMORY:]
+        theta = theta + step * accepted
+        loss, gradient = torch.where(accepted, new_loss, loss), torch.where(accepted, new_gradient, gradient)
+        stride = torch.where(accepted, 1.0, stride / 2)
+        direction = torch.where(accepted, -_two_loops(gradient, history, solve), direction)
+    return theta[:-1], theta[-1], converged
+
+
+def _loss(rows: Rows, theta: torch.Tensor, penalty: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss (k,) and its gradient (d + 1, k), the intercept's last."""
+    w = theta[:-1].float()
+    loss, gradient = penalty / 2 * theta[:-1].square().sum(0), penalty * theta
+    gradient[-1] = 0
+    for x, y in rows():
+        scores = (x @ w).double() + theta[-1]
+        error = scores.sigmoid() - y
+        loss += (torch.nn.functional.softplus(scores) - y * scores).sum(0)
+        gradient[:-1] += x.T @ error.float()
+        gradient[-1] += error.sum(0)
+    return loss, gradient
+
+
+def _two_loops(gradient: torch.Tensor, history: list, solve: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """L-BFGS' inverse Hessian times the gradient, a column at a time; a pair that doesn't curve upwards counts for nothing."""
+    curves = [_dot(step, change) for step, change in history]
+    inverses = [torch.where(curve > 0, 1 / curve, 0.0) for curve in curves]
+    shares = []
+    for (step, change), inverse in zip(reversed(history), reversed(inverses)):
+        shares.append(inverse * _dot(step, gradient))
+        gradient = gradient - shares[-1] * change
+    found = solve(gradient)
+    for (step, change), inverse, share in zip(history, inverses, reversed(shares)):
+        found = found + (share - inverse * _dot(change, found)) * step
+    return found
+
+
+def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return (a * b).sum(0)

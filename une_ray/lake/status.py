@@ -1,0 +1,112 @@
+"""How far a lake is, from its files alone: what is committed, and how fast it came by the `runs` of the last minutes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from une_ray.lake.layout import Lake, space_folder
+from une_ray.lake.session import connect
+
+RECENT_SECONDS = 600.0  # runs are saved every half minute, but one shard of a large model may take five
+
+REJECTS = """SELECT 'images' AS name, count(*) FROM images WHERE status = 'reject'
+UNION ALL SELECT space, count(*) FROM readings WHERE status = 'reject' GROUP BY space"""
+
+# What finished lately, counted from the newest. A shard done in no measurable time counts a microsecond.
+RECENT = """WITH shards AS (
+    SELECT if(stage = 'read', 'images', stage) AS name, host || ' ' || device AS place, images,
+        epoch(started) AS start, epoch(started) + greatest(seconds, 1e-6) AS finish
+    FROM runs)
+SELECT * FROM shards WHERE finish > (SELECT max(finish) FROM shards) - $window"""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one table is, `images` or a space's. `rate` is images per second, None where nothing of it came lately."""
+
+    name: str
+    shards: int
+    shards_total: int
+    images: int
+    images_total: int
+    rejects: int
+    rate: float | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        return (self.images_total - self.images) / self.rate if self.rate else None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The lake at one moment. `age` is the seconds since a shard was last recorded, None where none ever was;
+    `places` counts the images that each host and device finished lately, and is empty while nobody builds."""
+
+    tables: list[Progress]
+    age: float | None
+    places: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One shard of one table, as `runs` has it; times in seconds since 1970."""
+
+    name: str
+    place: str
+    images: int
+    start: float
+    finish: float
+
+
+def status(lake: Lake, now: float | None = None) -> Status:
+    """What is done, how fast, and by whom; `now` in seconds since 1970. Raises UneError where there is no lake."""
+    connection = connect(lake)
+    rejects = dict(connection.execute(REJECTS).fetchall())
+    records = [Record(*row) for row in connection.execute(RECENT, {"window": RECENT_SECONDS}).fetchall()]
+    age = max(0.0, (time.time() if now is None else now) - max(record.finish for record in records)) if records else None
+    if age is None or age > RECENT_SECONDS:  # then they tell nothing about now
+        records = []
+    rates, places = rates_of(records), Counter()
+    for record in records:
+        places[record.place] += record.images
+    tables = []
+    for name, folder in {"images": "images", **{space: space_folder(space) for space in lake.spaces()}}.items():
+        done = lake.committed(folder)
+        images = planned(lake, done)
+        tables.append(Progress(name, len(done), lake.shards, images, lake.manifest["images"], rejects.get(name, 0), rates.get(name)))
+    return Status(tables, age, dict(places))
+
+
+def planned(lake: Lake, shards: Collection[int]) -> int:
+    """How many images the plan has in `shards`; only the lake's last shard may be short."""
+    size, last = lake.manifest["shard_size"], lake.shards - 1
+    short = lake.shards * size - lake.manifest["images"]
+    return len(shards) * size - (short if last in shards else 0)
+
+
+def rates_of(records: Collection[Record], window: float = RECENT_SECONDS) -> dict[str, float]:
+    """Images per second of every table over the last `window` seconds before the newest record.
+
+    A shard's images are spread evenly over its time. Time in which nothing ran is not counted, so a build that was killed
+    and started again keeps its rate; time in which only other tables were worked on is, so an encoder's is that of the
+    inversion it waits for.
+    """
+    since = max((record.finish for record in records), default=0.0) - window
+    seconds = busy(((record.start, record.finish) for record in records), since)
+    images = Counter()
+    for record in records:
+        inside = (record.finish - max(record.start, since)) / (record.finish - record.start)
+        images[record.name] += record.images * max(0.0, inside)
+    return {name: count / seconds for name, count in images.items() if count > 0}
+
+
+def busy(intervals: Iterable[tuple[float, float]], since: float) -> float:
+    """Seconds after `since` that lie in at least one of the intervals (start, finish)."""
+    total, reached = 0.0, since
+    for start, finish in sorted(intervals):
+        total += max(0.0, finish - max(start, reached))
+        reached = max(reached, finish)
+    return total

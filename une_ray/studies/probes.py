@@ -1,0 +1,126 @@
+"""`une probe`: linear probes of every attribute of a lake's spaces, by the fast engine or in SQL, with their controls (paper 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+
+import torch
+
+from une_ray.errors import UneError, unknown
+from une_ray.geometry import probes
+from une_ray.geometry.gram import NonFiniteLatents
+from une_ray.geometry.linear import METHODS
+from une_ray.lake import results
+from une_ray.lake.layout import Lake
+from une_ray.lake.session import QUERIES, connect
+from une_ray.studies.latents import FOLDS, attributes_of, blocks, image_ids, labels_and_folds, spaces_of
+
+SQL_METHODS = ("ridge", "lda", "mean-difference")
+
+SUMMARY = """
+    WITH per_split AS (
+        SELECT space, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(auc) AS auc, avg(accuracy) AS accuracy,
+            avg(balanced_accuracy) AS balanced, avg(majority) AS majority, avg(permuted_auc) AS permuted, avg((p_value <= .05)::INT) AS significant
+        FROM probes WHERE config IN (SELECT unnest(?)) GROUP BY ALL),
+    summary AS (SELECT space, method, engine, count(*) AS splits, max(attributes) AS attributes, avg(auc) AS auc, 1.96 * stddev_samp(auc) / sqrt(count(*)) AS auc_margin,
+            avg(accuracy) AS accuracy, avg(balanced) AS balanced, avg(majority) AS majority, avg(permuted) AS permuted, avg(significant) AS significant
+        FROM per_split GROUP BY ALL)
+    SELECT * FROM summary ORDER BY list_position(?, space)"""
+
+
+def probe(
+    lake: Lake,
+    spaces: list[str] | None = None,
+    method: str = "ridge",
+    engine: str = "fast",
+    penalties: Sequence[float] | None = None,
+    rank: int = 500,
+    splits: int = FOLDS,
+    permutations: int = 20,
+    device: str = "cpu",
+    report: Callable[[str], None] = lambda line: None,
+) -> tuple[list[dict], list[dict]]:
+    """Fit and measure probes of all attributes in every space (default: all); what the lake has already is not done again.
+
+    Returns a summary per space, its figures averaged over attributes, and the refused attributes with their reasons.
+    Raises UneError for an unknown space, method or engine, latents that are not finite, and a λ that the rows do not allow.
+    """
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if method not in METHODS:
+        raise unknown("probe method", method, METHODS)
+    if not 1 <= splits <= FOLDS:
+        raise UneError(f"{splits} splits; there are 1 to {FOLDS}")
+    if not (attributes := attributes_of(lake)):
+        raise UneError(f"the corpus of {lake.url} has no attributes to probe; give it a table of labels")
+    names, configs = spaces_of(lake, spaces), []
+    for space in names:
+        ids = image_ids(lake, space)
+        config = {
+            "space": space, "fingerprint": results.config_hash(lake.spaces()[space]), "latents": len(ids), "attributes": attributes,
+            "engine": engine, "method": method, "penalties": penalties and list(penalties), "rank": rank if method == "pca-logistic" else None,
+            "splits": splits, "permutations": permutations,
+        }  # fmt: skip
+        if not results.is_done(lake, "probes", config):
+            report(f"{space}: {method} probes of {len(attributes)} attributes over {len(ids):,} images")
+            results.commit(lake, "probes", config, ENGINES[engine](lake, config, ids, device))
+        configs.append(results.config_hash(config))
+    connection = connect(lake)
+    summary = connection.sql(SUMMARY, params=[configs, names]).to_arrow_table().to_pylist()
+    refused = "SELECT DISTINCT space, attribute, error FROM probes WHERE status <> 'ok' AND config IN (SELECT unnest(?)) ORDER BY ALL"
+    return summary, connection.sql(refused, params=[configs]).to_arrow_table().to_pylist()
+
+
+def _fast(lake: Lake, config: dict, ids, device: str) -> list[dict]:
+    """One pass over the latents for every attribute, λ and split; see geometry/probes.py."""
+    seeds = list(range(config["splits"]))
+    labels, tested = labels_and_folds(lake, ids, config["attributes"], seeds)
+    try:
+        found = probes.fit(
+            partial(blocks, lake, config["space"]), labels, tested, config["method"], config["penalties"], config["rank"] or 0,
+            config["permutations"], device=device,
+        )  # fmt: skip
+    except NonFiniteLatents as error:
+        raise UneError(
+            f"space {config['space']!r}: the latents of {len(error.rows)} images hold NaN or infinity, the first is "
+            f"{ids[error.rows[0]].as_py()!r}; une verify names their file: delete it and build again"
+        ) from error
+    made = {"space": config["space"], "method": config["method"], "engine": "fast", "space_fingerprint": config["fingerprint"]}
+    return [
+        made | {"split_seed": seed, "attribute": attribute} | _row(found[seed][j])
+        for seed in seeds for j, attribute in enumerate(config["attributes"])
+    ]  # fmt: skip
+
+
+def _row(probe: probes.Probe) -> dict:
+    """As the lake has it: metrics as columns, NaN as NULL."""
+    row = asdict(probe)
+    row |= row.pop("metrics") or {}
+    return {key: None if isinstance(value, float) and value != value else value for key, value in row.items()}
+
+
+def _sql(lake: Lake, config: dict, ids, device: str) -> list[dict]:
+    """`queries/fit_probes.sql` and `queries/evaluate_probes.sql`, as in the stock shell: one split, one λ, no permutations."""
+    if config["method"] not in SQL_METHODS:
+        raise unknown("probe method in SQL", config["method"], SQL_METHODS)
+    if config["splits"] != 1 or config["permutations"] or len(config["penalties"] or [1]) != 1:
+        raise UneError(
+            "the SQL engine fits the corpus' own split at one λ: add --splits 1 --permutations 0 and one --penalty, or use --engine fast"
+        )
+    connection = connect(lake)
+    connection.execute("SET VARIABLE spaces = ?", [[config["space"]]])
+    if config["penalties"]:
+        connection.execute("SET VARIABLE penalty = ?", [config["penalties"][0]])
+    for name in ("fit_probes.sql", "evaluate_probes.sql"):
+        connection.execute((QUERIES / name).read_text()).fetchall()
+    rows = connection.sql("SELECT * FROM evaluated WHERE method = ?", params=[config["method"]]).to_arrow_table().to_pylist()
+    return [row | {"space_fingerprint": config["fingerprint"]} for row in rows]
+
+
+ENGINES = {"fast": _fast, "sql": _sql}
+
+
+def default_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
