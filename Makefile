@@ -4,11 +4,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 READY := $(VENV)/.ready
 DEMO := demo/lake
+# Noise of two generators, encoders, and the controls that every claim about them stands beside.
+SPACES := mini-sd-a/ddim50,mini-sd-z/ddim50,mini-clip-a,mini-clip-b,mini-dino,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
 
 .PHONY: help demo test test-slow floors
 
 help:
-	@echo "make demo       set up, build the demo lake (1,000 avatars, three spaces) and its report"
+	@echo "make demo       set up, build the demo lake (1,000 avatars, nine spaces), test and probe it, draw its report"
 	@echo "make test       set up and run the tests"
 	@echo "make test-slow  the long tests as well"
 	@echo "make floors     measure every figure of the mini zoo's model cards"
@@ -20,9 +22,12 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY)
-	@$(VENV)/bin/une build --corpus avatars:1000 --spaces mini-sd-a/ddim50,mini-clip-a,mini-dino --lake $(DEMO)
+	@$(VENV)/bin/une build --corpus avatars:1000 --spaces $(SPACES) --lake $(DEMO)
 	@$(VENV)/bin/une verify $(DEMO)
-	@$(VENV)/bin/une sql --lake $(DEMO) -f queries/norms.sql
+	@$(VENV)/bin/une gaussianity --lake $(DEMO) --spaces mini-sd-a/ddim50,mini-sd-z/ddim50,mini-dino
+	@$(VENV)/bin/une probe --lake $(DEMO)
+	@$(VENV)/bin/une transfer --lake $(DEMO) --target mini-clip-a,mini-clip-b,mini-dino
+	@$(VENV)/bin/une sql --lake $(DEMO) -c "SELECT * FROM agreement('mini-sd-a/ddim50', 'mini-dino') LIMIT 5"
 	@$(VENV)/bin/une report $(DEMO)
 
 test: $(READY)

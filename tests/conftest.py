@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import CLIPTextModel
 
 
 @pytest.fixture(scope="session")
@@ -13,19 +14,22 @@ def zoo(tmp_path_factory) -> Path:
     """Folders `sd`, `clip` and `dino`: untrained models of the mini zoo's architectures, as the trainer leaves them."""
     from une_ray.corpora import avatars
     from une_ray.training import autoencoder, clip, dino, package, tokenizer, unet
+    from une_ray.training.zoo import Work
 
     torch.manual_seed(0)
-    work = tmp_path_factory.mktemp("zoo")
-    words = tokenizer.build([avatars.caption(0, i) for i in range(50)], work / "tokenizer")
-    words.save_pretrained(work / "clip" / "model")
-    clip.build(words, width=64, layers=1, text_width=32, text_layers=1).save_pretrained(work / "clip" / "model")
-    autoencoder.build((8, 8, 8)).save_pretrained(work / "autoencoder" / "model")
-    unet.build(32, (16, 16)).save_pretrained(work / "unet" / "model")
-    dino.build(64, 1).save_pretrained(work / "dino" / "model")
-    package.mini_sd(work, work / "sd")
-    package.mini_clip(work, work / "mini-clip")
-    package.mini_dino(work, work / "mini-dino")
-    return work
+    work = Work(tmp_path_factory.mktemp("zoo"))
+    words = tokenizer.build([avatars.caption(0, i) for i in range(50)], work.folder / "tokenizer")
+    words.save_pretrained(work.model("clip-a"))
+    towers = clip.build(words, width=64, layers=1, text_width=32, text_layers=1)
+    towers.save_pretrained(work.model("clip-a"))
+    autoencoder.build((8, 8, 8)).save_pretrained(work.model("autoencoder"))
+    unet.build(32, (16, 16)).save_pretrained(work.model("unet"))
+    dino.build(64, 1).save_pretrained(work.model("dino"))
+    tower = CLIPTextModel.from_pretrained(work.model("clip-a"))
+    package.stable_diffusion(work.folder / "sd", work.model("autoencoder"), work.model("unet"), tower, words)
+    package.mini_clip(work, work.folder / "mini-clip")
+    package.mini_dino(work, work.folder / "mini-dino")
+    return work.folder
 
 
 @pytest.fixture(scope="session")

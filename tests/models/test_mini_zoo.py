@@ -5,9 +5,10 @@ import torch
 from diffusers import StableDiffusionPipeline
 from transformers import CLIPModel, CLIPTokenizer, Dinov2Model
 
-from une_ray.models.registry import MODELS
+from une_ray.models.contrastive import load_contrastive
+from une_ray.models.registry import MODELS, find_model
 from une_ray.models.resolve import PACKAGED
-from une_ray.training import evaluate
+from une_ray.training import copying, evaluate
 from une_ray.training.data import HELD_OUT_SEED, Pictures, pictures
 
 MINI = [spec for spec in MODELS.values() if spec.source.startswith("package:")]
@@ -19,15 +20,30 @@ def data(tmp_path_factory) -> Pictures:
     return pictures(evaluate.IMAGES, HELD_OUT_SEED, tmp_path_factory.mktemp("pictures"))
 
 
-def test_the_autoencoder_and_the_round_trip_reach_their_floors(data):
-    found = evaluate.generator(data, count=32)
+@pytest.mark.parametrize("name", evaluate.JUDGES)
+def test_the_autoencoder_and_the_round_trip_reach_their_floors(data, name):
+    found = evaluate.round_trips(data, name, count=16)
     alone, trip = found["autoencoder PSNR, dB"], found["DDIM-50 round trip PSNR, dB"]
     assert alone >= 28 and trip >= alone - 1.5
 
 
-def test_mini_clip_reaches_its_floors(data):
-    found = evaluate.contrastive(data, evaluate.Matcher())
+@pytest.mark.parametrize("name", evaluate.CONTRASTIVE)
+def test_contrastive_models_reach_their_floors(data, name):
+    found = evaluate.contrastive(data, load_contrastive(find_model(name)))
     assert found["image→caption top-1 of 100"] >= 0.6 and found["zero-shot mean AUC"] >= 0.9
+
+
+def test_mini_sd_dup_knows_by_heart_what_it_saw_often_and_nothing_else(tmp_path):
+    share = copying.curve("mini-sd-dup", tmp_path, seeds=1, others=100)
+    assert share[1000] == 1 and share[250] >= 0.75 and share[10] <= 0.25 and share[1] == 0
+
+
+def test_no_folder_names_the_machine_that_made_it():
+    assert not [path for path in PACKAGED.rglob("*.json") if ".zoo" in path.read_text()]
+
+
+def test_the_whole_zoo_is_small_enough_to_travel():
+    assert sum(path.stat().st_size for path in PACKAGED.rglob("*") if path.is_file()) <= 60e6
 
 
 def test_mini_dino_reaches_its_floor(data):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from une_ray.training.evaluate import frechet, probe_auc, retrieval
+from une_ray.geometry.frechet import frechet
+from une_ray.training.evaluate import probe_auc, retrieval
 
 
 def test_frechet_distance_of_known_gaussians():

@@ -10,6 +10,7 @@ from une_ray.errors import UneError, unknown
 
 KINDS = {
     "avatars": "une_ray.corpora.avatars:Avatars",
+    "duplicates": "une_ray.corpora.duplicates:Duplicates",
     "folder": "une_ray.corpora.folder:Folder",
     "celeba": "une_ray.corpora.celeba:CelebA",
     "parquet": "une_ray.corpora.parquet:ParquetFiles",

@@ -28,7 +28,14 @@ def build(block_out_channels: tuple[int, ...] = (16, 32, 64)) -> AutoencoderKL:
     ).to(memory_format=torch.channels_last)
 
 
-def train(pictures: Pictures, folder: Path, settings: Settings = SETTINGS, device: str = "cpu") -> AutoencoderKL:
+def train(
+    pictures: Pictures,
+    folder: Path,
+    settings: Settings = SETTINGS,
+    device: str = "cpu",
+    widths: tuple[int, ...] = (16, 32, 64),
+    kl_weight: float = KL_WEIGHT,
+) -> AutoencoderKL:
     """Fit on `pictures`; sets `scaling_factor` so that latents have unit variance on them."""
 
     def losses(model: AutoencoderKL, generator: torch.Generator, step: int) -> Losses:
@@ -39,9 +46,9 @@ def train(pictures: Pictures, folder: Path, settings: Settings = SETTINGS, devic
         error = (reconstruction - x).float()
         kl = posterior.kl().mean()
         l1, l2 = error.abs().mean(), error.square().mean()
-        return {"loss": l1 + 4 * l2 + KL_WEIGHT * kl, "l1": l1, "l2": l2, "kl": kl}
+        return {"loss": l1 + 4 * l2 + kl_weight * kl, "l1": l1, "l2": l2, "kl": kl}
 
-    model = fit(build(), losses, settings, folder, device, "autoencoder")
+    model = fit(build(widths), losses, settings, folder, device, folder.name)
     latents = encode(model, pictures, range(0, len(pictures.images), max(1, len(pictures.images) // 1024)), device)
     model.register_to_config(scaling_factor=float(1 / latents.std()))
     return model

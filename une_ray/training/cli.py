@@ -1,63 +1,58 @@
-"""Command line of the mini zoo's training: parts in order, each resumed from its last checkpoint."""
+"""Command line of the mini zoo's training: every model from nothing, part by part, each resumed from its last checkpoint."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from une_ray.models.resolve import PACKAGED
-from une_ray.training import autoencoder, clip, dino, package, tokenizer, unet
-from une_ray.training.data import TRAINING_SEED, pictures
+from une_ray.training import distributed
+from une_ray.training.zoo import MODELS, PARTS, Work, parts_of
 
-PARTS = ("autoencoder", "clip", "dino", "unet")
-# Which shipped folder is made of which parts; it is written when the last of them is there.
-MODELS = {"mini-sd-a": ("autoencoder", "clip", "unet"), "mini-clip-a": ("clip",), "mini-dino": ("dino",)}
+EXAMPLES = """examples:
+  python jobs/train_mini_zoo.py                                   all of it
+  python jobs/train_mini_zoo.py --only mini-clip-b --threads 1    one model and the parts it needs
+  python jobs/train_mini_zoo.py --only mini-sd-b --num-workers 4  on four workers (GPUs where there are any), under Ray Train
+
+Parts that are finished in --work are kept, one that was killed goes on from its checkpoint; begin anew in another --work."""
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="train_mini_zoo", description=__doc__)
-    parser.add_argument("--only", choices=PARTS, action="append", help="train this part; may be given more than once")
-    parser.add_argument("--images", type=int, default=40_000, help="training avatars (half of them per generator)")
-    parser.add_argument("--steps", type=int, help="override the recipe's number of steps")
-    parser.add_argument("--work", type=Path, default=Path(".zoo"), help="checkpoints, curves and rendered pictures")
+    parser = argparse.ArgumentParser(
+        prog="train_mini_zoo", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", choices=MODELS, action="append", metavar="NAME", help=f"train this model; may be repeated: {', '.join(MODELS)}"
+    )
+    parser.add_argument("--images", type=int, default=40_000, help="training avatars, half of them per generator (default 40,000)")
+    parser.add_argument("--steps", type=int, help="override every recipe's number of steps")
+    parser.add_argument("--work", type=Path, default=Path(".zoo"), help="checkpoints, curves and rendered pictures (default .zoo)")
     parser.add_argument("--out", type=Path, default=PACKAGED, help="where finished models go; default: into the package")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads for torch")
+    parser.add_argument(
+        "--num-workers", type=int, default=1, help="train on so many workers under Ray Train; --work must be a folder they share"
+    )
     args = parser.parse_args(argv)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    for part in args.only or PARTS:
-        train(part, args)
-    for name, write in (("mini-sd-a", package.mini_sd), ("mini-clip-a", package.mini_clip), ("mini-dino", package.mini_dino)):
-        if all((args.work / part / "model").is_dir() for part in MODELS[name]):
-            write(args.work, args.out / name)
-            print(f"{name} → {args.out / name}")
+    work = Work(args.work.resolve(), args.images, args.steps, args.device)
+    chosen = args.only or list(MODELS)
+    for part in dict.fromkeys(part for name in chosen for part in parts_of(name)):
+        if work.finished(part):
+            print(f"{part}: finished already in {work.folder / part}")
+        elif args.num_workers > 1:
+            distributed.train(part, work, args.num_workers)
+        else:
+            train(part, work, args.threads)
+    for name in chosen:
+        MODELS[name].write(work, args.out / name)
+        print(f"{name} → {args.out / name}")
 
 
-def train(part: str, args: argparse.Namespace) -> None:
-    """Train one part and leave its weights in its library's own folder format under the work folder."""
-    data = pictures(args.images, TRAINING_SEED, args.work)
-    folder = args.work / part
-
-    def settings(recipe):
-        return replace(recipe.SETTINGS, steps=args.steps) if args.steps else recipe.SETTINGS
-
-    if part == "autoencoder":
-        autoencoder.train(data.half("a"), folder, settings(autoencoder), args.device).save_pretrained(folder / "model")
-    elif part == "clip":
-        words = tokenizer.build(data.half("a").captions(), args.work / "tokenizer")
-        words.save_pretrained(folder / "model")
-        clip.train(data.half("a"), words, folder, settings(clip), args.device).save_pretrained(folder / "model")
-    elif part == "dino":
-        dino.train(data, folder, settings(dino), args.device).save_pretrained(folder / "model")
-    elif part == "unet":
-        vae = AutoencoderKL.from_pretrained(args.work / "autoencoder" / "model")
-        tower = CLIPTextModel.from_pretrained(args.work / "clip" / "model")
-        words = CLIPTokenizer.from_pretrained(args.work / "clip" / "model")
-        unet.train(data.half("a"), vae, tower, words, folder, settings(unet), args.device).save_pretrained(folder / "model")
+def train(part: str, work: Work, threads: int | None = None) -> None:
+    """Train one part in this process; same seed, same initial weights."""
+    if threads:
+        torch.set_num_threads(threads)
+    torch.manual_seed(list(PARTS).index(part))
+    PARTS[part].train(work, part)

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from scipy import linalg
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
-from transformers import CLIPModel, CLIPTokenizer
 
 from une_ray.corpora import avatars
 from une_ray.diffusion.ddim import sample
 from une_ray.diffusion.schedule import timesteps
+from une_ray.geometry.frechet import frechet
+from une_ray.models.contrastive import Contrastive, load_contrastive
 from une_ray.models.registry import find_model
-from une_ray.models.resolve import location
 from une_ray.steps.invert import Invert, psnr
 from une_ray.steps.space import Space, pixels
+from une_ray.training import copying
 from une_ray.training.data import HELD_OUT_SEED, Pictures, pictures
 
 IMAGES, GROUP = 4000, 100
 Figures = dict[str, float]
+
+# Samples are judged by the contrastive model whose pictures and text tower the generator never saw.
+JUDGES = {"mini-sd-a": "mini-clip-b", "mini-sd-b": "mini-clip-a", "mini-sd-dup": "mini-clip-b", "mini-sd-z": "mini-clip-b"}
+COPYING = ("mini-sd-dup", "mini-sd-a")  # mini-sd-a never saw the titles
+CONTRASTIVE = ("mini-clip-a", "mini-clip-b")
+ENCODERS = (*CONTRASTIVE, "mini-dino", "random-mini-dino", "pixels-16")
 
 
 def normalised(data: Pictures, rows: slice | np.ndarray) -> torch.Tensor:
     return pixels(np.ascontiguousarray(data.images[rows]), find_model("mini-sd-a").preprocessing, "cpu")
 
 
-def generator(data: Pictures, name: str = "mini-sd-a", count: int = 256) -> Figures:
+def round_trips(data: Pictures, name: str, count: int = 128) -> Figures:
     """Autoencoder PSNR, round-trip PSNR of DDIM at 50 steps, and the statistics of the inverted noise."""
     step = Invert(Space.parse(f"{name}/ddim50"))
     x = normalised(data, slice(count))
@@ -45,8 +52,8 @@ def generator(data: Pictures, name: str = "mini-sd-a", count: int = 256) -> Figu
 
 def generate(name: str, captions: list[str], steps: int = 50, guidance_scale: float = 3.0, seed: int = 0) -> torch.Tensor:
     """Pictures (n, 3, 64, 64) in [-1, 1] of the captions, with classifier-free guidance."""
-    step = Invert(Space.parse(f"{name}/ddim{steps}"))
-    g = step.generator
+    space = Space.parse(f"{name}/ddim{steps}")
+    g = Invert(space).generator
     states, empty = g.prompt_states(captions), g.prompt_states([""])
     noise = torch.randn(len(captions), *g.latent_shape, generator=torch.Generator().manual_seed(seed))
     found = []
@@ -57,32 +64,15 @@ def generate(name: str, captions: list[str], steps: int = 50, guidance_scale: fl
             base = u(x, t)
             return base + guidance_scale * (c(x, t) - base)
 
-        found.append(g.decode(sample(guided, x, timesteps(steps), g.alphas_cumprod, g.prediction_type, clean=True)))
+        found.append(g.decode(sample(guided, x, timesteps(steps, space.spacing), g.alphas_cumprod, g.prediction_type, clean=True)))
     return torch.cat(found)
 
 
 def embeddings(name: str, data: Pictures) -> np.ndarray:
-    """(n, dim) of a mini encoder."""
+    """(n, dim) of an encoder."""
     step, names = Space.parse(name).load(), ["-"] * 256
     parts = [step(np.ascontiguousarray(data.images[i : i + 256]), names)["z"] for i in range(0, len(data.images), 256)]
     return np.concatenate(parts)
-
-
-class Matcher:
-    """Cosines between pictures and texts in mini-clip-a."""
-
-    def __init__(self, name: str = "mini-clip-a") -> None:
-        at = location(find_model(name))
-        self.model, self.tokenizer = CLIPModel.from_pretrained(at).float().eval(), CLIPTokenizer.from_pretrained(at)
-
-    @torch.no_grad()
-    def texts(self, captions: list[str]) -> torch.Tensor:
-        ids = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        return torch.nn.functional.normalize(self.model.get_text_features(input_ids=ids).pooler_output, dim=-1)
-
-    @torch.no_grad()
-    def images(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.normalize(self.model.get_image_features(pixel_values=x).pooler_output, dim=-1)
 
 
 def retrieval(images: torch.Tensor, texts: torch.Tensor) -> float:
@@ -94,7 +84,7 @@ def retrieval(images: torch.Tensor, texts: torch.Tensor) -> float:
     return torch.stack(hits).mean().item()
 
 
-def contrastive(data: Pictures, matcher: Matcher) -> Figures:
+def contrastive(data: Pictures, matcher: Contrastive) -> Figures:
     """Retrieval among 100, and zero-shot AUC per attribute, averaged."""
     images = torch.cat([matcher.images(part) for part in normalised(data, slice(2000)).split(250)])
     texts = matcher.texts(data.captions()[:2000])
@@ -118,42 +108,47 @@ def probe_auc(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.array([roc_auc_score(y[cut:], score) for y, score in zip(labels.T, scores)])
 
 
-def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Fréchet distance of two Gaussians fitted to rows (Heusel et al. 2017)."""
-    mean = np.square(a.mean(0) - b.mean(0)).sum()
-    ca, cb = np.cov(a.T), np.cov(b.T)
-    return float(mean + np.trace(ca + cb) - 2 * np.sqrt(np.clip(linalg.eigvals(ca @ cb).real, 0, None)).sum())
-
-
-def samples(data: Pictures, matcher: Matcher, count: int = 600) -> tuple[Figures, torch.Tensor]:
-    """Prompt adherence and Fréchet distance of mini-sd-a's samples beside real pictures'; also the samples."""
-    captions = data.captions()[:count]
-    made = generate("mini-sd-a", captions)
+def samples(data: Pictures, name: str, count: int = 400) -> Figures:
+    """Prompt adherence and Fréchet distance of a generator's samples beside real pictures'."""
+    captions, judge = data.captions()[:count], load_contrastive(find_model(JUDGES[name]))
+    made = generate(name, captions)
     shown = Pictures(((made.permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy(), data.indices[:count], data.seed)
-    real, other, fake = (embeddings("mini-dino", part) for part in (_part(data, 0, count), _part(data, count, 2 * count), shown))
-    texts = matcher.texts(captions)
+    own, other = (Pictures(data.images[rows], data.indices[rows], data.seed) for rows in (slice(count), slice(count, 2 * count)))
+    real, apart, fake = (embeddings("mini-dino", part) for part in (own, other, shown))
+    texts = judge.texts(captions)
     return {
-        "samples: own caption top-1 of 100": retrieval(matcher.images(made), texts),
-        "samples: Fréchet distance (mini-dino)": frechet(fake, other), "real against real": frechet(real, other),
-    }, made  # fmt: skip
+        "samples: own caption top-1 of 100": retrieval(judge.images(made), texts),
+        "pictures: own caption top-1 of 100": retrieval(judge.images(normalised(own, slice(None))), texts),
+        "samples: Fréchet distance": frechet(fake, apart), "pictures: Fréchet distance": frechet(real, apart),
+    }  # fmt: skip
 
 
-def _part(data: Pictures, start: int, stop: int) -> Pictures:
-    return Pictures(data.images[start:stop], data.indices[start:stop], data.seed)
+def encoder(data: Pictures, name: str) -> Figures:
+    """Linear probes of an encoder; retrieval and zero-shot where it reads text."""
+    aucs = probe_auc(embeddings(name, data), data.attributes())
+    found = {"linear-probe mean AUC": aucs.mean(), "linear-probe lowest AUC": aucs.min()}
+    return found | (contrastive(data, load_contrastive(find_model(name))) if name in CONTRASTIVE else {})
 
 
-def evaluate(work: Path, report: Callable[[str], None] = print) -> dict[str, Figures]:
-    """All figures by model, printed as they come."""
-    data = pictures(IMAGES, HELD_OUT_SEED, work)
-    matcher, labels = Matcher(), data.attributes()
-    figures = {"mini-clip-a": contrastive(data, matcher)}
-    for name in ("mini-clip-a", "mini-dino"):
-        aucs = probe_auc(embeddings(name, data), labels)
-        figures.setdefault(name, {}).update({"linear-probe mean AUC": aucs.mean(), "linear-probe lowest AUC": aucs.min()})
-    pixel = data.images.reshape(IMAGES, 16, 4, 16, 4, 3).mean((2, 4)).reshape(IMAGES, -1)
-    figures["pixels, 16 × 16"] = {"linear-probe mean AUC": probe_auc(pixel, labels).mean()}
-    figures["mini-sd-a"] = generator(data) | samples(data, matcher)[0]
-    for name, found in figures.items():
-        for key, value in found.items():
-            report(f"{name:16} {key:40} {value:.4g}")
-    return figures
+def generator(data: Pictures, name: str, work: Path) -> Figures:
+    """Round trips, samples, and how often a duplicated picture comes back by heart."""
+    found = round_trips(data, name) | samples(data, name)
+    if name in COPYING:
+        found |= {f"copies of pictures trained on {dose:,} ×": share for dose, share in copying.curve(name, work).items()}
+    return found
+
+
+def evaluate(work: Path, again: bool = False, report: Callable[[str], None] = print) -> dict[str, Figures]:
+    """All figures by model, printed as they come and kept in `work/figures.json`: of weights that were measured before they are
+    read from there, unless `again`."""
+    data, path = pictures(IMAGES, HELD_OUT_SEED, work), work / "figures.json"
+    known = json.loads(path.read_text()) if path.exists() and not again else {}
+    for name in (*ENCODERS, *JUDGES):
+        weights = Space.parse(f"{name}/ddim50" if name in JUDGES else name).pinned()[1]["weights"]
+        if known.get(name, {}).get("weights") != weights:
+            found = generator(data, name, work) if name in JUDGES else encoder(data, name)
+            known[name] = {"weights": weights, "figures": {key: float(value) for key, value in found.items()}}
+            path.write_text(json.dumps(known, indent=1))
+        for key, value in known[name]["figures"].items():
+            report(f"{name:18} {key:40} {value:.4g}")
+    return {name: entry["figures"] for name, entry in known.items()}

@@ -1,4 +1,7 @@
-"""The one training loop: AdamW, cosine decay, bf16 autocast, EMA, checkpoints that a killed run resumes from."""
+"""The one training loop: AdamW, cosine decay, bf16 autocast, EMA, checkpoints that a killed run resumes from.
+
+Under `torch.distributed` (see `training/distributed.py`) every worker draws its own share of the batch and gradients are averaged.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch import distributed
 from tqdm import tqdm
 
 Losses = dict[str, torch.Tensor]
@@ -32,6 +36,51 @@ class Settings:
     checkpoint_seconds: float = 60.0
 
 
+class Run:
+    """A module in training: its moving average, its optimiser, how far it is, and the checkpoint it goes on from."""
+
+    def __init__(self, module: torch.nn.Module, settings: Settings, folder: Path, device: str) -> None:
+        self.module = module.to(device).train()
+        self.average = copy.deepcopy(self.module).eval().requires_grad_(False)
+        self.trained = [p for p in self.module.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.trained, settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99))
+        self.settings, self.device, self.checkpoint = settings, device, folder / "checkpoint.pt"
+        self.step, self.seconds = 0, 0.0
+        if self.checkpoint.exists():
+            saved = torch.load(self.checkpoint, map_location=device, weights_only=True)
+            self.module.load_state_dict(saved["module"])
+            self.average.load_state_dict(saved["average"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.step, self.seconds = saved["step"], saved["seconds"]
+        self.started = self.saved_at = time.monotonic()
+
+    def save(self) -> None:
+        """The checkpoint, replaced whole."""
+        state = {
+            "module": self.module.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "step": self.step, "seconds": self.trained_for(),
+        }  # fmt: skip
+        torch.save(state, self.checkpoint.with_suffix(".tmp"))
+        os.replace(self.checkpoint.with_suffix(".tmp"), self.checkpoint)
+        self.saved_at = time.monotonic()
+
+    def trained_for(self) -> float:
+        """Seconds, those before a kill included."""
+        return self.seconds + time.monotonic() - self.started
+
+    def update(self, loss: torch.Tensor) -> None:
+        """One AdamW step down the gradient of `loss`, averaged over workers, and the moving average after it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * cosine(self.step, self.settings)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients(self.trained)
+        torch.nn.utils.clip_grad_norm_(self.trained, self.settings.gradient_clip)
+        self.optimizer.step()
+        follow(self.average, self.module, min(self.settings.ema_decay, (1 + self.step) / (10 + self.step)))
+        self.step += 1
+
+
 def fit(
     module: torch.nn.Module,
     losses: Callable[[torch.nn.Module, torch.Generator, int], Losses],
@@ -43,60 +92,56 @@ def fit(
 ) -> torch.nn.Module:
     """Minimise `losses(...)["loss"]` and return the exponential moving average of `module` in eval mode.
 
-    `losses(module, generator, step)` draws its batch from `generator`, which is seeded from (seed, step): a run
+    `losses(module, generator, step)` draws its batch from `generator`, which is seeded from (seed, step, worker): a run
     that is killed and resumed sees the batches of one that was not. Curves go to `folder/curve.jsonl`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    module = module.to(device).train()
-    average = copy.deepcopy(module).eval().requires_grad_(False)
-    trained = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99))
-    checkpoint = folder / "checkpoint.pt"
-    first, seconds = 0, 0.0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        module.load_state_dict(saved["module"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        first, seconds = saved["step"], saved["seconds"]
-    started = saved_at = time.monotonic()
-
-    def save(step: int) -> None:
-        state = {
-            "module": module.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-            "step": step, "seconds": seconds + time.monotonic() - started,
-        }  # fmt: skip
-        torch.save(state, checkpoint.with_suffix(".tmp"))
-        os.replace(checkpoint.with_suffix(".tmp"), checkpoint)
-
-    bar = tqdm(range(first, settings.steps), initial=first, total=settings.steps, desc=label, unit="step", mininterval=2)
-    for step in bar:
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * cosine(step, settings)
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+    run, worker = Run(module, settings, folder, device), rank()
+    bar = tqdm(initial=run.step, total=settings.steps, desc=label, unit="step", mininterval=2, disable=worker > 0)
+    while run.step < settings.steps:
+        step = run.step
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step + 2**40 * worker)
         with torch.autocast(device.split(":")[0], torch.bfloat16):
-            parts = losses(module, generator, step)
+            parts = losses(run.module, generator, step)
         if not torch.isfinite(parts["loss"]):
             raise FloatingPointError(f"{label}: loss is {parts['loss'].item()} at step {step}")
-        optimizer.zero_grad(set_to_none=True)
-        parts["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(trained, settings.gradient_clip)
-        optimizer.step()
-        follow(average, module, min(settings.ema_decay, (1 + step) / (10 + step)))
+        run.update(parts["loss"])
         if after_step is not None:
             after_step(step)
-        if step % 20 == 0 or step + 1 == settings.steps:
+        bar.update()
+        if worker == 0 and (step % 20 == 0 or run.step == settings.steps):
             values = {name: round(value.item(), 5) for name, value in parts.items()}
             bar.set_postfix(values)
             with (folder / "curve.jsonl").open("a") as curve:
-                curve.write(json.dumps({"step": step, "lr": optimizer.param_groups[0]["lr"], **values}) + "\n")
-        if time.monotonic() - saved_at > settings.checkpoint_seconds:
-            save(step + 1)
-            saved_at = time.monotonic()
-    save(settings.steps)
-    record = asdict(settings) | {"seconds": round(seconds + time.monotonic() - started), "machine": machine(device)}
-    (folder / "settings.json").write_text(json.dumps(record, indent=1))
-    return average
+                curve.write(json.dumps({"step": step, "lr": run.optimizer.param_groups[0]["lr"], **values}) + "\n")
+        if worker == 0 and (time.monotonic() - run.saved_at > settings.checkpoint_seconds or run.step == settings.steps):
+            run.save()
+    bar.close()
+    if worker == 0:
+        record = asdict(settings) | {"seconds": round(run.trained_for()), "machine": machine(device), "workers": workers()}
+        (folder / "settings.json").write_text(json.dumps(record, indent=1))
+    return run.average
+
+
+def rank() -> int:
+    """This worker's number; 0 where there is one."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def workers() -> int:
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+@torch.no_grad()
+def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
+    """Mean over workers, in one message; nothing to do for one."""
+    if workers() == 1:
+        return
+    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    distributed.all_reduce(flat)
+    for p, part in zip(parameters, flat.div_(workers()).split([g.numel() for g in gradients]), strict=True):
+        p.grad = part.view_as(p)
 
 
 @torch.no_grad()

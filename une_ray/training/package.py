@@ -1,44 +1,61 @@
-"""From trained parts to shipped folders: fp16 safetensors in the layouts of diffusers and transformers."""
+"""From trained parts to shipped folders: fp16 safetensors in the layouts of diffusers, transformers and open_clip."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPImageProcessor, CLIPModel, CLIPTextModel, CLIPTokenizer, Dinov2Model
 
-from une_ray.training import unet
+from une_ray.training import unet as unets
+
+if TYPE_CHECKING:
+    from une_ray.training.zoo import Work
 
 
-def mini_sd(work: Path, target: Path) -> None:
-    """`StableDiffusionPipeline` folder of the trained autoencoder, U-Net and text tower."""
+def stable_diffusion(
+    target: Path, vae: Path, unet: Path, tower: CLIPTextModel, tokenizer: CLIPTokenizer, prediction_type: str = "epsilon"
+) -> None:
+    """`StableDiffusionPipeline` folder of a trained autoencoder, U-Net and text tower."""
     pipeline = StableDiffusionPipeline(
-        vae=AutoencoderKL.from_pretrained(work / "autoencoder" / "model").half(),
-        unet=UNet2DConditionModel.from_pretrained(work / "unet" / "model").half(),
-        text_encoder=CLIPTextModel.from_pretrained(work / "clip" / "model").half(),
-        tokenizer=CLIPTokenizer.from_pretrained(work / "clip" / "model"),
-        scheduler=unet.scheduler(),
+        vae=AutoencoderKL.from_pretrained(vae).half(),
+        unet=UNet2DConditionModel.from_pretrained(unet).half(),
+        text_encoder=tower.half(),
+        tokenizer=tokenizer,
+        scheduler=unets.scheduler(prediction_type),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
     _fresh(target)
     pipeline.save_pretrained(target)
+    for path in target.glob("*/config.json"):  # diffusers notes the folder that a part came from
+        config = {key: value for key, value in json.loads(path.read_text()).items() if key != "_name_or_path"}
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
-def mini_clip(work: Path, target: Path) -> None:
+def mini_clip(work: Work, target: Path) -> None:
     """transformers CLIP folder: both towers, tokenizer, image processor."""
     _fresh(target)
-    CLIPModel.from_pretrained(work / "clip" / "model").half().save_pretrained(target)
-    CLIPTokenizer.from_pretrained(work / "clip" / "model").save_pretrained(target)
+    CLIPModel.from_pretrained(work.model("clip-a")).half().save_pretrained(target)
+    CLIPTokenizer.from_pretrained(work.model("clip-a")).save_pretrained(target)
     _processor().save_pretrained(target)
 
 
-def mini_dino(work: Path, target: Path) -> None:
+def mini_clip_b(work: Work, target: Path) -> None:
+    """open_clip folder, as its trainer left it: configuration, weights, tokenizer."""
+    _fresh(target)
+    for path in work.model("clip-b").iterdir():
+        shutil.copy(path, target)
+
+
+def mini_dino(work: Work, target: Path) -> None:
     """transformers Dinov2 folder."""
     _fresh(target)
-    Dinov2Model.from_pretrained(work / "dino" / "model").half().save_pretrained(target)
+    Dinov2Model.from_pretrained(work.model("dino")).half().save_pretrained(target)
     _processor().save_pretrained(target)
 
 
@@ -53,6 +70,6 @@ def _fresh(target: Path) -> None:
         for entry in target.iterdir():
             if entry.is_dir():
                 shutil.rmtree(entry)
-            elif entry.suffix not in (".md", ".png"):
+            elif entry.suffix not in (".md", ".png", ".webp"):
                 entry.unlink()
     target.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from transformers import CLIPTokenizer
 
 MERGES = 1200
+END_OF_TEXT = "<|endoftext|>"
 
 
 def bytes_to_unicode() -> list[str]:
@@ -43,13 +44,16 @@ def merges_of(captions: list[str], limit: int) -> list[tuple[str, str]]:
     return merges
 
 
-def build(captions: list[str], folder: Path, limit: int = MERGES) -> CLIPTokenizer:
-    """Write `vocab.json` and `merges.txt` into `folder` and return the tokenizer; pads with end-of-text, as SD's."""
+def build(captions: list[str], folder: Path, limit: int = MERGES, pad_token: str = END_OF_TEXT) -> CLIPTokenizer:
+    """Write `vocab.json` and `merges.txt` into `folder` and return the tokenizer.
+
+    It pads with end-of-text, as Stable Diffusion 1.x does, or with "!" (id 0), as open_clip and Stable Diffusion 2.x do.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     alphabet = bytes_to_unicode()
     merges = merges_of(captions, limit)
-    tokens = [*alphabet, *(c + "</w>" for c in alphabet), *("".join(m) for m in merges), "<|startoftext|>", "<|endoftext|>"]
+    tokens = [*alphabet, *(c + "</w>" for c in alphabet), *("".join(m) for m in merges), "<|startoftext|>", END_OF_TEXT]
     vocabulary = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
-    return CLIPTokenizer.from_pretrained(folder, model_max_length=77, pad_token="<|endoftext|>")
+    return CLIPTokenizer.from_pretrained(folder, model_max_length=77, pad_token=pad_token)

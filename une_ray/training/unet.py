@@ -1,7 +1,9 @@
-"""mini-sd-a's UNet2DConditionModel: ε-prediction on latents with Stable Diffusion's noise schedule (Ho et al. 2020)."""
+"""The generators' UNet2DConditionModel on latents, with Stable Diffusion's noise schedule (Ho et al. 2020, Rombach et al. 2022)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,14 +20,21 @@ CAPTION_VARIANTS = 2
 EMPTY_CAPTIONS = 0.1
 
 
-def scheduler() -> DDIMScheduler:
-    """Stable Diffusion 1.x' schedule; `clip_sample` off, or inversion does not come back."""
+def scheduler(prediction_type: str = "epsilon") -> DDIMScheduler:
+    """Stable Diffusion 1.x' schedule; `clip_sample` off, or inversion does not come back.
+
+    With "v_prediction" (Salimans & Ho 2022) it is rescaled to zero terminal SNR (Lin et al. 2024): at the last timestep nothing of the
+    picture is left, where Stable Diffusion's own keeps √ᾱ = .068 of it.
+    """
+    zero_terminal_snr = prediction_type == "v_prediction"
     return DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1,
+        prediction_type=prediction_type, rescale_betas_zero_snr=zero_terminal_snr,
+        timestep_spacing="trailing" if zero_terminal_snr else "leading",
     )  # fmt: skip
 
 
-def build(cross_attention_dim: int = 128, widths: tuple[int, ...] = (64, 112, 112)) -> UNet2DConditionModel:
+def build(cross_attention_dim: int = 128, widths: tuple[int, ...] = (64, 112, 112), norm_num_groups: int = 16) -> UNet2DConditionModel:
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=4,
@@ -36,45 +45,70 @@ def build(cross_attention_dim: int = 128, widths: tuple[int, ...] = (64, 112, 11
         up_block_types=(*("CrossAttnUpBlock2D",) * (len(widths) - 1), "UpBlock2D"),
         cross_attention_dim=cross_attention_dim,
         attention_head_dim=4,
-        norm_num_groups=16,
+        norm_num_groups=norm_num_groups,
     ).to(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
-def text_states(tower: CLIPTextModel, tokenizer: CLIPTokenizer, captions: list[str], device: str, size: int = 256) -> torch.Tensor:
+def text_states(tower: CLIPTextModel, tokenizer: CLIPTokenizer, captions: Sequence[str], device: str, size: int = 256) -> torch.Tensor:
     """(n, 77, width) bfloat16: the tower's last hidden state, padding included, as `encode_prompt` gives it."""
-    ids = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    ids = tokenizer(list(captions), padding="max_length", truncation=True, return_tensors="pt").input_ids
     with torch.autocast(device.split(":")[0], torch.bfloat16):
         return torch.cat([tower(part.to(device)).last_hidden_state.bfloat16().cpu() for part in ids.split(size)])
 
 
-def train(
+@dataclass
+class Examples:
+    """What a U-Net is fitted on. Row r of `order` is drawn like any other: a picture that stands in it k times is seen k times as often."""
+
+    latents: torch.Tensor  # (n, 4, h, w) float16, unit variance
+    states: torch.Tensor  # (n, variants, 77, width) bfloat16
+    empty: torch.Tensor  # (1, 77, width) bfloat16
+    order: torch.Tensor  # (rows,) int64 into the n pictures
+
+
+def examples(
     pictures: Pictures,
+    captions: Sequence[Sequence[str]],
     vae: AutoencoderKL,
     tower: CLIPTextModel,
     tokenizer: CLIPTokenizer,
+    device: str = "cpu",
+    copies: Sequence[int] | None = None,
+) -> Examples:
+    """Latents and text states of `pictures`; `captions[v][i]` is variant v of picture i; `copies[i]` how often it is in the set."""
+    vae, tower = vae.to(device).eval(), tower.to(device).eval()
+    count = len(pictures.images)
+    latents = (autoencoder.encode(vae, pictures, range(count), device) * vae.config.scaling_factor).half()
+    states = torch.stack([text_states(tower, tokenizer, variant, device) for variant in captions], 1)
+    order = torch.arange(count).repeat_interleave(torch.as_tensor(list(copies or [1] * count)))
+    return Examples(latents, states, text_states(tower, tokenizer, [""], device), order)
+
+
+def train(
+    seen: Examples,
+    model: UNet2DConditionModel,
     folder: Path,
     settings: Settings = SETTINGS,
     device: str = "cpu",
+    label: str = "U-Net",
+    prediction_type: str = "epsilon",
 ) -> UNet2DConditionModel:
-    """Fit on (latent, caption) of `pictures`; a tenth of the captions is empty, for classifier-free guidance."""
-    vae, tower = vae.to(device).eval(), tower.to(device).eval()
-    rows = range(len(pictures.images))
-    latents = (autoencoder.encode(vae, pictures, rows, device) * vae.config.scaling_factor).half()
-    states = torch.stack([text_states(tower, tokenizer, pictures.captions(v), device) for v in range(CAPTION_VARIANTS)], 1)
-    empty = text_states(tower, tokenizer, [""], device)
-    alphas_cumprod = scheduler().alphas_cumprod.to(device)
+    """Fit `model` on (latent, caption); a tenth of the captions is empty, for classifier-free guidance."""
+    alphas_cumprod = scheduler(prediction_type).alphas_cumprod.to(device)
 
     def losses(model: UNet2DConditionModel, generator: torch.Generator, step: int) -> Losses:
-        chosen = draw(len(latents), settings.batch_size, generator)
-        z0 = latents[chosen].float().to(device)
-        text = states[chosen, draw(CAPTION_VARIANTS, len(chosen), generator)]
-        text = torch.where((torch.rand(len(chosen), generator=generator) < EMPTY_CAPTIONS)[:, None, None], empty, text).to(device)
+        chosen = seen.order[draw(len(seen.order), settings.batch_size, generator)]
+        z0 = seen.latents[chosen].float().to(device)
+        text = seen.states[chosen, draw(seen.states.shape[1], len(chosen), generator)]
+        dropped = torch.rand(len(chosen), generator=generator) < EMPTY_CAPTIONS
+        text = torch.where(dropped[:, None, None], seen.empty, text).to(device)
         t = draw(1000, len(chosen), generator).to(device)
         noise = torch.randn(z0.shape, generator=generator).to(device)
         a = alphas_cumprod[t][:, None, None, None]
         noisy = (a.sqrt() * z0 + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
+        target = noise if prediction_type == "epsilon" else a.sqrt() * noise - (1 - a).sqrt() * z0
         predicted = model(noisy, t, encoder_hidden_states=text).sample
-        return {"loss": functional.mse_loss(predicted.float(), noise)}
+        return {"loss": functional.mse_loss(predicted.float(), target)}
 
-    return fit(build(tower.config.hidden_size), losses, settings, folder, device, "mini-sd-a")
+    return fit(model, losses, settings, folder, device, label)

@@ -1,0 +1,45 @@
+"""What a generator makes, as pictures for its card: samples of captions, inversions, and what lies between two pictures."""
+
+from __future__ import annotations
+
+import torch
+from PIL import Image
+
+from une_ray.steps.invert import Invert
+from une_ray.steps.space import Space
+from une_ray.training.data import Pictures
+
+COLUMNS = 12
+
+
+def samples(name: str, data: Pictures, rows: int = 4) -> Image.Image:
+    """A grid for the first held-out captions, not selected."""
+    from une_ray.training.evaluate import generate
+
+    return grid(generate(name, data.captions()[: COLUMNS * rows]))
+
+
+def inversions(name: str, data: Pictures) -> Image.Image:
+    """Rows: pictures; through the autoencoder; through noise and back; two rows on the great circle between two noises."""
+    from une_ray.training.evaluate import normalised
+
+    step = Invert(Space.parse(f"{name}/ddim50"))
+    x = normalised(data, slice(COLUMNS))
+    noise = step.noise(x)
+    between = [great_circle(noise[i], noise[i + 1], torch.linspace(0, 1, COLUMNS)) for i in (0, 2)]
+    alone = step.generator.decode(step.generator.encode(x))
+    return grid(torch.cat([x, alone, step.image(noise), *(step.image(path) for path in between)]))
+
+
+def great_circle(a: torch.Tensor, b: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """Spherical interpolation (Shoemake 1985) from `a` to `b`, one for every t in [0, 1], lengths between theirs."""
+    angle = torch.arccos(torch.nn.functional.cosine_similarity(a.flatten(), b.flatten(), dim=0))
+    t = t.view(-1, *(1 for _ in a.shape))
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+
+
+def grid(pictures: torch.Tensor) -> Image.Image:
+    """(rows · COLUMNS, 3, s, s) in [-1, 1] as one picture, row by row."""
+    side = pictures.shape[-1]
+    tiled = pictures.view(-1, COLUMNS, 3, side, side).permute(0, 3, 1, 4, 2).reshape(-1, COLUMNS * side, 3)
+    return Image.fromarray(((tiled + 1) * 127.5).round().to(torch.uint8).numpy())
