@@ -1,6 +1,7 @@
 """The promises of a lake: what creating one fixes, what `une verify` finds, what a newer one does."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.create import create, default_shard_size
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.session import connect
 from une_ray.lake.verify import verify
 
 FINGERPRINT = {"model": "m", "steps": 3}
@@ -154,3 +156,9 @@ def test_a_folder_that_is_no_lake_says_how_to_make_one(tmp_path):
 
 def test_shards_number_about_sixteen_within_bounds():
     assert [default_shard_size(n) for n in (1, 200, 1000, 20_000, 10**8)] == [32, 32, 64, 256, 256]
+
+
+def test_a_lake_of_an_earlier_une_ray_gets_the_tables_that_it_lacks(tmp_path):
+    lake = create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)
+    shutil.rmtree(tmp_path / "lake" / "probes")
+    assert connect(lake).execute("SELECT count(*) FROM probes").fetchall() == [(0,)]

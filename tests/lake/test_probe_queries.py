@@ -48,6 +48,8 @@ def probed(tmp_path_factory) -> Lake:
     rows = evaluated(lake)
     nonsense = [row | {"w": [9.0] * len(row["w"]), "auc": 0.0} for row in rows]
     results.commit(lake, "probes", {"rows": "ours"}, rows)
+    refused = [row | {"engine": "fast", "status": "refused", "w": None, "auc": None} for row in rows]
+    results.commit(lake, "probes", {"rows": "refused by an engine earlier in the alphabet"}, refused)
     results.commit(lake, "probes", {"rows": "another split"}, [row | {"split_seed": 1} for row in nonsense])
     results.commit(lake, "probes", {"rows": "an engine later in the alphabet"}, [row | {"engine": "zeta"} for row in nonsense])
     return lake

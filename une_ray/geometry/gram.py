@@ -151,7 +151,7 @@ def _regrouped(blocks: Iterable) -> Iterator[torch.Tensor]:
         yield torch.cat(waiting)
 
 
-def principal_components(gram: Gram, rank: int, tolerance: float = 1e-7) -> tuple[torch.Tensor, torch.Tensor]:
+def principal_components(gram: Gram, rank: int, tolerance: float = 1e-5) -> tuple[torch.Tensor, torch.Tensor]:
     """The `rank` leading eigenvectors (d, rank) of the scatter and their eigenvalues (rank,), largest first.
 
     Small matrices by LAPACK; for rank ≪ d by subspace iteration with a Chebyshev filter (Zhou & Saad 2007) until the captured

@@ -92,7 +92,7 @@ METHODS: dict[str, Callable[[Train], Linear]] = {
 
 
 def _ridge(train: Train) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """w (d, k), b (k,) and the λ (k,) of least generalised cross-validation n RSS / (n − dof)²."""
+    """w (d, k), b (k,) and the penalty (k,) of least generalised cross-validation n RSS / (n − dof)², down to one that serves none better."""
     gram, scatter = train.gram, train.gram.scatter()
     dim, count, unit = len(scatter), gram.count, scatter.trace().item() / len(scatter)
     penalties = sorted((train.penalties or PENALTIES), reverse=True)
@@ -105,6 +105,8 @@ def _ridge(train: Train) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         # With hardly a degree of freedom left the criterion is 0/0, and rounding would choose; the largest λ stands in any case.
         score = count * residual / free**2 if free > 0.01 * count else torch.full_like(residual, torch.inf)
         better = score < least if i else torch.ones_like(least, dtype=torch.bool)
+        if not better.any():
+            break
         least, chosen, w = torch.where(better, score, least), torch.where(better, penalty, chosen), torch.where(better, found, w)
     return w, gram.mean_y - gram.mean_z @ w, chosen
 

@@ -12,16 +12,8 @@ import pyarrow as pa
 from une_ray.corpora.base import Item
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
-from une_ray.lake.layout import MANIFEST, Lake, shard_file, space_folder
+from une_ray.lake.layout import MANIFEST, Lake, shard_file
 from une_ray.lake.session import connect_bare, duckdb_path
-
-# The empty files that let `read_parquet(lake || '/runs/*.parquet')` answer "no rows" before there are any.
-EMPTY = {
-    "images/empty.parquet": schema.IMAGES,
-    f"{space_folder('none')}/empty.parquet": schema.SPACE,
-    "runs/empty.parquet": schema.RUNS,
-    **{f"{kind}/empty.parquet": columns for kind, columns in results.KINDS.items()},
-}
 
 
 def default_shard_size(images: int) -> int:
@@ -62,8 +54,7 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
     }  # fmt: skip
     if fresh:
         _refuse_repeated_ids(lake, shards)
-    for name, columns in EMPTY.items():
-        lake.store.commit(name, schema.parquet(columns.empty_table(), {}), replace=False)
+    results.write_empty_tables(lake)
     lake.store.commit(MANIFEST, json.dumps(manifest, indent=1).encode(), replace=False)
     opened = Lake(lake.url)
     if opened.manifest != manifest:

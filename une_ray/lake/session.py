@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from une_ray.lake.layout import Lake
+from une_ray.lake.results import write_empty_tables
 
 QUERIES = Path(__file__).resolve().parents[1] / "queries"  # `queries/` of a checkout is a link to it
 
@@ -16,7 +17,12 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     lake.manifest  # noqa: B018 - refuses a missing or newer lake before DuckDB fails in its own words
     connection = connect_bare(lake)
     connection.execute("SET VARIABLE lake = ?", [duckdb_path(lake, lake.store.root)])
-    connection.execute((QUERIES / "noisezoo.sql").read_text())
+    views = (QUERIES / "noisezoo.sql").read_text()
+    try:
+        connection.execute(views)
+    except duckdb.IOException:  # a table that the lake's maker did not know yet
+        write_empty_tables(lake)
+        connection.execute(views)
     return connection
 
 

@@ -158,7 +158,9 @@ def start_ray(spaces: Sequence[Space], address: str | None = None, actors: int |
     joined = ray.is_initialized() or bool(address)
     if not ray.is_initialized():
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # the driver's C++ side prints harmless warnings as errors
-        local = {"address": "local", "num_cpus": local_slots(spaces, cores, actors), "include_dashboard": False}
+        slots = local_slots(spaces, cores, actors)
+        os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(slots))  # by default as many as cores, with a warning above
+        local = {"address": "local", "num_cpus": slots, "include_dashboard": False}
         with muted():
             ray.init(**({"address": address} if address else local), log_to_driver=False, logging_level=logging.ERROR)
     context = DataContext.get_current()

@@ -1,0 +1,125 @@
+"""Probes in SQL beside NumPy on the same Parquet files, read included, in one run.
+
+    python benchmarks/sql.py                                # 16,000 × 1,024 × 26 scored, 1,000 × 1,024 × 26 fitted
+    python benchmarks/sql.py --images 4000 --fit-images 500
+
+Scoring: mean score of every attribute over every image, by probe_scores in DuckDB, and by pyarrow and one float32 product in NumPy.
+Fitting: ridge, LDA and mean difference by queries/fit_probes.sql, and ridge alone by one float64 Gram and numpy.linalg.solve.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from une_ray.corpora import Item
+from une_ray.lake import results, schema
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.session import QUERIES, connect
+
+SPACE, PENALTY = "enc", 0.1
+
+
+def fill(folder: str, images: int, dim: int, attributes: int) -> Lake:
+    """A lake of one space, every image of the train split, whose attributes are noisy linear readings of it; its probes are random."""
+    random = np.random.default_rng(0)
+    z = (random.standard_normal((images, dim)) * np.linspace(2, 0.3, dim)).astype(np.float16)
+    w = random.standard_normal((attributes, dim))
+    labels = z @ w.T.astype(np.float32) + 20 * random.standard_normal((images, attributes)) > 0
+    names = [f"attribute-{k:02}" for k in range(attributes)]
+    items = (Item(f"image-{n:08}", "", "train", "", dict(zip(names, map(bool, labels[n])))) for n in range(images))
+    lake = create(Lake(folder), f"made-up:{images}", items, 256)
+    for shard in range(lake.shards):
+        plan = lake.plan(shard)
+        some = z[256 * shard : 256 * (shard + 1)]
+        rows = pa.table({"image_id": plan["image_id"], "status": ["ok"] * len(some), "z": pa.array(list(some), pa.list_(pa.float16()))})
+        rest = {field.name: pa.nulls(len(some), field.type) for field in schema.SPACE if field.name not in rows.column_names}
+        space = pa.table(dict(zip(rows.column_names, rows.columns)) | rest).select(schema.SPACE.names)
+        lake.store.commit(f"{space_folder(SPACE)}/{shard_file(shard)}", schema.parquet(space, {}))
+        readable = pa.Table.from_pylist([row | {"status": "ok"} for row in plan.to_pylist()], schema=schema.IMAGES)
+        lake.store.commit(f"images/{shard_file(shard)}", schema.parquet(readable, {}))
+    kind = {"space": SPACE, "method": "ridge", "engine": "fast", "split_seed": 0, "status": "ok", "slope": 1.0, "offset": 0.0, "b": 0.0}
+    results.commit(lake, "probes", {}, [kind | {"attribute": name, "w": row} for name, row in zip(names, w)])
+    return lake
+
+
+def read(lake: Lake) -> np.ndarray:
+    """(n, d) float32, by pyarrow."""
+    folder = lake.store.path(space_folder(SPACE))
+    found = ds.dataset(folder, format="parquet").to_table(columns=["z"], filter=ds.field("status") == "ok")["z"].combine_chunks()
+    return found.flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1).astype(np.float32)
+
+
+def stored(lake: Lake) -> np.ndarray:
+    """(k, d) float32 weights, by attribute."""
+    table = ds.dataset(lake.store.path("probes"), format="parquet").to_table(columns=["attribute", "w"]).sort_by("attribute")
+    return np.array(table["w"].to_pylist(), dtype=np.float32)
+
+
+def score_sql(lake: Lake) -> np.ndarray:
+    query = f"SELECT avg(score) FROM probe_scores('{SPACE}') GROUP BY attribute ORDER BY attribute"
+    return connect(lake).sql(query).fetchnumpy()["avg(score)"]
+
+
+def score_numpy(lake: Lake) -> np.ndarray:
+    return (read(lake) @ stored(lake).T).mean(0)
+
+
+def fit_sql(lake: Lake) -> np.ndarray:
+    connection = connect(lake)
+    connection.execute("SET VARIABLE penalty = ?", [PENALTY])
+    connection.execute((QUERIES / "fit_probes.sql").read_text()).fetchall()
+    return np.array([w for (w,) in connection.sql("SELECT w FROM fitted WHERE method = 'ridge' ORDER BY attribute").fetchall()])
+
+
+def fit_numpy(lake: Lake) -> np.ndarray:
+    rows = connect(lake).sql("SELECT map_values(attributes) FROM images ORDER BY image_id").fetchall()
+    z, y = read(lake).astype(np.float64), np.where(np.array(rows)[:, 0], 1.0, -1.0)
+    z -= z.mean(0)
+    gram = z.T @ z
+    return np.linalg.solve(gram + PENALTY * np.trace(gram) / len(gram) * np.eye(len(gram)), z.T @ y).T
+
+
+def compare(what: str, sql: Callable, numpy: Callable, lake: Lake, repeats: int, target: str = "") -> None:
+    """Print the median of the ratios of times taken one after the other, and check that both found the same."""
+    assert np.allclose(sql(lake), numpy(lake), rtol=1e-3, atol=1e-4), f"{what}: SQL and NumPy disagree"
+    times = [(timed(sql, lake), timed(numpy, lake)) for _ in range(repeats)]
+    ratio = statistics.median(a / b for a, b in times)
+    print(
+        f"{what}: SQL {min(a for a, _ in times):.2f} s, NumPy {min(b for _, b in times):.2f} s, median ratio {ratio:.2f}{target}",
+        flush=True,
+    )
+
+
+def timed(call: Callable, lake: Lake) -> float:
+    started = time.perf_counter()
+    call(lake)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=16_000)
+    parser.add_argument("--fit-images", type=int, default=1_000)
+    parser.add_argument("--dim", type=int, default=1_024)
+    parser.add_argument("--attributes", type=int, default=26)
+    parser.add_argument("--repeats", type=int, default=7)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        big = fill(f"{folder}/big", args.images, args.dim, args.attributes)
+        shape = f"{args.dim:,} × {args.attributes}"
+        compare(f"scoring {args.images:,} × {shape}", score_sql, score_numpy, big, args.repeats, " (target ≤ 2)")
+        small = fill(f"{folder}/small", args.fit_images, args.dim, args.attributes)
+        compare(f"fitting {args.fit_images:,} × {shape}", fit_sql, fit_numpy, small, min(args.repeats, 3))
+
+
+if __name__ == "__main__":
+    main()
