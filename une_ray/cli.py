@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from une_ray.commands import build, corpus, gaussianity, models, probe, report, sql, status, submit, transfer, verify
+from une_ray.commands import build, corpus, edit, gaussianity, memorization, models, probe, report, sql, status, submit, transfer, verify
 from une_ray.errors import UneError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     help="Diffusion noise and vision embeddings of large image corpora, in one lake that SQL reads.",
 )
 
-for module in (build, sql, gaussianity, probe, transfer, report, verify, status, models, corpus):
+for module in (build, sql, gaussianity, probe, transfer, edit, memorization, report, verify, status, models, corpus):
     app.command(epilog=module.EPILOG)(getattr(module, module.__name__.rpartition(".")[2]))
 app.command(epilog=submit.EPILOG, context_settings=submit.CONTEXT)(submit.submit)
 

@@ -8,7 +8,7 @@ import json
 import pyarrow as pa
 
 from une_ray.lake import schema
-from une_ray.lake.layout import Lake
+from une_ray.lake.layout import Lake, space_folder
 
 TEXT, WHOLE, REAL, VECTOR = pa.string(), pa.int64(), pa.float64(), pa.list_(pa.float64())
 MADE_FROM = [("config", TEXT), ("space_fingerprint", TEXT)]
@@ -41,7 +41,44 @@ TRANSFERS = pa.schema(
     ]
 )  # fmt: skip
 
-KINDS = {"probes": PROBES, "gaussianity": GAUSSIANITY, "transfers": TRANSFERS}
+# One edited latent in one judge's eyes. Rows of one `edit` differ in image, dose and judge alone; `identity` is the cosine of the picture's
+# embedding `z` with the original's, `scores` are what the judge's probes read in it; status "off-data" flags latents that no image has.
+EDITS = pa.schema(
+    [
+        ("edit", TEXT), ("space", TEXT), ("attribute", TEXT), ("method", TEXT), ("direction", TEXT), ("keep", pa.list_(TEXT)), ("inner_product", TEXT),
+        ("remaining_norm", REAL), ("image_id", TEXT), ("alpha", REAL), ("norm", REAL), ("status", TEXT), ("error", TEXT), ("picture", TEXT),
+        ("judge", TEXT), ("scores", pa.map_(TEXT, REAL)), ("identity", REAL), ("z", pa.list_(pa.float16())), *MADE_FROM,
+    ]
+)  # fmt: skip
+
+# One generated picture, held against its training picture, the plain sampling's of the same seed, and its prompt's other seeds by one metric;
+# `detectors` and, per class of tokens and step, `attention` are those of method "none" alone.
+MEMORIZATION = pa.schema(
+    [
+        ("model", TEXT), ("weights", TEXT), ("method", TEXT), ("settings", TEXT), ("steps", WHOLE), ("guidance_scale", REAL), ("prompt", TEXT), ("kind", TEXT),
+        ("dose", WHOLE), ("seed", WHOLE), ("similarity", REAL), ("is_copy", pa.bool_()), ("threshold", REAL), ("similarity_unmitigated", REAL),
+        ("alignment", REAL), ("diversity", REAL), ("detectors", pa.map_(TEXT, REAL)), ("attention", pa.map_(TEXT, VECTOR)), ("seconds", REAL),
+        ("peak_bytes", WHOLE), ("config", TEXT),
+    ]
+)  # fmt: skip
+
+KINDS = {"probes": PROBES, "gaussianity": GAUSSIANITY, "transfers": TRANSFERS, "edits": EDITS, "memorization": MEMORIZATION}
+
+
+# The empty files that let `read_parquet(lake || '/runs/*.parquet')` answer "no rows" before there are any.
+EMPTY = {
+    "images/empty.parquet": schema.IMAGES,
+    f"{space_folder('none')}/empty.parquet": schema.SPACE,
+    "runs/empty.parquet": schema.RUNS,
+    **{f"{kind}/empty.parquet": columns for kind, columns in KINDS.items()},
+}
+
+
+def write_empty_tables(lake: Lake) -> None:
+    """Those that are not there yet: all of a new lake, the newer kinds of results of one that an earlier une_ray made."""
+    for name, columns in EMPTY.items():
+        if not lake.store.exists(name):
+            lake.store.commit(name, schema.parquet(columns.empty_table(), {}), replace=False)
 
 
 def config_hash(config: dict) -> str:

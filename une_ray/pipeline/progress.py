@@ -12,14 +12,14 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Counts images; shows rate and remaining time. Use as a context manager."""
+    """Counts images or other units; shows rate and remaining time. Use as a context manager."""
 
-    def __init__(self, total: int, label: str, stream: TextIO | None = None) -> None:
+    def __init__(self, total: int, label: str, stream: TextIO | None = None, unit: str = "images") -> None:
         self.stream = stream or sys.stderr
-        self.total, self.label, self.done, self.rejects = total, label, 0, 0
+        self.total, self.label, self.unit, self.done, self.rejects = total, label, unit, 0, 0
         self.printed = time.monotonic()
         self.first: tuple[int, float] | None = None  # what was done when the first images came: models were loaded by then
-        self.bar = tqdm(total=total, desc=label, unit="img", file=self.stream) if self.stream.isatty() else None
+        self.bar = tqdm(total=total, desc=label, unit=unit, file=self.stream) if self.stream.isatty() else None
 
     def __enter__(self) -> Progress:
         return self
@@ -38,7 +38,11 @@ class Progress:
             self.bar.update(images)
         elif time.monotonic() - self.printed > SECONDS_BETWEEN_LINES or self.done == self.total:
             self.printed = time.monotonic()
-            print(f"{self.label}: {self.done:,}/{self.total:,} images, {self.pace()}, {self.rejects} rejects", file=self.stream, flush=True)
+            print(
+                f"{self.label}: {self.done:,}/{self.total:,} {self.unit}, {self.pace()}, {self.rejects} rejects",
+                file=self.stream,
+                flush=True,
+            )
 
     def pace(self) -> str:
         """Rate and remaining time, counted from the first images on."""
@@ -47,4 +51,4 @@ class Progress:
         if self.done == before or seconds <= 0:
             return "rate not known yet"
         rate = (self.done - before) / seconds
-        return f"{rate:.1f} images/s, {(self.total - self.done) / rate:.0f} s left"
+        return f"{rate:.1f} {self.unit}/s, {(self.total - self.done) / rate:.0f} s left"

@@ -41,11 +41,22 @@ SELECT * FROM read_parquet(getvariable('lake') || '/runs/*.parquet');
 CREATE OR REPLACE VIEW probes AS
 SELECT * FROM read_parquet(getvariable('lake') || '/probes/*.parquet');
 
+-- Edited images, one row per direction × image × α × judge, written by `une edit`: scores are a map from attribute to what the judge's
+-- probe reads. Runs over different numbers of images may share some; those count once.
+CREATE OR REPLACE VIEW edits AS
+SELECT * REPLACE (z[:] AS z) FROM read_parquet(getvariable('lake') || '/edits/*.parquet')
+QUALIFY row_number() OVER (PARTITION BY edit, judge, image_id, alpha ORDER BY config) = 1;
+
 -- What `une gaussianity` and `une transfer` found.
 CREATE OR REPLACE VIEW gaussianity AS
 SELECT * FROM read_parquet(getvariable('lake') || '/gaussianity/*.parquet');
 CREATE OR REPLACE VIEW transfers AS
 SELECT * FROM read_parquet(getvariable('lake') || '/transfers/*.parquet');
+
+-- Pictures that `une memorization` made, one row per model × method × settings × prompt × seed, with their similarities and detectors.
+CREATE OR REPLACE VIEW memorization AS
+SELECT * FROM read_parquet(getvariable('lake') || '/memorization/*.parquet')
+QUALIFY row_number() OVER (PARTITION BY weights, method, settings, steps, guidance_scale, prompt, seed ORDER BY config) = 1;
 
 -- How many images each space has, by status.
 CREATE OR REPLACE VIEW counts AS
@@ -73,11 +84,12 @@ WITH chosen AS (
 means AS (SELECT value, d, avg(x) AS mean, count(*) AS images FROM chosen GROUP BY value, d)
 SELECT value, any_value(images) AS images, list(mean ORDER BY d) AS mean FROM means GROUP BY value ORDER BY value;
 
--- The probes that the macros below read: split seed 0, one per space × attribute × method; of several the first by engine and config.
+-- The probes that the macros below read: split seed 0, one per space × attribute × method; of several that were fitted the first by
+-- engine and config.
 -- The method is 'ridge' unless told otherwise: SELECT * FROM probe_metrics('mini-dino', by_method := 'lda');
 CREATE OR REPLACE VIEW chosen_probes AS
 SELECT * REPLACE (w[:] AS w) FROM probes WHERE split_seed = 0  -- copied, as in `latents`
-QUALIFY row_number() OVER (PARTITION BY space, attribute, method ORDER BY engine, config) = 1;
+QUALIFY row_number() OVER (PARTITION BY space, attribute, method ORDER BY status <> 'ok', engine, config) = 1;
 
 -- a = b, joined by a nested loop: a hash join would copy the lists beside b for every row beside a, at several times a dot product's cost.
 CREATE OR REPLACE MACRO same_space(a, b) AS a IN (b, '');

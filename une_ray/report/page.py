@@ -16,9 +16,11 @@ from une_ray.report.section import Source
 from une_ray.report.sections import (
     agreement,
     corpus,
+    edits,
     entanglement,
     gaussian,
     gaussianity,
+    memorization,
     neighbours,
     probes,
     rejects,
@@ -29,7 +31,7 @@ from une_ray.report.sections import (
 )  # fmt: skip
 
 SECTIONS = (
-    corpus, round_trips, gaussian, gaussianity, probes, agreement, entanglement, transfers, neighbours, throughput, rejects, settings,
+    corpus, round_trips, gaussian, gaussianity, probes, agreement, entanglement, transfers, edits, memorization, neighbours, throughput, rejects, settings,
 )  # fmt: skip
 
 

@@ -1,0 +1,97 @@
+"""`une edit`: move images along an attribute's probe direction, decode them, and have other spaces judge what changed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from une_ray.commands.options import LakeOption, names
+from une_ray.errors import UneError
+
+EPILOG = """Examples:
+
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Eyeglasses --keep Gray_Hair,Male --alphas -3:3:7 --images 64`
+
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --alphas -2,2 --inner covariance --baselines ""`
+
+`une sql --lake demo/lake -f queries/edits.sql`"""
+
+HEADER = (
+    f"{'judge':14} {'direction':16} {'effect':>7} {'flips − / +':>13} {'leakage':>8} {'kept':>6} {'order':>6} {'identity − / 0 / +':>20} "
+    f"{'Fréchet − / 0 / +':>22}"
+)
+
+
+def edit(
+    lake: LakeOption,
+    space: Annotated[str, typer.Option(help="A generator's inverted noise, as in mini-sd-a/ddim50; it needs probes (see: une probe)")],
+    attribute: Annotated[str, typer.Option(help="What to change")],
+    keep: Annotated[str | None, typer.Option(help="Comma-separated attributes whose scores the orthogonalised edit leaves alone")] = None,
+    alphas: Annotated[str, typer.Option(help="Doses in standard deviations of the score: FROM:TO:COUNT, or a list; 0 is added")] = "-3:3:7",
+    images: Annotated[int, typer.Option(min=2, help="How many test images to edit")] = 64,
+    method: Annotated[str, typer.Option(help="Which probes to edit along")] = "ridge",
+    inner: Annotated[str, typer.Option(help="Inner product of the orthogonalisation: plain (the paper's) or covariance")] = "plain",
+    baselines: Annotated[str, typer.Option(help="Comma-separated directions to compare with")] = "random,mean-difference,permuted",
+    judges: Annotated[str | None, typer.Option(help="Comma-separated encoder spaces; default: mini-dino and mini-clip-b, or all")] = None,
+    address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: RAY_ADDRESS, or this machine")] = None,
+    actors: Annotated[int | None, typer.Option(min=1, help="At most so many workers")] = None,
+) -> None:
+    """Edit test images along a probe's direction, with and without orthogonalisation, and measure it in spaces that the edit did not use."""
+    from une_ray.editing.edit import Edit
+    from une_ray.editing.job import WORKER, plan
+    from une_ray.editing.outcome import outcomes
+    from une_ray.lake import results
+    from une_ray.lake.layout import Lake
+    from une_ray.lake.session import connect
+    from une_ray.pipeline import tasks as pipeline
+
+    opened = Lake(lake)
+    asked = Edit(space, attribute, tuple(names(keep) or ()), doses(alphas), method, inner, tuple(names(baselines) or ()))
+    tasks, options = plan(opened, asked, images, names(judges))
+    for _ in pipeline.run(opened, "edits", tasks, WORKER, options, f"editing {attribute}", address, actors):
+        pass
+    found = outcomes(connect(opened), sorted({results.config_hash(task["edit"]) for task in tasks}))
+    print("\n".join(lines([outcome.summary() for outcome in found], options["directions"])))
+
+
+def doses(text: str) -> tuple[float, ...]:
+    """`-3:3:7` → −3, −2, …, 3; `-2,2` → −2, 2."""
+    try:
+        if ":" in text:
+            first, last, count = text.split(":")
+            return tuple(np.linspace(float(first), float(last), int(count)).tolist())
+        return tuple(float(value) for value in text.split(","))
+    except ValueError:
+        raise UneError(f"--alphas {text!r}; it is FROM:TO:COUNT, as in -3:3:7, or a list, as in -2,-1,1,2") from None
+
+
+def lines(summaries: list[dict], directions: dict) -> list[str]:
+    """The table, how to read it, and warnings of doses that leave the data."""
+    found = [HEADER, *map(line, summaries)]
+    found += [
+        "",
+        f"{summaries[0]['images']} test images. effect: judged standard deviations of the target per one applied; flips: of the images that the",
+        "smallest and the largest dose could flip; leakage: root mean square of the other attributes' effects; kept: the largest effect on a kept one;",
+        "order: Kendall's τ between dose and judged score; identity: cosine with the original; Fréchet: to the originals. 0 is the round trip.",
+    ]
+    if "orthogonalised" in directions:
+        left = directions["orthogonalised"].remaining_norm
+        found.append(f"Orthogonalised to {', '.join(directions['orthogonalised'].nuisances)}: {left:.3f} of the probe's norm remains.")
+    for summary in summaries:
+        if far := [f"{alpha:+g} ({share:.0%})" for alpha, share in summary["off_data"].items() if share > 0]:
+            found.append(
+                f"off the data: {summary['direction']} at α = {', '.join(far)} of the images; their status and error in `edits` say how far"
+            )
+    return list(dict.fromkeys(found))
+
+
+def line(row: dict) -> str:
+    flips = " / ".join("–" if share != share else f"{share:.0%}" for share in row["flips"])
+    identity, quality = ([row[name][0], row["round_trip"][i], row[name][1]] for i, name in enumerate(("identity", "quality")))
+    return (
+        f"{row['judge']:14} {row['direction']:16} {row['effect']:>7.2f} {flips:>13} {row['leakage']:>8.3f} "
+        f"{'–' if row['kept'] is None else format(row['kept'], '.3f'):>6} {row['order']:>6.2f} "
+        f"{' / '.join(f'{value:.3f}' for value in identity):>20} {' / '.join(f'{value:.3g}' for value in quality):>22}"
+    )

@@ -1,0 +1,148 @@
+"""What an edit takes from a lake (paper 1, Editing): directions from its probes and train images, and the images to edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from une_ray.editing.directions import Direction, mean_difference
+from une_ray.errors import UneError, unknown
+from une_ray.geometry import probes
+from une_ray.lake.layout import Lake
+from une_ray.lake.session import connect
+from une_ray.studies.latents import blocks, image_ids, labels_and_folds, matrix, spaces_of
+
+TRAIN_ROWS, SEED = 20_000, 0  # of so many scores the standard deviation is known to half a percent
+INNER_PRODUCTS = ("plain", "covariance")
+
+PROBES = "SELECT * FROM chosen_probes WHERE space = ? AND method = ? ORDER BY attribute"
+SELECTED = """
+    SELECT image_id FROM latents JOIN images USING (image_id) WHERE split = 'test' AND space IN (SELECT unnest($spaces))
+    GROUP BY image_id HAVING count(DISTINCT space) = len($spaces) ORDER BY md5(image_id) LIMIT $images"""
+LATENTS = "SELECT image_id, z FROM latents SEMI JOIN (SELECT unnest($images) AS image_id) USING (image_id) WHERE space = $space"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One attribute of one space, moved by every α of `alphas`; 0 is always among them, since the round trip is the baseline."""
+
+    space: str
+    attribute: str
+    keep: tuple[str, ...] = ()
+    alphas: tuple[float, ...] = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+    method: str = "ridge"
+    inner_product: str = "plain"
+    baselines: tuple[str, ...] = ("random", "mean-difference", "permuted")
+
+    def __post_init__(self) -> None:
+        for name in self.baselines:
+            if name not in BASELINES:
+                raise unknown("baseline", name, BASELINES)
+        if self.inner_product not in INNER_PRODUCTS:
+            raise unknown("inner product", self.inner_product, INNER_PRODUCTS)
+        if not np.isfinite(self.alphas).all():
+            raise UneError(f"doses {list(self.alphas)}: every one must be a finite number of standard deviations")
+        object.__setattr__(self, "alphas", tuple(sorted({0.0, *map(float, self.alphas)})))
+
+
+@dataclass(frozen=True, eq=False)
+class Train:
+    """Train images of the edited space: latents `z` (n, d) and the attribute's `labels` (n,) of 0, 1 or NaN where unknown."""
+
+    z: np.ndarray
+    labels: np.ndarray
+
+
+def directions(lake: Lake, edit: Edit, rows: dict[str, dict], train: Train) -> dict[str, Direction]:
+    """`probe`, `orthogonalised` where something is kept, and the baselines, by name; `rows` are those of `probe_rows`.
+
+    Raises UneError where an attribute has no probe (with the reason of the refusal) and where the kept ones span the target.
+    """
+    covariance = np.cov(train.z.T, dtype=np.float64) if edit.inner_product == "covariance" else None
+    readings = {name: Direction.from_probe(row(rows, name), train.z) for name in (edit.attribute, *edit.keep)}
+    target = readings[edit.attribute]
+    found = {"probe": target.keeping({}, covariance)}
+    if edit.keep:
+        found["orthogonalised"] = target.keeping({name: readings[name].w for name in edit.keep}, covariance)
+    for name in edit.baselines:
+        found[name] = BASELINES[name](lake, found["probe"], train, rows[edit.attribute])
+    return found
+
+
+def probe_rows(lake: Lake, space: str, method: str) -> dict[str, dict]:
+    """The lake's probes of a space on the corpus' own split, by attribute, refused ones included. Raises UneError where there are none."""
+    found = connect(lake).sql(PROBES, params=[space, method]).to_arrow_table().to_pylist()
+    if not found:
+        spaces_of(lake, [space])
+        raise UneError(f"{space} has no {method} probes yet; fit them with: une probe --lake {lake.url} --spaces {space} --method {method}")
+    return {row["attribute"]: row for row in found}
+
+
+def row(rows: dict[str, dict], attribute: str) -> dict:
+    if attribute not in rows:
+        raise unknown("attribute", attribute, rows)
+    return rows[attribute]
+
+
+def train_rows(lake: Lake, space: str, attribute: str) -> Train:
+    """All train images that have a latent, or TRAIN_ROWS of them drawn at random."""
+    labels, tested = labels_and_folds(lake, image_ids(lake, space), [attribute], [0])
+    chosen = np.flatnonzero(~tested[:, 0])
+    if not len(chosen):
+        raise UneError(f"space {space!r} of {lake.url} has no latents of train images, which doses are scaled by")
+    if len(chosen) > TRAIN_ROWS:
+        chosen = np.sort(np.random.default_rng(SEED).choice(chosen, TRAIN_ROWS, replace=False))
+    parts, begin = [], 0
+    for block in blocks(lake, space):
+        inside = chosen[(chosen >= begin) & (chosen < begin + len(block))]
+        parts.append(block[inside - begin])
+        begin += len(block)
+    return Train(np.concatenate(parts), labels[chosen, 0])
+
+
+def selected(lake: Lake, spaces: list[str], images: int) -> list[str]:
+    """Up to so many test images that all `spaces` have, in an order by a hash: fewer are the first of more. Raises where there are none."""
+    query = connect(lake).execute(SELECTED, {"spaces": spaces, "images": images})
+    if not (found := [image_id for (image_id,) in query.fetchall()]):
+        raise UneError(f"no image of the test split has a latent in each of {', '.join(spaces)}; une build finishes them")
+    return found
+
+
+def latents_of(lake: Lake, space: str, images: list[str]) -> dict[str, np.ndarray]:
+    """z (d,) float32 of each of `images` in a space that has them all."""
+    table = connect(lake).sql(LATENTS, params={"images": images, "space": space}).to_arrow_table()
+    return dict(zip(table["image_id"].to_pylist(), matrix(table["z"], np.float32)))
+
+
+def _random(lake: Lake, probe: Direction, train: Train, row: dict) -> Direction:
+    return probe.random(SEED)
+
+
+def _mean_difference(lake: Lake, probe: Direction, train: Train, row: dict) -> Direction:
+    known = ~np.isnan(train.labels)
+    w, b = mean_difference(train.z[known], train.labels[known] == 1)
+    return Direction.fitted(probe.space, probe.attribute, "mean-difference", w, b, train.z)
+
+
+def _permuted(lake: Lake, probe: Direction, train: Train, row: dict) -> Direction:
+    """The same method at the same λ, on train labels that were shuffled."""
+    labels, tested = labels_and_folds(lake, image_ids(lake, probe.space), [probe.attribute], [0])
+    known = np.flatnonzero(~tested[:, 0] & ~np.isnan(labels[:, 0]))
+    labels[known] = np.random.default_rng(SEED).permutation(labels[known])
+    penalties = None if row["penalty"] is None else [row["penalty"]]
+    ((found,),) = probes.fit(partial(blocks, lake, probe.space), labels, tested, row["method"], penalties, row["rank"] or 0)
+    if found.w is None:
+        raise UneError(
+            f"{row['method']} can't be fitted to permuted labels of {probe.attribute}: {found.error}; leave permuted out of --baselines"
+        )
+    return Direction.fitted(probe.space, probe.attribute, "permuted", found.w, found.b, train.z)
+
+
+BASELINES: dict[str, Callable[[Lake, Direction, Train, dict], Direction]] = {
+    "random": _random,
+    "mean-difference": _mean_difference,
+    "permuted": _permuted,
+}

@@ -1,0 +1,96 @@
+"""The judge of an edit: probes of an encoder space that the edit did not use, applied to decoded pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from une_ray.errors import UneError, unknown
+from une_ray.lake.layout import Lake
+from une_ray.lake.session import connect
+from une_ray.models.registry import KINDS
+from une_ray.models.spec import ModelSpec, Preprocessing
+from une_ray.steps.decode import fit
+from une_ray.steps.space import Space
+
+PREFERRED = ("mini-dino", "mini-clip-b")  # neither shares a tower or training with a mini generator
+
+# One probe per attribute, the ridge ones where there are several methods.
+PROBES = """
+    SELECT attribute, w, b, config FROM chosen_probes WHERE space = ? AND status = 'ok'
+    QUALIFY row_number() OVER (PARTITION BY attribute ORDER BY method <> 'ridge', method) = 1 ORDER BY attribute"""
+
+
+class Judge:
+    """A loaded encoder and its probes: `attributes` (k,), `w` (k, d), `b` (k,)."""
+
+    def __init__(self, lake: Lake, space: str, device: str = "cpu") -> None:
+        self.space = encoder(space, lake.spaces()[space])
+        self.embed = self.space.load(device)
+        rows = probes(lake, space)
+        self.attributes = [row["attribute"] for row in rows]
+        self.w, self.b = np.array([row["w"] for row in rows]), np.array([row["b"] for row in rows])
+
+    def __call__(self, pictures: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
+        """Embeddings (n, d) float32 and the scores (n, k) float64 that the probes read in them."""
+        model, parts = self.space.model, []
+        for begin in range(0, len(pictures), model.batch_size):
+            batch = np.stack([fit(picture, model.preprocessing) for picture in pictures[begin : begin + model.batch_size]])
+            parts.append(self.embed(batch, [""] * len(batch))["z"])
+        z = np.concatenate(parts)
+        return z, z @ self.w.T + self.b
+
+
+def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None = None) -> list[str]:
+    """The spaces that judge: those named, or the preferred ones that can, or all encoders that can.
+
+    Raises UneError for the edited space itself, what is no encoder, and where there is no probe of the attribute to judge by.
+    """
+    able = [space for space, fingerprint in lake.spaces().items() if is_encoder(fingerprint) and can_judge(lake, space, attribute)]
+    for name in names or ():
+        if name == edited:
+            raise UneError(
+                f"{name} is the space that is edited, and can't judge its own edits; choose among: {', '.join(able) or 'none yet'}"
+            )
+        if name not in lake.spaces():
+            raise unknown("judge", name, able)
+        if name not in able:
+            raise UneError(f"{name} can't judge {attribute}: {_why_not(lake, name)}")
+    if not (chosen := list(names or [space for space in PREFERRED if space in able] or able)):
+        raise UneError(
+            f"no encoder space of {lake.url} has a probe of {attribute} to judge by; build one (une build --spaces mini-dino) and probe it"
+        )
+    return chosen
+
+
+def is_encoder(fingerprint: dict) -> bool:
+    """Whether a space is a trained encoder's; pixels and fresh weights are controls, not judges."""
+    return fingerprint.get("kind") not in (None, "stable-diffusion", "pixels") and "init" not in fingerprint
+
+
+def can_judge(lake: Lake, space: str, attribute: str) -> bool:
+    return attribute in (row["attribute"] for row in probes(lake, space))
+
+
+def probes(lake: Lake, space: str) -> list[dict]:
+    """attribute, w, b and config of the probes that a space judges by."""
+    return connect(lake).sql(PROBES, params=[space]).to_arrow_table().to_pylist()
+
+
+def encoder(name: str, fingerprint: dict) -> Space:
+    """An encoder's space as a lake has it, its network in float32 so that any machine can judge."""
+    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in fingerprint["preprocessing"].items()}
+    at_hub = fingerprint["source"].startswith("hub:")
+    model = ModelSpec(
+        fingerprint["model"], fingerprint["kind"], fingerprint["source"], Preprocessing(**settings), pooling=fingerprint["pooling"],
+        revision=fingerprint["weights"].rpartition("@")[2] if at_hub else None, batch_size=KINDS[fingerprint["kind"]].batch_size,
+    )  # fmt: skip
+    return Space(name, model)
+
+
+def _why_not(lake: Lake, space: str) -> str:
+    if not is_encoder(lake.spaces()[space]):
+        return "it is not a trained encoder's space"
+    return f"it has no such probe; fit it with: une probe --lake {lake.url} --spaces {space}"

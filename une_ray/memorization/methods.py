@@ -1,0 +1,130 @@
+"""Every mitigation, ablation and peer under one signature, so that a study can run any of them: what it makes of one guided sampling."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from une_ray.diffusion.ddim import Denoiser, sample
+from une_ray.errors import UneError, unknown
+from une_ray.memorization.attention import edited
+from une_ray.memorization.guidance import guided
+from une_ray.memorization.peers.delayed_guidance import delayed_guidance, opposite_guidance
+from une_ray.memorization.peers.masked_attention import masked_attention
+from une_ray.memorization.peers.prompt_tuning import tuned_embeddings
+from une_ray.memorization.peers.random_additions import add_random_numbers, add_random_tokens
+from une_ray.memorization.token_rows import ABLATIONS, MITIGATIONS, encode
+from une_ray.models.generators import Generator
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Guided DDIM sampling of one picture per prompt: `x_T` (b, c, h, w), ascending `timesteps`, the guidance scale."""
+
+    generator: Generator
+    prompts: Sequence[str]
+    x_T: torch.Tensor
+    timesteps: Sequence[int]
+    guidance_scale: float
+
+    def latents(self, states: torch.Tensor) -> torch.Tensor:
+        """(b, c, h, w): the plain sampling under `states` (b, 77, d)."""
+        return self.walk(self.generator.denoiser(states), self.unconditional(), self.guidance_scale)
+
+    def unconditional(self) -> Denoiser:
+        return self.generator.denoiser(self.generator.prompt_states([""]))
+
+    def walk(self, conditional: Denoiser, unconditional: Denoiser, guidance_scale: float | Callable[[int], float]) -> torch.Tensor:
+        g = self.generator
+        denoiser = guided(conditional, unconditional, guidance_scale)
+        return sample(denoiser, self.x_T, self.timesteps, g.alphas_cumprod, g.prediction_type, clean=True)
+
+
+def latents(sampling: Sampling, method: str, settings: dict) -> torch.Tensor:
+    """(b, c, h, w): what the sampling leads to under a method. `check` says whether there is such a one."""
+    if method in ROWS:
+        return sampling.latents(ROWS[method](encode(sampling.generator, list(sampling.prompts)), **settings))
+    return PEERS[method](sampling, **settings)
+
+
+def check(method: str, settings: dict) -> None:
+    """Raise UneError for an unknown method or setting, with the known ones."""
+    functions = ROWS | PEERS
+    if method not in functions:
+        raise unknown("method against memorisation", method, functions)
+    _, *known = inspect.signature(functions[method]).parameters
+    for setting in settings:
+        if not known:
+            raise UneError(f"{method} has no settings; got {setting!r}")
+        if setting not in known:
+            raise unknown(f"setting of {method}", setting, known)
+
+
+def wen(sampling: Sampling, learning_rate: float = 0.05, iterations: int = 10, target: float = 3.0) -> torch.Tensor:
+    """Wen et al. 2024: embeddings tuned at the sampling's first step, on its own noise.
+
+    `target` is for latents of 4 × 64 × 64 and is scaled to the generator's by the root of their sizes' ratio, as a norm is.
+    """
+    states = encode(sampling.generator, list(sampling.prompts)).embeddings
+    scaled = target * (sampling.x_T[0].numel() / (4 * 64 * 64)) ** 0.5
+    tuned = tuned_embeddings(sampling.generator, states, sampling.x_T, sampling.timesteps[-1], learning_rate, iterations, scaled)
+    return sampling.latents(tuned)
+
+
+def ren(sampling: Sampling, sot_scale: float = 1.25, both_halves: bool = True) -> torch.Tensor:
+    """Ren et al. 2024: pads removed from the cross-attention, in both branches unless told otherwise, and sot's logit scaled."""
+    rows = encode(sampling.generator, list(sampling.prompts))
+
+    def branch(denoiser: Denoiser, with_prompt: bool) -> Denoiser:
+        conditional = torch.full((len(rows.classes),), with_prompt, device=rows.classes.device)
+        return edited(sampling.generator.unet, denoiser, masked_attention(rows.classes, conditional, sot_scale, both_halves))
+
+    plain = sampling.generator.denoiser(rows.embeddings)
+    return sampling.walk(branch(plain, True), branch(sampling.unconditional(), False), sampling.guidance_scale)
+
+
+def random_tokens(sampling: Sampling, count: int = 4, seed: int = 0) -> torch.Tensor:
+    """Somepalli et al. 2023, RTA."""
+    return _reworded(sampling, lambda prompt: add_random_tokens(prompt, sampling.generator.tokenizer, count, seed))
+
+
+def random_numbers(sampling: Sampling, count: int = 4, seed: int = 0) -> torch.Tensor:
+    """Somepalli et al. 2023, RNA."""
+    return _reworded(sampling, lambda prompt: add_random_numbers(prompt, count, seed))
+
+
+def delayed(sampling: Sampling, transition: int = 500) -> torch.Tensor:
+    """Jain et al. 2025: no guidance until the timestep falls below `transition`."""
+    return _guided_by(sampling, partial(delayed_guidance, transition=transition, after=sampling.guidance_scale))
+
+
+def opposite(sampling: Sampling, transition: int = 650, before: float = -2.0) -> torch.Tensor:
+    """Jain et al. 2025: away from the prompt until the timestep falls below `transition`."""
+    return _guided_by(sampling, partial(opposite_guidance, transition=transition, before=before, after=sampling.guidance_scale))
+
+
+def _reworded(sampling: Sampling, change: Callable[[str], str]) -> torch.Tensor:
+    return sampling.latents(encode(sampling.generator, [change(prompt) for prompt in sampling.prompts]).embeddings)
+
+
+def _guided_by(sampling: Sampling, schedule: Callable[[int], float]) -> torch.Tensor:
+    states = encode(sampling.generator, list(sampling.prompts)).embeddings
+    return sampling.walk(sampling.generator.denoiser(states), sampling.unconditional(), schedule)
+
+
+ROWS = MITIGATIONS | ABLATIONS
+"""Name → function of TokenRows giving (b, 77, d)."""
+
+PEERS = {
+    "wen": wen,
+    "ren": ren,
+    "random-tokens": random_tokens,
+    "random-numbers": random_numbers,
+    "delayed-guidance": delayed,
+    "opposite-guidance": opposite,
+}
+"""Name → function of a Sampling giving latents."""

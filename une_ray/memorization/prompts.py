@@ -1,0 +1,75 @@
+"""Which prompts a memorisation study asks: those whose pictures mini-sd-dup was trained on, by dose, and those it never saw."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from une_ray.corpora import avatars, duplicates
+from une_ray.errors import UneError
+
+# Besides the duplicates, mini-sd-dup was trained on the even-numbered avatars of seed 1; seed 2 it never saw (training/zoo.py, data.py).
+TRAINED_SEED, TRAINED_STEP, HELD_OUT_SEED = 1, 2, 2
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A text and what is known of it: `kind` is duplicated, trained, held-out or given, `dose` how often its picture was trained on.
+
+    `source` is (seed, index) of the avatar that belongs to the text; of a given text none is known.
+    """
+
+    text: str
+    kind: str
+    dose: int | None = None
+    source: tuple[int, int] | None = None
+
+    def picture(self, size: int = avatars.SIZE) -> bytes | None:
+        """The encoded picture that belongs to the text, `size` pixels wide."""
+        return avatars.picture(*self.source, size) if self.source else None
+
+
+def duplicated(per_dose: int = 8) -> list[Prompt]:
+    """The titles of `duplicates:all`, up to `per_dose` (8 at most) of each dose, in the order of doses."""
+    indices = sorted(range(len(duplicates.TITLES)), key=duplicates.copies)
+    groups = itertools.groupby(indices, duplicates.copies)
+    return [
+        Prompt(duplicates.TITLES[index], "duplicated", dose, (duplicates.SEED, index))
+        for dose, group in groups
+        for index in [*group][:per_dose]
+    ]
+
+
+def trained(count: int) -> list[Prompt]:
+    """Captions of pictures that were trained on once, beside the duplicates."""
+    sources = [(TRAINED_SEED, TRAINED_STEP * index) for index in range(count)]
+    return [Prompt(avatars.caption(*source), "trained", 1, source) for source in sources]
+
+
+def held_out(count: int) -> list[Prompt]:
+    """Captions of pictures that no model has seen."""
+    return [Prompt(avatars.caption(HELD_OUT_SEED, index), "held-out", 0, (HELD_OUT_SEED, index)) for index in range(count)]
+
+
+def given(path: str | Path) -> list[Prompt]:
+    """The prompts of a file, once each: a text file's lines, or the column `prompt` of a Parquet file. Raises UneError where there are none."""
+    path = Path(path).expanduser()
+    try:
+        texts = _column(path) if path.suffix == ".parquet" else path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+        raise UneError(f"can't read prompts from {path}: {error}") from error
+    found = list(dict.fromkeys(text.strip() for text in texts if text and text.strip()))
+    if not found:
+        raise UneError(f"{path} holds no prompts; write one a line")
+    return [Prompt(text, "given") for text in found]
+
+
+def _column(path: Path) -> Sequence[str | None]:
+    if "prompt" not in (names := pq.read_schema(path).names):
+        raise UneError(f"{path} has no column 'prompt'; its columns are {', '.join(names)}")
+    return pq.read_table(path, columns=["prompt"])["prompt"].to_pylist()

@@ -1,0 +1,108 @@
+"""Ray Data over independent tasks: one row is one task, one pool of actors does them, and what a task found is one file.
+
+    tasks that are not done → worker (actors) → `KIND/CONFIG.parquet` → their configs on the driver
+
+A task is a JSON-able dict of everything that decides its rows, so its file's name follows from it: a task may run twice,
+anywhere, and two jobs at once share the work.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+import warnings
+from collections.abc import Iterator, Sequence
+from pkgutil import resolve_name
+
+import ray
+from ray.data import ActorPoolStrategy
+from ray.util.annotations import RayDeprecationWarning
+
+from une_ray.errors import UneError
+from une_ray.lake import results
+from une_ray.lake.layout import Lake
+from une_ray.models.registry import KINDS
+from une_ray.pipeline.placement import allot
+from une_ray.pipeline.progress import Progress
+from une_ray.pipeline.ray_data import RETRIES, faults_travel, start_ray
+from une_ray.steps.space import Space
+
+PLACED_AS = Space("task", KINDS["stable-diffusion"])  # a worker samples from a generator: an actor per GPU, or without one per core
+
+
+def run(
+    lake: Lake,
+    kind: str,
+    tasks: Sequence[dict],
+    worker: str,
+    options: dict,
+    label: str,
+    address: str | None = None,
+    actors: int | None = None,
+) -> Iterator[str]:
+    """Do the tasks whose rows of `kind` (a key of results.KINDS) are not in the lake; yields every task's config hash once its are.
+
+    `worker` is "package.module:Class", built once per actor as `Class(lake_url, options, device)` and called with a task for
+    its rows, a list of dicts; `options` is what no row depends on. Where nothing is left to do, Ray is not started.
+    Raises UneError for a fault of the input, on whichever machine it was found.
+    """
+    left = {results.config_hash(task): task for task in tasks}
+    done = [config for config, task in left.items() if results.is_done(lake, kind, task)]
+    for config in done:
+        del left[config]
+    yield from done
+    if left:
+        turn = random.randrange(len(left))  # two jobs at once start at different tasks
+        work = [*left.values()][turn:] + [*left.values()][:turn]
+        with Progress(len(work), label, unit="tasks") as progress:
+            for config in _distribute(lake, kind, work, worker, options, address, actors):
+                progress.advance(1, 0)
+                yield config
+
+
+def _distribute(lake, kind, work, worker, options, address, actors) -> Iterator[str]:
+    # Ray 2.60 warns of every way to bound retries and names no other.
+    warnings.filterwarnings("ignore", category=RayDeprecationWarning, module=__name__)
+    actors = min(actors or len(work), len(work))
+    cores = start_ray([PLACED_AS], address, actors)
+    have = ray.cluster_resources()
+    (pool,) = allot([PLACED_AS], have.get("CPU", 0), have.get("GPU", 0), cores, actors)
+    rows = [{"task": json.dumps(task), "config": "", "payload": b"", "fault": ""} for task in work]
+    dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+        type(f"Do[{kind}]", (Do,), {}),  # the name is what Ray's dashboard shows
+        fn_constructor_args=(lake.url, kind, worker, options),
+        compute=ActorPoolStrategy(min_size=pool.least, max_size=pool.most),
+        ray_remote_args_fn=lambda: {"max_restarts": RETRIES, "max_task_retries": RETRIES},
+        **({"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}),
+    )
+    try:
+        for row in dataset.iter_rows():
+            if row["fault"]:
+                raise UneError(row["fault"])
+            yield row["config"]
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.ActorDiedError, ray.exceptions.OutOfMemoryError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UneError(f"a worker died {RETRIES + 1} times on the same task ({first}); what was finished is kept") from error
+
+
+class Do:
+    """One actor: a worker in memory that turns tasks into files of one kind."""
+
+    def __init__(self, lake_url: str, kind: str, worker: str, options: dict) -> None:
+        self.lake, self.kind, self.name, self.options = Lake(lake_url), kind, worker, options
+
+    @functools.cached_property
+    def worker(self):
+        """Built with the first task: a fault then is one of that task's, not a dead actor."""
+        import torch
+
+        device = "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+        return resolve_name(self.name)(self.lake.url, self.options, device)
+
+    @faults_travel
+    def __call__(self, row: dict) -> dict:
+        task = json.loads(row["task"])
+        if not results.is_done(self.lake, self.kind, task):
+            results.commit(self.lake, self.kind, task, self.worker(task))
+        return row | {"config": results.config_hash(task)}
