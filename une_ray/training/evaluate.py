@@ -34,7 +34,7 @@ ENCODERS = (*CONTRASTIVE, "mini-dino", "random-mini-dino", "pixels-16")
 
 
 def normalised(data: Pictures, rows: slice | np.ndarray) -> torch.Tensor:
-    return pixels(np.ascontiguousarray(data.images[rows]), find_model("mini-sd-a").preprocessing, "cpu")
+    return pixels(np.array(data.images[rows]), find_model("mini-sd-a").preprocessing, "cpu")
 
 
 def round_trips(data: Pictures, name: str, count: int = 128) -> Figures:
@@ -71,7 +71,7 @@ def generate(name: str, captions: list[str], steps: int = 50, guidance_scale: fl
 def embeddings(name: str, data: Pictures) -> np.ndarray:
     """(n, dim) of an encoder."""
     step, names = Space.parse(name).load(), ["-"] * 256
-    parts = [step(np.ascontiguousarray(data.images[i : i + 256]), names)["z"] for i in range(0, len(data.images), 256)]
+    parts = [step(np.array(data.images[i : i + 256]), names)["z"] for i in range(0, len(data.images), 256)]
     return np.concatenate(parts)
 
 
