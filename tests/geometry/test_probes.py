@@ -185,6 +185,18 @@ def test_dependent_coordinates_are_refused_without_penalty():
         probes("least-squares", z=z)
 
 
+def test_the_papers_chain_leaves_out_directions_in_which_nothing_differs():
+    twice = np.concatenate([Z, Z], axis=1)
+    once, again = (probes("pca-logistic", z=z, rank=rank)[0][CLEAR] for z, rank in ((Z, D), (twice, 2 * D)))
+    assert np.allclose(once.w, again.w[:D] * 2, atol=1e-3 * np.abs(once.w).max())
+
+
+def test_latents_that_are_all_the_same_are_refused():
+    for method in METHODS:
+        with pytest.raises(UneError, match="have the same latent"):
+            probes(method, z=np.ones((N, D), dtype=np.float32))
+
+
 def test_latents_that_are_not_finite_are_named_by_row():
     z = Z.copy()
     z[[7, 8], 3] = np.nan

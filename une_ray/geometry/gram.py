@@ -107,11 +107,13 @@ def train_grams(blocks: Blocks, y: torch.Tensor, test: np.ndarray, known: np.nda
     """The Gram of every split's train rows, from one pass: that of all rows less that of the split's test rows.
 
     `y` (n, k) labels; `test` (n, splits) bool; `known` (n,) bool, the rows to look at. Splits + 1 Grams are held, or one for a
-    single split. Raises NonFiniteLatents, and UneError where blocks and labels differ in their number of rows.
+    single split. Raises NonFiniteLatents, and UneError where blocks and labels differ in their number of rows or all latents are the same.
     """
     ever = known & ~test.all(1)  # in some split's train rows
     away = [rows if (rows := ever & held_out).any() else None for held_out in test.T]
     whole, *parts = _accumulate(blocks, y, [ever, *(rows for rows in away if rows is not None)], device)
+    if not whole.zz.any():
+        raise UneError(f"all {whole.count} train rows have the same latent; there is nothing to read in them")
     for rows in away:
         yield whole if rows is None else whole - parts.pop(0)
 
@@ -151,7 +153,7 @@ def _regrouped(blocks: Iterable) -> Iterator[torch.Tensor]:
         yield torch.cat(waiting)
 
 
-def principal_components(gram: Gram, rank: int, tolerance: float = 1e-5) -> tuple[torch.Tensor, torch.Tensor]:
+def principal_components(gram: Gram, rank: int, tolerance: float = 1e-4) -> tuple[torch.Tensor, torch.Tensor]:
     """The `rank` leading eigenvectors (d, rank) of the scatter and their eigenvalues (rank,), largest first.
 
     Small matrices by LAPACK; for rank ≪ d by subspace iteration with a Chebyshev filter (Zhou & Saad 2007) until the captured
@@ -163,13 +165,13 @@ def principal_components(gram: Gram, rank: int, tolerance: float = 1e-5) -> tupl
         return vectors.flip(1)[:, :rank], values.flip(0)[:rank]
     generator = torch.Generator().manual_seed(0)
     block = torch.randn(len(scatter), rank + max(10, rank // 10), dtype=torch.float64, generator=generator).to(scatter.device)
+    values, block = _rayleigh_ritz(scatter, block)
     captured, grown = 0.0, math.inf
     while grown > tolerance:
-        values, block = _rayleigh_ritz(scatter, block)
+        values, block = _rayleigh_ritz(scatter, _filter(scatter, block, values))
         found = values[:rank].sum().item()
         captured, grown = found, 1 - captured / found
-        components, block = block[:, :rank], _filter(scatter, block, values)
-    return components, values[:rank]
+    return block[:, :rank], values[:rank]
 
 
 def _rayleigh_ritz(scatter: torch.Tensor, block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

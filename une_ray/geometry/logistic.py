@@ -37,7 +37,8 @@ def standardised(gram: Gram, rows: Rows, penalty: float) -> Solution:
 def reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
     """The paper's chain: PCA → unit variance → L2 logistic, folded back; the reduced rows (n, rank) float32 stay in memory."""
     components, variances = principal_components(gram, rank)
-    basis = components * (gram.count / variances).sqrt()
+    # Directions in which the rows differ by no more than rounding are left out.
+    basis = components * torch.where(variances > 1e-6 * variances[0], (gram.count / variances).sqrt(), 0.0)
     mean, small = gram.mean_z.float(), basis.float()
     kept = [((z - mean) @ small, y) for z, y in rows()]
     scatter = gram.count * torch.eye(rank, dtype=torch.float64, device=basis.device)

@@ -64,7 +64,7 @@ def suspects(lake: Lake, configs: Sequence[str], detector: str) -> list[Suspect]
     """
     connection = _over(lake, configs)
     query = "SELECT prompt, kind, avg(detectors[?]) FROM memorization WHERE method = 'none' GROUP BY prompt, kind"
-    (known,) = connection.execute("SELECT map_keys(any_value(detectors)) FROM memorization WHERE method = 'none'").fetchone()
+    (known,) = connection.execute("SELECT map_keys(any_value(detectors)) FROM memorization WHERE method = 'none'").fetchall()[0]
     if detector not in known:
         raise unknown("detector", detector, known)
     scores = connection.execute(query, [detector]).fetchall()
