@@ -18,7 +18,8 @@ from une_ray.corpora import open_corpus
 from une_ray.editing import measures
 from une_ray.editing.edit import Edit, directions, probe_rows, train_rows
 from une_ray.editing.job import WORKER, EditImages, plan
-from une_ray.editing.outcome import outcomes, removed
+from une_ray.editing.outcome import ORDER, outcomes, removed
+from une_ray.editing.prompt import prompt_of
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
 from une_ray.lake.create import create
@@ -132,7 +133,32 @@ def test_at_no_dose_every_direction_is_judged_as_the_round_trip(lake, done):
         original = originals[row["image_id"]]
         cosine = embedding @ original / np.linalg.norm(embedding) / np.linalg.norm(original)
         assert row["identity"] == pytest.approx(cosine, abs=1e-3)
-    assert {row["direction"] for row in rows(lake, "alpha = 0")} == {"probe", "orthogonalised", "random", "mean-difference", "permuted"}
+    assert {row["direction"] for row in rows(lake, "alpha = 0")} == {*ORDER}
+
+
+def test_a_prompt_leads_the_same_noise_by_guidance_whose_scale_is_the_dose(lake, done):
+    """At scale 1 it is sampling under the prompt alone, at −2 the round trip's output less twice the difference."""
+    g, z = done[2].generator, latents(lake, "sd")
+    with_prompt = g.generator.denoiser(g.generator.prompt_states(["a person with a smile"]))
+    for row in rows(lake, "direction = 'prompt'")[:6]:
+        noise = torch.tensor(z[row["image_id"]], dtype=torch.float32).view(1, *g.generator.latent_shape)
+
+        def guided(x, t, alpha=row["alpha"]):
+            without = g.denoiser(x, t)
+            return without + alpha * (with_prompt(x, t) - without)
+
+        expected = ((g.image(noise, guided)[0].permute(1, 2, 0) + 1) * 127.5).numpy()
+        stored = np.asarray(Image.open(io.BytesIO(lake.store.read(row["picture"]))), float)
+        assert np.abs(stored - expected).max() < 1.5 and row["remaining_norm"] is None
+        assert row["norm"] == pytest.approx(np.linalg.norm(z[row["image_id"]]), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "attribute", "prompt"),
+    [("avatars:5?seed=3", "Eyeglasses", "a person with glasses"), ("celeba:/data", "Bushy_Eyebrows", "a person with bushy eyebrows")],
+)
+def test_the_prompt_is_the_corpus_own_word_for_an_attribute_or_its_name(corpus, attribute, prompt):
+    assert prompt_of(corpus, attribute) == prompt
 
 
 def test_only_test_images_are_edited_and_fewer_are_the_first_of_more(lake, asked, done):
@@ -235,7 +261,7 @@ def test_what_cannot_be_edited_is_said(lake, asked, judged_by, message):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"baselines": ("prompt",)}, "baseline 'prompt'"), ({"inner_product": "dot"}, "plain"), ({"alphas": (np.nan,)}, "finite")],
+    [({"baselines": ("promt",)}, "baseline 'promt'.*nearest first: prompt"), ({"inner_product": "dot"}, "plain"), ({"alphas": (np.nan,)}, "finite")],
 )
 def test_settings_that_mean_nothing_are_refused(settings, message):
     with pytest.raises(UneError, match=message):
@@ -278,5 +304,5 @@ def test_the_command_prints_every_direction_in_the_judges_eyes(lake, done):
     found = CliRunner().invoke(app, arguments)
     assert found.exit_code == 0, found.output
     table = [line.split()[:2] for line in found.output.splitlines() if line.startswith("dino")]
-    assert table == [["dino", name] for name in ("probe", "orthogonalised", "mean-difference", "random", "permuted")]
+    assert table == [["dino", name] for name in ORDER]
     assert "of the probe's norm remains" in found.output

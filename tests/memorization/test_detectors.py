@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from une_ray.diffusion.ddim import sample
+from une_ray.diffusion.guidance import guided
 from une_ray.diffusion.schedule import timesteps
 from une_ray.memorization.detectors import DETECTORS, bright_ending, cross_attention_entropy, first_step_entropy, noise_norm
 from une_ray.memorization.detectors.sharpness import sharpness
-from une_ray.memorization.guidance import guided
 from une_ray.memorization.noise import noise_difference
 from une_ray.memorization.token_rows import EOT, PAD, PROMPT, SOT
 from une_ray.memorization.trace import Trace, trace

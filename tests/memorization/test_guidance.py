@@ -3,8 +3,8 @@ import torch
 from diffusers import DDIMScheduler
 
 from une_ray.diffusion.ddim import sample
+from une_ray.diffusion.guidance import guided
 from une_ray.diffusion.schedule import timesteps
-from une_ray.memorization.guidance import guided
 from une_ray.memorization.peers.delayed_guidance import delayed_guidance, opposite_guidance
 
 X = torch.ones(1, 1)

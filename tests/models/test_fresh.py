@@ -9,12 +9,13 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
-from transformers import Dinov2Config, Dinov2Model
+from transformers import AutoModelForImageClassification, Dinov2Config, Dinov2Model
 
 from une_ray.errors import UneError
 from une_ray.models.generators import load_generator
 from une_ray.models.registry import RANDOM_SEED, find_model
 from une_ray.steps.space import Space
+from une_ray.training import resnet
 
 OPEN_CLIP = {
     "embed_dim": 16,
@@ -30,7 +31,8 @@ def encoders(zoo, tmp_path_factory) -> dict[str, str]:
     folder.mkdir()
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": OPEN_CLIP}))
     save_file(open_clip.CLIP(**OPEN_CLIP).state_dict(), folder / "open_clip_model.safetensors")
-    return {"clip": f"{zoo}/mini-clip", "dino": f"{zoo}/mini-dino", "open-clip": str(folder)}
+    resnet.build((32, 32), 1).save_pretrained(folder.parent / "classifier")
+    return {"clip": f"{zoo}/mini-clip", "dino": f"{zoo}/mini-dino", "open-clip": str(folder), "classifier": f"{folder.parent}/classifier"}
 
 
 def embed(space: Space, seed: int = 0) -> np.ndarray:
@@ -43,7 +45,7 @@ def parse(prefix: str, kind: str, folder: str) -> tuple[Space, dict]:
     return Space.parse(f"x={prefix}{kind}:{folder}").pinned()
 
 
-@pytest.mark.parametrize("kind", ["clip", "dino", "open-clip"])
+@pytest.mark.parametrize("kind", ["clip", "dino", "open-clip", "classifier"])
 def test_a_fresh_encoder_differs_from_the_trained_one_and_not_from_itself(encoders, kind):
     trained, random = (embed(parse(prefix, kind, encoders[kind])[0]) for prefix in ("", "random-"))
     torch.manual_seed(99)  # another worker's random state
@@ -53,7 +55,7 @@ def test_a_fresh_encoder_differs_from_the_trained_one_and_not_from_itself(encode
     assert random.shape == trained.shape and not np.allclose(random, trained, atol=0.1 * trained.std())
 
 
-@pytest.mark.parametrize("kind", ["clip", "dino", "open-clip"])
+@pytest.mark.parametrize("kind", ["clip", "dino", "open-clip", "classifier"])
 def test_a_fresh_encoder_needs_its_configuration_only(encoders, kind, tmp_path):
     shutil.copytree(encoders[kind], tmp_path / "bare", ignore=shutil.ignore_patterns("*.safetensors"))
     space, fingerprint = parse("random-", kind, str(tmp_path / "bare"))
@@ -116,3 +118,11 @@ def test_of_a_fresh_open_clip_no_weights_are_downloaded(encoders, monkeypatch, t
 def test_there_is_no_fresh_model_of_what_is_none(name, message):
     with pytest.raises(UneError, match=message):
         find_model(name)
+
+
+def test_a_classifiers_space_is_its_logits(encoders):
+    space = parse("", "classifier", encoders["classifier"])[0].with_dtype("float32")
+    model = AutoModelForImageClassification.from_pretrained(encoders["classifier"]).eval()
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(space.load().embed(x), model(pixel_values=x).logits) and space.model.dim == len(model.config.id2label)

@@ -1,9 +1,11 @@
 """The shipped models reach their floors, through the package's own loading code, on held-out avatars."""
 
+import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
-from transformers import CLIPModel, CLIPTokenizer, Dinov2Model
+from sklearn.metrics import roc_auc_score
+from transformers import AutoModelForImageClassification, CLIPModel, CLIPTokenizer, Dinov2Model
 
 from une_ray.models.contrastive import load_contrastive
 from une_ray.models.registry import MODELS, find_model
@@ -50,6 +52,12 @@ def test_mini_dino_reaches_its_floor(data):
     assert evaluate.probe_auc(evaluate.embeddings("mini-dino", data), data.attributes()).mean() >= 0.95
 
 
+def test_mini_resnet_knows_every_attribute_by_its_own_class(data):
+    few = Pictures(data.images[:1000], data.indices[:1000], data.seed)
+    aucs = [roc_auc_score(label, logit) for label, logit in zip(few.attributes().T, evaluate.embeddings("mini-resnet", few).T)]
+    assert min(aucs) >= 0.9 and np.mean(aucs) >= 0.99
+
+
 def test_the_folders_load_in_their_own_libraries():
     """The dtype is named: diffusers takes float32 for its parts by default, transformers what the file has (float16)."""
     pipeline = StableDiffusionPipeline.from_pretrained(PACKAGED / "mini-sd-a", torch_dtype=torch.float32)
@@ -60,6 +68,8 @@ def test_the_folders_load_in_their_own_libraries():
     assert all(torch.equal(value, ours[key]) for key, value in tower.items())  # mini-sd-a's text tower is mini-clip-a's
     assert CLIPTokenizer.from_pretrained(PACKAGED / "mini-clip-a")("!").input_ids[0] == pipeline.tokenizer.bos_token_id
     assert Dinov2Model.from_pretrained(PACKAGED / "mini-dino").config.hidden_size == 128
+    named = AutoModelForImageClassification.from_pretrained(PACKAGED / "mini-resnet").config
+    assert named.id2label[0] == "Male" and named.problem_type == "multi_label_classification"
 
 
 @pytest.mark.parametrize("spec", MINI, ids=lambda spec: spec.id)

@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, Dinov2Model
 
 from une_ray.corpora import avatars, duplicates
-from une_ray.training import autoencoder, clip, dino, open_clip_b, tokenizer, unet
+from une_ray.training import autoencoder, clip, dino, open_clip_b, resnet, tokenizer, unet
 from une_ray.training.data import Pictures, pixels
 from une_ray.training.loop import Settings, fit
 from une_ray.training.zoo import MODELS, PARTS, Work, parts_of
@@ -65,6 +65,19 @@ def test_dino_learns_and_does_not_collapse(data, tmp_path):
     backbone = dino.train(data, tmp_path, quick(dino))
     z = backbone(pixel_values=autoencoder.batch(data, torch.arange(16), "cpu")).pooler_output
     assert falls(tmp_path) and z.std(0).mean() > 1e-3
+
+
+def test_the_classifier_learns_and_names_its_classes(data, tmp_path):
+    torch.manual_seed(0)
+    model = resnet.train(data, tmp_path, quick(resnet), model=resnet.build((8, 16), 1))
+    assert falls(tmp_path) and [*model.config.id2label.values()] == [*avatars.ATTRIBUTES]
+
+
+def test_a_disturbed_picture_is_the_picture_moved_and_no_more_than_noise_away():
+    x = torch.arange(64.0).expand(1, 3, 64, 64) / 32 - 1
+    found = resnet.disturbed(x, torch.Generator().manual_seed(3)) - x
+    steps = found.mean() * 32
+    assert abs(steps - steps.round()) < 0.1 and abs(steps) < 2.1 and found.std().item() == pytest.approx(resnet.NOISE, rel=0.1)
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])

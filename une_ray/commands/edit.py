@@ -33,7 +33,7 @@ def edit(
     images: Annotated[int, typer.Option(min=2, help="How many test images to edit")] = 64,
     method: Annotated[str, typer.Option(help="Which probes to edit along")] = "ridge",
     inner: Annotated[str, typer.Option(help="Inner product of the orthogonalisation: plain (the paper's) or covariance")] = "plain",
-    baselines: Annotated[str, typer.Option(help="Comma-separated directions to compare with")] = "random,mean-difference,permuted",
+    baselines: Annotated[str, typer.Option(help="Comma-separated directions to compare with")] = "random,mean-difference,permuted,prompt",
     judges: Annotated[str | None, typer.Option(help="Comma-separated encoder spaces; default: mini-dino and mini-clip-b, or all")] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: RAY_ADDRESS, or this machine")] = None,
     actors: Annotated[int | None, typer.Option(min=1, help="At most so many workers")] = None,

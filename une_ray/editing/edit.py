@@ -17,6 +17,7 @@ from une_ray.studies.latents import blocks, image_ids, labels_and_folds, matrix,
 
 TRAIN_ROWS, SEED = 20_000, 0  # of so many scores the standard deviation is known to half a percent
 INNER_PRODUCTS = ("plain", "covariance")
+PROMPT = "prompt"  # the baseline that moves no latent: `editing.prompt`
 
 PROBES = "SELECT * FROM chosen_probes WHERE space = ? AND method = ? ORDER BY attribute"
 SELECTED = """
@@ -35,12 +36,12 @@ class Edit:
     alphas: tuple[float, ...] = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
     method: str = "ridge"
     inner_product: str = "plain"
-    baselines: tuple[str, ...] = ("random", "mean-difference", "permuted")
+    baselines: tuple[str, ...] = ("random", "mean-difference", "permuted", PROMPT)
 
     def __post_init__(self) -> None:
         for name in self.baselines:
-            if name not in BASELINES:
-                raise unknown("baseline", name, BASELINES)
+            if name not in (*BASELINES, PROMPT):
+                raise unknown("baseline", name, (*BASELINES, PROMPT))
         if self.inner_product not in INNER_PRODUCTS:
             raise unknown("inner product", self.inner_product, INNER_PRODUCTS)
         if not np.isfinite(self.alphas).all():
@@ -68,7 +69,8 @@ def directions(lake: Lake, edit: Edit, rows: dict[str, dict], train: Train) -> d
     if edit.keep:
         found["orthogonalised"] = target.keeping({name: readings[name].w for name in edit.keep}, covariance)
     for name in edit.baselines:
-        found[name] = BASELINES[name](lake, found["probe"], train, rows[edit.attribute])
+        if name != PROMPT:
+            found[name] = BASELINES[name](lake, found["probe"], train, rows[edit.attribute])
     return found
 
 

@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 
 from une_ray.editing.directions import Direction
-from une_ray.editing.edit import Edit, Train, directions, latents_of, probe_rows, row, selected, train_rows
+from une_ray.editing.edit import PROMPT, Edit, Train, directions, latents_of, probe_rows, row, selected, train_rows
 from une_ray.editing.judge import Judge, judges, probes
 from une_ray.editing.measures import cosine
 from une_ray.editing.move import move
+from une_ray.editing.prompt import prompt_of, prompted
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
@@ -43,15 +44,14 @@ def plan(lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = 
         "inner_product": edit.inner_product, "alphas": list(edit.alphas), "train": len(train.z),
         "judges": {name: [results.config_hash(lake.spaces()[name]), sorted({p["config"] for p in probes(lake, name)})] for name in named},
     }  # fmt: skip
-    tasks = []
-    for name, direction in found.items():
-        own = {
-            "direction": name,
-            "keep": sorted(direction.nuisances),
-            "probes": [used[a] for a in (edit.attribute, *sorted(direction.nuisances))],
-        }
-        parts = (chosen[begin : begin + IMAGES_PER_TASK] for begin in range(0, len(chosen), IMAGES_PER_TASK))
-        tasks += [{"edit": made_from | own, "images": part} for part in parts]
+    ways = [
+        {"direction": name, "keep": (kept := sorted(direction.nuisances)), "probes": [used[a] for a in (edit.attribute, *kept)]}
+        for name, direction in found.items()
+    ]
+    if PROMPT in edit.baselines:
+        ways.append({"direction": PROMPT, "keep": [], "prompt": prompt_of(lake.manifest["corpus"], edit.attribute)})
+    parts = [chosen[begin : begin + IMAGES_PER_TASK] for begin in range(0, len(chosen), IMAGES_PER_TASK)]
+    tasks = [{"edit": made_from | way, "images": part} for way in ways for part in parts]
     return tasks, {"space": edit.space, "judges": named, "images": chosen, "directions": found, "norms": norms(train)}
 
 
@@ -89,13 +89,15 @@ class EditImages:
 
     def __call__(self, task: dict) -> list[dict]:
         """One row per image × α × judge; the pictures are in the lake before the rows are."""
-        edit, direction = task["edit"], self.directions[task["edit"]["direction"]]
+        edit, direction = task["edit"], self.directions.get(task["edit"]["direction"])
         moves = [(image_id, alpha) for image_id in task["images"] for alpha in edit["alphas"]]
         z = torch.from_numpy(np.stack([self.z[image_id] for image_id, _ in moves]))
-        edited = move(z, direction, torch.tensor([alpha for _, alpha in moves], dtype=torch.float64))
-        pictures = self.decoded(edited)
+        alphas = torch.tensor([alpha for _, alpha in moves], dtype=torch.float64)
+        edited = move(z, direction, alphas) if direction else z
+        pictures = self.decoded(edited, None if direction else edit["prompt"], alphas)
         shared = {key: edit[key] for key in ("space", "attribute", "method", "direction", "keep", "inner_product")} | {
-            "edit": results.config_hash(edit), "space_fingerprint": edit["fingerprint"], "remaining_norm": direction.remaining_norm,
+            "edit": results.config_hash(edit), "space_fingerprint": edit["fingerprint"],
+            "remaining_norm": direction.remaining_norm if direction else None,
         }  # fmt: skip
         told = [
             shared | {"image_id": image_id, "alpha": alpha, "picture": self.kept(task, image_id, alpha, picture)} | self.quality(norm)
@@ -104,11 +106,12 @@ class EditImages:
         return [one | judged for judge in self.judges for one, judged in zip(told, self.judged(judge, moves, pictures))]
 
     @torch.no_grad()
-    def decoded(self, z: torch.Tensor) -> list[Image.Image]:
-        """The pictures of latents z (b, d), as they are stored and judged: 8 bits a channel."""
-        shape, found = self.generator.generator.latent_shape, []
-        for batch in z.split(self.space.model.batch_size):
-            x = self.generator.image(batch.view(-1, *shape).to(self.device))
+    def decoded(self, z: torch.Tensor, prompt: str | None, alphas: torch.Tensor) -> list[Image.Image]:
+        """The pictures of latents z (b, d), as they are stored and judged, 8 bits a channel; with a `prompt` under its guidance."""
+        shape, size, found = self.generator.generator.latent_shape, self.space.model.batch_size, []
+        for batch, alpha in zip(z.split(size), alphas.split(size)):
+            noise = batch.view(-1, *shape).to(self.device)
+            x = self.generator.image(noise) if prompt is None else prompted(self.generator, noise, prompt, alpha)
             found.append(((x + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
         return [Image.fromarray(picture) for picture in np.concatenate(found)]
 

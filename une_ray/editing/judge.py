@@ -10,12 +10,10 @@ from PIL import Image
 from une_ray.errors import UneError, unknown
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
-from une_ray.models.registry import KINDS
-from une_ray.models.spec import ModelSpec, Preprocessing
 from une_ray.steps.decode import fit
 from une_ray.steps.space import Space
 
-PREFERRED = ("mini-dino", "mini-clip-b")  # neither shares a tower or training with a mini generator
+PREFERRED = ("mini-resnet", "mini-dino", "mini-clip-b")  # none shares a tower or training with a mini generator
 
 # One probe per attribute, the ridge ones where there are several methods.
 PROBES = """
@@ -27,7 +25,7 @@ class Judge:
     """A loaded encoder and its probes: `attributes` (k,), `w` (k, d), `b` (k,)."""
 
     def __init__(self, lake: Lake, space: str, device: str = "cpu") -> None:
-        self.space = encoder(space, lake.spaces()[space])
+        self.space = Space.from_fingerprint(space, lake.spaces()[space])
         self.embed = self.space.load(device)
         rows = probes(lake, space)
         self.attributes = [row["attribute"] for row in rows]
@@ -77,17 +75,6 @@ def can_judge(lake: Lake, space: str, attribute: str) -> bool:
 def probes(lake: Lake, space: str) -> list[dict]:
     """attribute, w, b and config of the probes that a space judges by."""
     return connect(lake).sql(PROBES, params=[space]).to_arrow_table().to_pylist()
-
-
-def encoder(name: str, fingerprint: dict) -> Space:
-    """An encoder's space as a lake has it, its network in float32 so that any machine can judge."""
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in fingerprint["preprocessing"].items()}
-    at_hub = fingerprint["source"].startswith("hub:")
-    model = ModelSpec(
-        fingerprint["model"], fingerprint["kind"], fingerprint["source"], Preprocessing(**settings), pooling=fingerprint["pooling"],
-        revision=fingerprint["weights"].rpartition("@")[2] if at_hub else None, batch_size=KINDS[fingerprint["kind"]].batch_size,
-    )  # fmt: skip
-    return Space(name, model)
 
 
 def _why_not(lake: Lake, space: str) -> str:

@@ -10,9 +10,9 @@ from functools import partial
 import torch
 
 from une_ray.diffusion.ddim import Denoiser, sample
+from une_ray.diffusion.guidance import guided
 from une_ray.errors import UneError, unknown
 from une_ray.memorization.attention import edited
-from une_ray.memorization.guidance import guided
 from une_ray.memorization.peers.delayed_guidance import delayed_guidance, opposite_guidance
 from une_ray.memorization.peers.masked_attention import masked_attention
 from une_ray.memorization.peers.prompt_tuning import tuned_embeddings

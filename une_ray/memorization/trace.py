@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from une_ray.diffusion.ddim import Denoiser, predict, sample
+from une_ray.diffusion.guidance import guided
 from une_ray.memorization.attention import recorded, token_weights
-from une_ray.memorization.guidance import guided
 from une_ray.memorization.token_rows import EOT, TokenRows
 from une_ray.models.generators import Generator
 

@@ -41,8 +41,11 @@ def _encoder(spec: ModelSpec) -> ModelSpec:
         )
     config = _json(spec, "config.json")
     vision = config.get("vision_config", config)
-    dim = config.get("projection_dim") if spec.kind == "clip" else vision["hidden_size"]
-    return replace(spec, dim=dim, preprocessing=_processor(spec, vision["image_size"]))
+    if spec.kind == "classifier":  # transformers leaves out the names of two classes; residual networks have no size of their own
+        dim, size = len(config.get("id2label", ("0", "1"))), config.get("image_size", spec.preprocessing.size)
+    else:
+        dim, size = config.get("projection_dim") if spec.kind == "clip" else vision["hidden_size"], vision["image_size"]
+    return replace(spec, dim=dim, preprocessing=_processor(spec, size))
 
 
 def _processor(spec: ModelSpec, image_size: int) -> Preprocessing:

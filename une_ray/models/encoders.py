@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from transformers import AutoConfig, AutoModel, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import AutoConfig, AutoModel, AutoModelForImageClassification, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from une_ray.errors import UneError, unknown
 from une_ray.models.fresh import fresh
@@ -67,12 +67,19 @@ def load_dino(spec: ModelSpec, device: str) -> Embed:
     return poolings[spec.pooling]
 
 
+def load_classifier(spec: ModelSpec, device: str) -> Embed:
+    """A supervised image classifier in transformers: its logits, one per class."""
+    classes = AutoModelForImageClassification
+    model = _ready(_transformer(spec, classes, AutoConfig, partial(classes.from_config, dtype=torch.float32)), device)
+    return lambda pixels: model(pixel_values=pixels).logits
+
+
 def load_pixels(spec: ModelSpec, device: str) -> Embed:
     """The picture itself at the size of its preprocessing, flattened as (3, h, w): no model, the baseline of every probe."""
     return lambda pixels: pixels.flatten(1)
 
 
-LOADERS = {"clip": load_clip, "open-clip": load_open_clip, "dino": load_dino, "pixels": load_pixels}
+LOADERS = {"clip": load_clip, "open-clip": load_open_clip, "dino": load_dino, "classifier": load_classifier, "pixels": load_pixels}
 
 
 def load_encoder(spec: ModelSpec, device: str = "cpu") -> Embed:

@@ -18,6 +18,10 @@ KINDS = {
     "dino": ModelSpec(
         "", "dino", "", Preprocessing(224, resize=256, mean=IMAGENET_MEAN, std=IMAGENET_STD), gpus=0.25, batch_size=64, dtype="float16"
     ),
+    "classifier": ModelSpec(
+        "", "classifier", "", Preprocessing(224, resize=256, mean=IMAGENET_MEAN, std=IMAGENET_STD), gpus=0.25, batch_size=64,
+        dtype="float16", pooling="logits",
+    ),
 }  # fmt: skip
 
 
@@ -40,6 +44,7 @@ ROWS = (
     _row("mini-clip-a", "clip", "package:mini-clip-a", dim=128, gflops=0.17, parameters=1.24, **_PIXELS_64),
     _row("mini-clip-b", "open-clip", "package:mini-clip-b", dim=96, gflops=0.041, parameters=1.43, **_PIXELS_64),
     _row("mini-dino", "dino", "package:mini-dino", dim=640, gflops=0.17, parameters=1.22, pooling="cls+quarters", **_PIXELS_64),
+    _row("mini-resnet", "classifier", "package:mini-resnet", dim=26, gflops=0.018, parameters=0.18, **_PIXELS_64),
     ModelSpec("pixels-16", dim=768, preprocessing=_AREA_16, **_PIXELS),
     ModelSpec("pixels-32", dim=3072, preprocessing=_AREA_32, **_PIXELS),
     _row("sd15", "stable-diffusion", "hub:stable-diffusion-v1-5/stable-diffusion-v1-5", dim=16384, gflops=803.3, parameters=1066, licence="CreativeML OpenRAIL-M"),

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import torch
 
-from une_ray.diffusion.ddim import invert, sample
+from une_ray.diffusion.ddim import Denoiser, invert, sample
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
 from une_ray.models.generators import load_generator
@@ -36,10 +36,10 @@ class Invert:
         g = self.generator
         return invert(self.denoiser, g.encode(x), self.timesteps, g.alphas_cumprod, g.prediction_type)
 
-    def image(self, noise: torch.Tensor) -> torch.Tensor:
-        """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to."""
+    def image(self, noise: torch.Tensor, denoiser: Denoiser | None = None) -> torch.Tensor:
+        """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under another `denoiser` than the inversion's if one is given."""
         g = self.generator
-        return g.decode(sample(self.denoiser, noise, self.timesteps, g.alphas_cumprod, g.prediction_type))
+        return g.decode(sample(denoiser or self.denoiser, noise, self.timesteps, g.alphas_cumprod, g.prediction_type))
 
     @torch.no_grad()
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import PIL
 from une_ray.errors import UneError
 from une_ray.models.adhoc import complete
 from une_ray.models.fresh import initialisation
-from une_ray.models.registry import find_model
+from une_ray.models.registry import KINDS, find_model
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec, Preprocessing
 from une_ray.steps.readings import READINGS, is_reading, parse_reading
@@ -65,14 +65,15 @@ class Space:
 
     @classmethod
     def from_fingerprint(cls, name: str, fingerprint: dict) -> Space:
-        """A generator's inverted noise as a lake has it, its network in float32 so that any machine can decode."""
+        """A generator's inverted noise or an encoder's embedding as a lake has it, the network in float32 so that it runs anywhere."""
         preprocessing = {key: tuple(value) if isinstance(value, list) else value for key, value in fingerprint["preprocessing"].items()}
-        model = ModelSpec(
-            fingerprint["model"], fingerprint["kind"], fingerprint["source"], Preprocessing(**preprocessing), prompt=fingerprint["prompt"],
+        model = replace(
+            KINDS[fingerprint["kind"]], id=fingerprint["model"], source=fingerprint["source"], dtype="float32",
+            preprocessing=Preprocessing(**preprocessing), prompt=fingerprint.get("prompt", ""), pooling=fingerprint.get("pooling", ""),
             revision=fingerprint["weights"].rpartition("@")[2] if fingerprint["source"].startswith("hub:") else None,
             init_seed=fingerprint.get("init", {}).get("seed"),
         )  # fmt: skip
-        return cls(name, model, fingerprint["steps"], fingerprint["spacing"])
+        return cls(name, model, fingerprint.get("steps"), fingerprint.get("spacing"))
 
     def as_in(self, fingerprint: dict | None) -> Space:
         """A hub model without a pinned revision, at the commit that a lake's fingerprint names: `main` may have moved on."""

@@ -30,7 +30,7 @@ Figures = dict[str, float]
 JUDGES = {"mini-sd-a": "mini-clip-b", "mini-sd-b": "mini-clip-a", "mini-sd-dup": "mini-clip-b", "mini-sd-z": "mini-clip-b"}
 COPYING = ("mini-sd-dup", "mini-sd-a")  # mini-sd-a never saw the titles
 CONTRASTIVE = ("mini-clip-a", "mini-clip-b")
-ENCODERS = (*CONTRASTIVE, "mini-dino", "random-mini-dino", "pixels-16")
+ENCODERS = (*CONTRASTIVE, "mini-dino", "mini-resnet", "random-mini-dino", "pixels-16")
 
 
 def normalised(data: Pictures, rows: slice | np.ndarray) -> torch.Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
-from transformers import CLIPImageProcessor, CLIPModel, CLIPTextModel, CLIPTokenizer, Dinov2Model
+from transformers import CLIPImageProcessor, CLIPModel, CLIPTextModel, CLIPTokenizer, Dinov2Model, ResNetForImageClassification
 
 from une_ray.training import unet as unets
 
@@ -56,6 +56,13 @@ def mini_dino(work: Work, target: Path) -> None:
     """transformers Dinov2 folder."""
     _fresh(target)
     Dinov2Model.from_pretrained(work.model("dino")).half().save_pretrained(target)
+    _processor().save_pretrained(target)
+
+
+def mini_resnet(work: Work, target: Path) -> None:
+    """transformers ResNet folder, its classes named."""
+    _fresh(target)
+    ResNetForImageClassification.from_pretrained(work.model("resnet")).half().save_pretrained(target)
     _processor().save_pretrained(target)
 
 

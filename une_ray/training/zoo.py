@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from une_ray.corpora import avatars, duplicates
-from une_ray.training import autoencoder, clip, dino, open_clip_b, package, tokenizer, unet
+from une_ray.training import autoencoder, clip, dino, open_clip_b, package, resnet, tokenizer, unet
 from une_ray.training.data import TRAINING_SEED, Pictures, pictures, pixels
 from une_ray.training.loop import Settings, workers
 
@@ -90,6 +90,10 @@ def dino_all(work: Work, name: str) -> None:
     dino.train(work.pictures("all"), work.folder / name, work.settings(dino.SETTINGS), work.device).save_pretrained(work.model(name))
 
 
+def resnet_b(work: Work, name: str) -> None:
+    resnet.train(work.pictures("b"), work.folder / name, work.settings(resnet.SETTINGS), work.device).save_pretrained(work.model(name))
+
+
 def unet_a(work: Work, name: str) -> None:
     _unet(work, name, work.pictures("a"), unet.build(_tower_a(work)[0].config.hidden_size))
 
@@ -158,6 +162,7 @@ PARTS = {
         unet_dup, f"{BASE_OF_DUP:,} of the even-numbered half and the forty of `duplicates:all` in their copies; starts from unet-a",
         ("autoencoder-a", "clip-a", "unet-a"),
     ),
+    "resnet": Part(resnet_b, "the odd-numbered half and its attributes"),
 }  # fmt: skip
 
 MODELS = {
@@ -199,6 +204,11 @@ MODELS = {
         "dino", package.mini_dino,
         "A self-distilled vision transformer (transformers' `Dinov2Model`): ViT 6 × 128, patch 8; the student's embedding of a crop regresses "
         "its slow teacher's whitened embedding of the whole picture. It saw neither labels nor text.",
+    ),
+    "mini-resnet": Model(
+        "resnet", package.mini_resnet,
+        "A supervised classifier of the 26 attributes (transformers' `ResNetForImageClassification`), whose space is its logits: the judge "
+        "of what an edit changed. It saw none of mini-sd-a's pictures and no text.",
     ),
 }  # fmt: skip
 

@@ -12,10 +12,10 @@ from une_ray.diffusion.ddim import Denoiser
 def guided(
     conditional: Denoiser,
     unconditional: Denoiser,
-    guidance_scale: float | Callable[[int], float],
+    guidance_scale: float | torch.Tensor | Callable[[int], float],
     callback: Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], None] | None = None,
 ) -> Denoiser:
-    """unconditional + scale · (conditional − unconditional), the scale a number or a function of the timestep.
+    """unconditional + scale · (conditional − unconditional), the scale a number, a tensor over the batch, or a function of the timestep.
 
     Scale 1 calls the conditional network alone and scale 0 the other, unless a `callback(timestep, x, conditional output,
     unconditional output)` wants both.
@@ -24,7 +24,7 @@ def guided(
 
     def denoise(x: torch.Tensor, timestep: int) -> torch.Tensor:
         scale = scale_at(timestep)
-        if callback is None and scale in (0, 1):
+        if callback is None and not torch.is_tensor(scale) and scale in (0, 1):
             return (conditional if scale else unconditional)(x, timestep)
         with_prompt, without = conditional(x, timestep).float(), unconditional(x, timestep).float()
         if callback is not None:
