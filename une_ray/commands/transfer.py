@@ -28,24 +28,39 @@ def transfer(
     from une_ray.studies.transfer import transfer as run
 
     rows = run(Lake(lake), names(source), names(target), split_seed)
-    width = max(len(row[side]) for row in rows for side in ("source", "target"))
-    header = f"{'source':{width}}  {'target':{width}}  {'map':8} {'cosine':>7} {'centred':>8} {'R²':>7} {'native %':>9} {'mapped %':>9} {'drop, pp':>9}"
-    for i, row in enumerate(rows):
-        if i == 0 or row["source"] != rows[i - 1]["source"]:
-            print(("\n" if i else "") + header)
-        print(_line(row, width))
-    print(
+    print("\n".join(table(rows)))
+
+
+def table(rows: list[dict]) -> list[str]:
+    """A line per source and target: the ridge map's figures, and beside them what the mean and a shuffled pairing reach."""
+    pairs: dict[tuple[str, str], dict[str, dict]] = {}
+    for row in rows:
+        pairs.setdefault((row["source"], row["target"]), {})[row["map"]] = row
+    width = max(len(name) for pair in pairs for name in pair)
+    lines = [
+        f"{'':{2 * width + 1}} |        ridge map       | centred of | accuracy % of the target's probes | drop, pp, of",
+        f"{'source':{width}} {'target':{width}} | cosine centred      R² |  shuffled  |   native    mapped         drop   |   mean shuffled",
+    ]
+    for (source, target), maps in pairs.items():
+        ridge, mean, shuffled = (maps[name] for name in ("ridge", "mean", "shuffled"))
+        lines.append(
+            f"{source:{width}} {target:{width}} | {_figure(ridge['cosine'], 3):>6} {_figure(ridge['centred_cosine'], 3):>7} {_figure(ridge['r2'], 3):>7} "
+            f"| {_figure(shuffled['centred_cosine'], 3):>9}  | {_share(ridge['accuracy_native']):>8} {_share(ridge['accuracy']):>9} {_drop(ridge):>12}   "
+            f"| {_drop(mean):>6} {_drop(shuffled):>8}"
+        )
+    note = (
         f"\n{rows[0]['train']:,} train and {rows[0]['test']:,} test images. mean: every image is the target's train mean; shuffled: ridge "
         "fitted on\nmixed-up pairs. centred: cosine without that mean, which is what of the cosine is about the image."
     )
+    return [*lines, note]
 
 
-def _line(row: dict, width: int) -> str:
-    native, mapped = row["accuracy_native"], row["accuracy"]
-    shares = [None, None, None] if native is None else [100 * native, 100 * mapped, 100 * (native - mapped)]
-    cells = [f"{_figure(row['cosine'], 3):>7}", f"{_figure(row['centred_cosine'], 3):>8}", f"{_figure(row['r2'], 3):>7}"]
-    cells += [f"{_figure(share, 2):>9}" for share in shares]
-    return f"{row['source']:{width}}  {row['target']:{width}}  {row['map']:8} {' '.join(cells)}"
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f}"
+
+
+def _drop(row: dict) -> str:
+    return "–" if row["accuracy_native"] is None else f"{100 * (row['accuracy_native'] - row['accuracy']):.2f}"
 
 
 def _figure(value: float | None, digits: int) -> str:
