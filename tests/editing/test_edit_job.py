@@ -16,10 +16,11 @@ from tests.lake.test_queries import SHELL
 from une_ray.commands import edit as command
 from une_ray.corpora import open_corpus
 from une_ray.editing import measures
-from une_ray.editing.edit import Edit, directions, probe_rows, train_rows
+from une_ray.editing.edit import Edit, directions, train_rows
 from une_ray.editing.job import WORKER, EditImages, plan
 from une_ray.editing.outcome import ORDER, outcomes, removed
 from une_ray.editing.prompt import prompt_of
+from une_ray.editing.readings import probe_rows
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
 from une_ray.lake.create import create

@@ -34,6 +34,13 @@ def edit(
     method: Annotated[str, typer.Option(help="Which probes to edit along")] = "ridge",
     inner: Annotated[str, typer.Option(help="Inner product of the orthogonalisation: plain (the paper's) or covariance")] = "plain",
     baselines: Annotated[str, typer.Option(help="Comma-separated directions to compare with")] = "random,mean-difference,permuted,prompt",
+    fit: Annotated[bool, typer.Option("--fit", help="Fit probes anew, at --penalty and --rank; default: the lake's own")] = False,
+    penalty: Annotated[float | None, typer.Option(help="λ of probes that are fitted anew, as in une probe")] = None,
+    rank: Annotated[int | None, typer.Option(min=1, help="Components of pca-logistic probes that are fitted anew")] = None,
+    shrinkage: Annotated[float, typer.Option(help="Of the covariance towards its mean variance: 0 to 1")] = 0.0,
+    erasure: Annotated[str, typer.Option(help="projection (the paper's null space), iterative (INLP) or leace")] = "projection",
+    rounds: Annotated[int, typer.Option(min=1, help="Of iterative erasure")] = 4,
+    path: Annotated[str, typer.Option(help="straight, or shell: every latent keeps its norm")] = "straight",
     judges: Annotated[str | None, typer.Option(help="Comma-separated encoder spaces; default: mini-dino and mini-clip-b, or all")] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: RAY_ADDRESS, or this machine")] = None,
     actors: Annotated[int | None, typer.Option(min=1, help="At most so many workers")] = None,
@@ -48,7 +55,10 @@ def edit(
     from une_ray.pipeline import tasks as pipeline
 
     opened = Lake(lake)
-    asked = Edit(space, attribute, tuple(names(keep) or ()), doses(alphas), method, inner, tuple(names(baselines) or ()))
+    asked = Edit(
+        space, attribute, tuple(names(keep) or ()), doses(alphas), method, inner, tuple(names(baselines) or ()),
+        fit, penalty, rank, shrinkage, erasure, rounds, path,
+    )  # fmt: skip
     tasks, options = plan(opened, asked, images, names(judges))
     for _ in pipeline.run(opened, "edits", tasks, WORKER, options, f"editing {attribute}", address, actors):
         pass

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from une_ray.errors import UneError
-from une_ray.geometry.orthogonal import orthogonalized
+from une_ray.geometry.orthogonal import SPANNED, Eraser, orthogonalized
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,21 @@ class Direction:
             self, step=self.std * found.move, nuisances=tuple(nuisances), remaining_norm=found.remaining_norm,
             inner_product="plain" if covariance is None else "covariance",
         )  # fmt: skip
+
+    def erased(self, eraser: Eraser, nuisances: Sequence[str]) -> Direction:
+        """The same reading, its step put through an eraser of the nuisances' labels and made long enough again.
+
+        `remaining_norm` is the share of the step's length that the eraser leaves. Raises UneError where that no longer raises the score.
+        """
+        left = self.step - eraser.left @ (eraser.right @ self.step)
+        gain = self.w @ left / self.std
+        if gain < SPANNED:
+            raise UneError(
+                f"erasing {', '.join(nuisances)} leaves a step along {self.attribute} that raises its score by {gain:.1e} standard deviations, not 1; "
+                "keep fewer attributes"
+            )
+        share = float(np.linalg.norm(left) / np.linalg.norm(self.step))
+        return replace(self, step=left / gain, nuisances=tuple(nuisances), remaining_norm=share)
 
     def random(self, seed: int) -> Direction:
         """The baseline: as long a step in a direction drawn uniformly; the reading stays, to see what the step does to it."""

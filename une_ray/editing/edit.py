@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache, partial
 
 import numpy as np
+import pyarrow as pa
 
 from une_ray.editing.directions import Direction, mean_difference
+from une_ray.editing.erasure import ERASURES, Nuisances, shrunk
+from une_ray.editing.move import PATHS
 from une_ray.errors import UneError, unknown
 from une_ray.geometry import probes
+from une_ray.geometry.linear import METHODS
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
-from une_ray.studies.latents import blocks, image_ids, labels_and_folds, matrix, spaces_of
+from une_ray.studies.latents import blocks, image_ids, labels_and_folds, matrix
 
 TRAIN_ROWS, SEED = 20_000, 0  # of so many scores the standard deviation is known to half a percent
 INNER_PRODUCTS = ("plain", "covariance")
 PROMPT = "prompt"  # the baseline that moves no latent: `editing.prompt`
 
-PROBES = "SELECT * FROM chosen_probes WHERE space = ? AND method = ? ORDER BY attribute"
 SELECTED = """
     SELECT image_id FROM latents JOIN images USING (image_id) WHERE split = 'test' AND space IN (SELECT unnest($spaces))
     GROUP BY image_id HAVING count(DISTINCT space) = len($spaces) ORDER BY md5(image_id) LIMIT $images"""
@@ -28,7 +31,11 @@ LATENTS = "SELECT image_id, z FROM latents SEMI JOIN (SELECT unnest($images) AS 
 
 @dataclass(frozen=True)
 class Edit:
-    """One attribute of one space, moved by every α of `alphas`; 0 is always among them, since the round trip is the baseline."""
+    """One attribute of one space, moved by every α of `alphas`; 0 is always among them, since the round trip is the baseline.
+
+    With `fit`, a `penalty` or a `rank` the probes are fitted to the train images anew; else they are the lake's own. `shrinkage`
+    draws the latents' covariance towards its mean variance, `rounds` are those of iterative erasure.
+    """
 
     space: str
     attribute: str
@@ -37,6 +44,13 @@ class Edit:
     method: str = "ridge"
     inner_product: str = "plain"
     baselines: tuple[str, ...] = ("random", "mean-difference", "permuted", PROMPT)
+    fit: bool = False
+    penalty: float | None = None
+    rank: int | None = None
+    shrinkage: float = 0.0
+    erasure: str = "projection"
+    rounds: int = 4
+    path: str = "straight"
 
     def __post_init__(self) -> None:
         for name in self.baselines:
@@ -44,43 +58,73 @@ class Edit:
                 raise unknown("baseline", name, (*BASELINES, PROMPT))
         if self.inner_product not in INNER_PRODUCTS:
             raise unknown("inner product", self.inner_product, INNER_PRODUCTS)
+        if self.erasure not in ERASURES:
+            raise unknown("erasure", self.erasure, ERASURES)
+        if self.path not in PATHS:
+            raise unknown("path", self.path, PATHS)
+        if self.fits and self.method not in METHODS:
+            raise unknown("probe method", self.method, METHODS)
+        if not 0 <= self.shrinkage <= 1:
+            raise UneError(f"a shrinkage of {self.shrinkage:g}; it lies between 0, the covariance itself, and 1, its mean variance alone")
         if not np.isfinite(self.alphas).all():
             raise UneError(f"doses {list(self.alphas)}: every one must be a finite number of standard deviations")
         object.__setattr__(self, "alphas", tuple(sorted({0.0, *map(float, self.alphas)})))
 
+    @property
+    def fits(self) -> bool:
+        return self.fit or self.penalty is not None or self.rank is not None
+
+    @property
+    def reading(self) -> str:
+        """The method and what it was told, as `edits` and its tables name it: "ridge", "pca-logistic λ=1 rank=100"."""
+        told = {"λ": self.penalty, "rank": self.rank}
+        return " ".join([self.method, *(f"{name}={value:g}" for name, value in told.items() if value is not None)])
+
+    @property
+    def geometry(self) -> str:
+        """The inner product and all that is unusual about the step: "plain", "covariance shrinkage=0.3", "plain leace shell"."""
+        told = [f"shrinkage={self.shrinkage:g}"] if self.shrinkage else []
+        told += [f"iterative rounds={self.rounds}" if self.erasure == "iterative" else self.erasure] if self.erasure != "projection" else []
+        return " ".join([self.inner_product, *told, *([self.path] if self.path != "straight" else [])])
+
+    @property
+    def knobs(self) -> dict:
+        """What departs from the defaults of how an edit is fitted and moved: part of what decides its rows."""
+        return {"knobs": told} if (told := {name: getattr(self, name) for name in KNOBS if getattr(self, name) != DEFAULTS[name]}) else {}
+
+
+DEFAULTS = {field.name: field.default for field in fields(Edit) if field.default is not MISSING}
+KNOBS = ("fit", "penalty", "rank", "shrinkage", "erasure", "rounds", "path")
+
 
 @dataclass(frozen=True, eq=False)
 class Train:
-    """Train images of the edited space: latents `z` (n, d) and the attribute's `labels` (n,) of 0, 1 or NaN where unknown."""
+    """Train images of the edited space: latents `z` (n, d), the attribute's `labels` (n,) of 0, 1 or NaN where unknown, and their ids."""
 
     z: np.ndarray
     labels: np.ndarray
+    image_ids: pa.Array
 
 
 def directions(lake: Lake, edit: Edit, rows: dict[str, dict], train: Train) -> dict[str, Direction]:
-    """`probe`, `orthogonalised` where something is kept, and the baselines, by name; `rows` are those of `probe_rows`.
+    """`probe`, `orthogonalised` where something is kept, and the baselines, by name; `rows` are those of `readings`.
 
     Raises UneError where an attribute has no probe (with the reason of the refusal) and where the kept ones span the target.
     """
-    covariance = np.cov(train.z.T, dtype=np.float64) if edit.inner_product == "covariance" else None
     readings = {name: Direction.from_probe(row(rows, name), train.z) for name in (edit.attribute, *edit.keep)}
-    target = readings[edit.attribute]
-    found = {"probe": target.keeping({}, covariance)}
+    target, covariance = readings.pop(edit.attribute), None
+    if edit.inner_product == "covariance" or (edit.keep and edit.erasure == "leace"):
+        covariance = shrunk(np.cov(train.z.T, dtype=np.float64), edit.shrinkage)
+    inner_product = covariance if edit.inner_product == "covariance" else None
+    found = {"probe": target.keeping({}, inner_product)}
     if edit.keep:
-        found["orthogonalised"] = target.keeping({name: readings[name].w for name in edit.keep}, covariance)
+        labels = labels_and_folds(lake, train.image_ids, list(edit.keep), [0])[0]
+        nuisances = Nuisances({name: reading.w for name, reading in readings.items()}, train.z, labels, covariance)
+        found["orthogonalised"] = ERASURES[edit.erasure](target, nuisances, inner_product, edit.rounds)
     for name in edit.baselines:
         if name != PROMPT:
             found[name] = BASELINES[name](lake, found["probe"], train, rows[edit.attribute])
     return found
-
-
-def probe_rows(lake: Lake, space: str, method: str) -> dict[str, dict]:
-    """The lake's probes of a space on the corpus' own split, by attribute, refused ones included. Raises UneError where there are none."""
-    found = connect(lake).sql(PROBES, params=[space, method]).to_arrow_table().to_pylist()
-    if not found:
-        spaces_of(lake, [space])
-        raise UneError(f"{space} has no {method} probes yet; fit them with: une probe --lake {lake.url} --spaces {space} --method {method}")
-    return {row["attribute"]: row for row in found}
 
 
 def row(rows: dict[str, dict], attribute: str) -> dict:
@@ -89,9 +133,11 @@ def row(rows: dict[str, dict], attribute: str) -> dict:
     return rows[attribute]
 
 
+@lru_cache(maxsize=1)  # all the trials of a sweep share them
 def train_rows(lake: Lake, space: str, attribute: str) -> Train:
     """All train images that have a latent, or TRAIN_ROWS of them drawn at random."""
-    labels, tested = labels_and_folds(lake, image_ids(lake, space), [attribute], [0])
+    ids = image_ids(lake, space)
+    labels, tested = labels_and_folds(lake, ids, [attribute], [0])
     chosen = np.flatnonzero(~tested[:, 0])
     if not len(chosen):
         raise UneError(f"space {space!r} of {lake.url} has no latents of train images, which doses are scaled by")
@@ -102,7 +148,7 @@ def train_rows(lake: Lake, space: str, attribute: str) -> Train:
         inside = chosen[(chosen >= begin) & (chosen < begin + len(block))]
         parts.append(block[inside - begin])
         begin += len(block)
-    return Train(np.concatenate(parts), labels[chosen, 0])
+    return Train(np.concatenate(parts), labels[chosen, 0], ids.take(pa.array(chosen)))
 
 
 def selected(lake: Lake, spaces: list[str], images: int) -> list[str]:

@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from une_ray.editing.directions import Direction
-from une_ray.editing.edit import PROMPT, Edit, Train, directions, latents_of, probe_rows, row, selected, train_rows
+from une_ray.editing.edit import PROMPT, Edit, Train, directions, latents_of, row, selected, train_rows
 from une_ray.editing.judge import Judge, judges, probes
 from une_ray.editing.measures import cosine
-from une_ray.editing.move import move
+from une_ray.editing.move import PATHS
 from une_ray.editing.prompt import prompt_of, prompted
+from une_ray.editing.readings import readings
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
@@ -33,17 +34,17 @@ def plan(lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = 
     Tasks of fewer images are the first ones of more, but for the last. Raises UneError for all that an edit of this lake can't be.
     """
     fingerprint = editable(lake, edit.space)
-    rows = probe_rows(lake, edit.space, edit.method)
-    used = {name: row(rows, name)["config"] for name in (edit.attribute, *edit.keep)}
     train = train_rows(lake, edit.space, edit.attribute)
+    rows = readings(lake, edit, train)
+    used = {name: row(rows, name)["config"] for name in (edit.attribute, *edit.keep)}
     found = directions(lake, edit, rows, train)
     named = judges(lake, edit.space, edit.attribute, judged_by)
     chosen = selected(lake, [edit.space, *named], images)
     made_from = {
-        "space": edit.space, "fingerprint": results.config_hash(fingerprint), "attribute": edit.attribute, "method": edit.method,
-        "inner_product": edit.inner_product, "alphas": list(edit.alphas), "train": len(train.z),
+        "space": edit.space, "fingerprint": results.config_hash(fingerprint), "attribute": edit.attribute, "method": edit.reading,
+        "inner_product": edit.geometry, "alphas": list(edit.alphas), "train": len(train.z),
         "judges": {name: [results.config_hash(lake.spaces()[name]), sorted({p["config"] for p in probes(lake, name)})] for name in named},
-    }  # fmt: skip
+    } | edit.knobs  # fmt: skip
     ways = [
         {"direction": name, "keep": (kept := sorted(direction.nuisances)), "probes": [used[a] for a in (edit.attribute, *kept)]}
         for name, direction in found.items()
@@ -93,7 +94,8 @@ class EditImages:
         moves = [(image_id, alpha) for image_id in task["images"] for alpha in edit["alphas"]]
         z = torch.from_numpy(np.stack([self.z[image_id] for image_id, _ in moves]))
         alphas = torch.tensor([alpha for _, alpha in moves], dtype=torch.float64)
-        edited = move(z, direction, alphas) if direction else z
+        path = PATHS[edit.get("knobs", {}).get("path", "straight")]
+        edited = path(z, direction, alphas) if direction else z
         pictures = self.decoded(edited, None if direction else edit["prompt"], alphas)
         shared = {key: edit[key] for key in ("space", "attribute", "method", "direction", "keep", "inner_product")} | {
             "edit": results.config_hash(edit), "space_fingerprint": edit["fingerprint"],

@@ -71,6 +71,10 @@ def rescaled(z: torch.Tensor, norm: float | torch.Tensor) -> torch.Tensor:
     return (z.double() * (_column(norm, z) / z.double().norm(dim=1, keepdim=True))).to(z.dtype)
 
 
+PATHS = {"straight": move, "shell": along_shell}
+"""Name → function of z, a direction and α: how an edit may go."""
+
+
 def score(z: torch.Tensor, direction: Direction) -> torch.Tensor:
     """(b,) float64: what the direction's probe reads."""
     return z.double() @ _vector(direction.w, z) + direction.b
