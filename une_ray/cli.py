@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from une_ray.commands import build, corpus, edit, gaussianity, memorization, models, probe, report, sql, status, submit, transfer, verify
+from une_ray.commands import (
+    build,
+    corpus,
+    edit,
+    gaussianity,
+    memorization,
+    models,
+    probe,
+    report,
+    sql,
+    status,
+    submit,
+    sweep,
+    transfer,
+    verify,
+)
 from une_ray.errors import UneError
 
 app = typer.Typer(
@@ -20,6 +35,7 @@ app = typer.Typer(
 
 for module in (build, sql, gaussianity, probe, transfer, edit, memorization, report, verify, status, models, corpus):
     app.command(epilog=module.EPILOG)(getattr(module, module.__name__.rpartition(".")[2]))
+app.add_typer(sweep.sweep, name="sweep")
 app.command(epilog=submit.EPILOG, context_settings=submit.CONTEXT)(submit.submit)
 
 

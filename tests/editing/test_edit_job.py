@@ -262,7 +262,11 @@ def test_what_cannot_be_edited_is_said(lake, asked, judged_by, message):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"baselines": ("promt",)}, "baseline 'promt'.*nearest first: prompt"), ({"inner_product": "dot"}, "plain"), ({"alphas": (np.nan,)}, "finite")],
+    [
+        ({"baselines": ("promt",)}, "baseline 'promt'.*nearest first: prompt"),
+        ({"inner_product": "dot"}, "plain"),
+        ({"alphas": (np.nan,)}, "finite"),
+    ],
 )
 def test_settings_that_mean_nothing_are_refused(settings, message):
     with pytest.raises(UneError, match=message):

@@ -62,7 +62,24 @@ MEMORIZATION = pa.schema(
     ]
 )  # fmt: skip
 
-KINDS = {"probes": PROBES, "gaussianity": GAUSSIANITY, "transfers": TRANSFERS, "edits": EDITS, "memorization": MEMORIZATION}
+# One trial of a sweep. `sweep` is the hash of study, scale and facts of the lake, `point` the name of settings that were to be tried first;
+# status is "finished", "stopped" (by halving, judged on `budget` units alone) or "refused"; `command` does it again: une, its words but `--lake`.
+SWEEPS = pa.schema(
+    [
+        ("study", TEXT), ("sweep", TEXT), ("title", TEXT), ("status", TEXT), ("error", TEXT), ("settings", pa.map_(TEXT, TEXT)),
+        ("objectives", pa.map_(TEXT, REAL)), ("goals", pa.map_(TEXT, TEXT)), ("promise", REAL), ("budget", WHOLE), ("unit", TEXT), ("point", TEXT),
+        ("command", pa.list_(TEXT)), ("seconds", REAL), ("config", TEXT),
+    ]
+)  # fmt: skip
+
+KINDS = {
+    "probes": PROBES,
+    "gaussianity": GAUSSIANITY,
+    "transfers": TRANSFERS,
+    "edits": EDITS,
+    "memorization": MEMORIZATION,
+    "sweeps": SWEEPS,
+}
 
 
 # The empty files that let `read_parquet(lake || '/runs/*.parquet')` answer "no rows" before there are any.

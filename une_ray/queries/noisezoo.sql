@@ -58,6 +58,10 @@ CREATE OR REPLACE VIEW memorization AS
 SELECT * FROM read_parquet(getvariable('lake') || '/memorization/*.parquet')
 QUALIFY row_number() OVER (PARTITION BY weights, method, settings, steps, guidance_scale, prompt, seed ORDER BY config) = 1;
 
+-- Trials of `une sweep`, one row each: settings and objectives are maps; see sweeps.sql.
+CREATE OR REPLACE VIEW sweeps AS
+SELECT * FROM read_parquet(getvariable('lake') || '/sweeps/*.parquet');
+
 -- How many images each space has, by status.
 CREATE OR REPLACE VIEW counts AS
 SELECT space, status, count(*) AS images, max(len(z)) AS dim FROM readings GROUP BY ALL ORDER BY ALL;

@@ -1,0 +1,50 @@
+-- What sweeps found: trials, the Pareto front and its knee, and what each setting does on average. `une sweep` writes the rows.
+--
+-- Objectives are compared among the trials that were judged in full (status 'finished'); `gains` are turned so that more is better.
+
+CREATE OR REPLACE TEMP VIEW finished AS
+SELECT *, list_transform(map_entries(objectives), lambda o: CASE goals[o.key] WHEN 'max' THEN o.value ELSE -o.value END) AS gains
+FROM sweeps WHERE status = 'finished';
+
+-- Trials that no other of the same sweep is as good as in every objective and better in one.
+CREATE OR REPLACE TEMP VIEW pareto_front AS
+SELECT * FROM finished a WHERE NOT EXISTS (
+    FROM finished b WHERE b.sweep = a.sweep AND b.gains <> a.gains
+        AND len(list_filter(list_zip(b.gains, a.gains), lambda pair: pair[1] < pair[2])) = 0);
+
+-- The front with its distance to the ideal point, every objective rescaled to its range on the front: 0 is the best of it, 1 the worst.
+CREATE OR REPLACE TEMP VIEW compromises AS
+WITH long AS (SELECT sweep, config, unnest(gains) AS gain, generate_subscripts(gains, 1) AS objective FROM pareto_front),
+lost AS (
+    SELECT sweep, config, coalesce((max(gain) OVER o - gain) / nullif(max(gain) OVER o - min(gain) OVER o, 0), 0) AS lost
+    FROM long WINDOW o AS (PARTITION BY sweep, objective)),
+distances AS (SELECT sweep, config, sqrt(sum(lost ** 2)) AS distance FROM lost GROUP BY ALL)
+SELECT p.* EXCLUDE (gains), distance, row_number() OVER (PARTITION BY sweep ORDER BY distance, promise DESC, config) = 1 AS knee
+FROM pareto_front p JOIN distances USING (sweep, config);
+
+-- Mean objectives by setting and value, over the trials that were judged in full; numbers with more than six values in thirds of equal count.
+CREATE OR REPLACE TEMP VIEW setting_effects AS
+WITH long AS (
+    SELECT study, title, sweep, config, unnest(map_keys(settings)) AS setting, unnest(map_values(settings)) AS value, objectives FROM finished),
+counted AS (
+    SELECT *, TRY_CAST(value AS DOUBLE) AS number, count(DISTINCT value) OVER s > 6 AND count(TRY_CAST(value AS DOUBLE)) OVER s = count(*) OVER s AS many
+    FROM long WINDOW s AS (PARTITION BY sweep, setting)),
+thirds AS (SELECT *, ntile(3) OVER (PARTITION BY sweep, setting, many ORDER BY number) AS third FROM counted),
+named AS (
+    SELECT *, CASE WHEN many THEN format('{:g} … {:g}', min(number) OVER t, max(number) OVER t) ELSE value END AS shown,
+        CASE WHEN many THEN third::DOUBLE ELSE number END AS place
+    FROM thirds WINDOW t AS (PARTITION BY sweep, setting, many, third)),
+apart AS (SELECT * EXCLUDE (objectives), unnest(map_keys(objectives)) AS objective, unnest(map_values(objectives)) AS figure FROM named)
+SELECT study, title, sweep, setting, shown AS value, objective, count(*) AS trials, avg(figure) AS mean, stddev_samp(figure) / sqrt(count(*)) AS standard_error,
+    min(place) AS place
+FROM apart GROUP BY ALL;
+
+SELECT study, title, status, count(*) AS trials, round(sum(seconds), 1) AS seconds, max(budget) AS budget, any_value(unit) AS unit
+FROM sweeps GROUP BY ALL ORDER BY ALL;
+
+SELECT study, title, point, settings, map_from_entries(list_transform(map_entries(objectives), lambda o: {'key': o.key, 'value': round(o.value, 3)})) AS objectives,
+    round(distance, 3) AS distance, knee
+FROM compromises ORDER BY study, title, distance;
+
+SELECT study, title, setting, value, objective, trials, round(mean, 3) AS mean, round(standard_error, 3) AS standard_error
+FROM setting_effects ORDER BY study, title, setting, place, value, objective;

@@ -1,0 +1,144 @@
+"""Edits kept orthogonal, as the subject of a sweep: how much of the target, how little of the rest, in spaces that the edit did not use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from une_ray.editing.edit import Edit, train_rows
+from une_ray.editing.job import IMAGES_PER_TASK, EditImages, editable, plan
+from une_ray.editing.judge import judges, probes
+from une_ray.editing.measures import changes, leakage, slopes
+from une_ray.errors import UneError, unknown
+from une_ray.geometry.probes import FEWEST
+from une_ray.lake import results
+from une_ray.lake.layout import Lake
+from une_ray.studies.latents import attributes_of, labels_and_folds
+from une_ray.sweeps.study import Value
+
+CORRELATED = 0.15  # |φ| from which labels count as going together
+FIXED = ("space", "attribute", "judges", "correlated")
+
+
+class Orthogonalization:
+    """A trial is one edit to both sides, −α and +α; every objective is a mean over judges, and effect and leakage are those of the dose α."""
+
+    goals: ClassVar[dict[str, str]] = {"effect": "max", "leakage": "min", "identity": "max"}
+    knobs: ClassVar[tuple[str, ...]] = (
+        "method", "penalty", "rank", "keep", "erasure", "rounds", "inner_product", "shrinkage", "path", "alpha",
+    )  # fmt: skip
+    unit: ClassVar[str] = "images"
+
+    def __init__(self, lake: Lake, facts: dict, most: int, device: str) -> None:
+        self.lake, self.facts, self.most, self.device = lake, facts, most, device
+        self.worker: EditImages | None = None
+
+    def start(self, settings: dict[str, Value]) -> None:
+        self.edit = edit_of(self.facts, settings)
+        tasks, options = plan(self.lake, self.edit, self.most, list(self.facts["judges"]))
+        direction = "orthogonalised" if self.edit.keep else "probe"
+        self.tasks = [task for task in tasks if task["edit"]["direction"] == direction]
+        self.worker = self.worker or Unkept(self.lake.url, options, self.device)
+        self.worker.directions = options["directions"]
+        self.rows: list[dict] = []
+        self.images = options["images"]
+
+    def judge(self, budget: int) -> dict[str, float]:
+        parts = math.ceil(min(budget, len(self.images)) / IMAGES_PER_TASK)
+        for task in self.tasks[:parts]:
+            self.rows += self.worker(task)
+        del self.tasks[:parts]
+        chosen = set(self.images[:budget])
+        return objectives([row for row in self.rows if row["image_id"] in chosen], self.edit)
+
+    @staticmethod
+    def facts(lake: Lake, fixed: dict) -> dict:
+        for name in fixed:
+            if name not in FIXED:
+                raise unknown("fixed part of an orthogonalization study", name, FIXED)
+        attribute, space = fixed["attribute"], fixed.get("space") or first_editable(lake)
+        fingerprint = editable(lake, space)
+        if attribute not in (known := attributes_of(lake)):
+            raise unknown("attribute", attribute, known)
+        named = judges(lake, space, attribute, fixed.get("judges"))
+        train = train_rows(lake, space, attribute)
+        return {
+            "title": f"{attribute} in {space}", "space": space, "attribute": attribute, "fingerprint": results.config_hash(fingerprint), "train": len(train.z),
+            "judges": {name: [results.config_hash(lake.spaces()[name]), sorted({p["config"] for p in probes(lake, name)})] for name in named},
+            "keep": nuisances(lake, train, attribute, fixed.get("correlated", CORRELATED)),
+        }  # fmt: skip
+
+    @staticmethod
+    def command(facts: dict, settings: dict[str, Value], budget: int) -> list[str]:
+        edit = edit_of(facts, settings)
+        dose = max(edit.alphas)
+        told = {
+            "space": edit.space, "attribute": edit.attribute, "keep": ",".join(edit.keep), "alphas": f"{-dose:g},{dose:g}", "images": budget,
+            "method": edit.method, "fit": True, "penalty": edit.penalty, "rank": edit.rank, "inner": edit.inner_product,
+            "shrinkage": edit.shrinkage or None, "erasure": edit.erasure if edit.keep else None,
+            "rounds": edit.rounds if edit.erasure == "iterative" else None, "path": edit.path, "judges": ",".join(facts["judges"]),
+        }  # fmt: skip
+        words = ["edit"]
+        for name, value in told.items():
+            if value not in (None, ""):
+                words += [f"--{name}"] if value is True else [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+        return [*words, "--baselines", ""]
+
+
+class Unkept(EditImages):
+    """A worker that leaves no pictures in the lake: a sweep's trials are too many to look at."""
+
+    def kept(self, *_) -> str:
+        return ""
+
+
+def edit_of(facts: dict, settings: dict[str, Value]) -> Edit:
+    """The edit of a trial. Raises UneError for a set of nuisances that is not known."""
+    keep, alpha = settings.get("keep", "none"), float(settings.get("alpha", 2.0))
+    if keep not in facts["keep"]:
+        raise unknown("set of nuisances", str(keep), facts["keep"])
+    named = ("method", "penalty", "rank", "erasure", "rounds", "inner_product", "shrinkage", "path")
+    told = {name: settings[name] for name in named if name in settings}
+    return Edit(facts["space"], facts["attribute"], tuple(facts["keep"][keep]), (-alpha, alpha), baselines=(), fit=True, **told)
+
+
+def objectives(rows: Sequence[dict], edit: Edit) -> dict[str, float]:
+    """effect: judged standard deviations of the target from one side of the dose to the other, halved; leakage: root mean square of the
+    same over the other attributes; identity: cosine with the original at either dose. Of rows of `edits`; means over judges."""
+    found, alphas, dose = [], list(edit.alphas), max(edit.alphas)
+    for judge in dict.fromkeys(row["judge"] for row in rows):
+        seen = [row for row in rows if row["judge"] == judge]
+        names = [name for name, _ in seen[0]["scores"]]
+        scores = np.array([[score for _, score in row["scores"]] for row in seen]).reshape(-1, len(alphas), len(names)).swapaxes(1, 2)
+        target, slope = names.index(edit.attribute), slopes(changes(scores[:, :, alphas.index(0)], scores), alphas)
+        identity = np.mean([row["identity"] for row in seen if row["alpha"] != 0])
+        found.append((dose * slope[:, target].mean(), dose * leakage(slope, target), identity))
+    return dict(zip(Orthogonalization.goals, np.mean(found, 0).tolist()))
+
+
+def nuisances(lake: Lake, train, attribute: str, threshold: float) -> dict[str, list[str]]:
+    """Which attributes each set keeps, by the labels of the train images: those that go with the target's, by |φ| ≥ threshold, or all."""
+    others = [name for name in attributes_of(lake) if name != attribute]
+    labels = labels_and_folds(lake, train.image_ids, others, [0])[0]
+    phi = {name: _correlation(train.labels, column) for name, column in zip(others, labels.T)}
+    usable = [name for name in others if phi[name] is not None]
+    return {"none": [], "correlated": [name for name in usable if abs(phi[name]) >= threshold], "all": usable}
+
+
+def first_editable(lake: Lake) -> str:
+    able = [name for name, fingerprint in lake.spaces().items() if fingerprint.get("method") == "ddim-inversion"]
+    if not able:
+        raise UneError(f"{lake.url} has no inverted noise to edit; build some: une build --lake {lake.url} --spaces mini-sd-a/ddim50 …")
+    return able[0]
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+    """φ of two columns of labels over the rows that know both; None where either is the same for nearly all, so that no probe is fitted."""
+    known = ~np.isnan(a) & ~np.isnan(b)
+    fewest = min(b[known].sum(), (1 - b[known]).sum()) if known.any() else 0
+    if fewest < FEWEST or a[known].std() == 0:
+        return None
+    return float(np.corrcoef(a[known], b[known])[0, 1])

@@ -1,0 +1,172 @@
+"""Ray Tune over the trials of a sweep; the only file that knows it.
+
+    Optuna suggests settings → a trial (an actor that is reused, its models in memory) judges them rung by rung → asynchronous halving
+    stops it or lets it go on → the driver commits its row
+
+Optuna sees every objective (multi-objective TPE), halving the one number that the study weights them to. What Tune knows is kept in a
+state folder, from which the same command goes on after a kill; rows are named by their settings, so that a trial that ends twice is one.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import warnings
+from functools import partial
+
+import optuna
+import ray
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from une_ray.errors import UneError
+from une_ray.lake.layout import Lake
+from une_ray.lake.store import Store
+from une_ray.pipeline.placement import Pool, allot
+from une_ray.pipeline.progress import Progress
+from une_ray.pipeline.ray_data import start_ray
+from une_ray.pipeline.tasks import PLACED_AS
+from une_ray.sweeps.study import Study, Value
+from une_ray.sweeps.subject import subject
+from une_ray.sweeps.sweep import Sweep
+
+SETTINGS = "settings/"  # Tune unfolds names at the slash: a trial's config holds them under one key
+RETRIES = 2  # of a trial whose worker died
+SNAPSHOT_SECONDS = "1"  # Tune's state is at most so old when a driver is killed; by default 10 s and more
+
+
+def run(lake: Lake, sweep: Sweep, state: str, address: str | None = None, actors: int | None = None) -> None:
+    """Do the trials that the lake lacks; `state` is a folder, local or of an object store. A finished sweep starts no Ray.
+
+    Raises UneError where trials keep failing, or the sweep was interrupted: the same call goes on from there.
+    """
+    if sweep.done(lake) >= sweep.scale.trials:
+        return
+    _quiet()
+    cores = start_ray([PLACED_AS], address, actors)
+    have = ray.cluster_resources()
+    (pool,) = allot([PLACED_AS], have.get("CPU", 0), have.get("GPU", 0), cores, min(actors or sweep.scale.trials, sweep.scale.trials))
+    found = _tuner(lake, sweep, state, pool).fit()
+    if found.errors:
+        reason = str(found.errors[0]).strip().splitlines()[-1]
+        raise UneError(
+            f"{len(found.errors)} trials failed, the first with: {reason}; what ended is kept, and the same command tries these again"
+        )
+    if (done := sweep.done(lake)) < sweep.scale.trials:
+        raise UneError(f"interrupted after {done} of {sweep.scale.trials} trials; the same command goes on")
+    Store(state).filesystem.rm(Store(state).path(sweep.config), recursive=True)
+
+
+class Trial(tune.Trainable):
+    """An actor: the subject in memory, which `reset_config` lends to the next trial."""
+
+    def setup(self, config: dict) -> None:
+        self.told, self.subject = config, None
+
+    def reset_config(self, new_config: dict) -> bool:
+        self.told = new_config
+        return True
+
+    def step(self) -> dict:
+        """One rung. Settings that can't be end the trial with the reason, not the sweep."""
+        kind, rungs = subject(self.told["kind"]), self.told["rungs"]
+        budget = rungs[self.iteration]
+        try:
+            if self.subject is None:
+                self.subject = kind(Lake(self.told["lake"]), self.told["facts"], rungs[-1], _device())
+            if not self.iteration:
+                self.subject.start(self.told["settings"])
+            objectives = self.subject.judge(budget)
+        except UneError as error:
+            return dict.fromkeys([*kind.goals, "promise"], math.nan) | {"budget": budget, "error": str(error), "done": True}
+        promise = sum(weight * objectives[name] for name, weight in self.told["weights"].items())
+        return objectives | {"promise": promise, "budget": budget, "error": "", "done": budget == rungs[-1]}
+
+
+class Keep(tune.Callback):
+    """On the driver: commits the row of every trial that ended, and shows how far the sweep is."""
+
+    def __init__(self, lake: Lake, sweep: Sweep) -> None:
+        self.lake, self.sweep, self.progress = lake, sweep, None
+
+    def on_trial_complete(self, iteration: int, trials: list, trial, **info) -> None:
+        result = trial.last_result
+        self.sweep.record(self.lake, trial.config["settings"], result | {"seconds": result["time_total_s"]})
+
+    def on_step_end(self, iteration: int, trials: list, **info) -> None:
+        ended = [trial for trial in trials if trial.is_finished()]
+        self.progress = self.progress or Progress(
+            self.sweep.scale.trials, f"{self.sweep.study.name} of {self.sweep.facts['title']}", unit="trials"
+        )
+        if (new := len(ended) - self.progress.done) > 0:
+            refused = sum(bool(trial.last_result.get("error")) for trial in ended)
+            self.progress.advance(new, refused - self.progress.rejects)
+
+
+def _tuner(lake: Lake, sweep: Sweep, state: str, pool: Pool) -> tune.Tuner:
+    """A new one, or the one that a killed driver left in the state folder."""
+    told = sweep.study.resources or ({"cpu": 1, "gpu": pool.gpus} if pool.gpus else {"cpu": pool.cpus})
+    trainable, where = tune.with_resources(Trial, told), Store(state)
+    if any(name.startswith("experiment_state") for name in where.names(sweep.config)):
+        return tune.Tuner.restore(f"{state}/{sweep.config}", trainable=trainable, resume_errored=True)
+    facts = {"lake": lake.url, "kind": sweep.kind, "facts": sweep.facts, "rungs": sweep.scale.rungs, "weights": sweep.study.weights}
+    return tune.Tuner(
+        trainable,
+        param_space=facts,
+        tune_config=tune.TuneConfig(
+            search_alg=_search(sweep.study, sweep.subject.goals),
+            scheduler=_halving(sweep),
+            num_samples=sweep.scale.trials,
+            max_concurrent_trials=pool.most,
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name=sweep.config,
+            storage_path=state,
+            verbose=0,
+            callbacks=[Keep(lake, sweep)],
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
+    )
+
+
+def _search(study: Study, goals: dict[str, str]) -> OptunaSearch:
+    points = [{SETTINGS + name: value for name, value in settings.items()} for settings in study.points.values()]
+    return OptunaSearch(
+        partial(_suggest, study),
+        metric=[*goals],
+        mode=[*goals.values()],
+        points_to_evaluate=points,
+        sampler=optuna.samplers.TPESampler(seed=study.seed),
+    )
+
+
+def _suggest(study: Study, asks: optuna.Trial) -> dict[str, Value]:
+    """What a trial is told: the study's rounding has the last word, over what Optuna itself remembers."""
+    return {SETTINGS + name: value for name, value in study.suggested(asks, SETTINGS).items()}
+
+
+def _halving(sweep: Sweep) -> ASHAScheduler:
+    first, *_, last = [*sweep.scale.rungs, sweep.scale.rungs[-1]]
+    return ASHAScheduler("budget", "promise", "max", max_t=last, grace_period=first, reduction_factor=sweep.scale.factor)
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+
+
+def _quiet() -> None:
+    """No word from Tune and Optuna but errors: progress is ours. Tune reads its settings from the environment alone."""
+    os.environ |= {
+        "RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": SNAPSHOT_SECONDS,
+        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    }  # fmt: skip
+    for name in ("ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.filterwarnings("ignore", module="ray.tune")
