@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from une_ray.errors import UneError
+from une_ray.lake.layout import Lake
 from une_ray.lake.results import MEMORIZATION
 from une_ray.memorization import bench
 from une_ray.memorization.copy_metric import from_bytes, similarity
@@ -16,12 +17,17 @@ SEEDS, STEPS = 2, 2
 @pytest.fixture(scope="module")
 def tasks(zoo) -> list[dict]:
     chosen = [*duplicated(1)[-1:], *held_out(1), Prompt("a given text", "given")]
-    return bench.tasks(f"stable-diffusion:{zoo}/sd", {"none": {}, "zero-pads": {"fraction": 0.5}}, chosen, SEEDS, STEPS)
+    return bench.tasks(f"stable-diffusion:{zoo}/sd", [("none", {}), ("zero-pads", {"fraction": 0.5})], chosen, SEEDS, STEPS)
 
 
 @pytest.fixture(scope="module")
-def worker() -> bench.Bench:
-    return bench.Bench("", {}, "cpu")
+def lake(tmp_path_factory) -> Lake:
+    return Lake(str(tmp_path_factory.mktemp("memory")))
+
+
+@pytest.fixture(scope="module")
+def worker(lake) -> bench.Bench:
+    return bench.Bench(lake.url, {}, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -49,21 +55,20 @@ def test_similarity_is_to_the_picture_that_belongs_to_the_prompt(worker, tasks, 
     assert [row["similarity"] for row in rows["none"][4:]] == [None, None]
 
 
+def test_the_first_seeds_pictures_are_kept_and_are_the_ones_that_were_measured(worker, lake, tasks, rows):
+    for found in rows.values():
+        assert [row["picture"] is None for row in found] == [False, True] * 3
+    pictures = worker._pictures(tasks[1])
+    for row, picture in zip(rows["zero-pads"][::SEEDS], pictures[::SEEDS], strict=True):
+        assert (from_bytes(lake.store.read(row["picture"])) - picture).abs().max() <= 1 / 255
+
+
 def test_detectors_and_attention_are_of_plain_pictures_alone(rows):
     for row in rows["none"]:
         masses = dict(row["attention"])
         assert {name for name, _ in row["detectors"]} == {"wen-1", "wen-10", "wen-all", "ren-d", "ren-e", "bright-ending", "sail"}
         assert [sum(step) for step in zip(*masses.values())] == pytest.approx([1] * STEPS)
     assert all("detectors" not in row for row in rows["zero-pads"])
-
-
-def test_diversity_is_the_mean_dissimilarity_to_the_other_seeds():
-    pictures = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    found = [row["diversity"] for row in bench.diversities(pictures, 3)]
-    for i, value in enumerate(found):
-        others = [j for j in range(i // 3 * 3, i // 3 * 3 + 3) if j != i]
-        assert value == pytest.approx(1 - sum(similarity(pictures[i], pictures[j]).item() for j in others) / 2, abs=1e-6)
-    assert bench.diversities(pictures, 1)[0] == {"diversity": None}
 
 
 def test_noise_follows_from_prompt_and_seed_alone():
@@ -73,7 +78,7 @@ def test_noise_follows_from_prompt_and_seed_alone():
 
 
 def test_a_blocks_methods_stand_side_by_side_so_that_originals_are_made_once(zoo):
-    found = bench.tasks(f"stable-diffusion:{zoo}/sd", {"none": {}, "pad-swap": {}}, duplicated(2), 1)
+    found = bench.tasks(f"stable-diffusion:{zoo}/sd", [("none", {}), ("pad-swap", {})], duplicated(2), 1)
     assert [task["method"] for task in found] == ["none", "pad-swap"] * 3
     assert found[0]["prompts"] == found[1]["prompts"] and len(found[0]["prompts"]) == bench.BLOCK
 
@@ -84,4 +89,4 @@ def test_a_blocks_methods_stand_side_by_side_so_that_originals_are_made_once(zoo
 )  # fmt: skip
 def test_tasks_that_can_not_be_are_refused_before_any_work(model, method, message):
     with pytest.raises(UneError, match=message):
-        bench.tasks(model, {method: {}}, held_out(1))
+        bench.tasks(model, [(method, {})], held_out(1))

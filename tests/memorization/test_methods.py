@@ -39,7 +39,7 @@ def test_plain_sampling_is_the_pipelines(pipe, sampling, plain):
 
 @pytest.mark.parametrize(
     ("method", "settings"),
-    [("zero-pads", {"fraction": 0.0}), ("zero-pads", {"scale": 1.0}), ("wen", {"iterations": 0}), ("wen", {"target": 1e9}),
+    [("zero-pads", {"fraction": 0.0}), ("zero-pads", {"scale": 1.0}), ("remove-pads", {"fraction": 0.0}), ("wen", {"iterations": 0}), ("wen", {"target": 1e9}),
      ("delayed-guidance", {"transition": 1000}), ("opposite-guidance", {"transition": 1000})],
 )  # fmt: skip
 def test_a_method_told_to_do_nothing_does_nothing(sampling, plain, method, settings):
@@ -58,6 +58,33 @@ def test_random_additions_are_plain_sampling_of_the_longer_prompt(sampling, meth
     longer = [add(text, *tokenizer, 4, 0) for text in TEXTS]
     longer = Sampling(sampling.generator, longer, sampling.x_T, sampling.timesteps, 7.5)
     assert close(latents(sampling, method, {}), latents(longer, "none", {}))
+
+
+def test_removing_all_pads_is_what_ren_does_to_the_conditional_branch_without_its_scale(sampling):
+    assert close(latents(sampling, "remove-pads", {"fraction": 1.0}), latents(sampling, "ren", {"sot_scale": 1.0, "both_halves": False}))
+
+
+def test_a_removed_pad_is_not_a_zeroed_one(sampling):
+    assert not close(latents(sampling, "remove-pads", {"fraction": 1.0}), latents(sampling, "ablation-h", {}))
+
+
+@pytest.mark.parametrize(
+    ("ablation", "twin"), [("f", "pad-swap"), ("h", "ablation-h"), ("a", "ablation-a"), ("d", "ablation-d"), ("e", "ablation-e")]
+)
+def test_the_twin_encoding_differs_in_its_pads_alone(sampling, ablation, twin):
+    """So (f) of it is M1, and what overwrites the pads is what it is under the model's own padding."""
+    assert close(latents(sampling, f"ablation-{ablation}", {"padding": "exclamation"}), latents(sampling, twin, {}))
+
+
+@pytest.mark.parametrize("ablation", ["b", "c", "g"])
+def test_ablations_that_keep_the_pads_differ_under_the_twin_encoding(sampling, ablation):
+    name = f"ablation-{ablation}"
+    assert not close(latents(sampling, name, {"padding": "exclamation"}), latents(sampling, name, {}))
+
+
+def test_an_unknown_padding_names_the_known_ones(sampling):
+    with pytest.raises(UneError, match="nearest first: exclamation"):
+        latents(sampling, "ablation-c", {"padding": "exclamatoin"})
 
 
 def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(sampling):

@@ -17,6 +17,12 @@ def test_titles_come_in_equal_numbers_of_every_dose():
     assert {prompt.text for prompt in prompts.duplicated()} == set(duplicates.TITLES)
 
 
+def test_titles_of_chosen_doses_alone():
+    assert Counter(prompt.dose for prompt in prompts.duplicated(2, prompts.doses("250, 1000"))) == {250: 2, 1000: 2}
+    with pytest.raises(UneError, match="unknown dose '99'; known, nearest first: 50, 250"):
+        prompts.doses("250,99")
+
+
 def test_a_titles_picture_is_the_one_that_was_duplicated():
     corpus = duplicates.Duplicates()
     pictures = {item.caption: (item.factors["copies"], corpus.read(item.source)) for item in corpus.items()}

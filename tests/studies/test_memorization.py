@@ -97,7 +97,7 @@ def test_the_command_prints_a_line_per_method_and_group_and_an_audit_ranks(tmp_p
     from une_ray.commands.memorization import memorization
     from une_ray.memorization.bench import Bench
 
-    worker = Bench("", {}, "cpu")
+    worker = Bench(str(tmp_path / "lake"), {}, "cpu")
 
     def in_this_process(lake, kind, tasks, *_):
         for task in tasks:

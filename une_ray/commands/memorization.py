@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from une_ray.commands.options import LakeOption, names
+from une_ray.commands.options import LakeOption
 
 EPILOG = """Examples:
 
@@ -35,7 +35,8 @@ def memorization(
         "none,pad-swap,pad-swap-keeping-eot,zero-pads,ren,wen,random-tokens,random-numbers,delayed-guidance,opposite-guidance"
     ),
     seeds: Annotated[int, typer.Option(min=1, help="Pictures per prompt")] = 10,
-    prompts_per_dose: Annotated[int, typer.Option(min=1, max=8, help="Titles of each of the five doses")] = 8,
+    prompts_per_dose: Annotated[int, typer.Option(min=1, max=8, help="Titles of each dose")] = 8,
+    doses: Annotated[str, typer.Option(help="How often the titles' pictures were trained on, comma-separated")] = "1,10,50,250,1000",
     ordinary: Annotated[int, typer.Option(min=1, help="Captions never seen, and as many trained on once")] = 20,
     steps: Annotated[int, typer.Option(min=2, help="DDIM steps")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale")] = 7.5,
@@ -51,14 +52,18 @@ def memorization(
     Where there is no lake, one of `duplicates:all` is made. With --audit, prompts are ranked by a detector beside ordinary ones.
     """
     from une_ray.memorization import bench, prompts
+    from une_ray.memorization.parse import parse
     from une_ray.studies import memorization as study
 
     if audit is None:
-        chosen = prompts.duplicated(prompts_per_dose) + prompts.held_out(ordinary) + prompts.trained(ordinary)
-        asked = list(dict.fromkeys([bench.PLAIN, *(names(methods) or ())]))  # what is memorised shows in the plain pictures alone
+        chosen = prompts.duplicated(prompts_per_dose, prompts.doses(doses)) + prompts.held_out(ordinary) + prompts.trained(ordinary)
+        asked = [
+            (bench.PLAIN, {}),
+            *(method for method in parse(methods) if method[0] != bench.PLAIN),
+        ]  # what is memorised shows in plain pictures alone
     else:
-        chosen, asked = study.audit_prompts(prompts.given(audit), prompts.held_out(ordinary)), [bench.PLAIN]
-    todo = bench.tasks(model, {name: {} for name in asked}, chosen, seeds, steps, guidance)
+        chosen, asked = study.audit_prompts(prompts.given(audit), prompts.held_out(ordinary)), [(bench.PLAIN, {})]
+    todo = bench.tasks(model, asked, chosen, seeds, steps, guidance)
     where = study.open_or_create(lake)
     configs = study.run(where, todo, address, actors)
     if audit is None:

@@ -1,1 +1,1 @@
-"""Which prompts a generator remembers and what stops it (paper 3): token rows, peers, detectors. No Ray, no lake."""
+"""Which prompts a generator remembers and what stops it (paper 3): token rows, peers, detectors, and a bench of them. No Ray."""

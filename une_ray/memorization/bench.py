@@ -7,6 +7,7 @@ held against the plain sampling. All similarities are of one metric, `copy_metri
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import resource
 import time
@@ -14,54 +15,58 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 
-import numpy as np
 import torch
 
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
+from une_ray.lake import results
+from une_ray.lake.layout import Lake
 from une_ray.memorization.attention import class_masses
-from une_ray.memorization.copy_metric import calibration, from_bytes, similarity, to_image
+from une_ray.memorization.copy_metric import similarity, to_image
 from une_ray.memorization.detectors import DETECTORS
 from une_ray.memorization.detectors.sharpness import sharpness
+from une_ray.memorization.measures import Alignment, Realness, copies, diversities
 from une_ray.memorization.methods import Sampling, check, latents
 from une_ray.memorization.prompts import Prompt
 from une_ray.memorization.token_rows import CLASSES, encode
 from une_ray.memorization.trace import trace
-from une_ray.models.contrastive import Contrastive, load_contrastive
 from une_ray.models.generators import Generator, load_generator
 from une_ray.models.registry import find_model
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec
-from une_ray.steps.decode import fit
-from une_ray.steps.space import pixels
 
 WORKER = f"{__name__}:Bench"
 PLAIN = "none"
-BLOCK = 4  # prompts per task: with ten seeds a minute's work of one core at 64 pixels
+BLOCK = 4  # prompts per task: with ten seeds half a minute's work of one core at 64 pixels
+ENCODER = "mini-dino"  # in whose space distances to real pictures are
+
+Method = tuple[str, dict]
+"""A method's name and its settings."""
 
 
 def tasks(
     model: str,
-    methods: dict[str, dict],
+    methods: Sequence[Method],
     prompts: Sequence[Prompt],
     seeds: int = 10,
     steps: int = 50,
     guidance_scale: float = 7.5,
     judge: str = "mini-clip-b",
 ) -> list[dict]:
-    """One task per block of prompts and method (name → settings), each of all seeds; a block's methods stand side by side.
+    """One task per block of prompts and method, each of all seeds; a block's methods stand side by side.
 
     Raises UneError for an unknown model, method or setting, and for a model that does not generate.
     """
     generator, fingerprint = _generator(model)
-    for method, settings in methods.items():
+    for method, settings in methods:
         check(method, settings)
     common = {
         "model": model, "revision": generator.revision, "weights": fingerprint, "judge": judge, "judge_weights": pin(find_model(judge))[1],
+        "encoder": ENCODER, "encoder_weights": pin(find_model(ENCODER))[1],
         "steps": steps, "spacing": generator.spacing, "guidance_scale": guidance_scale, "seeds": list(range(seeds)),
     }  # fmt: skip
     blocks = [[_plain(prompt) for prompt in prompts[i : i + BLOCK]] for i in range(0, len(prompts), BLOCK)]
-    return [common | {"prompts": block, "method": name, "settings": settings} for block in blocks for name, settings in methods.items()]
+    return [common | {"prompts": block, "method": name, "settings": settings} for block in blocks for name, settings in methods]
 
 
 def noise(prompt: str, seed: int, shape: Sequence[int]) -> torch.Tensor:
@@ -71,17 +76,18 @@ def noise(prompt: str, seed: int, shape: Sequence[int]) -> torch.Tensor:
 
 
 class Bench:
-    """One actor: a generator and a judge in memory. `une_ray.pipeline.tasks` calls it with a task of `tasks`."""
+    """One actor: a generator and its judges in memory. `une_ray.pipeline.tasks` calls it with a task of `tasks`."""
 
     def __init__(self, lake_url: str, options: dict, device: str) -> None:
-        self.device = device
-        self.load = lru_cache(maxsize=1)(self._load)
+        self.lake, self.device = Lake(lake_url), device
+        self.generator = lru_cache(maxsize=1)(self._generator)
+        self.alignment = lru_cache(maxsize=1)(lambda judge: Alignment.load(pin(find_model(judge))[0], device))
         self.plain = ("", torch.empty(0))  # the last block and its plain pictures: a block's methods follow each other
 
     def __call__(self, task: dict) -> list[dict]:
-        """A row per prompt × seed of the schema MEMORIZATION."""
+        """A row per prompt × seed of the schema MEMORIZATION; the first seed's pictures are in the lake before the rows are."""
         prompts = [Prompt(**facts) for facts in task["prompts"]]
-        self.load(task["model"], task["revision"], task["judge"])
+        self.generator(task["model"], task["revision"])  # loading is none of a picture's seconds
         pictures, costs = self._measured(task)
         facts = [
             {
@@ -92,19 +98,21 @@ class Bench:
             for prompt in prompts for seed in task["seeds"]
         ]  # fmt: skip
         columns = [
-            self._copies(prompts, pictures), self._alignments(task, prompts, pictures), diversities(pictures, len(task["seeds"])),
+            copies(prompts, pictures), diversities(pictures, len(task["seeds"])), self.alignment(task["judge"])(prompts, pictures),
+            Realness.load(task["encoder"], self.device)(prompts, pictures),
             [{"similarity_unmitigated": value} for value in similarity(pictures, self._originals(task, pictures)).tolist()],
             list(self._seen(task)) if task["method"] == PLAIN else [{} for _ in facts],
+            list(self._kept(task, pictures)),
         ]  # fmt: skip
         return [{key: value for part in row for key, value in part.items()} for row in zip(facts, *columns, strict=True)]
 
-    def _load(self, model: str, revision: str | None, judge: str) -> tuple[Generator, int, ModelSpec, Contrastive]:
-        spec, judging = replace(find_model(model), revision=revision), pin(find_model(judge))[0]
-        return load_generator(spec, self.device), spec.batch_size, judging, load_contrastive(judging, self.device)
+    def _generator(self, model: str, revision: str | None) -> tuple[Generator, int]:
+        spec = replace(find_model(model), revision=revision)
+        return load_generator(spec, self.device), spec.batch_size
 
     def _samplings(self, task: dict) -> Iterator[Sampling]:
         """The task's pictures in batches, in the order of its rows."""
-        generator, size, *_ = self.load(task["model"], task["revision"], task["judge"])
+        generator, size = self.generator(task["model"], task["revision"])
         pairs = [(prompt["text"], seed) for prompt in task["prompts"] for seed in task["seeds"]]
         nodes = timesteps(task["steps"], task["spacing"])
         for batch in (pairs[i : i + size] for i in range(0, len(pairs), size)):
@@ -136,19 +144,16 @@ class Bench:
         peak = torch.cuda.max_memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return pictures, {"seconds": seconds, "peak_bytes": peak}
 
-    def _copies(self, prompts: list[Prompt], pictures: torch.Tensor) -> Iterator[dict]:
-        threshold, groups = calibration().threshold, pictures.unflatten(0, (len(prompts), -1))
-        for prompt, made in zip(prompts, groups):
-            data = prompt.picture(made.shape[-1])
-            for value in [None] * len(made) if data is None else similarity(made, from_bytes(data)).tolist():
-                yield {"similarity": value, "is_copy": None if value is None else value >= threshold, "threshold": threshold}
-
-    def _alignments(self, task: dict, prompts: list[Prompt], pictures: torch.Tensor) -> list[dict]:
-        """The judge's cosine of prompt and picture."""
-        *_, spec, judge = self.load(task["model"], task["revision"], task["judge"])
-        shown = pixels(np.stack([fit(to_image(picture), spec.preprocessing) for picture in pictures]), spec.preprocessing, self.device)
-        texts = judge.texts([prompt.text for prompt in prompts]).repeat_interleave(len(pictures) // len(prompts), 0)
-        return [{"alignment": value} for value in (judge.images(shown) * texts).sum(1).tolist()]
+    def _kept(self, task: dict, pictures: torch.Tensor) -> Iterator[dict]:
+        """Write every prompt's picture of the first seed into the lake; its name there."""
+        config, seeds = results.config_hash(task), len(task["seeds"])
+        for i, picture in enumerate(pictures):
+            name = None
+            if i % seeds == 0:
+                name, data = f"memorization/{config}/{i // seeds}-{task['seeds'][0]}.png", io.BytesIO()
+                to_image(picture).save(data, "PNG")
+                self.lake.store.commit(name, data.getvalue())
+            yield {"picture": name}
 
     def _seen(self, task: dict) -> Iterator[dict]:
         """What the detectors say of every picture, and by step the cross-attention on each class of tokens, averaged over layers."""
@@ -160,16 +165,6 @@ class Bench:
             masses = class_masses(watched.token_weights, watched.classes).mean(1).permute(1, 2, 0).tolist()
             for i, mass in enumerate(masses):
                 yield {"detectors": [(name, values[i]) for name, values in scores.items()], "attention": [*zip(CLASSES, mass, strict=True)]}
-
-
-def diversities(pictures: torch.Tensor, seeds: int) -> list[dict]:
-    """1 less each picture's mean similarity to those of its prompt's other seeds; None of a single one."""
-    if seeds == 1:
-        return [{"diversity": None}] * len(pictures)
-    groups = pictures.unflatten(0, (-1, seeds))
-    pairs = torch.stack([similarity(group[:, None], group) for group in groups])
-    others = (pairs.sum(2) - 1) / (seeds - 1)  # a picture is similar to itself by 1
-    return [{"diversity": value} for value in (1 - others).flatten().tolist()]
 
 
 def _generator(model: str) -> tuple[ModelSpec, str]:

@@ -12,12 +12,12 @@ import torch
 from une_ray.diffusion.ddim import Denoiser, sample
 from une_ray.diffusion.guidance import guided
 from une_ray.errors import UneError, unknown
-from une_ray.memorization.attention import edited
+from une_ray.memorization.attention import edited, removal
 from une_ray.memorization.peers.delayed_guidance import delayed_guidance, opposite_guidance
 from une_ray.memorization.peers.masked_attention import masked_attention
 from une_ray.memorization.peers.prompt_tuning import tuned_embeddings
 from une_ray.memorization.peers.random_additions import add_random_numbers, add_random_tokens
-from une_ray.memorization.token_rows import ABLATIONS, MITIGATIONS, encode
+from une_ray.memorization.token_rows import ABLATIONS, MITIGATIONS, TokenRows, attention_mask, encode, exclaimed
 from une_ray.models.generators import Generator
 
 
@@ -47,21 +47,35 @@ class Sampling:
 def latents(sampling: Sampling, method: str, settings: dict) -> torch.Tensor:
     """(b, c, h, w): what the sampling leads to under a method. `check` says whether there is such a one."""
     if method in ROWS:
-        return sampling.latents(ROWS[method](encode(sampling.generator, list(sampling.prompts)), **settings))
+        return sampling.latents(_embeddings(sampling, ROWS[method], **settings))
     return PEERS[method](sampling, **settings)
+
+
+def defaults(method: str) -> dict:
+    """A method's settings and their defaults. Raises UneError for an unknown method."""
+    functions = ROWS | PEERS
+    if method not in functions:
+        raise unknown("method against memorisation", method, functions)
+    _, *known = inspect.signature(functions[method]).parameters.values()
+    return {setting.name: setting.default for setting in known} | ({"padding": "own"} if method in PADDED else {})
 
 
 def check(method: str, settings: dict) -> None:
     """Raise UneError for an unknown method or setting, with the known ones."""
-    functions = ROWS | PEERS
-    if method not in functions:
-        raise unknown("method against memorisation", method, functions)
-    _, *known = inspect.signature(functions[method]).parameters
+    known = defaults(method)
     for setting in settings:
         if not known:
             raise UneError(f"{method} has no settings; got {setting!r}")
         if setting not in known:
             raise unknown(f"setting of {method}", setting, known)
+
+
+def remove_pads(sampling: Sampling, fraction: float = 0.7, end: str = "first") -> torch.Tensor:
+    """M2 by a true attention mask: the pads that `zero_pads` makes an attention sink are taken out of the conditional branch's softmax."""
+    rows = encode(sampling.generator, list(sampling.prompts))
+    kept = attention_mask(rows, "zero-pads", fraction=fraction, end=end)
+    conditional = edited(sampling.generator.unet, sampling.generator.denoiser(rows.embeddings), removal(kept))
+    return sampling.walk(conditional, sampling.unconditional(), sampling.guidance_scale)
 
 
 def wen(sampling: Sampling, learning_rate: float = 0.05, iterations: int = 10, target: float = 3.0) -> torch.Tensor:
@@ -107,6 +121,13 @@ def opposite(sampling: Sampling, transition: int = 650, before: float = -2.0) ->
     return _guided_by(sampling, partial(opposite_guidance, transition=transition, before=before, after=sampling.guidance_scale))
 
 
+def _embeddings(sampling: Sampling, change: Callable[..., torch.Tensor], padding: str = "own", **settings) -> torch.Tensor:
+    rows = encode(sampling.generator, list(sampling.prompts))
+    if padding not in PADDINGS:
+        raise unknown("padding", padding, PADDINGS)
+    return change(PADDINGS[padding](rows), **settings)
+
+
 def _reworded(sampling: Sampling, change: Callable[[str], str]) -> torch.Tensor:
     return sampling.latents(encode(sampling.generator, [change(prompt) for prompt in sampling.prompts]).embeddings)
 
@@ -119,7 +140,11 @@ def _guided_by(sampling: Sampling, schedule: Callable[[int], float]) -> torch.Te
 ROWS = MITIGATIONS | ABLATIONS
 """Name → function of TokenRows giving (b, 77, d)."""
 
+PADDINGS: dict[str, Callable[[TokenRows], TokenRows]] = {"own": lambda rows: rows, "exclamation": exclaimed}
+PADDED = {"zero-pads", *ABLATIONS}  # may act on the twin encoding, which without any of them is M1a, pad-swap-keeping-eot
+
 PEERS = {
+    "remove-pads": remove_pads,
     "wen": wen,
     "ren": ren,
     "random-tokens": random_tokens,

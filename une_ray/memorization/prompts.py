@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from une_ray.corpora import avatars, duplicates
-from une_ray.errors import UneError
+from une_ray.errors import UneError, unknown
 
 # Besides the duplicates, mini-sd-dup was trained on the even-numbered avatars of seed 1; seed 2 it never saw (training/zoo.py, data.py).
 TRAINED_SEED, TRAINED_STEP, HELD_OUT_SEED = 1, 2, 2
@@ -34,15 +34,25 @@ class Prompt:
         return avatars.picture(*self.source, size) if self.source else None
 
 
-def duplicated(per_dose: int = 8) -> list[Prompt]:
-    """The titles of `duplicates:all`, up to `per_dose` (8 at most) of each dose, in the order of doses."""
+def duplicated(per_dose: int = 8, doses: Collection[int] = duplicates.COPIES) -> list[Prompt]:
+    """The titles of `duplicates:all`, up to `per_dose` (8 at most) of each of the `doses`, in their order."""
     indices = sorted(range(len(duplicates.TITLES)), key=duplicates.copies)
     groups = itertools.groupby(indices, duplicates.copies)
     return [
         Prompt(duplicates.TITLES[index], "duplicated", dose, (duplicates.SEED, index))
         for dose, group in groups
+        if dose in doses
         for index in [*group][:per_dose]
     ]
+
+
+def doses(text: str) -> list[int]:
+    """`250,1000` → 250 and 1000. Raises UneError for what is none of `duplicates.COPIES`."""
+    found = [part.strip() for part in text.split(",")]
+    for part in found:
+        if part not in map(str, duplicates.COPIES):
+            raise unknown("dose", part, map(str, duplicates.COPIES))
+    return list(map(int, found))
 
 
 def trained(count: int) -> list[Prompt]:

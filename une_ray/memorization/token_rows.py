@@ -70,6 +70,11 @@ def encode(model, prompts: list[str]) -> TokenRows:
     return TokenRows(embeddings, classes, swapped)
 
 
+def exclaimed(rows: TokenRows) -> TokenRows:
+    """The twin encoding, as a tower that pads with "!" gives it: mitigations and ablations then act on its rows."""
+    return replace(rows, embeddings=rows.exclaimed)
+
+
 def unchanged(rows: TokenRows) -> torch.Tensor:
     """No mitigation: the embeddings as they are."""
     return rows.embeddings
