@@ -33,9 +33,10 @@ app = typer.Typer(
     help="Diffusion noise and vision embeddings of large image corpora, in one lake that SQL reads.",
 )
 
-for module in (build, sql, gaussianity, probe, transfer, edit, memorization, report, verify, status, models, corpus):
+for module in (build, sql, gaussianity, probe, transfer, edit, report, verify, status, models, corpus):
     app.command(epilog=module.EPILOG)(getattr(module, module.__name__.rpartition(".")[2]))
 app.add_typer(sweep.sweep, name="sweep")
+app.add_typer(memorization.app, name="memorization")
 app.command(epilog=submit.EPILOG, context_settings=submit.CONTEXT)(submit.submit)
 
 

@@ -1,24 +1,32 @@
-"""The study's tables over rows whose truth is known, against scikit-learn and arithmetic; and the command, without Ray."""
+"""The study's tables over rows whose truth is known, against scikit-learn, scipy and arithmetic; and the command, without Ray."""
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from scipy.stats import sem, t
+from sklearn.metrics import roc_auc_score, roc_curve
 from typer.testing import CliRunner
 
-from une_ray.errors import UneError
+from une_ray.commands import memorization as command
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
+from une_ray.lake.session import QUERIES
+from une_ray.memorization.bench import Bench
 from une_ray.studies import memorization as study
 
 DRAW = np.random.default_rng(0)
 DOSES = {"memorised": 1000, "titled": 10, "ordinary": 0}
-PROMPTS = {"memorised": 3, "titled": 2, "ordinary": 4}
+PROMPTS = {"memorised": 7, "titled": 2, "ordinary": 4}
 
 
 def made(group: str, prompt: int, method: str, seed: int) -> dict:
     copied = group == "memorised" and method == "none"
     plain = (
-        {"detectors": [("wen-1", DRAW.normal(copied))], "attention": [("eot", [0.1, 0.2]), ("pad", [0.9, 0.8])]} if method == "none" else {}
+        {
+            "detectors": [("wen-1", DRAW.normal(copied)), ("perfect", float(copied)), ("blind", 0.0)],
+            "attention": [("eot", [0.1, 0.2]), ("pad", [0.9, 0.8])],
+        }
+        if method == "none"
+        else {}
     )
     return plain | {
         "model": "m", "weights": "w", "method": method, "settings": "{}", "steps": 2, "guidance_scale": 7.5, "prompt": f"{group} {prompt}",
@@ -27,13 +35,26 @@ def made(group: str, prompt: int, method: str, seed: int) -> dict:
     }  # fmt: skip
 
 
-ROWS = [made(g, p, m, s) for g, count in PROMPTS.items() for p in range(count) for m in ("none", "pad-swap") for s in range(3)]
+METHODS = ("none", "pad-swap")
+ROWS = [made(g, p, m, s) for g, count in PROMPTS.items() for p in range(count) for m in METHODS for s in range(3)]
+ABLATED = [
+    made("memorised", p, method, 0) | {"settings": settings}
+    for p in range(7)
+    for method, settings in (("ablation-h", "{}"), ("ablation-c", '{"padding": "exclamation"}'), ("zero-pads", "{}"))
+]
+
+
+def of_plain(detector: str) -> tuple[np.ndarray, np.ndarray]:
+    """Of every plain picture whether it is a copy, and its score."""
+    plain = [row for row in ROWS if row["method"] == "none"]
+    return np.array([row["is_copy"] for row in plain]), np.array([dict(row["detectors"])[detector] for row in plain])
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
     lake = study.open_or_create(str(tmp_path_factory.mktemp("memory") / "lake"))
     results.commit(lake, "memorization", {"of": "rows"}, ROWS)
+    results.commit(lake, "memorization", {"of": "ablations"}, ABLATED)
     results.commit(lake, "memorization", {"of": "another run"}, [row | {"prompt": "another", "weights": "other"} for row in ROWS])
     return lake
 
@@ -41,6 +62,7 @@ def lake(tmp_path_factory) -> Lake:
 @pytest.fixture(scope="module")
 def tables(lake) -> dict[str, list[dict]]:
     found = study.tables(lake, [results.config_hash({"of": "rows"})])
+    found["ablations"] = study.tables(lake, [results.config_hash({"of": name}) for name in ("rows", "ablations")])["ablations"]
     return {view: [dict(zip(columns, row)) for row in rows] for view, (columns, rows) in found.items()}
 
 
@@ -49,7 +71,7 @@ def test_where_there_is_no_lake_one_of_the_forty_pictures_is_made(lake):
 
 
 def test_dose_response_is_the_share_of_copies_by_dose(tables):
-    assert [(row["dose"], row["prompts"], row["copies"]) for row in tables["dose_response"]] == [(10, 2, 0), (1000, 3, 1), (0, 4, 0)]
+    assert [(row["dose"], row["prompts"], row["copies"]) for row in tables["dose_response"]] == [(10, 2, 0), (1000, 7, 1), (0, 4, 0)]
 
 
 def test_methods_are_compared_over_prompts_of_each_group(tables):
@@ -57,46 +79,70 @@ def test_methods_are_compared_over_prompts_of_each_group(tables):
     assert len(found) == 6 and {group: found[group, "none"]["prompts"] for group in PROMPTS} == PROMPTS
     swapped = found["memorised", "pad-swap"]
     assert (found["memorised", "none"]["copies"], swapped["copies"], swapped["alignment"]) == (1, 0, 0.1)
-    values = np.array([0.3, 0.4, 0.5])
+    values = 0.3 + 0.1 * np.arange(7)
     assert swapped["similarity"] == pytest.approx(values.mean(), abs=5e-4)
-    assert swapped["±"] == pytest.approx(1.96 * values.std(ddof=1) / 3**0.5, abs=5e-4)
+    low, high = t.interval(0.95, 6, scale=sem(values))
+    assert swapped["±"] == pytest.approx((high - low) / 2, abs=1e-3)
 
 
-def test_a_detectors_auc_is_scikit_learns(tables):
-    plain = [row for row in ROWS if row["method"] == "none"]
-    truth, scores = [row["is_copy"] for row in plain], np.array([row["detectors"][0][1] for row in plain])
-    (row,) = tables["detectors"]
-    assert row["auc"] == pytest.approx(roc_auc_score(truth, scores), abs=5e-4)
-    others = scores[~np.array(truth)]
-    assert row["tpr_at_1_percent_fpr"] == pytest.approx((scores[truth] > np.quantile(others, 0.99)).mean(), abs=5e-4)
+def test_changes_are_of_the_same_prompts_and_their_intervals_of_the_differences(tables):
+    found = {(row["group"], row["method"]): row for row in tables["method_changes"]}
+    assert len(found) == 3, "plain pictures do not change"
+    changed = found["memorised", "pad-swap"]
+    differences = 0.3 + 0.1 * np.arange(7) - 0.9
+    assert changed["similarity"] == pytest.approx(differences.mean(), abs=5e-4) and changed["copies"] == -1
+    low, high = t.interval(0.95, 6, scale=sem(differences))
+    assert changed["±"] == pytest.approx((high - low) / 2, abs=1e-3)
+    assert found["ordinary", "pad-swap"]["similarity"] == found["ordinary", "pad-swap"]["±"] == 0
 
 
-def test_attention_is_told_by_class_and_step(tables):
+def test_ablations_stand_beside_the_plain_row_of_their_padding(tables):
+    rows = [(row["padding"], row["ablation"], row["copies"]) for row in tables["ablations"]]
+    assert rows == [("own", "plain", 1), ("own", "zero pads", 0), ("!", "zero prompt", 0), ("!", "zero eot", 0)]
+
+
+def test_a_detectors_auc_and_tpr_are_scikit_learns(tables):
+    truth, scores = of_plain("wen-1")
+    row = next(row for row in tables["detectors"] if row["detector"] == "wen-1")
+    assert (row["memorised"], row["others"]) == (21, 18) and row["auc"] == pytest.approx(roc_auc_score(truth, scores), abs=5e-4)
+    false_positive, true_positive, _ = roc_curve(truth, scores, drop_intermediate=False)
+    assert row["tpr_at_1_percent_fpr"] == pytest.approx(true_positive[false_positive <= 0.01].max(), abs=5e-4)
+
+
+def test_their_intervals_are_those_of_drawing_prompts_anew(tables):
+    """Efron's bootstrap, which draws prompts instead of weighing them."""
+    plain, draw = [row for row in ROWS if row["method"] == "none"], np.random.default_rng(1)
+    truth, scores = of_plain("wen-1")
+    places = [[i for i, row in enumerate(plain) if row["prompt"] == prompt] for prompt in dict.fromkeys(row["prompt"] for row in plain)]
+    found = []
+    for chosen in draw.integers(len(places), size=(2000, len(places))):
+        rows = np.concatenate([places[i] for i in chosen])
+        if 0 < truth[rows].mean() < 1:
+            found.append(roc_auc_score(truth[rows], scores[rows]))
+    row = next(row for row in tables["detectors"] if row["detector"] == "wen-1")
+    assert (row["auc_from"], row["auc_to"]) == pytest.approx(tuple(np.quantile(found, [0.025, 0.975])), abs=0.04)
+
+
+def test_a_detector_that_is_never_wrong_and_one_that_knows_nothing(tables):
+    perfect, blind = (next(row for row in tables["detectors"] if row["detector"] == name) for name in ("perfect", "blind"))
+    assert [perfect[name] for name in ("auc", "auc_from", "auc_to", "tpr_at_1_percent_fpr", "tpr_from", "tpr_to")] == [1] * 6
+    assert (blind["auc"], blind["auc_from"], blind["tpr_at_1_percent_fpr"]) == (0.5, 0.5, 0), (
+        "ties count half, and none is above the others"
+    )
+
+
+def test_attention_is_told_by_class_and_step(lake, tables):
     row = next(row for row in tables["attention"] if (row["group"], row["tokens"]) == ("memorised", "pad"))
     assert (row["first_step"], row["last_step"]) == (0.9, 0.8)
+    connection = study.over(lake, [results.config_hash({"of": "rows"})])
+    connection.execute((QUERIES / "memorization.sql").read_text())
+    steps = connection.execute(
+        "SELECT tokens, step, mass, prompts FROM attention_by_step WHERE \"group\" = 'memorised' ORDER BY ALL"
+    ).fetchall()
+    assert steps == [("eot", 1, 0.1, 7), ("eot", 2, 0.2, 7), ("pad", 1, 0.9, 7), ("pad", 2, 0.8, 7)]
 
 
-def test_suspects_are_ranked_beside_ordinary_prompts(tmp_path):
-    lake = study.open_or_create(str(tmp_path / "lake"))
-    scores = {"mine": 5.0, "yours": 1.5} | {f"ordinary {i}": float(i) for i in range(4)}
-    rows = [
-        made("ordinary", 0, "none", 0)
-        | {"prompt": prompt, "kind": "held-out" if "ordinary" in prompt else "given", "detectors": [("wen-1", score)]}
-        for prompt, score in scores.items()
-    ]
-    results.commit(lake, "memorization", {}, rows)
-    found = study.suspects(lake, [results.config_hash({})], "wen-1")
-    assert [(suspect.prompt, suspect.p_value) for suspect in found] == [("mine", 1 / 5), ("yours", 3 / 5)]
-    with pytest.raises(UneError, match="nearest first: wen-1"):
-        study.suspects(lake, [results.config_hash({})], "wen-2")
-
-
-def test_the_command_prints_a_line_per_method_and_group_and_an_audit_ranks(tmp_path, zoo, monkeypatch):
-    import typer
-
-    from une_ray.commands.memorization import memorization
-    from une_ray.memorization.bench import Bench
-
+def test_the_command_prints_a_line_per_method_and_group(tmp_path, zoo, monkeypatch):
     worker = Bench(str(tmp_path / "lake"), {}, "cpu")
 
     def in_this_process(lake, kind, tasks, *_):
@@ -105,11 +151,9 @@ def test_the_command_prints_a_line_per_method_and_group_and_an_audit_ranks(tmp_p
             yield results.config_hash(task)
 
     monkeypatch.setattr(study.tasks, "run", in_this_process)
-    app = typer.Typer()
-    app.command()(memorization)
     common = ["--lake", str(tmp_path / "lake"), "--model", f"stable-diffusion:{zoo}/sd", "--seeds", "1", "--steps", "2", "--ordinary", "2"]
-    shown = CliRunner().invoke(app, [*common, "--methods", "pad-swap", "--prompts-per-dose", "1"], catch_exceptions=False).output
-    assert sum(line.startswith(("titled", "ordinary")) for line in shown.splitlines()) == 4
-    (tmp_path / "prompts.txt").write_text("Velvet Engine\na cat\n")
-    ranked = CliRunner().invoke(app, [*common, "--audit", str(tmp_path / "prompts.txt")], catch_exceptions=False).output
-    assert "Velvet Engine" in ranked and "p ≤ 0.333" in ranked
+    shown = CliRunner().invoke(command.app, [*common, "--methods", "pad-swap", "--prompts-per-dose", "1"], catch_exceptions=False).output
+    methods = shown.partition("\nmethods\n")[2].partition("\n\n")[0].splitlines()[1:]
+    assert [line.split()[:2] for line in methods] == [
+        [group, method] for group in ("ordinary", "titled") for method in ("none", "pad-swap")
+    ]

@@ -1,75 +1,75 @@
-"""`une memorization`: who copies, what stops it, and which prompts are suspect."""
+"""`une memorization`: who copies, and what stops it."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from une_ray.commands.options import LakeOption
+from une_ray.commands import audit
 
 EPILOG = """Examples:
 
-`une memorization --lake memory --methods none,pad-swap,zero-pads,wen,ren --seeds 10`
+`une memorization --lake memory --methods pad-swap,zero-pads:fraction=0.4:end=last,wen:iterations=20,ren --seeds 10`
 
-`une memorization --lake memory --methods none,ablation-a,ablation-c,ablation-f,ablation-h`
+`une memorization --lake memory --doses 250,1000 --methods ablation-a,ablation-c,ablation-c:padding=exclamation,ablation-h`
 
-`une memorization --lake memory --model sd15 --audit prompts.txt --detector wen-10`
+`une memorization audit --lake audits --model mini-sd-dup --prompts prompts.txt`
 
 `une sql --lake memory -f queries/memorization.sql`"""
 
 COLUMNS = {
-    "dose_response": ("kind", "dose", "prompts", "copies", "similarity"),
+    "dose_response": ("kind", "dose", "prompts", "copies", "± copies", "similarity", "±"),
     "methods": (
-        "group", "method", "prompts", "similarity", "±", "copies", "similarity_unmitigated", "alignment", "± alignment", "diversity", "seconds",
+        "group", "method", "settings", "prompts", "similarity", "±", "copies", "similarity_unmitigated", "alignment", "± alignment", "diversity",
+        "distance_to_real", "± distance", "seconds",
     ),
-    "detectors": ("detector", "auc", "±", "tpr_at_1_percent_fpr", "memorised", "others"),
+    "method_changes": (
+        "group", "method", "settings", "prompts", "similarity", "±", "copies", "± copies", "alignment", "± alignment", "distance_to_real", "± distance",
+    ),
+    "ablations": ("ablation", "padding", "prompts", "similarity", "±", "copies", "± copies", "alignment", "± alignment"),
+    "detectors": ("detector", "auc", "auc_from", "auc_to", "tpr_at_1_percent_fpr", "tpr_from", "tpr_to", "memorised", "others"),
+    "attention": ("group", "tokens", "first_step", "middle_step", "last_step", "largest ±"),
 }  # fmt: skip
 
+app = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)
+app.command(epilog=audit.EPILOG)(audit.audit)
 
+
+@app.callback(invoke_without_command=True, epilog=EPILOG)
 def memorization(
-    lake: LakeOption,
+    context: typer.Context,
+    lake: Annotated[str | None, typer.Option(help="Folder of the lake: a path, s3://… or gs://…; required but for audit")] = None,
     model: Annotated[str, typer.Option(help="A generator (see: une models), or stable-diffusion:FOLDER")] = "mini-sd-dup",
-    methods: Annotated[str, typer.Option(help="Comma-separated mitigations, ablations (ablation-a … h) and peers")] = (
-        "none,pad-swap,pad-swap-keeping-eot,zero-pads,ren,wen,random-tokens,random-numbers,delayed-guidance,opposite-guidance"
-    ),
+    methods: Annotated[
+        str, typer.Option(help="Comma-separated mitigations, ablations (ablation-a … h) and peers, each NAME or NAME:SETTING=VALUE:…")
+    ] = ("pad-swap,pad-swap-keeping-eot,zero-pads,remove-pads,ren,wen,random-tokens,random-numbers,delayed-guidance,opposite-guidance"),
     seeds: Annotated[int, typer.Option(min=1, help="Pictures per prompt")] = 10,
     prompts_per_dose: Annotated[int, typer.Option(min=1, max=8, help="Titles of each dose")] = 8,
     doses: Annotated[str, typer.Option(help="How often the titles' pictures were trained on, comma-separated")] = "1,10,50,250,1000",
     ordinary: Annotated[int, typer.Option(min=1, help="Captions never seen, and as many trained on once")] = 20,
     steps: Annotated[int, typer.Option(min=2, help="DDIM steps")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale")] = 7.5,
-    audit: Annotated[
-        Path | None, typer.Option(help="Rank the prompts of this file instead: a line each, or Parquet's column prompt")
-    ] = None,
-    detector: Annotated[str, typer.Option(help="wen-1, wen-10, wen-all, ren-d, ren-e, bright-ending or sail, to rank by")] = "wen-10",
     address: Annotated[str | None, typer.Option(help="Ray cluster to run on; default: this machine")] = None,
     actors: Annotated[int | None, typer.Option(min=1, help="At most so many models in memory; default: as many as fit")] = None,
 ) -> None:
     """Make pictures of duplicated and ordinary prompts under every method, and measure copies. What was done is not done again.
 
-    Where there is no lake, one of `duplicates:all` is made. With --audit, prompts are ranked by a detector beside ordinary ones.
+    Plain pictures are always made: they say what is memorised. Where there is no lake, one of `duplicates:all` is made.
     """
+    if context.invoked_subcommand:
+        return
+    if lake is None:
+        context.fail("Missing option '--lake'.")
     from une_ray.memorization import bench, prompts
     from une_ray.memorization.parse import parse
     from une_ray.studies import memorization as study
 
-    if audit is None:
-        chosen = prompts.duplicated(prompts_per_dose, prompts.doses(doses)) + prompts.held_out(ordinary) + prompts.trained(ordinary)
-        asked = [
-            (bench.PLAIN, {}),
-            *(method for method in parse(methods) if method[0] != bench.PLAIN),
-        ]  # what is memorised shows in plain pictures alone
-    else:
-        chosen, asked = study.audit_prompts(prompts.given(audit), prompts.held_out(ordinary)), [(bench.PLAIN, {})]
+    chosen = prompts.duplicated(prompts_per_dose, prompts.doses(doses)) + prompts.held_out(ordinary) + prompts.trained(ordinary)
+    asked = [(bench.PLAIN, {}), *(method for method in parse(methods) if method[0] != bench.PLAIN)]
     todo = bench.tasks(model, asked, chosen, seeds, steps, guidance)
     where = study.open_or_create(lake)
-    configs = study.run(where, todo, address, actors)
-    if audit is None:
-        _show(study.tables(where, configs))
-    else:
-        _rank(study.suspects(where, configs, detector), detector, ordinary)
+    _show(study.tables(where, study.run(where, todo, address, actors)))
 
 
 def _show(tables: dict) -> None:
@@ -78,28 +78,20 @@ def _show(tables: dict) -> None:
     for view, columns in COLUMNS.items():
         header, rows = tables[view]
         cells = [[_cell(row[header.index(column)]) for column in columns] for row in rows]
+        if not rows:
+            continue
         widths = [max(map(len, column)) for column in zip(columns, *cells)]
-        print(f"\n{view.replace('_', '–')}")
+        print(f"\n{view.replace('_', ' ')}")
         for line in (columns, *cells):
             print("  ".join(f"{cell:{'>' if i else '<'}{width}}" for i, (cell, width) in enumerate(zip(line, widths))))
     found = calibration()
     print(
-        "\nmemorised: most plain pictures of the title are copies. ±: half a 95 % interval over prompts. Titles say nothing of their pictures:\n"
-        f"only ordinary captions' alignment is about quality. A copy is similar by {found.threshold:.2f} or more, as are "
-        f"{found.false_positive_rate:.2%} of {found.pairs:,} pairs of\ndifferent avatars, and all but {found.false_negative_rate:.2%} of "
-        f"{found.changed:,} pairs of an avatar and its slightly changed self."
+        "\nmemorised: most plain pictures of the title are copies. ±: half a 95 % interval over prompts; method changes are from the plain pictures of the\n"
+        "same prompts. Titles say nothing of their pictures: only ordinary captions' alignment is about quality; distance to real is better when less. A\n"
+        f"copy is similar by {found.threshold:.2f} or more, as are {found.false_positive_rate:.2%} of {found.pairs:,} pairs of different avatars, and all "
+        f"but {found.false_negative_rate:.2%} of {found.changed:,} pairs of an avatar and its\nslightly changed self."
     )
 
 
 def _cell(value) -> str:
     return "–" if value is None else str(value)
-
-
-def _rank(suspects: list, detector: str, ordinary: int) -> None:
-    print(f"{detector:>10} {'p':>6}  prompt")
-    for suspect in suspects:
-        print(f"{suspect.score:10.4g} {suspect.p_value:6.3f}  {suspect.prompt}")
-    print(
-        f"\np: how often an ordinary prompt scores as high, by {ordinary} captions that no model has seen; "
-        f"taking every prompt with p ≤ {1 / (ordinary + 1):.3f}\nfor memorised has that false-positive rate at ordinary prompts."
-    )

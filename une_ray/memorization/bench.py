@@ -29,7 +29,9 @@ from une_ray.memorization.measures import Alignment, Realness, copies, diversiti
 from une_ray.memorization.methods import Sampling, check, latents
 from une_ray.memorization.prompts import Prompt
 from une_ray.memorization.token_rows import CLASSES, encode
+from une_ray.memorization.towers import check_towers
 from une_ray.memorization.trace import trace
+from une_ray.models.adhoc import text_towers
 from une_ray.models.generators import Generator, load_generator
 from une_ray.models.registry import find_model
 from une_ray.models.resolve import pin
@@ -55,18 +57,30 @@ def tasks(
 ) -> list[dict]:
     """One task per block of prompts and method, each of all seeds; a block's methods stand side by side.
 
-    Raises UneError for an unknown model, method or setting, and for a model that does not generate.
+    Raises UneError for an unknown model, method or setting, and for a model that does not generate or not by one CLIP text tower.
     """
-    generator, fingerprint = _generator(model)
+    spec, fingerprint = generator(model)
     for method, settings in methods:
         check(method, settings)
     common = {
-        "model": model, "revision": generator.revision, "weights": fingerprint, "judge": judge, "judge_weights": pin(find_model(judge))[1],
+        "model": spec.id, "revision": spec.revision, "weights": fingerprint, "judge": judge, "judge_weights": pin(find_model(judge))[1],
         "encoder": ENCODER, "encoder_weights": pin(find_model(ENCODER))[1],
-        "steps": steps, "spacing": generator.spacing, "guidance_scale": guidance_scale, "seeds": list(range(seeds)),
+        "steps": steps, "spacing": spec.spacing, "guidance_scale": guidance_scale, "seeds": list(range(seeds)),
     }  # fmt: skip
     blocks = [[_plain(prompt) for prompt in prompts[i : i + BLOCK]] for i in range(0, len(prompts), BLOCK)]
     return [common | {"prompts": block, "method": name, "settings": settings} for block in blocks for name, settings in methods]
+
+
+def generator(model: str) -> tuple[ModelSpec, str]:
+    """The spec, its revision fixed, and a hash of its weights, of an id of `une models`, a diffusers id OWNER/NAME, or KIND:SOURCE.
+
+    Raises UneError for what does not generate, or is told what to by more than one CLIP text tower.
+    """
+    spec = find_model(f"stable-diffusion:{model}" if "/" in model and ":" not in model else model)
+    if not spec.is_generator:
+        raise UneError(f"{model} is an encoder: it makes no pictures; name a generator, as mini-sd-dup")
+    check_towers(model, text_towers(spec))
+    return pin(spec)
 
 
 def noise(prompt: str, seed: int, shape: Sequence[int]) -> torch.Tensor:
@@ -165,13 +179,6 @@ class Bench:
             masses = class_masses(watched.token_weights, watched.classes).mean(1).permute(1, 2, 0).tolist()
             for i, mass in enumerate(masses):
                 yield {"detectors": [(name, values[i]) for name, values in scores.items()], "attention": [*zip(CLASSES, mass, strict=True)]}
-
-
-def _generator(model: str) -> tuple[ModelSpec, str]:
-    spec = find_model(model)
-    if not spec.is_generator:
-        raise UneError(f"{model} is an encoder: it makes no pictures; name a generator, as mini-sd-dup")
-    return pin(spec)
 
 
 def _plain(prompt: Prompt) -> dict:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from transformers import CLIPTextModel
 
 from une_ray.errors import UneError
 from une_ray.memorization.token_rows import encode, row_method
+from une_ray.memorization.towers import check_towers
 
 
 def mitigate(pipe, method: str, prompts: str | list[str], **settings) -> dict[str, torch.Tensor]:
@@ -20,17 +20,7 @@ def mitigate(pipe, method: str, prompts: str | list[str], **settings) -> dict[st
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if not prompts:
         raise UneError("no prompts to encode")
-    _check_towers(pipe)
+    parts = {name: part for name, part in pipe.components.items() if name.startswith("text_encoder") and part is not None}
+    check_towers(type(pipe).__name__, {name: type(part).__name__ for name, part in parts.items()})
     plain = encode(pipe, [""]).embeddings
     return {"prompt_embeds": change(encode(pipe, prompts), **settings), "negative_prompt_embeds": plain.repeat(len(prompts), 1, 1)}
-
-
-def _check_towers(pipe) -> None:
-    towers = {name: type(part).__name__ for name, part in pipe.components.items() if name.startswith("text_encoder") and part is not None}
-    if len(towers) == 1 and isinstance(pipe.components.get("text_encoder"), CLIPTextModel):
-        return
-    found = ", ".join(f"{name}: {kind}" for name, kind in towers.items()) or "none"
-    raise UneError(
-        f"{type(pipe).__name__} has these text towers: {found}. The mitigations are defined for one CLIPTextModel, "
-        "as in Stable Diffusion 1.x and 2.x; SDXL and later models condition on more than its rows"
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from une_ray.corpora import avatars, duplicates
 from une_ray.errors import UneError, unknown
+from une_ray.memorization.token_rows import too_many
 
 # Besides the duplicates, mini-sd-dup was trained on the even-numbered avatars of seed 1; seed 2 it never saw (training/zoo.py, data.py).
 TRAINED_SEED, TRAINED_STEP, HELD_OUT_SEED = 1, 2, 2
@@ -67,7 +68,10 @@ def held_out(count: int) -> list[Prompt]:
 
 
 def given(path: str | Path) -> list[Prompt]:
-    """The prompts of a file, once each: a text file's lines, or the column `prompt` of a Parquet file. Raises UneError where there are none."""
+    """The prompts of a file, once each: a text file's lines, or the column `prompt` of a Parquet file.
+
+    Empty ones are left out: they are what guidance leads away from. Raises UneError where there are none.
+    """
     path = Path(path).expanduser()
     try:
         texts = _column(path) if path.suffix == ".parquet" else path.read_text(encoding="utf-8").splitlines()
@@ -77,6 +81,23 @@ def given(path: str | Path) -> list[Prompt]:
     if not found:
         raise UneError(f"{path} holds no prompts; write one a line")
     return [Prompt(text, "given") for text in found]
+
+
+def ordinary(text: str) -> list[Prompt]:
+    """So many `held_out` captions, or a file's prompts as such: what nobody takes for memorised. Raises UneError for 0, and as `given`."""
+    if not text.isdecimal():
+        return [replace(prompt, kind="held-out") for prompt in given(text)]
+    if int(text) == 0:
+        raise UneError("no ordinary prompts to compare with: take at least one, better forty")
+    return held_out(int(text))
+
+
+def fitting(prompts: Sequence[Prompt], tokenizer) -> tuple[list[Prompt], dict[str, str]]:
+    """The prompts that fit the text tower, and for each of the others, by its text, why it does not: cut off, it would be another prompt."""
+    length = tokenizer.model_max_length
+    counts = [len(ids) for ids in tokenizer([prompt.text for prompt in prompts], truncation=False, verbose=False).input_ids]
+    too_long = {prompt.text: too_many(prompt.text, count, length) for prompt, count in zip(prompts, counts) if count > length}
+    return [prompt for prompt in prompts if prompt.text not in too_long], too_long
 
 
 def _column(path: Path) -> Sequence[str | None]:

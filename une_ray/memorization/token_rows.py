@@ -62,12 +62,17 @@ def encode(model, prompts: list[str]) -> TokenRows:
     ids = tokenizer(prompts, padding="max_length", max_length=length, truncation=False).input_ids
     for prompt, row in zip(prompts, ids):
         if len(row) > length:
-            raise UneError(f"{prompt[:60]!r}… has {len(row)} tokens with start and end; the text tower takes {length}: shorten it")
+            raise UneError(too_many(prompt, len(row), length))
     ids = torch.tensor(ids, device=tower.device)
     classes = token_classes(ids, tokenizer.eos_token_id)
     exclaimed = torch.where(classes == PAD, tokenizer.convert_tokens_to_ids("!"), ids)
     embeddings, swapped = tower(torch.cat([ids, exclaimed])).last_hidden_state.to(model.unet.dtype).chunk(2)
     return TokenRows(embeddings, classes, swapped)
+
+
+def too_many(prompt: str, tokens: int, length: int) -> str:
+    """What is said of a prompt that does not fit."""
+    return f"{prompt[:60]!r}… has {tokens} tokens with start and end; the text tower takes {length}: shorten it"
 
 
 def exclaimed(rows: TokenRows) -> TokenRows:

@@ -24,6 +24,12 @@ def train_timesteps(spec: ModelSpec) -> int:
     return _json(spec, "scheduler/scheduler_config.json").get("num_train_timesteps", 1000)  # diffusers' own default
 
 
+def text_towers(spec: ModelSpec) -> dict[str, str]:
+    """A diffusers model's text towers, name → class. Raises UneError where its index is missing."""
+    parts = _json(spec, "model_index.json").items()
+    return {name: part[1] for name, part in parts if name.startswith("text_encoder") and part[1]}
+
+
 def _generator(spec: ModelSpec) -> ModelSpec:
     unet, vae = _json(spec, "unet/config.json"), _json(spec, "vae/config.json")
     side = unet["sample_size"]

@@ -87,7 +87,7 @@ def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
         vae=load_autoencoder(spec, device).vae,
         unet=_ready(_unet(spec), device).to(memory_format=torch.channels_last),
         text_encoder=_ready(CLIPTextModel.from_pretrained(at, subfolder="text_encoder", **options).float(), device),
-        tokenizer=CLIPTokenizer.from_pretrained(at, subfolder="tokenizer", **options),
+        tokenizer=load_tokenizer(spec),
         alphas_cumprod=scheduler.alphas_cumprod.to(device),
         prediction_type=scheduler.config.prediction_type,
     )
@@ -98,6 +98,11 @@ def load_autoencoder(spec: ModelSpec, device: str = "cpu") -> Autoencoder:
     quiet()
     vae = AutoencoderKL.from_pretrained(location(spec), subfolder="vae", revision=spec.revision).float()
     return Autoencoder(_ready(vae, device).to(memory_format=torch.channels_last))
+
+
+def load_tokenizer(spec: ModelSpec) -> CLIPTokenizer:
+    """What a generator's text tower reads by."""
+    return CLIPTokenizer.from_pretrained(location(spec), subfolder="tokenizer", revision=spec.revision)
 
 
 def load_scheduler(spec: ModelSpec) -> DDIMScheduler:

@@ -1,7 +1,7 @@
--- Who copies, what stops it, and what tells: four tables over the rows of `une memorization`.
+-- Who copies, what stops it, and what tells: five tables over the rows of `une memorization`.
 --
 -- A title counts as memorised where most of its plain pictures are copies of its training picture; "titled" ones were duplicated and are
--- not memorised, "ordinary" captions were trained on once or never. Intervals are over prompts, mean ± 1.96 standard errors.
+-- not memorised, "ordinary" captions were trained on once or never. ± is half a 95 % interval over prompts, never over single pictures.
 
 -- Every picture with its prompt's group; of prompts whose plain pictures were not made none is known.
 CREATE OR REPLACE TEMP VIEW grouped AS
@@ -9,52 +9,110 @@ WITH plain AS (SELECT weights, steps, guidance_scale, prompt, avg(is_copy::INT) 
 SELECT m.*, CASE WHEN kind <> 'duplicated' THEN 'ordinary' WHEN copied > .5 THEN 'memorised' ELSE 'titled' END AS "group"
 FROM memorization m JOIN plain USING (weights, steps, guidance_scale, prompt) WHERE kind <> 'given';
 
--- The area under the ROC curve, an aggregate over (score, truth): pairs in order, ties counted half.
-CREATE OR REPLACE TEMP MACRO area(scores, others) AS
-    list_sum(list_transform(scores, lambda s: list_sum(list_transform(others, lambda o: CASE WHEN s > o THEN 1 WHEN s = o THEN .5 ELSE 0 END))))
-    / (len(scores) * len(others));
+-- The 97.5 % point of Student's t by Cornish and Fisher's expansion (to 3 % at two degrees of freedom, .1 % from six on), and half the interval
+-- of a mean over rows.
+CREATE OR REPLACE TEMP MACRO student(degrees) AS 1.95996 + 2.37227 / degrees + 2.82250 / degrees ** 2 + 2.55585 / degrees ** 3;
+CREATE OR REPLACE TEMP MACRO half(x) AS round(student(nullif(count(x) - 1, 0)) * stddev_samp(x) / sqrt(count(x)), 3);
 
 -- Dose–response: how often plain pictures are copies, by how often their picture was trained on. Dose 0 was never seen.
 CREATE OR REPLACE TEMP VIEW dose_response AS
-SELECT model, steps, kind, dose, count(DISTINCT prompt) AS prompts, round(avg(is_copy::INT), 3) AS copies, round(avg(similarity), 3) AS similarity
-FROM memorization WHERE method = 'none' AND kind <> 'given' GROUP BY ALL ORDER BY model, steps, kind, dose;
+WITH titles AS (
+    SELECT model, steps, guidance_scale, kind, dose, prompt, avg(is_copy::INT) AS copied, avg(similarity) AS likeness
+    FROM memorization WHERE method = 'none' AND kind <> 'given' GROUP BY ALL)
+SELECT model, steps, guidance_scale, kind, dose, count(*) AS prompts, round(avg(copied), 3) AS copies, half(copied) AS "± copies",
+    round(avg(likeness), 3) AS similarity, half(likeness) AS "±"
+FROM titles GROUP BY ALL ORDER BY model, steps, guidance_scale, kind, dose;
 
--- Methods, ablations and peers, for memorised, titled and ordinary prompts apart: similarity to the training picture and to the plain
--- picture of the same seed, alignment with the prompt, diversity over seeds.
+-- Means over seeds: what all tables below are about.
+CREATE OR REPLACE TEMP VIEW per_prompt AS
+SELECT model, steps, guidance_scale, method, settings, "group", prompt, avg(similarity) AS similarity, avg(is_copy::INT) AS copied,
+    avg(similarity_unmitigated) AS similarity_unmitigated, avg(alignment) AS alignment, avg(diversity) AS diversity,
+    avg(distance_to_real) AS distance_to_real, avg(seconds) AS seconds, max(peak_bytes) AS peak_bytes
+FROM grouped GROUP BY ALL;
+
+-- Methods, ablations and peers, for memorised, titled and ordinary prompts apart: similarity to the training picture, the share of copies,
+-- similarity to the plain picture of the same seed, alignment with the prompt, diversity over seeds, Mahalanobis distance to real pictures
+-- (less is better), and what a picture costs.
 CREATE OR REPLACE TEMP VIEW methods AS
-WITH per_prompt AS (
-    SELECT model, steps, method, settings, "group", prompt, avg(similarity) AS similarity, avg(is_copy::INT) AS copies,
-        avg(similarity_unmitigated) AS similarity_unmitigated, avg(alignment) AS alignment, avg(diversity) AS diversity, avg(seconds) AS seconds
-    FROM grouped GROUP BY ALL)
-SELECT model, steps, "group", method, settings, count(*) AS prompts, round(avg(similarity), 3) AS similarity,
-    round(1.96 * stddev_samp(similarity) / sqrt(count(*)), 3) AS "±", round(avg(copies), 3) AS copies,
-    round(avg(similarity_unmitigated), 3) AS similarity_unmitigated, round(avg(alignment), 3) AS alignment,
-    round(1.96 * stddev_samp(alignment) / sqrt(count(*)), 3) AS "± alignment", round(avg(diversity), 3) AS diversity, round(avg(seconds), 2) AS seconds
-FROM per_prompt GROUP BY ALL ORDER BY model, steps, "group", copies DESC, method, settings;
+SELECT model, steps, guidance_scale, "group", method, settings, count(*) AS prompts, round(avg(similarity), 3) AS similarity, half(similarity) AS "±",
+    round(avg(copied), 3) AS copies, half(copied) AS "± copies", round(avg(similarity_unmitigated), 3) AS similarity_unmitigated,
+    round(avg(alignment), 3) AS alignment, half(alignment) AS "± alignment", round(avg(diversity), 3) AS diversity,
+    round(avg(distance_to_real), 3) AS distance_to_real, half(distance_to_real) AS "± distance", round(avg(seconds), 2) AS seconds,
+    round(max(peak_bytes) / 1e6) AS peak_mb
+FROM per_prompt GROUP BY ALL ORDER BY model, steps, guidance_scale, "group", copies DESC, method, settings;
 
--- Detectors: one image's score, memorised prompts against all others. AUC with Hanley and McNeil's (1982) standard error, and the share
--- of memorised images above the 99th percentile of the others.
+-- The same as differences from the plain pictures of the same prompts, whose intervals are narrower: prompts differ more than methods do.
+CREATE OR REPLACE TEMP VIEW method_changes AS
+WITH pairs AS (
+    SELECT p.*, p.similarity - n.similarity AS d_similarity, p.copied - n.copied AS d_copied, p.alignment - n.alignment AS d_alignment,
+        p.diversity - n.diversity AS d_diversity, p.distance_to_real - n.distance_to_real AS d_distance
+    FROM per_prompt p JOIN per_prompt n USING (model, steps, guidance_scale, "group", prompt) WHERE n.method = 'none' AND p.method <> 'none')
+SELECT model, steps, guidance_scale, "group", method, settings, count(*) AS prompts, round(avg(d_similarity), 3) AS similarity,
+    half(d_similarity) AS "±", round(avg(d_copied), 3) AS copies, half(d_copied) AS "± copies", round(avg(d_alignment), 3) AS alignment,
+    half(d_alignment) AS "± alignment", round(avg(d_diversity), 3) AS diversity, half(d_diversity) AS "± diversity",
+    round(avg(d_distance), 3) AS distance_to_real, half(d_distance) AS "± distance"
+FROM pairs GROUP BY ALL ORDER BY model, steps, guidance_scale, "group", similarity, method, settings;
+
+-- The paper's ablations on memorised prompts, under the model's own padding and under "!" (whose plain row is M1a): which rows carry the copy?
+CREATE OR REPLACE TEMP VIEW ablations AS
+WITH known(place, method, own, meaning) AS (VALUES
+    (0, 'none', true, 'plain'), (0, 'pad-swap-keeping-eot', false, 'plain'), (1, 'ablation-a', true, 'zero eot and pads'),
+    (2, 'ablation-b', true, 'prompt := eot'), (3, 'ablation-c', true, 'zero prompt'), (4, 'ablation-d', true, 'pads := eot'),
+    (5, 'ablation-e', true, 'prompt and pads := eot'), (6, 'ablation-f', true, 'zero eot'), (6, 'pad-swap', false, 'zero eot'),
+    (7, 'ablation-g', true, 'prompt and eot := mean pad'), (8, 'ablation-h', true, 'zero pads'))
+SELECT m.model, m.steps, m.guidance_scale, CASE WHEN own AND settings = '{}' THEN 'own' ELSE '!' END AS padding, meaning AS ablation, prompts,
+    similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment"
+FROM methods m JOIN known USING (method)
+WHERE "group" = 'memorised' AND settings IN ('{}', '{"padding": "exclamation"}') ORDER BY model, steps, guidance_scale, padding DESC, place;
+
+-- Detectors: one image's score, memorised prompts against all others. TPR is that of the lowest threshold that no more than 1 % of the others
+-- reach. Intervals are of the Bayesian bootstrap over prompts (Rubin 1981): in each of 400 draws a prompt's pictures all weigh −ln u.
 CREATE OR REPLACE TEMP VIEW detectors AS
 WITH scores AS (
-    SELECT model, steps, "group", unnest(map_keys(detectors)) AS detector, unnest(map_values(detectors)) AS score FROM grouped WHERE method = 'none'),
-sides AS (
-    SELECT model, steps, detector, list(score) FILTER ("group" = 'memorised') AS memorised, list(score) FILTER ("group" <> 'memorised') AS others
-    FROM scores GROUP BY ALL),
-areas AS (SELECT *, area(memorised, others) AS auc, len(memorised) AS m, len(others) AS n FROM sides WHERE len(memorised) > 0 AND len(others) > 0)
-SELECT model, steps, detector, round(auc, 3) AS auc,
-    round(1.96 * sqrt((auc * (1 - auc) + (m - 1) * (auc / (2 - auc) - auc ** 2) + (n - 1) * (2 * auc ** 2 / (1 + auc) - auc ** 2)) / (m * n)), 3) AS "±",
-    round(len(list_filter(memorised, lambda s: s > list_aggregate(others, 'quantile_cont', .99))) / m, 3) AS tpr_at_1_percent_fpr,
-    m AS memorised, n AS others
-FROM areas ORDER BY model, steps, auc DESC, detector;
+    SELECT model, steps, guidance_scale, "group" = 'memorised' AS is_memorised, prompt, seed, unnest(map_keys(detectors)) AS detector,
+        unnest(map_values(detectors)) AS score
+    FROM grouped WHERE method = 'none'),
+compared AS (
+    SELECT model, steps, guidance_scale, detector, m.prompt AS memorised, m.seed, o.prompt AS other, count(*) AS pictures,
+        sum(CASE WHEN m.score > o.score THEN 1 WHEN m.score = o.score THEN .5 ELSE 0 END) AS beaten, sum((o.score >= m.score)::INT) AS reaching
+    FROM scores m JOIN scores o USING (model, steps, guidance_scale, detector) WHERE m.is_memorised AND NOT o.is_memorised GROUP BY ALL),
+weights AS (
+    SELECT prompt, draw, CASE draw WHEN 0 THEN 1 ELSE -ln((md5_number_lower(prompt || '/' || draw)::DOUBLE + .5) / 2 ** 64) END AS weight
+    FROM (SELECT DISTINCT prompt FROM scores), range(401) AS draws(draw)),
+pictures AS (
+    SELECT model, steps, guidance_scale, detector, memorised, seed, draw, sum(weight * beaten) / sum(weight * pictures) AS beaten,
+        (sum(weight * reaching) / sum(weight * pictures) <= .01)::INT AS found
+    FROM compared JOIN weights ON other = prompt GROUP BY ALL),
+drawn AS (
+    SELECT model, steps, guidance_scale, detector, draw, sum(weight * beaten) / sum(weight) AS auc, sum(weight * found) / sum(weight) AS tpr
+    FROM pictures JOIN (SELECT prompt AS memorised, draw, weight FROM weights) USING (memorised, draw) GROUP BY ALL),
+sizes AS (
+    SELECT model, steps, guidance_scale, detector, count(*) FILTER (is_memorised) AS memorised, count(*) FILTER (NOT is_memorised) AS others
+    FROM scores GROUP BY ALL)
+SELECT model, steps, guidance_scale, detector, round(max(auc) FILTER (draw = 0), 3) AS auc, round(quantile_cont(auc, .025) FILTER (draw > 0), 3) AS auc_from,
+    round(quantile_cont(auc, .975) FILTER (draw > 0), 3) AS auc_to, round(max(tpr) FILTER (draw = 0), 3) AS tpr_at_1_percent_fpr,
+    round(quantile_cont(tpr, .025) FILTER (draw > 0), 3) AS tpr_from, round(quantile_cont(tpr, .975) FILTER (draw > 0), 3) AS tpr_to,
+    any_value(memorised) AS memorised, any_value(others) AS others
+FROM drawn JOIN sizes USING (model, steps, guidance_scale, detector) GROUP BY ALL ORDER BY model, steps, guidance_scale, auc DESC, detector;
 
--- Where the conditional branch looks: cross-attention on each class of tokens in the first, the middle and the last step.
+-- Where the conditional branch looks: cross-attention on each class of tokens, step by step from noise on.
+CREATE OR REPLACE TEMP VIEW attention_by_step AS
+WITH masses AS (
+    SELECT model, steps, guidance_scale, "group", prompt, unnest(map_keys(attention)) AS tokens, unnest(map_values(attention)) AS mass
+    FROM grouped WHERE method = 'none'),
+long AS (SELECT * EXCLUDE (mass), unnest(mass) AS mass, generate_subscripts(mass, 1) AS step FROM masses),
+means AS (SELECT * EXCLUDE (mass), avg(mass) AS mass FROM long GROUP BY ALL)
+SELECT model, steps, guidance_scale, "group", tokens, step, count(*) AS prompts, round(avg(mass), 3) AS mass, half(mass) AS "±"
+FROM means GROUP BY ALL ORDER BY model, steps, guidance_scale, "group", min(list_position(['sot', 'prompt', 'eot', 'pad'], tokens)), step;
+
 CREATE OR REPLACE TEMP VIEW attention AS
-WITH masses AS (SELECT model, steps, "group", unnest(map_keys(attention)) AS tokens, unnest(map_values(attention)) AS mass FROM grouped WHERE method = 'none')
-SELECT model, steps, "group", tokens, round(avg(mass[1]), 3) AS first_step, round(avg(mass[len(mass) // 2 + 1]), 3) AS middle_step,
-    round(avg(mass[-1]), 3) AS last_step
-FROM masses GROUP BY ALL ORDER BY model, steps, "group", min(list_position(['sot', 'prompt', 'eot', 'pad'], tokens));
+SELECT model, steps, guidance_scale, "group", tokens, max(mass) FILTER (step = 1) AS first_step, max(mass) FILTER (step = steps // 2 + 1) AS middle_step,
+    max(mass) FILTER (step = steps) AS last_step, max("±") AS "largest ±"
+FROM attention_by_step GROUP BY ALL ORDER BY model, steps, guidance_scale, "group", min(list_position(['sot', 'prompt', 'eot', 'pad'], tokens));
 
 FROM dose_response;
 FROM methods;
+FROM method_changes;
+FROM ablations;
 FROM detectors;
 FROM attention;

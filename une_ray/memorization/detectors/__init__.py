@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from une_ray.errors import unknown
 from une_ray.memorization.detectors.bright_ending import bright_ending
 from une_ray.memorization.detectors.cross_attention_entropy import cross_attention_entropy, first_step_entropy
 from une_ray.memorization.detectors.noise_norm import noise_norm
@@ -15,3 +16,11 @@ DETECTORS = {
     "bright-ending": bright_ending,
 }
 """Name → function of a Trace of all steps, giving (b,) scores."""
+
+NAMES = (*DETECTORS, "sail")
+
+
+def check(detector: str) -> None:
+    """Raise UneError for an unknown detector, with the known ones."""
+    if detector not in NAMES:
+        raise unknown("detector", detector, NAMES)
