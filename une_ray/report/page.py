@@ -41,7 +41,7 @@ def write(lake: Lake, out: Path | None = None) -> Path:
     ((spaces, images, rejected),) = source.rows(
         "SELECT (SELECT count(DISTINCT space) FROM readings), count(*), count(*) FILTER (status = 'reject') FROM images"
     )
-    if not images:
+    if not images and not source.rows("SELECT 1 FROM memorization LIMIT 1"):  # which needs no shard
         raise UneError(f"{lake.url} holds no finished shard yet; run its une build first")
     sections = [found for module in SECTIONS if (found := module.section(source)) is not None]
     template = jinja2.Template(resources.files("une_ray.report").joinpath("page.html").read_text(), autoescape=False)

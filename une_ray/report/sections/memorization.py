@@ -1,47 +1,103 @@
-"""Who copies, and what stops it: dose–response, and every method for memorised and ordinary prompts."""
+"""Who copies, and what stops it: dose–response, every method for memorised and ordinary prompts, detectors, and where attention goes."""
 
 from __future__ import annotations
+
+from html import escape
 
 from matplotlib.axes import Axes
 
 from une_ray.lake.session import QUERIES
+from une_ray.report.memorised import label, strips
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source, table
 
 NOTE = (
     "Pictures of titles that were trained on many times over, and of ordinary captions. A copy is as similar to its training picture as a slightly "
     "changed picture is to itself. A title is memorised where most of its plain pictures are copies; a mitigation should move its similarity to the "
-    "left and leave the alignment of ordinary prompts, as a model sees it that the generator never saw, where it was. Lines: 95 % intervals over prompts."
+    "left and leave the alignment of ordinary prompts, as a model sees it that the generator never saw, where it was. Distance to real pictures is "
+    "Mahalanobis' in mini-dino's space, less is better. Lines, bands and ±: 95 % intervals over prompts."
 )
-METHODS = """SELECT "group", method, settings, prompts, similarity, "±", copies, similarity_unmitigated, alignment, "± alignment", diversity, seconds
-    FROM methods ORDER BY list_position(['memorised', 'titled', 'ordinary'], "group"), similarity DESC"""
-HEADER = ["prompts", "method", "settings", "n", "similarity", "±", "copies", "to unmitigated", "alignment", "±", "diversity", "s/picture"]
-DOSES = "SELECT dose, avg(copies), sum(prompts) FROM dose_response WHERE kind <> 'trained' GROUP BY dose ORDER BY dose"
-DETECTORS = 'SELECT detector, auc, "±", tpr_at_1_percent_fpr, memorised, others FROM detectors'
+OF = "WHERE (model, steps, guidance_scale) = (?, ?, ?)"
+METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, similarity_unmitigated, alignment, "± alignment", diversity,
+    distance_to_real, "± distance", seconds, peak_mb
+    FROM methods {OF} ORDER BY list_position(['memorised', 'titled', 'ordinary'], "group"), similarity DESC"""
+DOSES = f"""SELECT dose, copies, "± copies" FROM dose_response {OF} AND kind <> 'trained' ORDER BY dose"""
+ABLATIONS = f'SELECT padding, ablation, prompts, similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment" FROM ablations {OF}'
+DETECTORS = f"""SELECT detector, auc, auc_from || ' – ' || auc_to, tpr_at_1_percent_fpr, tpr_from || ' – ' || tpr_to, memorised, others
+    FROM detectors {OF}"""
+ATTENTION = f"""SELECT tokens, list(step ORDER BY step), list(mass ORDER BY step), list(coalesce("±", 0) ORDER BY step)
+    FROM attention_by_step {OF} AND "group" = ? GROUP BY tokens ORDER BY list_position(['sot', 'prompt', 'eot', 'pad'], tokens)"""
+TABLES = {
+    "methods": (METHODS, 3, ["prompts", "method", "settings", "n", "similarity", "±", "copies", "to unmitigated", "alignment", "±", "diversity",
+                             "distance to real", "±", "s/picture", "peak MB"]),
+    "ablations of memorised prompts": (ABLATIONS, 2, ["padding", "ablation", "n", "similarity", "±", "copies", "±", "to unmitigated", "alignment", "±"]),
+    "detectors, one picture each": (DETECTORS, 1, ["detector", "AUC", "95 %", "TPR at 1 % FPR", "95 %", "memorised", "others"]),
+}  # fmt: skip
 
 
 def section(source: Source) -> Section | None:
-    if not source.rows("SELECT 1 FROM memorization WHERE kind <> 'given' LIMIT 1"):
-        return None
     for statement in source.sql.extract_statements((QUERIES / "memorization.sql").read_text()):
-        source.sql.execute(statement.query)
-    methods, doses, detectors = (source.rows(query) for query in (METHODS, DOSES, DETECTORS))
-    picture = svg(lambda axes: draw(axes, doses, methods), panels=2, width=4.3, height=1.6 + 0.22 * len({row[1] for row in methods}))
-    figures = table(HEADER, [tuple("–" if value is None else value for value in row) for row in methods], numeric=3)
-    found = table(["detector", "AUC", "±", "TPR at 1 % FPR", "memorised", "others"], detectors)
-    return Section("Memorisation", NOTE, picture + figures + "<h3>detectors</h3>" + found)
+        if statement.type.name == "CREATE":
+            source.sql.execute(statement.query)
+    studies = source.rows("SELECT DISTINCT model, steps, guidance_scale FROM methods ORDER BY ALL")
+    return Section("Memorisation", NOTE, "".join(_study(source, study) for study in studies)) if studies else None
+
+
+def _study(source: Source, study: tuple) -> str:
+    model, steps, guidance_scale = study
+    methods, doses = source.rows(METHODS, *study), source.rows(DOSES, *study)
+    height = 1.6 + 0.2 * len({row[1:3] for row in methods})
+    parts = [
+        f"<h3>{escape(model)} · {steps} steps · guidance {guidance_scale:g}</h3>",
+        svg(lambda axes: draw(axes, doses, methods), panels=3, width=3.6, height=height),
+        strips(source, study),
+    ]
+    for name, (query, numeric, header) in TABLES.items():
+        if rows := source.rows(query, *study):
+            parts.append(
+                f"<h3>{name}</h3>" + table(header, [tuple("–" if value is None else value for value in row) for row in rows], numeric)
+            )
+    attended = {group: source.rows(ATTENTION, *study, group) for group in ("memorised", "titled", "ordinary")}
+    shown = {group: rows for group, rows in attended.items() if rows}
+    parts.append(
+        "<h3>where the conditional branch looks, step by step</h3>"
+        + svg(lambda axes: attention(axes, shown), panels=len(shown), width=3, height=2.5)
+    )
+    return "".join(parts)
 
 
 def draw(axes: list[Axes], doses: list[tuple], methods: list[tuple]) -> None:
-    """Share of copies by dose; similarity of every method's pictures to the training picture, memorised and ordinary prompts."""
-    axes[0].plot([str(dose) for dose, *_ in doses], [100 * copies for _, copies, _ in doses], "o-")
-    axes[0].set(xlabel="times in the training set", ylabel="% of plain pictures that are copies", ylim=(-3, 103))
-    names = list(dict.fromkeys(row[1] for row in methods))
-    for group, marker in (("memorised", "o"), ("ordinary", "s")):
-        rows = [row for row in methods if row[0] == group]
-        heights = [names.index(row[1]) for row in rows]
-        axes[1].errorbar([row[4] for row in rows], heights, xerr=[row[5] or 0 for row in rows], fmt=marker, label=group, capsize=2)
-    axes[1].set_yticks(range(len(names)), names)
-    axes[1].invert_yaxis()
-    axes[1].set(xlabel="similarity to the training picture")
-    axes[1].legend(fontsize=8)
+    """Share of copies by dose; of every method similarity to the training picture and alignment, memorised and ordinary prompts."""
+    heights = [100 * copies for _, copies, _ in doses]
+    axes[0].errorbar([str(dose) for dose, *_ in doses], heights, yerr=[100 * (half or 0) for *_, half in doses], fmt="o-", capsize=2)
+    axes[0].set(xlabel="times in the training set", ylabel="% of plain pictures that are copies", ylim=(-8, 108))
+    names = list(dict.fromkeys(label(*row[1:3]) for row in methods))
+    for axis, column, what in ((axes[1], 4, "similarity to the training picture"), (axes[2], 8, "alignment with the prompt")):
+        for group, marker in (("memorised", "o"), ("ordinary", "s")):
+            rows = [row for row in methods if row[0] == group]
+            places = [names.index(label(*row[1:3])) for row in rows]
+            axis.errorbar(
+                [row[column] for row in rows],
+                places,
+                xerr=[row[column + 1] or 0 for row in rows],
+                fmt=marker,
+                label=group,
+                capsize=2,
+                markersize=4,
+            )
+        axis.set_yticks(range(len(names)), names if axis is axes[1] else [], fontsize=7.5)
+        axis.invert_yaxis()
+        axis.set(xlabel=what)
+    axes[1].legend(fontsize=7.5)
+
+
+def attention(axes: list[Axes], groups: dict[str, list[tuple]]) -> None:
+    """A panel for each group of prompts, a line for each class of tokens."""
+    for axis, (group, rows) in zip(axes, groups.items(), strict=True):
+        for tokens, steps, masses, halves in rows:
+            (line,) = axis.plot(steps, masses, label=tokens)
+            low, high = zip(*((mass - half, mass + half) for mass, half in zip(masses, halves)))
+            axis.fill_between(steps, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
+        axis.set(title=f"{group} prompts", xlabel="step, from noise on", ylim=(0, 1))
+    axes[0].set(ylabel="cross-attention")
+    axes[0].legend(fontsize=7.5)
