@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from typer.testing import CliRunner
 
 from une_ray.commands import memorization as command
+from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES
@@ -68,6 +69,16 @@ def tables(lake) -> dict[str, list[dict]]:
 
 def test_where_there_is_no_lake_one_of_the_forty_pictures_is_made(lake):
     assert Lake(lake.url).manifest["corpus"] == "duplicates:all" and study.open_or_create(lake.url).manifest["images"] == 40
+
+
+def test_a_runs_tables_have_its_pictures_though_another_run_made_the_same_ones(tmp_path):
+    lake = study.open_or_create(str(tmp_path / "lake"))
+    runs = [{"run": 0}, {"run": 1}]
+    for run in runs:
+        results.commit(lake, "memorization", run, ROWS)
+    for run in runs:
+        (methods,) = (rows for view, (_, rows) in study.tables(lake, [results.config_hash(run)]).items() if view == "methods")
+        assert len(methods) == 6
 
 
 def test_dose_response_is_the_share_of_copies_by_dose(tables):
@@ -157,3 +168,13 @@ def test_the_command_prints_a_line_per_method_and_group(tmp_path, zoo, monkeypat
     assert [line.split()[:2] for line in methods] == [
         [group, method] for group in ("ordinary", "titled") for method in ("none", "pad-swap")
     ]
+
+
+def test_the_command_wants_a_lake_and_its_settings_right_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(study.tasks, "run", None)
+    missing = CliRunner().invoke(command.app, ["--methods", "pad-swap"])
+    assert missing.exit_code == 2 and "Missing option '--lake'" in missing.output
+    for arguments, message in ((["--methods", "pad-swop"], "nearest first: pad-swap"), (["--doses", "7"], "unknown dose '7'")):
+        with pytest.raises(UneError, match=message):
+            CliRunner().invoke(command.app, ["--lake", str(tmp_path / "lake"), *arguments], catch_exceptions=False)
+    assert not (tmp_path / "lake").exists()

@@ -55,7 +55,7 @@ SELECT * FROM read_parquet(getvariable('lake') || '/transfers/*.parquet');
 
 -- Pictures that `une memorization` made, one row per model × method × settings × prompt × seed, with their similarities and detectors.
 CREATE OR REPLACE VIEW memorization AS
-SELECT * FROM read_parquet(getvariable('lake') || '/memorization/*.parquet')
+SELECT * FROM read_parquet(getvariable('lake') || '/memorization/*.parquet', union_by_name = true)
 QUALIFY row_number() OVER (PARTITION BY weights, method, settings, steps, guidance_scale, prompt, seed ORDER BY config) = 1;
 
 -- Trials of `une sweep`, one row each: settings and objectives are maps; see sweeps.sql.

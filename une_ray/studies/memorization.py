@@ -10,13 +10,16 @@ from une_ray.corpora import open_corpus
 from une_ray.corpora.files import absolute
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import QUERIES, connect
+from une_ray.lake.session import QUERIES, connect, duckdb_path
 from une_ray.memorization import bench
 from une_ray.pipeline import tasks
 
 KIND = "memorization"
 VIEWS = ("dose_response", "methods", "method_changes", "ablations", "detectors", "attention")
 CORPUS = "duplicates:all"  # what a lake is made of where there is none: the pictures that the study is about
+
+CHOSEN = """SELECT * FROM read_parquet(?, union_by_name = true)
+    QUALIFY row_number() OVER (PARTITION BY weights, method, settings, steps, guidance_scale, prompt, seed ORDER BY config) = 1"""
 
 
 def open_or_create(url: str) -> Lake:
@@ -46,9 +49,9 @@ def tables(lake: Lake, configs: Sequence[str]) -> dict[str, list[tuple[list[str]
 
 
 def over(lake: Lake, configs: Sequence[str]) -> duckdb.DuckDBPyConnection:
-    """The lake with its view `memorization` narrowed to these configs."""
+    """The lake with its view `memorization` narrowed to the files of these configs: another run may have made the same pictures."""
     connection = connect(lake)
-    connection.execute("SET VARIABLE configs = ?", [list(configs)])
-    connection.execute("CREATE TABLE chosen AS SELECT * FROM memorization WHERE list_contains(getvariable('configs'), config)")
+    paths = [duckdb_path(lake, lake.store.path(f"{KIND}/{config}.parquet")) for config in dict.fromkeys(configs)]
+    connection.execute(f"CREATE TABLE chosen AS {CHOSEN}", [paths])
     connection.execute("CREATE OR REPLACE VIEW memorization AS FROM chosen")
     return connection
