@@ -39,7 +39,7 @@ def test_plain_sampling_is_the_pipelines(pipe, sampling, plain):
 
 @pytest.mark.parametrize(
     ("method", "settings"),
-    [("zero-pads", {"fraction": 0.0}), ("zero-pads", {"scale": 1.0}), ("remove-pads", {"fraction": 0.0}), ("wen", {"iterations": 0}), ("wen", {"target": 1e9}),
+    [("zero-pads", {"fraction": 0.0}), ("zero-pads", {"scale": 1.0}), ("zero-pads", {"fraction": 0.0, "by": "removal"}), ("wen", {"iterations": 0}), ("wen", {"target": 1e9}),
      ("delayed-guidance", {"transition": 1000}), ("opposite-guidance", {"transition": 1000})],
 )  # fmt: skip
 def test_a_method_told_to_do_nothing_does_nothing(sampling, plain, method, settings):
@@ -61,11 +61,19 @@ def test_random_additions_are_plain_sampling_of_the_longer_prompt(sampling, meth
 
 
 def test_removing_all_pads_is_what_ren_does_to_the_conditional_branch_without_its_scale(sampling):
-    assert close(latents(sampling, "remove-pads", {"fraction": 1.0}), latents(sampling, "ren", {"sot_scale": 1.0, "both_halves": False}))
+    assert close(latents(sampling, "ablation-h", {"by": "removal"}), latents(sampling, "ren", {"sot_scale": 1.0, "both_halves": False}))
 
 
-def test_a_removed_pad_is_not_a_zeroed_one(sampling):
-    assert not close(latents(sampling, "remove-pads", {"fraction": 1.0}), latents(sampling, "ablation-h", {}))
+@pytest.mark.parametrize("method", ["zero-pads", "ablation-a", "ablation-c", "ablation-f", "ablation-h"])
+def test_a_removed_row_is_not_a_zeroed_one(sampling, method):
+    removed = latents(sampling, method, {"by": "removal"})
+    assert removed.isfinite().all() and not close(removed, latents(sampling, method, {}))
+
+
+def test_what_is_in_a_removed_row_does_not_matter(sampling):
+    assert close(
+        latents(sampling, "ablation-h", {"by": "removal", "padding": "exclamation"}), latents(sampling, "ablation-h", {"by": "removal"})
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,9 +90,13 @@ def test_ablations_that_keep_the_pads_differ_under_the_twin_encoding(sampling, a
     assert not close(latents(sampling, name, {"padding": "exclamation"}), latents(sampling, name, {}))
 
 
-def test_an_unknown_padding_names_the_known_ones(sampling):
-    with pytest.raises(UneError, match="nearest first: exclamation"):
+def test_an_unknown_choice_names_the_known_ones(sampling):
+    with pytest.raises(UneError, match="unknown padding of ablation-c 'exclamatoin'; known, nearest first: exclamation"):
         latents(sampling, "ablation-c", {"padding": "exclamatoin"})
+    with pytest.raises(UneError, match="unknown by of zero-pads 'zero'; known, nearest first: zeros"):
+        latents(sampling, "zero-pads", {"by": "zero"})
+    with pytest.raises(UneError, match="unknown setting of ablation-b 'by'"):
+        check("ablation-b", {"by": "removal"})
 
 
 def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(sampling):

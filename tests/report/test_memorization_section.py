@@ -28,7 +28,7 @@ def test_a_lake_without_such_pictures_has_no_such_section(lake):
 def test_every_method_ablation_and_detector_is_drawn_and_told(lake):
     results.commit(lake, "memorization", {}, ROWS + ABLATED)
     html = memorization.section(Source(lake)).html
-    assert html.count("<svg") == 2 and html.count("<td>pad-swap</td>") == 3 and "<td>wen-1</td>" in html and "<td>zero pads</td>" in html
+    assert html.count("<svg") == 2 and html.count("<td>pad-swap</td>") == 3 and "<td>wen-1</td>" in html and "<td>(h) no pads</td>" in html
     assert "memorised prompts" in html and "titled prompts" in html, "a panel of attention for each group"
 
 

@@ -41,7 +41,12 @@ ROWS = [made(g, p, m, s) for g, count in PROMPTS.items() for p in range(count) f
 ABLATED = [
     made("memorised", p, method, 0) | {"settings": settings}
     for p in range(7)
-    for method, settings in (("ablation-h", "{}"), ("ablation-c", '{"padding": "exclamation"}'), ("zero-pads", "{}"))
+    for method, settings in (
+        ("ablation-h", '{"by": "removal"}'),
+        ("ablation-h", "{}"),
+        ("ablation-c", '{"padding": "exclamation"}'),
+        ("zero-pads", "{}"),
+    )
 ]
 
 
@@ -108,8 +113,11 @@ def test_changes_are_of_the_same_prompts_and_their_intervals_of_the_differences(
 
 
 def test_ablations_stand_beside_the_plain_row_of_their_padding(tables):
-    rows = [(row["padding"], row["ablation"], row["copies"]) for row in tables["ablations"]]
-    assert rows == [("own", "plain", 1), ("own", "zero pads", 0), ("!", "zero prompt", 0), ("!", "zero eot", 0)]
+    rows = [(row["padding"], row["how"], row["ablation"], row["copies"]) for row in tables["ablations"]]
+    assert rows == [
+        ("own", None, "plain", 1), ("own", "zeros", "(h) no pads", 0), ("own", "removal", "(h) no pads", 0),
+        ("!", "zeros", "(c) no prompt", 0), ("!", "zeros", "(f) no eot", 0),
+    ]  # fmt: skip
 
 
 def test_a_detectors_auc_and_tpr_are_scikit_learns(tables):

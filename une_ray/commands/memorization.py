@@ -12,7 +12,7 @@ EPILOG = """Examples:
 
 `une memorization --lake memory --methods pad-swap,zero-pads:fraction=0.4:end=last,wen:iterations=20,ren --seeds 10`
 
-`une memorization --lake memory --doses 250,1000 --methods ablation-a,ablation-c,ablation-c:padding=exclamation,ablation-h`
+`une memorization --lake memory --doses 250,1000 --methods ablation-a,ablation-c,ablation-c:padding=exclamation,ablation-h:by=removal`
 
 `une memorization audit --lake audits --model mini-sd-dup --prompts prompts.txt`
 
@@ -27,7 +27,7 @@ COLUMNS = {
     "method_changes": (
         "group", "method", "settings", "prompts", "similarity", "±", "copies", "± copies", "alignment", "± alignment", "distance_to_real", "± distance",
     ),
-    "ablations": ("ablation", "padding", "prompts", "similarity", "±", "copies", "± copies", "alignment", "± alignment"),
+    "ablations": ("ablation", "padding", "how", "prompts", "similarity", "±", "copies", "± copies", "alignment", "± alignment"),
     "detectors": ("detector", "auc", "auc_from", "auc_to", "tpr_at_1_percent_fpr", "tpr_from", "tpr_to", "memorised", "others"),
     "attention": ("group", "tokens", "first_step", "middle_step", "last_step", "largest ±"),
 }  # fmt: skip
@@ -43,7 +43,9 @@ def memorization(
     model: Annotated[str, typer.Option(help="A generator (see: une models), or stable-diffusion:FOLDER")] = "mini-sd-dup",
     methods: Annotated[
         str, typer.Option(help="Comma-separated mitigations, ablations (ablation-a … h) and peers, each NAME or NAME:SETTING=VALUE:…")
-    ] = ("pad-swap,pad-swap-keeping-eot,zero-pads,remove-pads,ren,wen,random-tokens,random-numbers,delayed-guidance,opposite-guidance"),
+    ] = (
+        "pad-swap,pad-swap-keeping-eot,zero-pads,zero-pads:by=removal,ren,wen,random-tokens,random-numbers,delayed-guidance,opposite-guidance"
+    ),
     seeds: Annotated[int, typer.Option(min=1, help="Pictures per prompt")] = 10,
     prompts_per_dose: Annotated[int, typer.Option(min=1, max=8, help="Titles of each dose")] = 8,
     doses: Annotated[str, typer.Option(help="How often the titles' pictures were trained on, comma-separated")] = "1,10,50,250,1000",

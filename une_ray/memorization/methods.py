@@ -17,7 +17,7 @@ from une_ray.memorization.peers.delayed_guidance import delayed_guidance, opposi
 from une_ray.memorization.peers.masked_attention import masked_attention
 from une_ray.memorization.peers.prompt_tuning import tuned_embeddings
 from une_ray.memorization.peers.random_additions import add_random_numbers, add_random_tokens
-from une_ray.memorization.token_rows import ABLATIONS, MITIGATIONS, TokenRows, attention_mask, encode, exclaimed
+from une_ray.memorization.token_rows import ABLATIONS, MITIGATIONS, attention_mask, encode, exclaimed
 from une_ray.models.generators import Generator
 
 
@@ -46,9 +46,7 @@ class Sampling:
 
 def latents(sampling: Sampling, method: str, settings: dict) -> torch.Tensor:
     """(b, c, h, w): what the sampling leads to under a method. `check` says whether there is such a one."""
-    if method in ROWS:
-        return sampling.latents(_embeddings(sampling, ROWS[method], **settings))
-    return PEERS[method](sampling, **settings)
+    return _under_rows(sampling, method, **settings) if method in ROWS else PEERS[method](sampling, **settings)
 
 
 def defaults(method: str) -> dict:
@@ -57,7 +55,9 @@ def defaults(method: str) -> dict:
     if method not in functions:
         raise unknown("method against memorisation", method, functions)
     _, *known = inspect.signature(functions[method]).parameters.values()
-    return {setting.name: setting.default for setting in known} | ({"padding": "own"} if method in PADDED else {})
+    return {setting.name: setting.default for setting in known} | {
+        name: choices[0] for name, (choices, able) in CHOICES.items() if method in able
+    }
 
 
 def check(method: str, settings: dict) -> None:
@@ -68,14 +68,6 @@ def check(method: str, settings: dict) -> None:
             raise UneError(f"{method} has no settings; got {setting!r}")
         if setting not in known:
             raise unknown(f"setting of {method}", setting, known)
-
-
-def remove_pads(sampling: Sampling, fraction: float = 0.7, end: str = "first") -> torch.Tensor:
-    """M2 by a true attention mask: the pads that `zero_pads` makes an attention sink are taken out of the conditional branch's softmax."""
-    rows = encode(sampling.generator, list(sampling.prompts))
-    kept = attention_mask(rows, "zero-pads", fraction=fraction, end=end)
-    conditional = edited(sampling.generator.unet, sampling.generator.denoiser(rows.embeddings), removal(kept))
-    return sampling.walk(conditional, sampling.unconditional(), sampling.guidance_scale)
 
 
 def wen(sampling: Sampling, learning_rate: float = 0.05, iterations: int = 10, target: float = 3.0) -> torch.Tensor:
@@ -121,11 +113,18 @@ def opposite(sampling: Sampling, transition: int = 650, before: float = -2.0) ->
     return _guided_by(sampling, partial(opposite_guidance, transition=transition, before=before, after=sampling.guidance_scale))
 
 
-def _embeddings(sampling: Sampling, change: Callable[..., torch.Tensor], padding: str = "own", **settings) -> torch.Tensor:
+def _under_rows(sampling: Sampling, method: str, padding: str = "own", by: str = "zeros", **settings) -> torch.Tensor:
+    """A row method on the own or the twin encoding; `by` removal, the rows that it would zero are taken out of the softmax instead."""
+    for name, value in (("padding", padding), ("by", by)):
+        if value not in CHOICES[name][0]:
+            raise unknown(f"{name} of {method}", value, CHOICES[name][0])
     rows = encode(sampling.generator, list(sampling.prompts))
-    if padding not in PADDINGS:
-        raise unknown("padding", padding, PADDINGS)
-    return change(PADDINGS[padding](rows), **settings)
+    rows = exclaimed(rows) if padding == "exclamation" else rows
+    if by == "zeros":
+        return sampling.latents(ROWS[method](rows, **settings))
+    mask = removal(attention_mask(rows, method, **settings))
+    conditional = edited(sampling.generator.unet, sampling.generator.denoiser(rows.embeddings), mask)
+    return sampling.walk(conditional, sampling.unconditional(), sampling.guidance_scale)
 
 
 def _reworded(sampling: Sampling, change: Callable[[str], str]) -> torch.Tensor:
@@ -140,11 +139,14 @@ def _guided_by(sampling: Sampling, schedule: Callable[[int], float]) -> torch.Te
 ROWS = MITIGATIONS | ABLATIONS
 """Name → function of TokenRows giving (b, 77, d)."""
 
-PADDINGS: dict[str, Callable[[TokenRows], TokenRows]] = {"own": lambda rows: rows, "exclamation": exclaimed}
-PADDED = {"zero-pads", *ABLATIONS}  # may act on the twin encoding, which without any of them is M1a, pad-swap-keeping-eot
+CHOICES = {
+    "padding": (("own", "exclamation"), {"zero-pads", *ABLATIONS}),
+    "by": (("zeros", "removal"), {"zero-pads", "ablation-a", "ablation-c", "ablation-f", "ablation-h"}),
+}
+"""Settings of row methods about how, not what: name → (choices, the default first; the methods that have it). Plain under the padding
+"exclamation" is M1a, pad-swap-keeping-eot. A zeroed row is an attention sink of logit 0, a removed one is not there."""
 
 PEERS = {
-    "remove-pads": remove_pads,
     "wen": wen,
     "ren": ren,
     "random-tokens": random_tokens,

@@ -53,17 +53,19 @@ SELECT model, steps, guidance_scale, "group", method, settings, count(*) AS prom
     round(avg(d_distance), 3) AS distance_to_real, half(d_distance) AS "± distance"
 FROM pairs GROUP BY ALL ORDER BY model, steps, guidance_scale, "group", similarity, method, settings;
 
--- The paper's ablations on memorised prompts, under the model's own padding and under "!" (whose plain row is M1a): which rows carry the copy?
+-- The paper's ablations on memorised prompts: which rows carry the copy? Under the model's own padding, then under "!", whose plain row is M1a; by
+-- zeros, as in the paper, and by removal from the softmax, since a zeroed row still draws attention.
 CREATE OR REPLACE TEMP VIEW ablations AS
-WITH known(place, method, own, meaning) AS (VALUES
-    (0, 'none', true, 'plain'), (0, 'pad-swap-keeping-eot', false, 'plain'), (1, 'ablation-a', true, 'zero eot and pads'),
-    (2, 'ablation-b', true, 'prompt := eot'), (3, 'ablation-c', true, 'zero prompt'), (4, 'ablation-d', true, 'pads := eot'),
-    (5, 'ablation-e', true, 'prompt and pads := eot'), (6, 'ablation-f', true, 'zero eot'), (6, 'pad-swap', false, 'zero eot'),
-    (7, 'ablation-g', true, 'prompt and eot := mean pad'), (8, 'ablation-h', true, 'zero pads'))
-SELECT m.model, m.steps, m.guidance_scale, CASE WHEN own AND settings = '{}' THEN 'own' ELSE '!' END AS padding, meaning AS ablation, prompts,
+WITH known(place, method, padding, ablation) AS (VALUES
+    (0, 'none', 'own', 'plain'), (0, 'pad-swap-keeping-eot', '!', 'plain'), (1, 'ablation-a', 'own', '(a) no eot, no pads'),
+    (2, 'ablation-b', 'own', '(b) prompt := eot'), (3, 'ablation-c', 'own', '(c) no prompt'), (4, 'ablation-d', 'own', '(d) pads := eot'),
+    (5, 'ablation-e', 'own', '(e) all but sot := eot'), (6, 'ablation-f', 'own', '(f) no eot'), (6, 'pad-swap', '!', '(f) no eot'),
+    (7, 'ablation-g', 'own', '(g) prompt, eot := mean pad'), (8, 'ablation-h', 'own', '(h) no pads')),
+variants(settings, twin, how) AS (VALUES ('{}', NULL, 'zeros'), ('{"by": "removal"}', NULL, 'removal'), ('{"padding": "exclamation"}', '!', 'zeros'))
+SELECT m.model, m.steps, m.guidance_scale, ablation, coalesce(twin, padding) AS padding, CASE WHEN ablation LIKE '%no %' THEN how END AS how, prompts,
     similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment"
-FROM methods m JOIN known USING (method)
-WHERE "group" = 'memorised' AND settings IN ('{}', '{"padding": "exclamation"}') ORDER BY model, steps, guidance_scale, padding DESC, place;
+FROM methods m JOIN known USING (method) JOIN variants USING (settings)
+WHERE "group" = 'memorised' ORDER BY model, steps, guidance_scale, coalesce(twin, padding) DESC, place, settings DESC;
 
 -- Detectors: one image's score, memorised prompts against all others. TPR is that of the lowest threshold that no more than 1 % of the others
 -- reach. Intervals are of the Bayesian bootstrap over prompts (Rubin 1981): in each of 400 draws a prompt's pictures all weigh −ln u.

@@ -18,7 +18,7 @@ CHOSEN = """SELECT prompt FROM grouped WHERE (model, steps, guidance_scale) = (?
     GROUP BY prompt ORDER BY count(*) DESC, any_value(kind) <> 'held-out', prompt LIMIT 1"""
 PICTURES = """SELECT method, settings, similarity, is_copy, picture FROM grouped
     WHERE (model, steps, guidance_scale) = (?, ?, ?) AND prompt = ? AND picture IS NOT NULL
-    ORDER BY method <> 'none', method LIKE 'ablation%', list_position(['pad-swap', 'pad-swap-keeping-eot', 'zero-pads', 'remove-pads'], method), method, settings"""
+    ORDER BY method <> 'none', method LIKE 'ablation%', list_position(['pad-swap', 'pad-swap-keeping-eot', 'zero-pads'], method), method, settings"""
 
 
 def strips(source: Source, study: tuple) -> str:

@@ -22,7 +22,7 @@ METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copie
     distance_to_real, "± distance", seconds, peak_mb
     FROM methods {OF} ORDER BY list_position(['memorised', 'titled', 'ordinary'], "group"), similarity DESC"""
 DOSES = f"""SELECT dose, copies, "± copies" FROM dose_response {OF} AND kind <> 'trained' ORDER BY dose"""
-ABLATIONS = f'SELECT padding, ablation, prompts, similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment" FROM ablations {OF}'
+ABLATIONS = f'SELECT ablation, padding, how, prompts, similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment" FROM ablations {OF}'
 DETECTORS = f"""SELECT detector, auc, auc_from || ' – ' || auc_to, tpr_at_1_percent_fpr, tpr_from || ' – ' || tpr_to, memorised, others
     FROM detectors {OF}"""
 ATTENTION = f"""SELECT tokens, list(step ORDER BY step), list(mass ORDER BY step), list(coalesce("±", 0) ORDER BY step)
@@ -30,7 +30,7 @@ ATTENTION = f"""SELECT tokens, list(step ORDER BY step), list(mass ORDER BY step
 TABLES = {
     "methods": (METHODS, 3, ["prompts", "method", "settings", "n", "similarity", "±", "copies", "to unmitigated", "alignment", "±", "diversity",
                              "distance to real", "±", "s/picture", "peak MB"]),
-    "ablations of memorised prompts": (ABLATIONS, 2, ["padding", "ablation", "n", "similarity", "±", "copies", "±", "to unmitigated", "alignment", "±"]),
+    "ablations of memorised prompts": (ABLATIONS, 3, ["ablation", "padding", "how", "n", "similarity", "±", "copies", "±", "to unmitigated", "alignment", "±"]),
     "detectors, one picture each": (DETECTORS, 1, ["detector", "AUC", "95 %", "TPR at 1 % FPR", "95 %", "memorised", "others"]),
 }  # fmt: skip
 
