@@ -64,7 +64,8 @@ def test_a_lake_below_a_file_is_one_clear_error(tmp_path):
         Store(str(tmp_path / "file" / "lake")).commit("a", b"x")
 
 
-def test_leftovers_of_killed_writers_go_after_a_day(tmp_path):
+def test_leftovers_of_killed_writers_go_after_a_day_however_wrong_our_clock(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 4e9)
     store = Store(str(tmp_path))
     (tmp_path / "tmp").mkdir()
     for name, age in (("old", 2 * 86400), ("new", 60)):

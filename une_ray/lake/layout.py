@@ -27,6 +27,10 @@ def space_folder(space: str) -> str:
     return f"spaces/space={quote(space, safe='')}"
 
 
+def _fingerprint_file(space: str) -> str:
+    return f"fingerprints/{quote(space, safe='')}.json"
+
+
 @dataclass(frozen=True)
 class Lake:
     """One lake. Opening never writes; `Lake.create` fixes the plan for good."""
@@ -72,15 +76,21 @@ class Lake:
         found = (name for name in sorted(self.store.names("fingerprints")) if name.endswith(".json"))
         return {unquote(name.removesuffix(".json")): json.loads(self.store.read(f"fingerprints/{name}")) for name in found}
 
+    def fingerprint(self, space: str) -> dict | None:
+        """That of one space, None where it is not registered; asked by name, for a listing may be older than the registration."""
+        try:
+            return json.loads(self.store.read(_fingerprint_file(space)))
+        except FileNotFoundError:
+            return None
+
     def register(self, space: str, fingerprint: dict) -> None:
         """Fix what `space` means in this lake; refuses another meaning, showing what differs."""
-        name = f"fingerprints/{quote(space, safe='')}.json"
-        self.store.commit(name, json.dumps(fingerprint, indent=1, sort_keys=True).encode(), replace=False)
+        self.store.commit(_fingerprint_file(space), json.dumps(fingerprint, indent=1, sort_keys=True).encode(), replace=False)
         self.refuse_another(space, fingerprint)
 
     def refuse_another(self, space: str, fingerprint: dict) -> None:
         """Raise UneError where `space` is registered with another fingerprint."""
-        present = self.spaces().get(space)
+        present = self.fingerprint(space)
         if present is not None and present != fingerprint:
             keys = sorted(k for k in {*present, *fingerprint} if present.get(k) != fingerprint.get(k))
             lines = [f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}" for key in keys]

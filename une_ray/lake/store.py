@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +102,15 @@ class Store:
             temporary.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what killed writers left in `tmp/` more than a day ago."""
+        """Remove what killed writers left in `tmp/` more than a day ago, by the file system's clock: ours may be days ahead of a living writer's."""
         if self.is_local and (staging := Path(self.root, "tmp")).is_dir():
+            watch = staging / f"now.{uuid.uuid4().hex}"
+            watch.touch()
+            now = watch.stat().st_mtime
+            watch.unlink()
             for leftover in staging.iterdir():
                 with contextlib.suppress(FileNotFoundError):  # another build has just renamed it into place
-                    if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+                    if now - leftover.stat().st_mtime > STALE_SECONDS:
                         leftover.unlink()
 
 

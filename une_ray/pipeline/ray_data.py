@@ -17,14 +17,13 @@ import os
 import socket
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import ray
+from ray.actor import ActorHandle
 from ray.data import ActorPoolStrategy, DataContext
-from ray.util.annotations import RayDeprecationWarning
 
 from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
@@ -32,11 +31,12 @@ from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.pipeline.placement import READ_CPUS, allot, local_slots
 from une_ray.pipeline.plan import Work
-from une_ray.steps.read import read_space
-from une_ray.steps.shard import images_table, read_bytes, readable
+from une_ray.pipeline.tries import start_tries, tried
+from une_ray.steps import read, shard
+from une_ray.steps.decode import Reject
+from une_ray.steps.killers import killers
 from une_ray.steps.space import Space, Step
 
-RETRIES = 3  # Ray's default is for ever, and an input that kills its process would then loop
 BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
 
 
@@ -48,12 +48,11 @@ def run(
     `spaces` have their revisions pinned. `actors` caps each pool; by default a pool may take the whole cluster.
     Raises UneError for a fault of the input, on whichever machine it was found.
     """
-    # Ray 2.60 warns of every way to bound retries and names no other.
-    warnings.filterwarnings("ignore", category=RayDeprecationWarning, module=__name__)
     cores = start_ray(spaces, address, actors)
     rows = [{"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""} for item in work]
+    tries = start_tries()
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus), num_cpus=READ_CPUS, ray_remote_args_fn=lambda: {"max_retries": RETRIES})
+    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS)
     have = ray.cluster_resources()
     pools = allot(spaces, have.get("CPU", 0), have.get("GPU", 0), cores, actors)
     for space, pool in zip(spaces, pools, strict=True):
@@ -61,21 +60,14 @@ def run(
         compute = ActorPoolStrategy(min_size=pool.least, max_size=pool.most)
         dataset = dataset.map(
             stage(space),
-            fn_constructor_args=(lake.url, space, space is spaces[-1]),
+            fn_constructor_args=(lake.url, space, space is spaces[-1], tries),
             compute=compute,
-            ray_remote_args_fn=lambda: {"max_restarts": RETRIES, "max_task_retries": RETRIES},
             **share,
         )
-    try:
-        for row in dataset.iter_rows():
-            if row["fault"]:
-                raise UneError(row["fault"])
-            yield from json.loads(row["records"])
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.ActorDiedError, ray.exceptions.OutOfMemoryError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UneError(
-            f"a worker died {RETRIES + 1} times on the same shard ({first}); what was finished is kept, run une verify to see which"
-        ) from error
+    for row in dataset.iter_rows():
+        if row["fault"]:
+            raise UneError(row["fault"])
+        yield from json.loads(row["records"])
 
 
 def faults_travel(work: Callable[..., dict]) -> Callable[..., dict]:
@@ -93,54 +85,69 @@ def faults_travel(work: Callable[..., dict]) -> Callable[..., dict]:
 
 
 @faults_travel
-def read_shard(row: dict, lake_url: str, corpus: str) -> dict:
+def read_shard(row: dict, lake_url: str, corpus: str, tries: ActorHandle) -> dict:
     """Read one shard's bytes; commit its `images` table unless it is there."""
     clock = Clock("read")
     lake = Lake(lake_url)
     plan = lake.plan(row["shard"])
     name = f"images/{shard_file(row['shard'])}"
-    found = read_bytes(open_corpus(corpus), plan["source"].to_pylist())
-    if lake.store.exists(name):
-        table = lake.read_table(name)
-    else:
-        lake.store.commit(name, schema.parquet(images_table(plan, found), {"shard": str(row["shard"])}), replace=False)
-        table = lake.read_table(name)  # another build may have been first; its rows are what the spaces must agree with
-    data = readable(table, found)
+    sources = plan["source"].to_pylist()
+    with tried(tries, name) as suspect:
+        deadly = killers(shard.trial, (corpus, sources), len(sources)) if suspect else {}
+        found = shard.read_bytes(open_corpus(corpus), sources, deadly)
+        if not lake.store.exists(name):
+            table = shard.images_table(plan, found)
+            lake.store.commit(name, schema.parquet(table, {"shard": str(row["shard"])}), replace=False)
+    table = lake.read_table(name)  # another build may have been first; its rows are what the spaces must agree with
+    data = shard.readable(table, found)
     row["payload"] = _pack(pa.table({"image_id": plan["image_id"], "data": pa.array(data, pa.large_binary())}, schema=BYTES))
     row["records"] = json.dumps([clock.record(row["shard"], table)])
     return row
 
 
 class ReadSpace:
-    """One actor: a model in memory that turns shards into files of one space."""
+    """One actor: a model in memory that turns shards into files of one space.
 
-    def __init__(self, lake_url: str, space: Space, last: bool) -> None:
+    What may fail comes with the first shard: a fault then is one of that shard's, not a dead actor.
+    """
+
+    def __init__(self, lake_url: str, space: Space, last: bool, tries: ActorHandle) -> None:
+        self.lake, self.space, self.last, self.tries = Lake(lake_url), space, last, tries
+
+    @functools.cached_property
+    def device(self) -> str:
         import torch
 
-        gpus = ray.get_gpu_ids()
-        self.device = "cuda" if gpus and torch.cuda.is_available() else "cpu"
-        self.place = f"{self.device}:{','.join(map(str, gpus))}" if gpus else self.device
-        self.lake, self.space, self.last = Lake(lake_url), space, last
-        self.metadata: dict[str, object] = {"space": space.name, "fingerprint": self.lake.spaces()[space.name]}
+        return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
 
     @functools.cached_property
     def step(self) -> Step:
-        """The model, loaded with the first shard: a fault then is one of that shard's, not a dead actor."""
         return self.space.load(self.device)
+
+    @functools.cached_property
+    def fingerprint(self) -> dict:
+        return self.lake.fingerprint(self.space.name)
 
     @faults_travel
     def __call__(self, row: dict) -> dict:
         name = f"{space_folder(self.space.name)}/{shard_file(row['shard'])}"
         if self.space.name in json.loads(row["todo"]) and not self.lake.store.exists(name):
-            step, model = self.step, self.space.model
-            clock = Clock(self.space.name, self.place)
-            packed = _unpack(row["payload"])
-            if step.shape:
-                self.metadata["shape"] = list(step.shape)
-            table = read_space(step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), packed["data"].to_pylist())
-            self.lake.store.commit(name, schema.parquet(table, self.metadata | {"shard": str(row["shard"])}))
+            clock = Clock(self.space.name, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
+            with tried(self.tries, name) as suspect:
+                table = self.read(_unpack(row["payload"]), suspect)
+                metadata = {"space": self.space.name, "fingerprint": self.fingerprint, "shard": str(row["shard"])}
+                metadata |= {"shape": list(self.step.shape)} if self.step.shape else {}
+                self.lake.store.commit(name, schema.parquet(table, metadata))
             row["records"] = json.dumps([*json.loads(row["records"]), clock.record(row["shard"], table)])
         return row | {"payload": b""} if self.last else row
+
+    def read(self, packed: pa.Table, suspect: bool) -> pa.Table:
+        """The space's table of one shard."""
+        images, model = packed["data"].to_pylist(), self.space.model
+        if suspect:
+            for place, reason in killers(read.trial, (self.space, self.device, images), len(images)).items():
+                images[place] = Reject(reason)
+        return read.read_space(self.step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), images)
 
 
 def stage(space: Space) -> type[ReadSpace]:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import functools
 import json
 import random
-import warnings
 from collections.abc import Iterator, Sequence
 from pkgutil import resolve_name
 
 import ray
+from ray.actor import ActorHandle
 from ray.data import ActorPoolStrategy
-from ray.util.annotations import RayDeprecationWarning
 
 from une_ray.errors import UneError
 from une_ray.lake import results
@@ -25,7 +24,8 @@ from une_ray.lake.layout import Lake
 from une_ray.models.registry import KINDS
 from une_ray.pipeline.placement import allot
 from une_ray.pipeline.progress import Progress
-from une_ray.pipeline.ray_data import RETRIES, faults_travel, start_ray
+from une_ray.pipeline.ray_data import faults_travel, start_ray
+from une_ray.pipeline.tries import start_tries, tried
 from une_ray.steps.space import Space
 
 PLACED_AS = Space("task", KINDS["stable-diffusion"])  # a worker samples from a generator: an actor per GPU, or without one per core
@@ -62,8 +62,6 @@ def run(
 
 
 def _distribute(lake, kind, work, worker, options, address, actors) -> Iterator[str]:
-    # Ray 2.60 warns of every way to bound retries and names no other.
-    warnings.filterwarnings("ignore", category=RayDeprecationWarning, module=__name__)
     actors = min(actors or len(work), len(work))
     cores = start_ray([PLACED_AS], address, actors)
     have = ray.cluster_resources()
@@ -71,26 +69,21 @@ def _distribute(lake, kind, work, worker, options, address, actors) -> Iterator[
     rows = [{"task": json.dumps(task), "config": "", "payload": b"", "fault": ""} for task in work]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         type(f"Do[{kind}]", (Do,), {}),  # the name is what Ray's dashboard shows
-        fn_constructor_args=(lake.url, kind, worker, options),
+        fn_constructor_args=(lake.url, kind, worker, options, start_tries()),
         compute=ActorPoolStrategy(min_size=pool.least, max_size=pool.most),
-        ray_remote_args_fn=lambda: {"max_restarts": RETRIES, "max_task_retries": RETRIES},
         **({"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}),
     )
-    try:
-        for row in dataset.iter_rows():
-            if row["fault"]:
-                raise UneError(row["fault"])
-            yield row["config"]
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.ActorDiedError, ray.exceptions.OutOfMemoryError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UneError(f"a worker died {RETRIES + 1} times on the same task ({first}); what was finished is kept") from error
+    for row in dataset.iter_rows():
+        if row["fault"]:
+            raise UneError(row["fault"])
+        yield row["config"]
 
 
 class Do:
     """One actor: a worker in memory that turns tasks into files of one kind."""
 
-    def __init__(self, lake_url: str, kind: str, worker: str, options: dict) -> None:
-        self.lake, self.kind, self.name, self.options = Lake(lake_url), kind, worker, options
+    def __init__(self, lake_url: str, kind: str, worker: str, options: dict, tries: ActorHandle) -> None:
+        self.lake, self.kind, self.name, self.options, self.tries = Lake(lake_url), kind, worker, options, tries
 
     @functools.cached_property
     def worker(self):
@@ -104,5 +97,6 @@ class Do:
     def __call__(self, row: dict) -> dict:
         task = json.loads(row["task"])
         if not results.is_done(self.lake, self.kind, task):
-            results.commit(self.lake, self.kind, task, self.worker(task))
+            with tried(self.tries, f"{self.kind} task {task}"):
+                results.commit(self.lake, self.kind, task, self.worker(task))
         return row | {"config": results.config_hash(task)}

@@ -1,4 +1,7 @@
-"""One shard through one space: decode in threads ahead of the model, and every id comes out once, as a row or a reject."""
+"""One shard through one space: decode in threads ahead of the model, and every id comes out once, as a row or a reject.
+
+A reject keeps its place in its batch, as a blank picture: no row's numbers depend on whether its neighbours can be read.
+"""
 
 from __future__ import annotations
 
@@ -11,59 +14,75 @@ import pyarrow as pa
 from une_ray.lake.schema import OK, REJECT, SPACE
 from une_ray.models.spec import Preprocessing
 from une_ray.steps.decode import Reject, decode, fit
-from une_ray.steps.space import Step
+from une_ray.steps.killers import HARMLESS, Trial
+from une_ray.steps.space import Space, Step
 
 DECODE_THREADS = 4
 FLOAT16_MAX = 65504.0
 
 
 def read_space(
-    step: Step, preprocessing: Preprocessing, batch_size: int, image_ids: Sequence[str], images: Sequence[bytes | None]
+    step: Step, preprocessing: Preprocessing, batch_size: int, image_ids: Sequence[str], images: Sequence[bytes | Reject | None]
 ) -> pa.Table:  # fmt: skip
-    """The space's table for one shard, in the order of `image_ids`; `images` holds encoded bytes, None where unreadable."""
+    """The space's table for one shard, in the order of `image_ids`; `images` holds encoded bytes, None where unreadable,
+    or a Reject that says what else is wrong."""
     columns: dict[str, list] = {name: [None] * len(image_ids) for name in SPACE.names}
     columns["image_id"] = list(image_ids)
     columns["status"] = [REJECT] * len(image_ids)
-    columns["error"] = ["image unreadable"] * len(image_ids)
-    for rows, pictures in _batches(preprocessing, batch_size, images, columns["error"]):
+    for rows, pictures, rejects in _batches(preprocessing, batch_size, images):
+        columns["error"][rows.start : rows.stop] = rejects
+        if None not in rejects:
+            continue
         out = step(pictures, [image_ids[row] for row in rows])
         z = out.pop("z")
         finite = np.isfinite(z).all(1) & (np.abs(z).max(1) <= FLOAT16_MAX)
         norms = np.linalg.norm(z, axis=1)
         for i, row in enumerate(rows):
+            if rejects[i]:
+                continue
             if not finite[i]:
                 columns["error"][row] = "latent is not finite in float16"
                 continue
-            columns["status"][row], columns["error"][row] = OK, None
+            columns["status"][row] = OK
             columns["z"][row], columns["norm"][row] = z[i].astype(np.float16), norms[i]
             for name, values in out.items():
                 columns[name][row] = None if np.isnan(values[i]) else values[i]
     return pa.Table.from_pydict(columns, schema=SPACE)
 
 
-def _batches(preprocessing, batch_size: int, images, errors: list) -> Iterator[tuple[list[int], np.ndarray]]:
-    """(row numbers, pictures (b, size, size, 3) uint8) of what decodes; the next batch decodes while this one is used."""
-    readable = [row for row, data in enumerate(images) if data is not None]
-    parts = [readable[i : i + batch_size] for i in range(0, len(readable), batch_size)]
+def trial(space: Space, device: str, images: Sequence[bytes | None]) -> Trial:
+    """What the space does with one image alone, for steps.killers."""
+    step = space.load(device)
 
-    def prepare(row: int) -> np.ndarray | str:
+    def read(row: int | None) -> None:
+        data = HARMLESS if row is None else images[row]
+        if data is not None:
+            step(fit(decode(data), space.model.preprocessing)[None], [str(row)])
+
+    return read
+
+
+def _batches(
+    preprocessing: Preprocessing, batch_size: int, images: Sequence[bytes | Reject | None]
+) -> Iterator[tuple[range, np.ndarray, list[str | None]]]:
+    """(row numbers, pictures (b, size, size, 3) uint8, why each row is a reject or None); the next batch decodes while this one is used."""
+    parts = [range(i, min(i + batch_size, len(images))) for i in range(0, len(images), batch_size)]
+    blank = np.full((preprocessing.size, preprocessing.size, 3), 127, np.uint8)
+
+    def prepare(row: int) -> tuple[np.ndarray, str | None]:
+        data = images[row]
+        if not isinstance(data, bytes):
+            return blank, "image unreadable" if data is None else str(data)
         try:
-            return fit(decode(images[row]), preprocessing)
+            return fit(decode(data), preprocessing), None
         except Reject as reject:
-            return str(reject)
+            return blank, str(reject)
         except ValueError as error:  # of resizing: a strip that becomes no pixels wide
-            return f"{type(error).__name__}: {error}"
+            return blank, f"{type(error).__name__}: {error}"
 
     with ThreadPoolExecutor(DECODE_THREADS) as threads:
         ahead = [threads.submit(prepare, row) for row in parts[0]] if parts else []
         for number, part in enumerate(parts):
-            done = [future.result() for future in ahead]
+            pictures, rejects = zip(*(future.result() for future in ahead))
             ahead = [threads.submit(prepare, row) for row in parts[number + 1]] if number + 1 < len(parts) else []
-            kept = []
-            for row, picture in zip(part, done):
-                if isinstance(picture, str):
-                    errors[row] = picture
-                else:
-                    kept.append((row, picture))
-            if kept:
-                yield [row for row, _ in kept], np.stack([picture for _, picture in kept])
+            yield part, np.stack(pictures), list(rejects)

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 
 import pyarrow as pa
 
-from une_ray.corpora import Corpus
+from une_ray.corpora import Corpus, open_corpus
 from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError
 from une_ray.lake.schema import IMAGES, OK, REJECT
 from une_ray.steps.decode import Reject, decode
+from une_ray.steps.killers import HARMLESS, Trial
 
 READ_THREADS = 8
 TRIES, PAUSE = 3, 1.0  # seconds, doubled each time
 MAX_SHARD_BYTES = 1 << 30  # one shard travels as one object: bytes of all its images together
 
 
-def read_bytes(corpus: Corpus, sources: Sequence[str]) -> list[bytes | Unreadable]:
-    """Encoded bytes of every source, or why there are none. Faults that may pass are tried again before they end the build.
+def read_bytes(corpus: Corpus, sources: Sequence[str], deadly: Mapping[int, str] = MappingProxyType({})) -> list[bytes | Unreadable]:
+    """Encoded bytes of every source, or why there are none; `deadly` says why some must not be touched (see steps.killers).
+    Faults that may pass are tried again before they end the build.
 
     Raises UneError for a source that still fails then, and for a shard of more than 1 GiB.
     """
+
+    def read(row: int) -> bytes | Unreadable:
+        return Unreadable(deadly[row]) if row in deadly else read_one(corpus, sources[row])
+
     with ThreadPoolExecutor(READ_THREADS) as threads:
         found: list[bytes | Unreadable] = []
         total = 0
         for start in range(0, len(sources), READ_THREADS):  # in small groups, so that a shard too big is found before it is all here
-            part = list(threads.map(lambda source: read_one(corpus, source), sources[start : start + READ_THREADS]))
+            part = list(threads.map(read, range(len(sources))[start : start + READ_THREADS]))
             total += sum(len(data) for data in part if isinstance(data, bytes))
             if total > MAX_SHARD_BYTES:
                 raise UneError(
@@ -55,6 +62,18 @@ def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
                 ) from error
             time.sleep(PAUSE * 2**attempt)
     raise AssertionError("unreachable")
+
+
+def trial(corpus: str, sources: Sequence[str]) -> Trial:
+    """Reading and decoding one image alone, for steps.killers."""
+    opened = open_corpus(corpus)
+
+    def read(row: int | None) -> None:
+        data = HARMLESS if row is None else read_one(opened, sources[row])
+        if isinstance(data, bytes):
+            decode(data)
+
+    return read
 
 
 def images_table(plan: pa.Table, found: Sequence[bytes | Unreadable]) -> pa.Table:

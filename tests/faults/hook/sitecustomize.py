@@ -1,0 +1,29 @@
+"""Python reads this file at its start where this folder is in PYTHONPATH: a decoder whose bugs are known, and a clock that may be wrong.
+
+A PNG whose text `kills` is "decode SIGSEGV" ends whoever decodes it by that signal, one with "fit SIGKILL" whoever cuts it to size.
+"""
+
+import ctypes
+import os
+import signal
+import time
+
+from PIL import Image, PngImagePlugin
+
+
+def _deadly(at: str, method):
+    def guarded(self, *arguments, **options):
+        place, _, name = self.info.get("kills", "").partition(" ")
+        if place == at:
+            ctypes.string_at(0) if name == "SIGSEGV" else os.kill(os.getpid(), getattr(signal, name))
+        return method(self, *arguments, **options)
+
+    return guarded
+
+
+PngImagePlugin.PngImageFile.load = _deadly("decode", PngImagePlugin.PngImageFile.load)
+Image.Image.resize = _deadly("fit", Image.Image.resize)
+
+if "CLOCK_AHEAD" in os.environ:
+    _time = time.time
+    time.time = lambda: _time() + float(os.environ["CLOCK_AHEAD"])

@@ -1,0 +1,214 @@
+"""The faults, as data: what is broken, how often in the short and the long run, and how what is left is judged."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from tests.faults import jobs, objects
+from tests.faults.scene import CHECKOUT, DEADLY, HOOK, NODE, Left, Scene, committed, finish, ids, kill, left, meanwhile, wait_for
+from une_ray.errors import UneError
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.pipeline import ray_data
+
+CURSED = {"05.png", "44.png"}  # a model gives NaN for these
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`inflict(scene, lake, times)` breaks a build of the lake that often and has it finished; returns when the last fault was."""
+
+    name: str
+    inflict: Callable[[Scene, Lake, int], float]
+    short: int = 0  # how often in the normal tests; 0 leaves it to the long ones
+    long: int = 1
+    left: Callable[[Lake, Lake], Left] = left
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the table: `seconds` from the last fault to a whole lake, and what is left."""
+
+    times: int
+    seconds: float
+    left: Left
+
+
+def suffer(scene: Scene, fault: Fault, times: int) -> Outcome:
+    """Inflict a fault and hold what is left against the undisturbed lake."""
+    lake = scene.lake()
+    since = fault.inflict(scene, lake, times)
+    return Outcome(times, time.monotonic() - since, fault.left(lake, scene.undisturbed))
+
+
+def drivers_killed(scene: Scene, lake: Lake, times: int) -> float:
+    """While it starts, or when a few more shards are done."""
+    for _ in range(times):
+        if committed(lake) == 2 * scene.undisturbed.shards:
+            lake.store.filesystem.rm(lake.store.path("spaces"), recursive=True)  # there must be something left to do
+        kill_at_some_moment(scene, lake, scene.driver(lake, "--address", scene.cluster.address))
+    since = time.monotonic()
+    finish(scene.driver(lake, "--address", scene.cluster.address))
+    return since
+
+
+def kill_at_some_moment(scene: Scene, lake: Lake, driver: subprocess.Popen) -> None:
+    enough = committed(lake) + scene.chance.randrange(3)
+    at_once = enough == committed(lake)
+    wait_for(lambda: committed(lake) >= enough or driver.poll() is not None, "shards")
+    time.sleep(scene.chance.uniform(0, 5.0 if at_once else 0.1))
+    kill(driver)
+
+
+def actors_killed(scene: Scene, lake: Lake, times: int) -> float:
+    """Models' processes, while they work."""
+    return struck(scene, lake, times, lambda: scene.chance.choice(scene.actors()).kill())
+
+
+def nodes_lost(scene: Scene, lake: Lake, times: int) -> float:
+    """All processes of a node that computes, and the objects that it held; another comes when it is gone."""
+
+    def strike() -> None:
+        busy = {actor.parent().pid for actor in scene.actors()}
+        lost = next(node for node in scene.cluster.worker_nodes if node.all_processes["raylet"][0].process.pid in busy)
+        scene.cluster.remove_node(lost, allow_graceful=False)
+        scene.cluster.add_node(**NODE)
+
+    return struck(scene, lake, times, strike)
+
+
+def struck(scene: Scene, lake: Lake, times: int, strike: Callable[[], None]) -> float:
+    """A build during which `strike` comes so often, each time a few shards after the last."""
+    with meanwhile(lambda: scene.build(lake)):
+        for number in range(times):
+            wait_for(lambda enough=1 + 4 * number: committed(lake) >= enough and scene.actors(), "shards")
+            strike()
+            since = time.monotonic()
+    return since
+
+
+class TornWrites(ray_data.ReadSpace):
+    """An actor that dies when half of a shard's file is on disk, the first time that it is at the shard."""
+
+    def read(self, packed, suspect):
+        first = packed["image_id"][0].as_py()
+        if self.last and int(first.partition(".")[0]) % 2:
+            try:
+                Path(f"{self.lake.url}.torn-{first}").touch(exist_ok=False)
+                os.fsync = torn
+            except FileExistsError:
+                pass
+        return super().read(packed, suspect)
+
+
+def torn(descriptor: int) -> None:
+    os.truncate(descriptor, os.fstat(descriptor).st_size // 2)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Cursed(ray_data.ReadSpace):
+    """A model that gives NaN for some images."""
+
+    @functools.cached_property
+    def step(self):
+        sound = self.space.load(self.device)
+
+        def step(pictures, image_ids):
+            out = sound(pictures, image_ids)
+            if self.last:
+                out["z"][[image_id in CURSED for image_id in image_ids]] = np.nan
+            return out
+
+        step.shape = sound.shape
+        return step
+
+
+def built_with(stage: type[ray_data.ReadSpace]) -> Callable[[Scene, Lake, int], float]:
+    """A build whose actors are of another class."""
+
+    def inflict(scene: Scene, lake: Lake, times: int) -> float:
+        since = time.monotonic()
+        with patch.object(ray_data, "stage", lambda space: type(f"Read[{space.name}]", (stage,), {})):
+            scene.build(lake)
+        return since
+
+    return inflict
+
+
+def inputs_that_kill(scene: Scene, lake: Lake, times: int) -> float:
+    """A decoder that segfaults, one that takes all memory, and a fault that only spaces meet."""
+    since = time.monotonic()
+    finish(scene.driver(lake, PYTHONPATH=f"{HOOK}:{CHECKOUT}"))
+    return since
+
+
+def disk_full(scene: Scene, lake: Lake, times: int) -> float:
+    """Really full: the lake is a small disk, and room is made after the build has ended for want of it."""
+    Path(lake.url).mkdir()
+    mount = ["mount", "-t", "tmpfs", "tmpfs", lake.url, "-o"]
+    if subprocess.run([*mount, "size=160k"], capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    scene.afterwards.callback(subprocess.run, ["umount", lake.url], check=True)
+    with pytest.raises(UneError, match="no space left"):
+        scene.build(lake)
+    subprocess.run([*mount[:-1], "-o", "remount,size=64m"], check=True)
+    since = time.monotonic()
+    scene.build(lake)
+    return since
+
+
+def two_drivers(scene: Scene, lake: Lake, times: int, **second: str) -> float:
+    """At once on one lake, each with a Ray of its own; `second` is the other's environment."""
+    since = time.monotonic()
+    for driver in [scene.driver(lake), scene.driver(lake, **second)]:
+        finish(driver)
+    return since
+
+
+def clocks_apart(scene: Scene, lake: Lake, times: int) -> float:
+    """Two drivers, and to one of them the other's files are two days old."""
+    return two_drivers(scene, lake, times, PYTHONPATH=f"{HOOK}:{CHECKOUT}", CLOCK_AHEAD=str(2 * 86400))
+
+
+def another_plan(scene: Scene, lake: Lake, times: int) -> float:
+    """A lake is asked for with another shard size, and with a corpus that has grown."""
+    scene.build(lake)
+    for shard in range(0, lake.shards, 2):
+        lake.store.filesystem.rm(lake.store.path(f"{space_folder(scene.spaces[1])}/{shard_file(shard)}"))
+    with pytest.raises(UneError, match="was made with"):
+        scene.build(lake, shard_size=4)
+    grown = Path(scene.folder, "pictures", "99.png")
+    grown.write_bytes(Path(scene.folder, "pictures", "00.png").read_bytes())
+    with pytest.raises(UneError, match="The plan is fixed when a lake is made"):
+        scene.build(lake)
+    grown.unlink()
+    since = time.monotonic()
+    scene.build(lake)
+    return since
+
+
+KILLERS = ids(number for number, how in DEADLY.items() if how.startswith("decode")), ids(DEADLY), ids(DEADLY)
+FAULTS = (
+    Fault("driver killed with -9", drivers_killed, long=25),
+    Fault("actor killed", actors_killed, short=1, long=5),
+    Fault("node lost, another added", nodes_lost, short=1, long=3),
+    Fault("write that dies half-way", built_with(TornWrites), short=1),
+    Fault("images that kill their process", inputs_that_kill, 1, len(DEADLY), functools.partial(left, rejected=KILLERS)),
+    Fault("model that gives NaN", built_with(Cursed), 1, len(CURSED), functools.partial(left, rejected=(set(), set(), CURSED))),
+    Fault("disk full", disk_full, short=1),
+    Fault("two drivers on one lake", two_drivers),
+    Fault("two drivers, clocks two days apart", clocks_apart),
+    Fault("another shard size, a grown corpus", another_plan, 1, 2),
+    *(Fault(f"object store that {trouble}", functools.partial(objects.build_in, trouble=trouble)) for trouble in objects.TROUBLES),
+    Fault("driver of independent tasks killed", jobs.drivers_killed, short=1, long=10, left=jobs.left),
+)  # fmt: skip

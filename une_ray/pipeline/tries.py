@@ -1,0 +1,55 @@
+"""How often a piece of work was begun in vain: counted in a process of its own, for what dies can't count.
+
+Ray tries again for ever what died with its worker, be it that a node was lost, or that an input kills whoever reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+
+import ray
+from ray.actor import ActorHandle
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from une_ray.errors import UneError
+
+BEFORE_SUSPICION = 2  # tries that may die before the inputs are looked at one by one
+TRIES = 5  # that may die before the build ends
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+class Tries:
+    """One per run; lives and dies with its driver, so a build that was killed is no mark against the shards that it was at."""
+
+    def __init__(self) -> None:
+        self.begun: Counter[str] = Counter()
+
+    def begin(self, work: str) -> int:
+        """How often this work was begun and not ended, this time included."""
+        self.begun[work] += 1
+        return self.begun[work]
+
+    def end(self, work: str) -> None:
+        del self.begun[work]
+
+
+def start_tries() -> ActorHandle:
+    """On the driver's node, if it may be: a node that is lost then takes no counts with it, unless the driver goes as well."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    return Tries.options(scheduling_strategy=here).remote()
+
+
+@contextlib.contextmanager
+def tried(tries: ActorHandle, work: str) -> Iterator[bool]:
+    """Whether this work is suspect, having died twice. Raises UneError where it died too often; what raises did not die."""
+    number = ray.get(tries.begin.remote(work))
+    try:
+        if number > TRIES:
+            raise UneError(
+                f"{work}: its worker died {TRIES} times (is there memory enough?); what was finished is kept, and the same command goes on from there"
+            )
+        yield number > BEFORE_SUSPICION
+    finally:
+        tries.end.remote(work)
