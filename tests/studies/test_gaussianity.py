@@ -139,13 +139,19 @@ def test_what_can_not_be_tested_is_refused_by_name(lake, tmp_path):
         gaussianity(begun)
 
 
-def test_the_command_prints_a_row_per_space_control_unit_and_test(lake, rows):
+def test_the_command_prints_a_line_per_kind_of_data_and_with_all_a_row_per_control_unit_and_test(lake, rows):
     app = typer.Typer()
     app.command(epilog=EPILOG)(command)
-    shown = CliRunner().invoke(app, ["--lake", lake.url, "--spaces", "noise/ddim50", "--directions", "200"])
-    assert shown.exit_code == 0, shown.output
-    lines = shown.output.strip().splitlines()
+    arguments = ["--lake", lake.url, "--spaces", "noise/ddim50", "--directions", "200"]
+    every = CliRunner().invoke(app, [*arguments, "--all"])
+    assert every.exit_code == 0, every.output
+    lines = every.output.strip().splitlines()
     assert lines[0] == "noise/ddim50" and len(lines) == 2 + sum(row["space"] == "noise/ddim50" for row in rows)
+    told = {line.split()[-14]: line.split()[-13:] for line in CliRunner().invoke(app, arguments).output.splitlines()[2:5]}
+    assert set(told) == {"itself", "bimodal", "normal"}
+    own = {(row["unit"], row["test"]): row for row in rows if row["space"] == "noise/ddim50" and row["control"] is None}
+    assert told["itself"][0] == f"{100 * own['direction', 'anderson_darling']['accepted']:.1f}"
+    assert told["itself"][-2] == f"{own['norm', 'mean_square']['statistic']:.2f}"
 
 
 def test_the_report_draws_what_was_found_and_nothing_before(lake, rows, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -10,11 +10,16 @@ import typer
 from une_ray.commands.options import LakeOption, names
 from une_ray.errors import UneError
 
+if TYPE_CHECKING:
+    from une_ray.lake.layout import Lake
+
 EPILOG = """Examples:
 
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Eyeglasses --keep Gray_Hair,Male --alphas -3:3:7 --images 64`
 
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --alphas -2,2 --inner covariance --baselines ""`
+
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Eyeglasses,Smiling,Long_Hair --keep correlated --images 16`
 
 `une sql --lake demo/lake -f queries/edits.sql`"""
 
@@ -23,12 +28,20 @@ HEADER = (
     f"{'Fréchet − / 0 / +':>22}"
 )
 
+NOTE = """
+effect: judged standard deviations of the target per one applied; flips: of the images that the smallest and the largest dose could flip;
+leakage: root mean square of the other attributes' effects; kept: the largest effect on a kept one; order: Kendall's τ between dose and
+judged score; identity: cosine with the original; Fréchet: to the originals. 0 is the round trip. A prompt's dose is its guidance scale."""
+
 
 def edit(
     lake: LakeOption,
     space: Annotated[str, typer.Option(help="A generator's inverted noise, as in mini-sd-a/ddim50; it needs probes (see: une probe)")],
-    attribute: Annotated[str, typer.Option(help="What to change")],
-    keep: Annotated[str | None, typer.Option(help="Comma-separated attributes whose scores the orthogonalised edit leaves alone")] = None,
+    attribute: Annotated[str, typer.Option(help="What to change: an attribute, or several with commas, one edit after the other")],
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Attributes whose scores the orthogonalised edit leaves alone; or correlated: those with |φ| ≥ .15; or all"),
+    ] = None,
     alphas: Annotated[str, typer.Option(help="Doses in standard deviations of the score: FROM:TO:COUNT, or a list; 0 is added")] = "-3:3:7",
     images: Annotated[int, typer.Option(min=2, help="How many test images to edit")] = 64,
     method: Annotated[str, typer.Option(help="Which probes to edit along")] = "ridge",
@@ -41,7 +54,9 @@ def edit(
     erasure: Annotated[str, typer.Option(help="projection (the paper's null space), iterative (INLP) or leace")] = "projection",
     rounds: Annotated[int, typer.Option(min=1, help="Of iterative erasure")] = 4,
     path: Annotated[str, typer.Option(help="straight, or shell: every latent keeps its norm")] = "straight",
-    judges: Annotated[str | None, typer.Option(help="Comma-separated encoder spaces; default: mini-dino and mini-clip-b, or all")] = None,
+    judges: Annotated[
+        str | None, typer.Option(help="Comma-separated encoder spaces; default: mini-resnet, mini-dino and mini-clip-b, or all")
+    ] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: RAY_ADDRESS, or this machine")] = None,
     actors: Annotated[int | None, typer.Option(min=1, help="At most so many workers")] = None,
 ) -> None:
@@ -55,15 +70,29 @@ def edit(
     from une_ray.pipeline import tasks as pipeline
 
     opened = Lake(lake)
-    asked = Edit(
-        space, attribute, tuple(names(keep) or ()), doses(alphas), method, inner, tuple(names(baselines) or ()),
-        fit, penalty, rank, shrinkage, erasure, rounds, path,
-    )  # fmt: skip
-    tasks, options = plan(opened, asked, images, names(judges))
-    for _ in pipeline.run(opened, "edits", tasks, WORKER, options, f"editing {attribute}", address, actors):
-        pass
-    found = outcomes(connect(opened), sorted({results.config_hash(task["edit"]) for task in tasks}))
-    print("\n".join(lines([outcome.summary() for outcome in found], options["directions"])))
+    plans = {}
+    for name in names(attribute) or ():
+        asked = Edit(
+            space, name, kept(opened, space, name, keep), doses(alphas), method, inner, tuple(names(baselines) or ()),
+            fit, penalty, rank, shrinkage, erasure, rounds, path,
+        )  # fmt: skip
+        plans[name] = plan(opened, asked, images, names(judges))  # all are checked before any is made
+    for name, (tasks, options) in plans.items():
+        for _ in pipeline.run(opened, "edits", tasks, WORKER, options, f"editing {name}", address, actors):
+            pass
+        found = outcomes(connect(opened), sorted({results.config_hash(task["edit"]) for task in tasks}))
+        print("\n".join(["", *lines([outcome.summary() for outcome in found], options["directions"])]))
+    print(NOTE)
+
+
+def kept(lake: Lake, space: str, attribute: str, keep: str | None) -> tuple[str, ...]:
+    """The attributes to keep: those named, or those of a set of `nuisances`."""
+    from une_ray.editing.edit import train_rows
+    from une_ray.editing.nuisances import SETS, nuisances
+
+    if keep not in SETS:
+        return tuple(names(keep) or ())
+    return tuple(nuisances(lake, train_rows(lake, space, attribute), attribute)[keep])
 
 
 def doses(text: str) -> tuple[float, ...]:
@@ -78,14 +107,8 @@ def doses(text: str) -> tuple[float, ...]:
 
 
 def lines(summaries: list[dict], directions: dict) -> list[str]:
-    """The table, how to read it, and warnings of doses that leave the data."""
-    found = [HEADER, *map(line, summaries)]
-    found += [
-        "",
-        f"{summaries[0]['images']} test images. effect: judged standard deviations of the target per one applied; flips: of the images that the",
-        "smallest and the largest dose could flip; leakage: root mean square of the other attributes' effects; kept: the largest effect on a kept one;",
-        "order: Kendall's τ between dose and judged score; identity: cosine with the original; Fréchet: to the originals. 0 is the round trip.",
-    ]
+    """The table, what was kept, and warnings of doses that leave the data."""
+    found = [f"{summaries[0]['attribute']} in {summaries[0]['images']} test images", HEADER, *map(line, summaries)]
     if "orthogonalised" in directions:
         left = directions["orthogonalised"].remaining_norm
         found.append(f"Orthogonalised to {', '.join(directions['orthogonalised'].nuisances)}: {left:.3f} of the probe's norm remains.")

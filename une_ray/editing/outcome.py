@@ -99,7 +99,7 @@ class Outcome:
         """The figures of one line of a table; those "at" a dose are at the largest one and at the smallest."""
         effect, kept = self.slopes[:, self.target].mean(), [self.attributes.index(name) for name in self.keep if name in self.attributes]
         return {
-            "direction": self.direction, "judge": self.judge, "images": len(self.images), "effect": float(effect),
+            "attribute": self.attribute, "direction": self.direction, "judge": self.judge, "images": len(self.images), "effect": float(effect),
             "flips": self.flips[[0, -1]].tolist(), "leakage": leakage(self.slopes, self.target),
             "kept": float(np.abs(self.slopes[:, kept].mean(0)).max()) if kept else None,
             "order": float(kendall(self.scores[:, self.target]).mean()),

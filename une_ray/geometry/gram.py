@@ -163,14 +163,16 @@ def principal_components(gram: Gram, rank: int, tolerance: float = 1e-4) -> tupl
     if len(scatter) <= 4 * rank or len(scatter) <= 512:
         values, vectors = torch.linalg.eigh(scatter)
         return vectors.flip(1)[:, :rank], values.flip(0)[:rank]
+    single = scatter.float()  # twice as fast, and the subspace is approximate anyhow
     generator = torch.Generator().manual_seed(0)
-    block = torch.randn(len(scatter), rank + max(10, rank // 10), dtype=torch.float64, generator=generator).to(scatter.device)
-    values, block = _rayleigh_ritz(scatter, block)
+    block = torch.randn(len(scatter), rank + max(10, rank // 10), generator=generator).to(scatter.device)
+    values, block = _rayleigh_ritz(single, block)
     captured, grown = 0.0, math.inf
     while grown > tolerance:
-        values, block = _rayleigh_ritz(scatter, _filter(scatter, block, values))
+        values, block = _rayleigh_ritz(single, _filter(single, block, values))
         found = values[:rank].sum().item()
         captured, grown = found, 1 - captured / found
+    values, block = _rayleigh_ritz(scatter, block.double())
     return block[:, :rank], values[:rank]
 
 

@@ -12,14 +12,13 @@ from une_ray.editing.edit import Edit, train_rows
 from une_ray.editing.job import IMAGES_PER_TASK, EditImages, editable, plan
 from une_ray.editing.judge import judges, probes
 from une_ray.editing.measures import changes, leakage, slopes
+from une_ray.editing.nuisances import CORRELATED, nuisances
 from une_ray.errors import UneError, unknown
-from une_ray.geometry.probes import FEWEST
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
-from une_ray.studies.latents import attributes_of, labels_and_folds
+from une_ray.studies.latents import attributes_of
 from une_ray.sweeps.study import Value
 
-CORRELATED = 0.15  # |φ| from which labels count as going together
 FIXED = ("space", "attribute", "judges", "correlated")
 
 
@@ -119,26 +118,8 @@ def objectives(rows: Sequence[dict], edit: Edit) -> dict[str, float]:
     return dict(zip(Orthogonalization.goals, np.mean(found, 0).tolist()))
 
 
-def nuisances(lake: Lake, train, attribute: str, threshold: float) -> dict[str, list[str]]:
-    """Which attributes each set keeps, by the labels of the train images: those that go with the target's, by |φ| ≥ threshold, or all."""
-    others = [name for name in attributes_of(lake) if name != attribute]
-    labels = labels_and_folds(lake, train.image_ids, others, [0])[0]
-    phi = {name: _correlation(train.labels, column) for name, column in zip(others, labels.T)}
-    usable = [name for name in others if phi[name] is not None]
-    return {"none": [], "correlated": [name for name in usable if abs(phi[name]) >= threshold], "all": usable}
-
-
 def first_editable(lake: Lake) -> str:
     able = [name for name, fingerprint in lake.spaces().items() if fingerprint.get("method") == "ddim-inversion"]
     if not able:
         raise UneError(f"{lake.url} has no inverted noise to edit; build some: une build --lake {lake.url} --spaces mini-sd-a/ddim50 …")
     return able[0]
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
-    """φ of two columns of labels over the rows that know both; None where either is the same for nearly all, so that no probe is fitted."""
-    known = ~np.isnan(a) & ~np.isnan(b)
-    fewest = min(b[known].sum(), (1 - b[known]).sum()) if known.any() else 0
-    if fewest < FEWEST or a[known].std() == 0:
-        return None
-    return float(np.corrcoef(a[known], b[known])[0, 1])
