@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from une_ray.commands.options import LakeOption, names
+
 EPILOG = """Examples:
 
 `une gaussianity --lake demo/lake`
@@ -24,7 +26,7 @@ map: neighbours in a noise map that are uncorrelated, at the worst lag. normal, 
 
 
 def gaussianity(
-    lake: Annotated[str, typer.Option("--lake", help="Folder of the lake: a path, s3://… or gs://…")],
+    lake: LakeOption,
     spaces: Annotated[str | None, typer.Option(help="Comma-separated; default: every space of the lake")] = None,
     directions: Annotated[int, typer.Option(min=1, help="Random directions")] = 5000,
     rows: Annotated[int, typer.Option(min=20, max=5000, help="Fresh random images per direction, coordinate and component")] = 250,
@@ -40,8 +42,7 @@ def gaussianity(
     from une_ray.lake.layout import Lake
     from une_ray.studies.gaussianity import gaussianity as study
 
-    names = None if spaces is None else [name.strip() for name in spaces.split(",") if name.strip()]
-    found = study(Lake(lake), names, directions, rows, seed, limit)
+    found = study(Lake(lake), names(spaces), directions, rows, seed, limit)
     print("\n".join(full(found) if all else table(found)))
 
 
