@@ -16,6 +16,8 @@ EPILOG = """Examples:
 
 `une build --corpus celeba:/data/celeba --spaces sd15/ddim50,clip-l14 --lake s3://zoo/celeba --address auto`
 
+`une build --corpus hub:OWNER/NAME --spaces sd15/ddim50,clip-l14 --lake s3://zoo/lake --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
+
 `une build --corpus folder:photos --spaces mine=stable-diffusion:/models/mine/ddim50-trailing --lake lake`"""
 
 
@@ -33,6 +35,10 @@ def build(
         str | None, typer.Option(help="Ray cluster to run on, as in auto or ray://head:10001; default: this machine")
     ] = None,
     actors: Annotated[int | None, typer.Option(min=1, help="At most so many actors per space; default: as many as fit")] = None,
+    gpus: Annotated[int | None, typer.Option(min=1, help="GPUs that the cluster may grow to; default: those that it has now")] = None,
+    place: Annotated[
+        list[str] | None, typer.Option(help="SPACE:LABEL=VALUE, Ray's labels of the nodes for a space's actors; may be repeated")
+    ] = None,
 ) -> None:
     """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
     from une_ray.pipeline.build import build as run
@@ -44,7 +50,7 @@ def build(
         raise UneError(f"--dtype {dtype!r}; it is float32, float16 or bfloat16")
     print(f"{corpus} → {', '.join(names)} → {lake}", file=sys.stderr, flush=True)
     try:
-        done = run(lake, corpus, names, shard_size, dtype, address, actors)
+        done = run(lake, corpus, names, shard_size, dtype, address, actors, gpus, labels(place or []))
     except KeyboardInterrupt:
         print("\nune: stopped; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -52,3 +58,15 @@ def build(
         print(f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already ({done.seconds:.1f} s)")
     else:
         print(f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s, {done.rejects} images rejected")
+
+
+def labels(place: list[str]) -> dict[str, dict[str, str]]:
+    """`sd15/ddim50:ray.io/accelerator-type=A100` → {"sd15/ddim50": {"ray.io/accelerator-type": "A100"}}."""
+    found: dict[str, dict[str, str]] = {}
+    for text in place:
+        space, colon, rest = text.partition(":")
+        label, equals, value = rest.partition("=")
+        if not (space and colon and label and equals and value):
+            raise UneError(f"--place {text!r}; it is SPACE:LABEL=VALUE, as in sd15/ddim50:ray.io/accelerator-type=A100")
+        found.setdefault(space, {})[label] = value
+    return found

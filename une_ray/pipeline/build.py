@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import pyarrow as pa
 
 from une_ray.corpora import open_corpus
 from une_ray.corpora.files import absolute
-from une_ray.errors import UneError
+from une_ray.errors import UneError, unknown
 from une_ray.lake import schema
 from une_ray.lake.create import create, default_shard_size
 from une_ray.lake.layout import Lake
@@ -43,16 +44,23 @@ def build(
     dtype: str | None = None,
     address: str | None = None,
     actors: int | None = None,
+    gpus: float | None = None,
+    place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Built:
     """Bring the lake to hold every one of `spaces` for every image of `corpus`; does only what is missing.
 
     Safe to kill at any moment and run again, and to run twice at once: shards are visited from a random start, so that
-    two builds mostly share the work. Raises UneError for whatever the caller can mend.
+    two builds mostly share the work. `gpus` are those that the cluster may grow to, where they are more than it has now; `place` has
+    labels of the nodes for a space's actors, {space: {label: value}}. Raises UneError for whatever the caller can mend.
     """
     started = time.monotonic()
     chosen = [Space.parse(text).with_dtype(dtype) for text in spaces]
-    if len({space.name for space in chosen}) < len(chosen):
-        raise UneError(f"a space is named twice in {', '.join(space.name for space in chosen)}")
+    named = [space.name for space in chosen]
+    if len(set(named)) < len(named):
+        raise UneError(f"a space is named twice in {', '.join(named)}")
+    for name in place:
+        if name not in named:
+            raise unknown("space", name, named)
     opened = open_corpus(corpus)
     lake = Lake(absolute(lake_url))
     known = lake.spaces()
@@ -71,7 +79,8 @@ def build(
         with Runs(lake) as runs, Progress(_images(lake, [w.shard for w in work]), "building") as progress:
             from une_ray.pipeline import ray_data
 
-            for record in ray_data.run(lake, opened.name, [space for space, _ in pinned], work[turn:] + work[:turn], address, actors):
+            turned = work[turn:] + work[:turn]
+            for record in ray_data.run(lake, opened.name, [space for space, _ in pinned], turned, address, actors, gpus, place):
                 runs.add(record)
                 if record["stage"] == "read":
                     progress.advance(record["images"], record["rejects"])

@@ -17,8 +17,9 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import pyarrow as pa
 import ray
@@ -29,6 +30,7 @@ from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.pipeline.metrics import count
 from une_ray.pipeline.placement import READ_CPUS, allot, local_slots
 from une_ray.pipeline.plan import Work
 from une_ray.pipeline.tries import start_tries, tried
@@ -41,11 +43,19 @@ BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
 
 
 def run(
-    lake: Lake, corpus: str, spaces: Sequence[Space], work: Sequence[Work], address: str | None = None, actors: int | None = None
+    lake: Lake,
+    corpus: str,
+    spaces: Sequence[Space],
+    work: Sequence[Work],
+    address: str | None = None,
+    actors: int | None = None,
+    gpus: float | None = None,
+    place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Iterator[dict]:
     """Do the work; yields one record per shard × stage: shard, stage, images, rejects, seconds, started, host, device.
 
-    `spaces` have their revisions pinned. `actors` caps each pool; by default a pool may take the whole cluster.
+    `spaces` have their revisions pinned. `actors` caps each pool; by default a pool may take the whole cluster, with the `gpus`
+    that it may grow to. `place` names, per space, labels of the nodes that its actors may be on.
     Raises UneError for a fault of the input, on whichever machine it was found.
     """
     cores = start_ray(spaces, address, actors)
@@ -54,7 +64,7 @@ def run(
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
     dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS)
     have = ray.cluster_resources()
-    pools = allot(spaces, have.get("CPU", 0), have.get("GPU", 0), cores, actors)
+    pools = allot(spaces, have.get("CPU", 0), gpus or have.get("GPU", 0), cores, actors)
     for space, pool in zip(spaces, pools, strict=True):
         share = {"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}
         compute = ActorPoolStrategy(min_size=pool.least, max_size=pool.most)
@@ -62,6 +72,7 @@ def run(
             stage(space),
             fn_constructor_args=(lake.url, space, space is spaces[-1], tries),
             compute=compute,
+            label_selector=dict(place.get(space.name, {})),
             **share,
         )
     for row in dataset.iter_rows():
@@ -192,13 +203,14 @@ def muted() -> Iterator[None]:
 
 
 class Clock:
-    """Times one stage of one shard for the `runs` table."""
+    """Times one stage of one shard for the `runs` table, and has it counted."""
 
     def __init__(self, stage: str, device: str = "cpu") -> None:
         self.stage, self.device = stage, device
         self.started, self.begin = datetime.now(UTC), time.monotonic()
 
     def record(self, shard: int, table: pa.Table) -> dict:
+        count(self.stage, table)
         rejects = sum(status == schema.REJECT for status in table["status"].to_pylist())
         return {
             "shard": shard, "stage": self.stage, "images": len(table), "rejects": rejects, "seconds": time.monotonic() - self.begin,

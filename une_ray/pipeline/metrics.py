@@ -1,0 +1,29 @@
+"""Counters of our own beside Ray's, on every node's Prometheus endpoint: `ray_une_images_total`, `ray_une_shards_total`.
+
+Images per second and the share of rejects are PromQL's to form: rate(ray_une_images_total{status="ok"}[1m]).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+
+import pyarrow as pa
+from ray.util import metrics
+
+
+def count(stage: str, table: pa.Table) -> None:
+    """One more shard of a stage is done: `read`, or a space's name."""
+    images, shards = _counters()
+    shards.inc(1, {"stage": stage})
+    for status, number in Counter(table["status"].to_pylist()).items():
+        images.inc(number, {"stage": stage, "status": status})
+
+
+@functools.cache
+def _counters() -> tuple[metrics.Counter, metrics.Counter]:
+    """One pair per process."""
+    return (
+        metrics.Counter("une_images", "Images that a stage is done with, by status: ok or reject", ("stage", "status")),
+        metrics.Counter("une_shards", "Shards that a stage is done with", ("stage",)),
+    )
