@@ -78,7 +78,11 @@ def travel(working_dir: Path, script: str) -> dict:
     for needed in (script, RUNTIME_ENV):
         if not (working_dir / needed).is_file():
             raise UneError(f"no {needed} in {working_dir.resolve()}; name a checkout of une_ray with --working-dir")
-    return {**yaml.safe_load((working_dir / RUNTIME_ENV).read_text()), "working_dir": str(working_dir.resolve())}
+    try:
+        environment = yaml.safe_load((working_dir / RUNTIME_ENV).read_text())
+    except yaml.YAMLError as error:
+        raise UneError(f"{working_dir / RUNTIME_ENV} is not plain YAML: {error}") from error
+    return {**environment, "working_dir": str(working_dir.resolve())}
 
 
 def connect(address: str | None) -> JobSubmissionClient:

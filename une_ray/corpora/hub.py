@@ -62,7 +62,18 @@ class HubDataset:
             raise Unreadable("the image column is empty in this row")
         if value["bytes"] is not None:
             return value["bytes"]
-        with open(value["path"], "rb") as file:
+        return self._file(value["path"])
+
+    def _file(self, path: str) -> bytes:
+        """Bytes of a file that a row names. Raises Unreadable where it lies outside of the data set's folder and the hub's caches."""
+        import datasets
+        import huggingface_hub
+
+        caches = [datasets.config.HF_CACHE_HOME, datasets.config.HF_DATASETS_CACHE, huggingface_hub.constants.HF_HUB_CACHE]
+        real = os.path.realpath(path)
+        if not any(os.path.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root) for root in (self.source, *caches)):
+            raise Unreadable(f"{path} leads out of {self.source}")
+        with open(real, "rb") as file:
             return file.read()
 
 

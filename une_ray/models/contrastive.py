@@ -35,7 +35,7 @@ def load_contrastive(spec: ModelSpec, device: str = "cpu") -> Contrastive:
 
 def _clip(spec: ModelSpec, device: str) -> Contrastive:
     at, options = location(spec), {"revision": spec.revision}
-    model = CLIPModel.from_pretrained(at, dtype=torch.float32, **options).eval().to(device)
+    model = CLIPModel.from_pretrained(at, dtype=torch.float32, use_safetensors=True, **options).eval().to(device)
     words = CLIPTokenizer.from_pretrained(at, **options)
 
     def texts(captions: list[str]) -> torch.Tensor:

@@ -92,10 +92,10 @@ def load_encoder(spec: ModelSpec, device: str = "cpu") -> Embed:
 
 def _transformer(spec: ModelSpec, trained: type, config: type, untrained: Callable) -> torch.nn.Module:
     """A transformers model: `trained.from_pretrained`, or for fresh weights `untrained` of its `config` alone."""
-    at, revision = location(spec), spec.revision
+    at, safe = location(spec), {"revision": spec.revision, "trust_remote_code": False}
     if spec.init_seed is None:
-        return trained.from_pretrained(at, revision=revision, dtype=getattr(torch, spec.dtype))
-    return fresh(spec, lambda: untrained(config.from_pretrained(at, revision=revision)))
+        return trained.from_pretrained(at, dtype=getattr(torch, spec.dtype), use_safetensors=True, **safe)
+    return fresh(spec, lambda: untrained(config.from_pretrained(at, **safe)))
 
 
 def _ready(model: torch.nn.Module, device: str) -> torch.nn.Module:

@@ -86,7 +86,7 @@ def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
     return Generator(
         vae=load_autoencoder(spec, device).vae,
         unet=_ready(_unet(spec), device).to(memory_format=torch.channels_last),
-        text_encoder=_ready(CLIPTextModel.from_pretrained(at, subfolder="text_encoder", **options).float(), device),
+        text_encoder=_ready(CLIPTextModel.from_pretrained(at, subfolder="text_encoder", use_safetensors=True, **options).float(), device),
         tokenizer=load_tokenizer(spec),
         alphas_cumprod=scheduler.alphas_cumprod.to(device),
         prediction_type=scheduler.config.prediction_type,
@@ -96,7 +96,7 @@ def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
 def load_autoencoder(spec: ModelSpec, device: str = "cpu") -> Autoencoder:
     """A generator's autoencoder alone."""
     quiet()
-    vae = AutoencoderKL.from_pretrained(location(spec), subfolder="vae", revision=spec.revision).float()
+    vae = AutoencoderKL.from_pretrained(location(spec), subfolder="vae", use_safetensors=True, revision=spec.revision).float()
     return Autoencoder(_ready(vae, device).to(memory_format=torch.channels_last))
 
 
@@ -113,7 +113,7 @@ def load_scheduler(spec: ModelSpec) -> DDIMScheduler:
 def _unet(spec: ModelSpec) -> UNet2DConditionModel:
     at, options = location(spec), {"subfolder": "unet", "revision": spec.revision}
     if spec.init_seed is None:
-        return UNet2DConditionModel.from_pretrained(at, torch_dtype=getattr(torch, spec.dtype), **options)
+        return UNet2DConditionModel.from_pretrained(at, use_safetensors=True, torch_dtype=getattr(torch, spec.dtype), **options)
     return fresh(spec, lambda: UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(at, **options)))
 
 

@@ -66,7 +66,8 @@ def find_model(name: str) -> ModelSpec:
     """The model under an id of the table, or of `KIND:SOURCE` where SOURCE is a folder or a hub id; `random-` before either
     gives it fresh weights.
 
-    Raises UneError for an unknown id (with the known ones, nearest first) or kind, and for fresh weights of what has none.
+    Raises UneError for an unknown id (with the known ones, nearest first) or kind, a hub id without a revision, and fresh weights of
+    what has none.
     """
     if name in MODELS:
         return MODELS[name]
@@ -82,7 +83,11 @@ def find_model(name: str) -> ModelSpec:
     if source.startswith(("/", ".", "~")):
         return _row(name, kind, os.path.abspath(os.path.expanduser(source)))
     at, _, revision = source.partition("@")
-    return _row(name, kind, f"hub:{at}", revision=revision or None)
+    if not revision:
+        raise UneError(
+            f"{name!r} needs a revision, so that the model can't change: {name}@COMMIT (or @main, for the commit that it is now)"
+        )
+    return _row(name, kind, f"hub:{at}", revision=revision)
 
 
 def _untrained(spec: ModelSpec) -> ModelSpec:

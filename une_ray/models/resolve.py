@@ -32,7 +32,7 @@ def _packaged() -> Path:
 
 
 PACKAGED = _packaged()
-WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
+WEIGHTS = ("*.safetensors",)  # what else holds weights is pickled, and may run code when it is read
 SETTINGS = ("*.json", "*.txt")  # scheduler, tokenizer, architecture: they decide the numbers as much as the weights do
 
 

@@ -76,10 +76,10 @@ class Space:
         return cls(name, model, fingerprint.get("steps"), fingerprint.get("spacing"))
 
     def as_in(self, fingerprint: dict | None) -> Space:
-        """A hub model without a pinned revision, at the commit that a lake's fingerprint names: `main` may have moved on."""
+        """A hub model of no revision but `main`, at the commit that a lake's fingerprint names: `main` may have moved on."""
         if (
             fingerprint is None
-            or self.model.revision
+            or self.model.revision not in (None, "main")
             or fingerprint["source"] != self.model.source
             or not self.model.source.startswith("hub:")
         ):
