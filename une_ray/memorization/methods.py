@@ -61,13 +61,17 @@ def defaults(method: str) -> dict:
 
 
 def check(method: str, settings: dict) -> None:
-    """Raise UneError for an unknown method or setting, with the known ones."""
+    """Raise UneError for an unknown method, setting or choice, with the known ones, and for removed rows that are to be scaled."""
     known = defaults(method)
-    for setting in settings:
+    for setting, value in settings.items():
         if not known:
             raise UneError(f"{method} has no settings; got {setting!r}")
         if setting not in known:
             raise unknown(f"setting of {method}", setting, known)
+        if setting in CHOICES and value not in CHOICES[setting][0]:
+            raise unknown(f"{setting} of {method}", value, CHOICES[setting][0])
+    if settings.get("by") == "removal" and "scale" in settings:
+        raise UneError(f"{method}: rows that are removed can't be scaled; leave one of by and scale away")
 
 
 def wen(sampling: Sampling, learning_rate: float = 0.05, iterations: int = 10, target: float = 3.0) -> torch.Tensor:
@@ -115,9 +119,6 @@ def opposite(sampling: Sampling, transition: int = 650, before: float = -2.0) ->
 
 def _under_rows(sampling: Sampling, method: str, padding: str = "own", by: str = "zeros", **settings) -> torch.Tensor:
     """A row method on the own or the twin encoding; `by` removal, the rows that it would zero are taken out of the softmax instead."""
-    for name, value in (("padding", padding), ("by", by)):
-        if value not in CHOICES[name][0]:
-            raise unknown(f"{name} of {method}", value, CHOICES[name][0])
     rows = encode(sampling.generator, list(sampling.prompts))
     rows = exclaimed(rows) if padding == "exclamation" else rows
     if by == "zeros":

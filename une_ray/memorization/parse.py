@@ -24,6 +24,7 @@ def _method(text: str) -> tuple[str, dict]:
             raise UneError(f"{assignment!r} in {text!r} is no setting; write {name}:SETTING=VALUE")
         check(name, {setting: value})
         settings[setting] = _value(f"{name}:{setting}", value, type(known[setting]))
+    check(name, settings)
     return name, settings
 
 
