@@ -5,12 +5,13 @@ VENV := .venv
 READY := $(VENV)/.ready
 DEMO := demo/lake
 # Noise of two generators, encoders, and the controls that every claim about them stands beside.
-SPACES := mini-sd-a/ddim50,mini-sd-z/ddim50,mini-clip-a,mini-clip-b,mini-dino,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
+SPACES := mini-sd-a/ddim50,mini-sd-z/ddim50,mini-clip-a,mini-clip-b,mini-dino,mini-resnet,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
+EDITED := Smiling,Eyeglasses,Long_Hair,Wearing_Hat,Gray_Hair
 
 .PHONY: help demo test test-slow floors
 
 help:
-	@echo "make demo       set up, build the demo lake (1,000 avatars, nine spaces), test and probe it, draw its report"
+	@echo "make demo       set up, build the demo lake (1,000 avatars, ten spaces), test, probe and edit it, draw its report"
 	@echo "make test       set up and run the tests"
 	@echo "make test-slow  the long tests as well"
 	@echo "make floors     measure every figure of the mini zoo's model cards"
@@ -28,6 +29,7 @@ demo: $(READY)
 	@$(VENV)/bin/une probe --lake $(DEMO)
 	@$(VENV)/bin/une transfer --lake $(DEMO) --target mini-clip-a,mini-clip-b,mini-dino
 	@$(VENV)/bin/une sql --lake $(DEMO) -c "SELECT * FROM agreement('mini-sd-a/ddim50', 'mini-dino') LIMIT 5"
+	@$(VENV)/bin/une edit --lake $(DEMO) --space mini-sd-a/ddim50 --attribute $(EDITED) --keep correlated --alphas=-4,-2,2,4 --images 8 --baselines random,prompt --judges mini-resnet
 	@$(VENV)/bin/une report $(DEMO)
 
 test: $(READY)

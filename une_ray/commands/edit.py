@@ -25,7 +25,7 @@ EPILOG = """Examples:
 
 HEADER = (
     f"{'judge':14} {'direction':16} {'effect':>7} {'flips − / +':>13} {'leakage':>8} {'kept':>6} {'order':>6} {'identity − / 0 / +':>20} "
-    f"{'Fréchet − / 0 / +':>22}"
+    f"{'Fréchet − / 0 / +':>18}"
 )
 
 NOTE = """
@@ -121,10 +121,12 @@ def lines(summaries: list[dict], directions: dict) -> list[str]:
 
 
 def line(row: dict) -> str:
+    from une_ray.editing.outcome import three_digits
+
     flips = " / ".join("–" if share != share else f"{share:.0%}" for share in row["flips"])
     identity, quality = ([row[name][0], row["round_trip"][i], row[name][1]] for i, name in enumerate(("identity", "quality")))
     return (
         f"{row['judge']:14} {row['direction']:16} {row['effect']:>7.2f} {flips:>13} {row['leakage']:>8.3f} "
         f"{'–' if row['kept'] is None else format(row['kept'], '.3f'):>6} {row['order']:>6.2f} "
-        f"{' / '.join(f'{value:.3f}' for value in identity):>20} {' / '.join(f'{value:.3g}' for value in quality):>22}"
+        f"{' / '.join(f'{value:.3f}' for value in identity):>20} {' / '.join(map(three_digits, quality)):>18}"
     )

@@ -127,3 +127,8 @@ def removed(connection: duckdb.DuckDBPyConnection, plain: Outcome, kept: Outcome
     if not np.delete(correlation, plain.target).any():
         return None
     return bootstrap(lambda a, b: removed_leakage(a, b, correlation, plain.target), plain.slopes, kept.slopes)
+
+
+def three_digits(value: float) -> str:
+    """A Fréchet distance for people: its unit is the judge's, so it may be of any size."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from une_ray.editing.outcome import Outcome, outcomes, removed
+from une_ray.editing.outcome import Outcome, outcomes, removed, three_digits
 from une_ray.report.pictures import figure
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source, table
@@ -22,7 +22,7 @@ COLOURS = {"probe": "#3b6fb6", "orthogonalised": "#d1603d", "mean-difference": "
 NOTE = (
     "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts standard deviations of its score in the edited "
     "space. Everything else is measured in another space than the edited one. Heat map: what one α does to every judged attribute, in standard "
-    "deviations of its score; the target stands first, kept attributes are marked with °. Lines: the target's change and, dashed, leakage, the root mean "
+    "deviations of its score; the target stands first, beyond the colours' end, and kept attributes are marked with °. Lines: the target's change and, dashed, leakage, the root mean "
     "square change of the others; beside them how like the original the picture stays, whose value at α = 0 is the round trip's own."
 )
 
@@ -96,7 +96,7 @@ def heat(axis: Axes, judged: list[Outcome]) -> None:
     others = [i for i in np.argsort(-np.abs(means[0]), kind="stable") if i != first.target]
     order = [first.target, *others]
     kept = {attribute for outcome in judged for attribute in outcome.keep}
-    reach = np.abs(means).max()
+    reach = np.abs(means[:, others]).max()  # the target's own change would drown the rest
     image = axis.imshow(means[:, order], cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
     labels = [first.attributes[i] + ("°" if first.attributes[i] in kept else "") for i in order]
     axis.set_xticks(range(len(order)), labels, rotation=60, ha="right", rotation_mode="anchor", fontsize=7.5)
@@ -134,7 +134,7 @@ def numbers(judged: list[Outcome]) -> str:
         rows.append((
             name(outcome), f"{row['effect']:.2f}", *flips, f"{row['leakage']:.3f}", f"{row['leakage'] / effect:.2f}" if effect >= LEAST_EFFECT else "–",
             "–" if row["kept"] is None else f"{row['kept']:.3f}", f"{row['order']:.2f}", *(f"{value:.3f}" for value in identity),
-            *(f"{value:.3g}" for value in quality), f"{100 * outcome.off_data.mean():.0f} %",
+            *map(three_digits, quality), f"{100 * outcome.off_data.mean():.0f} %",
         ))  # fmt: skip
     return table(header, rows)
 
