@@ -24,6 +24,7 @@ class Head:
     """Where jobs are submitted, and the environment that a client of it needs."""
 
     address: str
+    gcs: str
     environment: dict[str, str]
 
 
@@ -44,7 +45,7 @@ def head() -> Iterator[Head]:
     address = f"http://127.0.0.1:{ports['dashboard-port']}"
     try:
         wait_for(address, token, process, Path(log.name))
-        yield Head(address, environment)
+        yield Head(address, f"127.0.0.1:{ports['port']}", environment)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -55,7 +55,7 @@ class TestRayUp:
         head, worker = self.config["available_node_types"][self.config["head_node_type"]], self.config["available_node_types"]["gpu-spot"]
         assert head["resources"] == {"CPU": 0} and "InstanceMarketOptions" not in head["node_config"]
         assert worker["resources"]["GPU"] == 1 and worker["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
-        assert 1 <= worker["min_workers"] <= worker["max_workers"]
+        assert 0 == worker["min_workers"] < worker["max_workers"]
         assert any("--autoscaling-config" in line and "--num-cpus=0" in line for line in self.config["head_start_ray_commands"])
 
     def test_every_node_has_the_token_and_the_image(self):
@@ -85,9 +85,11 @@ class TestKubeRay:
         terms = self.head["template"]["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
         assert terms["nodeSelectorTerms"][0]["matchExpressions"] == [{"key": "cloud.google.com/gke-spot", "operator": "DoesNotExist"}]
 
-    def test_workers_scale_and_start_with_a_gpu_at_least(self):
+    def test_workers_come_from_none_to_as_many_as_the_job_asks_for(self):
         assert self.spec["enableInTreeAutoscaling"] and self.spec["autoscalerOptions"]["version"] == "v2"
-        assert 1 <= self.worker["minReplicas"] <= self.worker["replicas"] <= self.worker["maxReplicas"]
+        assert 0 == self.worker["minReplicas"] == self.worker["replicas"] < self.worker["maxReplicas"]
+        arguments = shlex.split(self.job["spec"]["entrypoint"])
+        assert int(arguments[arguments.index("--gpus") + 1]) == self.worker["maxReplicas"]
         assert self.worker["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
 
     def test_pods_are_guaranteed_what_they_ask_for(self):

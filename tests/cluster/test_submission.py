@@ -1,10 +1,15 @@
 """Jobs on a live local head: submitted by `ray job submit`, by JobSubmissionClient and by `une submit`, followed, failed and stopped."""
 
 import asyncio
+import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -102,6 +107,43 @@ def test_a_build_is_stopped_by_the_command_that_was_printed(head, client, spaces
     assert shown.returncode == 0, shown.stderr
     stop = shlex.split(shown.stdout.splitlines()[3].partition("stop it:")[2])
     assert run(head, *stop).returncode == 0 and client.get_job_status(stop[-1]) == JobStatus.STOPPED
+
+
+@contextmanager
+def worker(head) -> Iterator[subprocess.Popen]:
+    """A node with two CPUs and a logical GPU."""
+    start = ["ray", "start", f"--address={head.gcs}", "--block", "--num-cpus=2", "--num-gpus=1", "--object-store-memory=100000000"]
+    process = subprocess.Popen(start, env=head.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head, client, spaces, tmp_path):
+    """On GPUs that come, go and come again; the job was told that there would be one."""
+    lake = Lake(f"{tmp_path}/lake")
+    shown = submit(head, "build", "--corpus", "avatars:400", "--spaces", spaces, "--shard-size", "8", "--lake", lake.url, "--gpus", "1")
+    job = shown.stdout.split()[1]
+    with worker(head) as first:
+        wait_until(lambda: list(tmp_path.glob("lake/spaces/*/shard-*")))
+        os.killpg(first.pid, signal.SIGKILL)
+    seen = run(head, sys.executable, "-m", "une_ray.cli", "status", lake.url).stdout
+    done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", seen).groups())
+    assert 0 < done < total == 50, seen
+    with worker(head):
+        wait_until(lambda: client.get_job_status(job).is_terminal())
+    assert client.get_job_status(job) == JobStatus.SUCCEEDED, client.get_job_logs(job)
+    assert len(list(verify(lake))) == 3
+
+
+def wait_until(what, seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 BUILD = ["build", "--corpus", "avatars:5", "--spaces", "mini-dino"]
