@@ -38,11 +38,12 @@ space:
   penalty: {{log: [0.01, 10], when: {{method: [ridge]}}}}
   keep: {{choices: [none, correlated]}}
   erasure: {{choices: [projection, leace], when: {{keep: [correlated]}}}}
-  shrinkage: {{choices: [0.2, 0.8], when: {{erasure: [leace]}}}}
+  shrinkage: {{choices: [0.2, 2.0], when: {{erasure: [leace]}}}}
   path: {{choices: [straight, shell]}}
   alpha: {{uniform: [0.5, 3]}}
 points:
   unorthogonalised: {{method: ridge, penalty: 1.0, keep: none, path: straight, alpha: 2.0}}
+  impossible: {{method: mean-difference, keep: correlated, erasure: leace, shrinkage: 2.0, path: straight, alpha: 1.0}}
 weights: {{effect: 1, leakage: -1, identity: 1}}
 scales:
   small: {{trials: {TRIALS}, first: 3, most: 6}}
@@ -88,10 +89,17 @@ def rows(lake: Lake) -> list[dict]:
 def test_a_killed_sweep_goes_on_and_no_trial_is_lost_or_doubled(lake, done):
     found = rows(lake)
     assert len(found) == TRIALS == len({str(row["settings"]) for row in found}) == len({row["config"] for row in found})
-    assert {row["status"] for row in found} <= {"finished", "stopped"} and {row["budget"] for row in found} <= {3, 6}
-    assert [row["point"] for row in found if row["point"]] == ["unorthogonalised"]
+    assert {row["status"] for row in found} <= {"finished", "stopped", "refused"} and {row["budget"] for row in found} <= {3, 6}
+    assert {row["point"] for row in found if row["point"]} == {"unorthogonalised", "impossible"}
     assert not lake.store.names("unfinished") and f"{TRIALS}/{TRIALS} trials" in done
     assert "Trial_" not in done and "WARNING" not in done, "Tune's own words are not for the reader"
+
+
+def test_settings_that_cannot_be_are_a_row_with_the_reason_and_do_not_end_the_sweep(lake, done):
+    for row in rows(lake):
+        refused = dict(row["settings"]).get("shrinkage") == "2.0"
+        assert (row["status"] == "refused") == refused and (row["error"] or "").startswith("a shrinkage of 2;") == refused
+        assert (set(dict(row["objectives"]).values()) == {None}) == refused and (row["promise"] is None) == refused
 
 
 def test_a_finished_sweep_is_not_done_again(lake, study, done, monkeypatch):
@@ -170,7 +178,7 @@ def test_a_command_names_every_setting_of_its_trial(lake):
 )
 def test_a_study_that_the_lake_cannot_serve_is_refused_before_anything_runs(lake, tmp_path, old, new, message):
     path = tmp_path / "study.yaml"
-    path.write_text(STUDY.replace("points:\n", "").replace("  unorthogonalised", "#").replace(old, new))
+    path.write_text(STUDY.replace("points:", "seed: 1").replace("  unorthogonalised", "#").replace("  impossible", "#").replace(old, new))
     with pytest.raises(UneError, match=message):
         prepare(lake, "orthogonalization", read(path, "orthogonalization"), "small")
 

@@ -64,7 +64,7 @@ MEMORIZATION = pa.schema(
 )  # fmt: skip
 
 # One trial of a sweep. `sweep` is the hash of study, scale and facts of the lake, `point` the name of settings that were to be tried first;
-# status is "finished", "stopped" (by halving, judged on `budget` units alone) or "refused"; `command` does it again: une, its words but `--lake`.
+# status is "finished", "stopped" (by halving, judged on `budget` units alone) or "refused"; `command` does it in full: the words after une, but for `--lake`.
 SWEEPS = pa.schema(
     [
         ("study", TEXT), ("sweep", TEXT), ("title", TEXT), ("status", TEXT), ("error", TEXT), ("settings", pa.map_(TEXT, TEXT)),

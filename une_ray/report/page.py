@@ -26,12 +26,13 @@ from une_ray.report.sections import (
     rejects,
     round_trips,
     settings,
+    sweeps,
     throughput,
     transfers,
 )  # fmt: skip
 
 SECTIONS = (
-    corpus, round_trips, gaussian, gaussianity, probes, agreement, entanglement, transfers, edits, memorization, neighbours, throughput, rejects, settings,
+    corpus, round_trips, gaussian, gaussianity, probes, agreement, entanglement, transfers, edits, memorization, sweeps, neighbours, throughput, rejects, settings,
 )  # fmt: skip
 
 

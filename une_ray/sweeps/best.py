@@ -43,14 +43,14 @@ class Found:
             -1, len(self.goals)
         )
 
-    @property
+    @cached_property
     def front(self) -> list[dict]:
         """The Pareto set, by the first objective."""
         turned = oriented(self.values, [*self.goals.values()])
         chosen = np.flatnonzero(efficient(turned))
         return [self.full[i] for i in chosen[np.argsort(-turned[chosen, 0], kind="stable")]]
 
-    @property
+    @cached_property
     def knee(self) -> dict | None:
         found = knee(oriented(self.values, [*self.goals.values()]))
         return None if found is None else self.full[found]

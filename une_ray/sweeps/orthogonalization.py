@@ -75,7 +75,7 @@ class Orthogonalization:
         edit = edit_of(facts, settings)
         dose = max(edit.alphas)
         told = {
-            "space": edit.space, "attribute": edit.attribute, "keep": ",".join(edit.keep), "alphas": f"{-dose:g},{dose:g}", "images": budget,
+            "space": edit.space, "attribute": edit.attribute, "keep": ",".join(edit.keep), "alphas": f"{-dose},{dose}", "images": budget,
             "method": edit.method, "fit": True, "penalty": edit.penalty, "rank": edit.rank, "inner": edit.inner_product,
             "shrinkage": edit.shrinkage or None, "erasure": edit.erasure if edit.keep else None,
             "rounds": edit.rounds if edit.erasure == "iterative" else None, "path": edit.path, "judges": ",".join(facts["judges"]),
@@ -83,7 +83,7 @@ class Orthogonalization:
         words = ["edit"]
         for name, value in told.items():
             if value not in (None, ""):
-                words += [f"--{name}"] if value is True else [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+                words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
         return [*words, "--baselines", ""]
 
 

@@ -3,7 +3,7 @@
     Optuna suggests settings → a trial (an actor that is reused, its models in memory) judges them rung by rung → asynchronous halving
     stops it or lets it go on → the driver commits its row
 
-Optuna sees every objective (multi-objective TPE), halving the one number that the study weights them to. What Tune knows is kept in a
+Optuna sees every objective of the trials that came through (multi-objective TPE), halving the one number that the study weights them to. What Tune knows is kept in a
 state folder, from which the same command goes on after a kill; rows are named by their settings, so that a trial that ends twice is one.
 """
 
@@ -116,11 +116,12 @@ def _tuner(lake: Lake, sweep: Sweep, state: str, pool: Pool) -> tune.Tuner:
         trainable,
         param_space=facts,
         tune_config=tune.TuneConfig(
-            search_alg=_search(sweep.study, sweep.subject.goals),
+            search_alg=_search(sweep),
             scheduler=_halving(sweep),
             num_samples=sweep.scale.trials,
             max_concurrent_trials=pool.most,
             reuse_actors=True,
+            trial_dirname_creator=str,
         ),
         run_config=tune.RunConfig(
             name=sweep.config,
@@ -133,15 +134,24 @@ def _tuner(lake: Lake, sweep: Sweep, state: str, pool: Pool) -> tune.Tuner:
     )
 
 
-def _search(study: Study, goals: dict[str, str]) -> OptunaSearch:
+class Search(OptunaSearch):
+    """Optuna is told the objectives of trials that were judged on `most`, and of the others that they were pruned: figures on less material
+    are no estimate of those on all of it, as scores are in standard deviations of the images at hand."""
+
+    most = 0
+
+    def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
+        full = result is not None and result.get("budget", 0) >= self.most and not result.get("error")
+        super().on_trial_complete(trial_id, result if full else None, error)
+
+
+def _search(sweep: Sweep) -> Search:
+    study, goals = sweep.study, sweep.subject.goals
     points = [{SETTINGS + name: value for name, value in settings.items()} for settings in study.points.values()]
-    return OptunaSearch(
-        partial(_suggest, study),
-        metric=[*goals],
-        mode=[*goals.values()],
-        points_to_evaluate=points,
-        sampler=optuna.samplers.TPESampler(seed=study.seed),
-    )
+    sampler = optuna.samplers.TPESampler(seed=study.seed)
+    found = Search(partial(_suggest, study), metric=[*goals], mode=[*goals.values()], points_to_evaluate=points, sampler=sampler)
+    found.most = sweep.scale.most
+    return found
 
 
 def _suggest(study: Study, asks: optuna.Trial) -> dict[str, Value]:

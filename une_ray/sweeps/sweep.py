@@ -42,7 +42,7 @@ class Sweep:
             "objectives": [(name, None if refused else result[name]) for name in self.subject.goals],
             "goals": [*self.subject.goals.items()], "promise": None if refused else result["promise"], "budget": result["budget"],
             "unit": self.subject.unit, "point": self.study.point(settings),
-            "command": self.subject.command(self.facts, settings, result["budget"]), "seconds": result["seconds"],
+            "command": [] if refused else self.subject.command(self.facts, settings, self.scale.most), "seconds": result["seconds"],
         }  # fmt: skip
         results.commit(lake, KIND, {"sweep": self.config, "settings": dict(settings)}, [row])
 
