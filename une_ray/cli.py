@@ -35,8 +35,8 @@ app = typer.Typer(
 
 for module in (build, sql, gaussianity, probe, transfer, edit, report, verify, status, models, corpus):
     app.command(epilog=module.EPILOG)(getattr(module, module.__name__.rpartition(".")[2]))
-app.add_typer(sweep.sweep, name="sweep")
-app.add_typer(memorization.app, name="memorization")
+for module in (memorization, sweep):
+    app.add_typer(module.app, name=module.__name__.rpartition(".")[2])
 app.command(epilog=submit.EPILOG, context_settings=submit.CONTEXT)(submit.submit)
 
 

@@ -98,7 +98,7 @@ def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(sampling):
 
 @pytest.mark.parametrize(
     ("method", "settings", "message"),
-    [("pad-swop", {}, "nearest first: pad-swap"), ("zero-pads", {"fracton": 1}, "nearest first: fraction"), ("pad-swap", {"scale": 1}, "has no settings"),
+    [("pad-swop", {}, "nearest first: pad-swap"), ("zero-pads", {"fracton": 1}, "nearest first: fraction"), ("pad-swap", {"scale": 1}, "nearest first: window"), ("none", {"scale": 1}, "has no settings"),
      ("ren", {"sot": 1}, "nearest first: sot_scale"), ("ablation-b", {"by": "removal"}, "unknown setting of ablation-b 'by'"),
      ("ablation-c", {"padding": "exclamatoin"}, "unknown padding of ablation-c 'exclamatoin'; known, nearest first: exclamation"),
      ("zero-pads", {"by": "removal", "scale": 0.5}, "can't be scaled")],

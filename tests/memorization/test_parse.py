@@ -30,7 +30,7 @@ def test_every_default_of_every_method_is_read_back(name):
     ("text", "message"),
     [("pad-swop", "nearest first: pad-swap"), ("zero-pads:fracton=1", "unknown setting of zero-pads 'fracton'; known, nearest first: fraction"),
      ("wen:iterations=2.5", "wen:iterations=2.5; it is a whole number"), ("zero-pads:fraction=half", "it is a number"),
-     ("ren:both_halves=yes", "it is true or false"), ("pad-swap:scale=1", "pad-swap has no settings"), ("zero-pads:last", "write zero-pads:SETTING=VALUE"),
+     ("ren:both_halves=yes", "it is true or false"), ("pad-swap:scale=1", "unknown setting of pad-swap 'scale'"), ("zero-pads:last", "write zero-pads:SETTING=VALUE"),
      ("none:padding=exclamation", "none has no settings"), (" , ", "names no method")],
 )  # fmt: skip
 def test_what_can_not_be_read_says_what_could(text, message):

@@ -16,13 +16,16 @@ EPILOG = """Examples:
 
 `une sweep orthogonalization --lake demo/lake --attribute Smiling --study mine.yaml --scale medium`
 
+`une sweep mitigation --lake memory --scale small`
+
 `une sweep best --lake demo/lake`
 
 `une sql --lake demo/lake -f queries/sweeps.sql`"""
 
-sweep = typer.Typer(
-    no_args_is_help=True, help="Search settings with Ray Tune, multi-objective; resumes after a kill, and a finished one is kept."
-)
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+    help="Search settings with Ray Tune, multi-objective; resumes after a kill, and a finished one is kept.",
+)  # fmt: skip
 
 ScaleOption = Annotated[str, typer.Option(help="A scale of the study: small, medium or large")]
 StudyOption = Annotated[Path | None, typer.Option(help="YAML of a study of your own; default: the one that comes with une_ray")]
@@ -31,7 +34,7 @@ AddressOption = Annotated[str | None, typer.Option(help="Ray cluster to join; de
 ActorsOption = Annotated[int | None, typer.Option(min=1, help="At most so many trials at once")]
 
 
-@sweep.command(epilog=EPILOG)
+@app.command(epilog=EPILOG)
 def orthogonalization(
     lake: LakeOption,
     scale: ScaleOption = "small",
@@ -46,7 +49,27 @@ def orthogonalization(
     _run(lake, "orthogonalization", study, scale, state, address, actors, attribute=attribute, space=space)
 
 
-@sweep.command(epilog=EPILOG)
+@app.command(epilog=EPILOG)
+def mitigation(
+    lake: LakeOption,
+    scale: ScaleOption = "small",
+    study: StudyOption = None,
+    model: Annotated[str | None, typer.Option(help="A generator whose memorised titles are known; default: the study's")] = None,
+    state: StateOption = None,
+    address: AddressOption = None,
+    actors: ActorsOption = None,
+) -> None:
+    """Which mitigation or peer, how much of it and in which steps, takes copies away and leaves ordinary prompts alone?
+
+    Where there is no lake, one of `duplicates:all` is made.
+    """
+    from une_ray.studies.memorization import open_or_create
+
+    open_or_create(lake)
+    _run(lake, "mitigation", study, scale, state, address, actors, model=model)
+
+
+@app.command(epilog=EPILOG)
 def best(lake: LakeOption, study: Annotated[str | None, typer.Option(help="Name of a study; default: all")] = None) -> None:
     """The Pareto front of every sweep of a lake, its knee, and the command that does the knee again."""
     from une_ray.lake.layout import Lake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -18,18 +18,23 @@ from une_ray.memorization.peers.masked_attention import masked_attention
 from une_ray.memorization.peers.prompt_tuning import tuned_embeddings
 from une_ray.memorization.peers.random_additions import add_random_numbers, add_random_tokens
 from une_ray.memorization.token_rows import ABLATIONS, MITIGATIONS, attention_mask, encode, exclaimed
+from une_ray.memorization.window import WINDOW, split, windowed
 from une_ray.models.generators import Generator
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Guided DDIM sampling of one picture per prompt: `x_T` (b, c, h, w), ascending `timesteps`, the guidance scale."""
+    """Guided DDIM sampling of one picture per prompt: `x_T` (b, c, h, w), ascending `timesteps`, the guidance scale.
+
+    With a `window` of timesteps (from, to), a walk is the plain one outside of it.
+    """
 
     generator: Generator
     prompts: Sequence[str]
     x_T: torch.Tensor
     timesteps: Sequence[int]
     guidance_scale: float
+    window: tuple[int, int] | None = None
 
     def latents(self, states: torch.Tensor) -> torch.Tensor:
         """(b, c, h, w): the plain sampling under `states` (b, 77, d)."""
@@ -41,11 +46,16 @@ class Sampling:
     def walk(self, conditional: Denoiser, unconditional: Denoiser, guidance_scale: float | Callable[[int], float]) -> torch.Tensor:
         g = self.generator
         denoiser = guided(conditional, unconditional, guidance_scale)
+        if self.window:
+            plain = g.denoiser(encode(g, list(self.prompts)).embeddings)
+            denoiser = windowed(denoiser, guided(plain, self.unconditional(), self.guidance_scale), self.window)
         return sample(denoiser, self.x_T, self.timesteps, g.alphas_cumprod, g.prediction_type, clean=True)
 
 
 def latents(sampling: Sampling, method: str, settings: dict) -> torch.Tensor:
     """(b, c, h, w): what the sampling leads to under a method. `check` says whether there is such a one."""
+    window, settings = split(settings)
+    sampling = replace(sampling, window=window)
     return _under_rows(sampling, method, **settings) if method in ROWS else PEERS[method](sampling, **settings)
 
 
@@ -55,9 +65,10 @@ def defaults(method: str) -> dict:
     if method not in functions:
         raise unknown("method against memorisation", method, functions)
     _, *known = inspect.signature(functions[method]).parameters.values()
-    return {setting.name: setting.default for setting in known} | {
+    own = {setting.name: setting.default for setting in known} | {
         name: choices[0] for name, (choices, able) in CHOICES.items() if method in able
     }
+    return own if method == "none" else own | WINDOW
 
 
 def check(method: str, settings: dict) -> None:

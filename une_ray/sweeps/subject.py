@@ -42,6 +42,7 @@ class Subject(Protocol):
 
 SUBJECTS = {
     "orthogonalization": "une_ray.sweeps.orthogonalization:Orthogonalization",
+    "mitigation": "une_ray.sweeps.mitigation:Mitigation",
 }
 
 

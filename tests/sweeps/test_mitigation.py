@@ -1,0 +1,84 @@
+"""Mitigations as trials, on an untrained generator: their objectives are those of `une memorization`'s rows."""
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from une_ray.cli import app
+from une_ray.errors import UneError
+from une_ray.lake import results
+from une_ray.lake.layout import Lake
+from une_ray.lake.session import connect
+from une_ray.memorization.bench import BLOCK
+from une_ray.memorization.parse import parse
+from une_ray.pipeline import tasks as pipeline
+from une_ray.studies.memorization import open_or_create
+from une_ray.sweeps.mitigation import Mitigation, method_of, prompts, sizes
+from une_ray.sweeps.study import shipped
+from une_ray.sweeps.sweep import prepare
+
+SETTINGS = {"method": "zero-pads", "guidance": 3.0, "fraction": 0.4, "end": "last", "scale": 0.1, "window_from": 1000, "window_to": 300}
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Lake:
+    return open_or_create(str(tmp_path_factory.mktemp("mitigated") / "lake"))
+
+
+@pytest.fixture(scope="module")
+def facts(lake, zoo) -> dict:
+    return Mitigation.facts(lake, {"model": f"stable-diffusion:{zoo}/sd", "steps": 2, "seeds": 1})
+
+
+def test_a_trials_numbers_are_those_of_its_command(lake, facts, monkeypatch):
+    def here(lake, kind, work, worker, options, *_):
+        built = pipeline.resolve_name(worker)(lake.url, options, "cpu")
+        for task in work:
+            results.commit(lake, kind, task, built(task))
+            yield results.config_hash(task)
+
+    monkeypatch.setattr(pipeline, "_distribute", here)  # as a Ray actor does it
+    torch.set_num_threads(1)
+    trial = Mitigation(lake, facts, 16, "cpu")
+    trial.start(SETTINGS)
+    first, full = trial.judge(8), trial.judge(16)
+    name, *words = Mitigation.command(facts, SETTINGS, 16)
+    CliRunner().invoke(app, [name, "--lake", lake.url, *words], catch_exceptions=False)
+    query = """SELECT avg(similarity) FILTER (kind = 'duplicated'), avg(alignment) FILTER (kind <> 'duplicated'), avg(distance_to_real), count(*)
+        FROM memorization WHERE method = 'zero-pads'"""
+    ((*told, count),) = connect(lake).execute(query).fetchall()
+    assert count == 16 and told == pytest.approx([*full.values()], rel=1e-6) and first != full
+
+
+def test_the_first_rung_has_titles_and_ordinary_captions(lake, facts):
+    trial = Mitigation(lake, facts, 32, "cpu")
+    trial.start({"method": "none"})
+    assert {task["prompts"][0]["kind"] for task in trial.tasks[: 8 // BLOCK]} == {"duplicated", "held-out"}
+    assert sum(len(task["prompts"]) for task in trial.tasks) == 32 == len(prompts(facts, 32))
+
+
+@pytest.mark.parametrize(("most", "expected"), [(16, (4, 4)), (32, (8, 8)), (64, (8, 24)), (1, (1, 1))])
+def test_half_of_the_prompts_are_titles_while_there_are_enough(facts, most, expected):
+    assert sizes(facts, most) == expected
+
+
+def test_whatever_the_shipped_study_suggests_is_a_method_that_its_command_names(lake, facts):
+    study, trials = shipped("mitigation"), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for settings in [*study.points.values(), *(study.suggested(trials.ask()) for _ in range(80))]:
+        method, guidance, own = method_of(settings)
+        words = Mitigation.command(facts, settings, 16)
+        assert parse(words[words.index("--methods") + 1]) == [(method, own)] and words[words.index("--guidance") + 1] == str(guidance)
+
+
+def test_a_trial_that_was_refused_is_a_row_with_the_reason(lake, zoo):
+    sweep = prepare(lake, "mitigation", shipped("mitigation"), "small", model=f"stable-diffusion:{zoo}/sd")
+    with pytest.raises(UneError, match="unknown setting of pad-swap 'fraction'") as refusal:
+        method_of(settings := {"method": "pad-swap", "fraction": 0.5})
+    settings = {"method": "pad-swap", "guidance": 2.0, "window_from": 300, "window_to": 300}
+    result = dict.fromkeys([*Mitigation.goals, "promise"], np.nan) | {"budget": 8, "error": str(refusal.value), "seconds": 1.0}
+    sweep.record(lake, settings, result)
+    sweep.record(lake, settings, result)
+    found = connect(lake).execute("SELECT status, error, objectives['similarity'], promise FROM sweeps").fetchall()
+    assert found == [("refused", str(refusal.value), None, None)] and sweep.done(lake) == 1
