@@ -72,7 +72,7 @@ def test_whatever_the_shipped_study_suggests_is_a_method_that_its_command_names(
         assert parse(words[words.index("--methods") + 1]) == [(method, own)] and words[words.index("--guidance") + 1] == str(guidance)
 
 
-def test_a_trial_that_was_refused_is_a_row_with_the_reason(lake, zoo):
+def test_a_trial_that_was_refused_is_one_row_with_the_reason_and_a_closed_sweep_is_done(lake, zoo):
     sweep = prepare(lake, "mitigation", shipped("mitigation"), "small", model=f"stable-diffusion:{zoo}/sd")
     with pytest.raises(UneError, match="unknown setting of pad-swap 'fraction'") as refusal:
         method_of(settings := {"method": "pad-swap", "fraction": 0.5})
@@ -81,4 +81,7 @@ def test_a_trial_that_was_refused_is_a_row_with_the_reason(lake, zoo):
     sweep.record(lake, settings, result)
     sweep.record(lake, settings, result)
     found = connect(lake).execute("SELECT status, error, objectives['similarity'], promise FROM sweeps").fetchall()
-    assert found == [("refused", str(refusal.value), None, None)] and sweep.done(lake) == 1
+    assert found == [("refused", str(refusal.value), None, None)]
+    assert not sweep.is_done(lake)
+    sweep.close(lake)
+    assert sweep.is_done(lake) and connect(lake).execute("SELECT count(*) FROM sweeps").fetchall() == [(1,)]

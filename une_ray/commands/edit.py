@@ -21,6 +21,8 @@ EPILOG = """Examples:
 
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Eyeglasses,Smiling,Long_Hair --keep correlated --images 16`
 
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --keep Male --penalty 0.1 --erasure leace --shrinkage 0.2`
+
 `une sql --lake demo/lake -f queries/edits.sql`"""
 
 HEADER = (

@@ -42,7 +42,7 @@ def run(lake: Lake, sweep: Sweep, state: str, address: str | None = None, actors
 
     Raises UneError where trials keep failing, or the sweep was interrupted: the same call goes on from there.
     """
-    if sweep.done(lake) >= sweep.scale.trials:
+    if sweep.is_done(lake):
         return
     _quiet()
     cores = start_ray([PLACED_AS], address, actors)
@@ -54,8 +54,9 @@ def run(lake: Lake, sweep: Sweep, state: str, address: str | None = None, actors
         raise UneError(
             f"{len(found.errors)} trials failed, the first with: {reason}; what ended is kept, and the same command tries these again"
         )
-    if (done := sweep.done(lake)) < sweep.scale.trials:
-        raise UneError(f"interrupted after {done} of {sweep.scale.trials} trials; the same command goes on")
+    if found.num_terminated < sweep.scale.trials:
+        raise UneError(f"interrupted after {found.num_terminated} of {sweep.scale.trials} trials; the same command goes on")
+    sweep.close(lake)
     Store(state).filesystem.rm(Store(state).path(sweep.config), recursive=True)
 
 

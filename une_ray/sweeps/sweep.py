@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from une_ray.errors import unknown
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import connect
 from une_ray.sweeps.study import Scale, Study, Value
 from une_ray.sweeps.subject import Subject, subject
 
@@ -46,10 +45,16 @@ class Sweep:
         }  # fmt: skip
         results.commit(lake, KIND, {"sweep": self.config, "settings": dict(settings)}, [row])
 
-    def done(self, lake: Lake) -> int:
-        """How many trials the lake has."""
-        ((count,),) = connect(lake).execute("SELECT count(*) FROM sweeps WHERE sweep = ?", [self.config]).fetchall()
-        return count
+    def close(self, lake: Lake) -> None:
+        """Mark the sweep as done: a file without rows, since two trials of the same settings are one row, and rows can't be counted."""
+        results.commit(lake, KIND, self._closed, [])
+
+    def is_done(self, lake: Lake) -> bool:
+        return results.is_done(lake, KIND, self._closed)
+
+    @property
+    def _closed(self) -> dict:
+        return {"sweep": self.config, "trials": "all"}
 
 
 def prepare(lake: Lake, kind: str, study: Study, scale: str, **fixed) -> Sweep:
