@@ -173,6 +173,7 @@ def test_a_command_names_every_setting_of_its_trial(lake):
         ("path:", "route:", "unknown parameter of a study of orthogonalization 'route'"),
         ("effect: 1,", "effects: 1,", "unknown objective of orthogonalization 'effects'; known, nearest first: effect"),
         ("attribute: Smiling", "attribute: Smilling", "unknown attribute 'Smilling'"),
+        ("attribute: Smiling, ", "", "unknown attribute ''; known, nearest first: "),
         ("correlated: 0.2", "corelated: 0.2", "unknown fixed part of an orthogonalization study 'corelated'"),
     ],
 )

@@ -133,9 +133,13 @@ def row(rows: dict[str, dict], attribute: str) -> dict:
     return rows[attribute]
 
 
-@lru_cache(maxsize=1)  # all the trials of a sweep share them
 def train_rows(lake: Lake, space: str, attribute: str) -> Train:
     """All train images that have a latent, or TRAIN_ROWS of them drawn at random."""
+    return _train_rows(lake, space, attribute, len(image_ids(lake, space)))
+
+
+@lru_cache(maxsize=1)  # a sweep's trials share them, as long as the lake has as many `latents`
+def _train_rows(lake: Lake, space: str, attribute: str, latents: int) -> Train:
     ids = image_ids(lake, space)
     labels, tested = labels_and_folds(lake, ids, [attribute], [0])
     chosen = np.flatnonzero(~tested[:, 0])

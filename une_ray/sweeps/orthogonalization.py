@@ -58,7 +58,7 @@ class Orthogonalization:
         for name in fixed:
             if name not in FIXED:
                 raise unknown("fixed part of an orthogonalization study", name, FIXED)
-        attribute, space = fixed["attribute"], fixed.get("space") or first_editable(lake)
+        attribute, space = fixed.get("attribute", ""), fixed.get("space") or first_editable(lake)
         fingerprint = editable(lake, space)
         if attribute not in (known := attributes_of(lake)):
             raise unknown("attribute", attribute, known)
