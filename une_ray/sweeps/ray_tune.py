@@ -24,7 +24,7 @@ from ray.tune.search.optuna import OptunaSearch
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.store import Store
-from une_ray.pipeline.placement import Pool, allot
+from une_ray.pipeline.placement import allot
 from une_ray.pipeline.progress import Progress
 from une_ray.pipeline.ray_data import start_ray
 from une_ray.pipeline.tasks import PLACED_AS
@@ -45,10 +45,7 @@ def run(lake: Lake, sweep: Sweep, state: str, address: str | None = None, actors
     if sweep.is_done(lake):
         return
     _quiet()
-    cores = start_ray([PLACED_AS], address, actors)
-    have = ray.cluster_resources()
-    (pool,) = allot([PLACED_AS], have.get("CPU", 0), have.get("GPU", 0), cores, min(actors or sweep.scale.trials, sweep.scale.trials))
-    found = _tuner(lake, sweep, state, pool).fit()
+    found = _tuner(lake, sweep, state, *_share(sweep, address, actors)).fit()
     if found.errors:
         reason = str(found.errors[0]).strip().splitlines()[-1]
         raise UneError(
@@ -106,10 +103,19 @@ class Keep(tune.Callback):
             self.progress.advance(new, refused - self.progress.rejects)
 
 
-def _tuner(lake: Lake, sweep: Sweep, state: str, pool: Pool) -> tune.Tuner:
+def _share(sweep: Sweep, address: str | None, actors: int | None) -> tuple[dict[str, float], int | None]:
+    """What one trial takes of the cluster, and how many may run at once: as the study says, or as a generator's actors share it."""
+    cores = start_ray([PLACED_AS], address, actors)
+    if sweep.study.resources:
+        return sweep.study.resources, actors
+    have, most = ray.cluster_resources(), min(actors or sweep.scale.trials, sweep.scale.trials)
+    (pool,) = allot([PLACED_AS], have.get("CPU", 0), have.get("GPU", 0), cores, most)
+    return {"cpu": 1, "gpu": pool.gpus} if pool.gpus else {"cpu": pool.cpus}, pool.most
+
+
+def _tuner(lake: Lake, sweep: Sweep, state: str, resources: dict[str, float], at_once: int | None) -> tune.Tuner:
     """A new one, or the one that a killed driver left in the state folder."""
-    told = sweep.study.resources or ({"cpu": 1, "gpu": pool.gpus} if pool.gpus else {"cpu": pool.cpus})
-    trainable, where = tune.with_resources(Trial, told), Store(state)
+    trainable, where = tune.with_resources(Trial, resources), Store(state)
     if any(name.startswith("experiment_state") for name in where.names(sweep.config)):
         return tune.Tuner.restore(f"{state}/{sweep.config}", trainable=trainable, resume_errored=True)
     facts = {"lake": lake.url, "kind": sweep.kind, "facts": sweep.facts, "rungs": sweep.scale.rungs, "weights": sweep.study.weights}
@@ -120,7 +126,7 @@ def _tuner(lake: Lake, sweep: Sweep, state: str, pool: Pool) -> tune.Tuner:
             search_alg=_search(sweep),
             scheduler=_halving(sweep),
             num_samples=sweep.scale.trials,
-            max_concurrent_trials=pool.most,
+            max_concurrent_trials=at_once,
             reuse_actors=True,
             trial_dirname_creator=str,
         ),
