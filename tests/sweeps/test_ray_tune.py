@@ -1,0 +1,67 @@
+"""What Tune and Optuna are told, without starting either: shares of a cluster, points, and which trials count."""
+
+from dataclasses import replace
+
+import pytest
+import ray
+from optuna.trial import TrialState
+
+from une_ray.sweeps import ray_tune
+from une_ray.sweeps.study import shipped
+from une_ray.sweeps.sweep import Sweep
+
+
+@pytest.fixture
+def sweep() -> Sweep:
+    study = shipped("mitigation")
+    return Sweep("mitigation", study, study.scales["small"], {"title": "a model"})
+
+
+@pytest.mark.parametrize(
+    ("have", "cores", "actors", "expected"),
+    [
+        ({"CPU": 4}, 2, None, ({"cpu": 1.0}, 2)),
+        ({"CPU": 4}, 2, 1, ({"cpu": 1.0}, 1)),
+        ({"CPU": 32, "GPU": 4}, 32, None, ({"cpu": 1, "gpu": 1.0}, 4)),
+    ],
+)
+def test_a_trial_takes_what_a_generator_takes(sweep, monkeypatch, have, cores, actors, expected):
+    monkeypatch.setattr(ray_tune, "start_ray", lambda *_: cores)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: have)
+    assert ray_tune._share(sweep, None, actors) == expected
+
+
+def test_a_study_that_says_what_a_trial_takes_is_believed(sweep, monkeypatch):
+    monkeypatch.setattr(ray_tune, "start_ray", lambda *_: 32)
+    told = replace(sweep, study=replace(sweep.study, resources={"cpu": 2, "gpu": 0.5}))
+    assert ray_tune._share(told, None, None) == ({"cpu": 2, "gpu": 0.5}, None) and told.config == sweep.config
+
+
+def test_the_points_of_a_study_are_suggested_first_and_then_what_the_seed_says(sweep):
+    first, second = ray_tune._search(sweep), ray_tune._search(sweep)
+    told = [first.suggest(str(i))["settings"] for i in range(12)]
+    assert told[: len(sweep.study.points)] == [*sweep.study.points.values()]
+    assert told == [second.suggest(str(i))["settings"] for i in range(12)]
+
+
+def test_only_trials_that_were_judged_in_full_count_for_the_search(sweep, tmp_path):
+    search = ray_tune._search(sweep)
+    for trial, (budget, error) in {"full": (16, ""), "stopped": (8, ""), "refused": (16, "can't be")}.items():
+        search.suggest(trial)
+        search.save(str(tmp_path / "state"))
+        search.restore(str(tmp_path / "state"))  # as after a kill
+        search.on_trial_complete(
+            trial, {"similarity": 0.1, "alignment": 0.5, "distance": 1.7, "budget": budget, "error": error, "training_iteration": 1}
+        )
+    states = [trial.state for trial in search._ot_study.trials[:3]]  # further points wait
+    assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED]
+    assert search._ot_study.best_trials[0].values == [0.1, 0.5, 1.7]
+
+
+def test_halving_stops_what_promises_less_at_its_rung(sweep):
+    scheduler, found = ray_tune._halving(sweep), []
+    for i, promise in enumerate([3.0, 1.0, 2.0, 4.0]):
+        trial = type("Trial", (), {"trial_id": str(i)})()
+        scheduler.on_trial_add(None, trial)
+        found.append(scheduler.on_trial_result(None, trial, {"budget": 8, "promise": promise}))
+    assert found == ["CONTINUE", "STOP", "CONTINUE", "CONTINUE"]
