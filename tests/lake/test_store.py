@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 
+import fsspec
 import pytest
 
 from une_ray.errors import UneError
@@ -78,3 +79,26 @@ def test_leftovers_of_killed_writers_go_after_a_day_however_wrong_our_clock(tmp_
 def test_an_unknown_protocol_is_refused():
     with pytest.raises(UneError, match="nfs4"):
         Store("nfs4://x/y").exists("a")
+
+
+@pytest.mark.parametrize("operation", ["exists", "names", "read", "commit"])
+def test_an_object_store_that_does_not_answer_is_one_clear_error(monkeypatch, operation):
+    class Silent(Exception):
+        """A client's own type, of no family that we know."""
+
+    def fail(*_, **__):
+        raise Silent("connect timeout")
+
+    for method in ("exists", "ls", "open", "pipe_file"):
+        monkeypatch.setattr(fsspec.filesystem("memory"), method, fail)
+    with pytest.raises(
+        UneError, match=r"memory://lake/a: the object store does not answer \(Silent: connect timeout\).*goes on from there"
+    ):
+        getattr(Store("memory://lake"), operation)("a", *([b"x"] if operation == "commit" else []))
+
+
+def test_an_object_stores_missing_file_is_missing(monkeypatch):
+    store = Store("memory://lake")
+    assert not store.exists("a") and store.names("a") == set()
+    with pytest.raises(FileNotFoundError):
+        store.read("a")

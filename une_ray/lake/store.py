@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,20 +40,22 @@ class Store:
         return f"{self.root}/{name}"
 
     def exists(self, name: str) -> bool:
-        return self.filesystem.exists(self.path(name))
+        with self._answering(name):
+            return self.filesystem.exists(self.path(name))
 
     def names(self, folder: str) -> set[str]:
         """Names of the files directly in `folder`; empty where it does not exist. Never answers from a stale listing."""
         self.filesystem.invalidate_cache()
         try:
-            found = self.filesystem.ls(self.path(folder), detail=False)
+            with self._answering(folder):
+                found = self.filesystem.ls(self.path(folder), detail=False)
         except FileNotFoundError:
             return set()
         return {os.path.basename(str(path).rstrip("/")) for path in found}
 
     def read(self, name: str) -> bytes:
         self.filesystem.invalidate_cache()
-        with self.filesystem.open(self.path(name), "rb") as file:
+        with self._answering(name), self.filesystem.open(self.path(name), "rb") as file:
             return file.read()
 
     def commit(self, name: str, data: bytes, replace: bool = True) -> bool:
@@ -65,12 +68,28 @@ class Store:
             if self.is_local:
                 return self._commit_local(Path(self.path(name)), data, replace)
             try:
-                self.filesystem.pipe_file(self.path(name), data, mode="overwrite" if replace else "create")
+                with self._answering(name):
+                    self.filesystem.pipe_file(self.path(name), data, mode="overwrite" if replace else "create")
             except FileExistsError:
                 return False
             return True
         except OSError as error:
             raise UneError(self._why(error, name, len(data))) from error
+
+    @contextlib.contextmanager
+    def _answering(self, name: str) -> Iterator[None]:
+        """Object stores' clients try again by themselves; what they give up on is a UneError, whatever type theirs has."""
+        try:
+            yield
+        except (FileNotFoundError, FileExistsError, PermissionError):
+            raise
+        except Exception as error:
+            if self.is_local:
+                raise
+            raise UneError(
+                f"{self.url}/{name}: the object store does not answer ({type(error).__name__}: {error}); "
+                "what was finished is kept, and the same command goes on from there"
+            ) from error
 
     def _why(self, error: OSError, name: str, size: int) -> str:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
