@@ -144,10 +144,10 @@ def built_with(stage: type[ray_data.ReadSpace]) -> Callable[[Scene, Lake, int], 
     return inflict
 
 
-def inputs_that_kill(scene: Scene, lake: Lake, times: int) -> float:
-    """A decoder that segfaults, one that takes all memory, and a fault that only spaces meet."""
+def inputs_that_kill(scene: Scene, lake: Lake, times: int, at: str) -> float:
+    """`decode`: a segfault, and a kill as for want of memory; `fit`: a segfault that only spaces meet."""
     since = time.monotonic()
-    finish(scene.driver(lake, PYTHONPATH=f"{HOOK}:{CHECKOUT}"))
+    finish(scene.driver(lake, PYTHONPATH=f"{HOOK}:{CHECKOUT}", DEADLY_AT=at))
     return since
 
 
@@ -196,13 +196,14 @@ def another_plan(scene: Scene, lake: Lake, times: int) -> float:
     return since
 
 
-KILLERS = ids(number for number, how in DEADLY.items() if how.startswith("decode")), ids(DEADLY), ids(DEADLY)
+UNDECODABLE, UNFIT = (ids(number for number, how in DEADLY.items() if how.startswith(at)) for at in ("decode", "fit"))
 FAULTS = (
     Fault("driver killed with -9", drivers_killed, long=25),
     Fault("actor killed", actors_killed, short=1, long=5),
     Fault("node lost, another added", nodes_lost, short=1, long=3),
     Fault("write that dies half-way", built_with(TornWrites), short=1),
-    Fault("images that kill their process", inputs_that_kill, 1, len(DEADLY), functools.partial(left, rejected=KILLERS)),
+    Fault("images that kill whoever decodes them", functools.partial(inputs_that_kill, at="decode"), 2, 2, functools.partial(left, rejected=(UNDECODABLE,) * 3)),
+    Fault("image that kills whoever fits it", functools.partial(inputs_that_kill, at="fit"), 0, 1, functools.partial(left, rejected=(set(), UNFIT, UNFIT))),
     Fault("model that gives NaN", built_with(Cursed), 1, len(CURSED), functools.partial(left, rejected=(set(), set(), CURSED))),
     Fault("disk full", disk_full, short=1),
     Fault("two drivers on one lake", two_drivers),

@@ -1,6 +1,7 @@
 """Python reads this file at its start where this folder is in PYTHONPATH: a decoder whose bugs are known, and a clock that may be wrong.
 
-A PNG whose text `kills` is "decode SIGSEGV" ends whoever decodes it by that signal, one with "fit SIGKILL" whoever cuts it to size.
+A PNG whose text `kills` is "decode SIGSEGV" ends whoever decodes it by that signal, one with "fit SIGKILL" whoever cuts it to size,
+where DEADLY_AT names that place.
 """
 
 import ctypes
@@ -14,7 +15,7 @@ from PIL import Image, PngImagePlugin
 def _deadly(at: str, method):
     def guarded(self, *arguments, **options):
         place, _, name = self.info.get("kills", "").partition(" ")
-        if place == at:
+        if place == at == os.environ.get("DEADLY_AT"):
             ctypes.string_at(0) if name == "SIGSEGV" else os.kill(os.getpid(), getattr(signal, name))
         return method(self, *arguments, **options)
 
