@@ -96,9 +96,6 @@ class Study:
         """The name of the point that these settings are."""
         return next((name for name, values in self.points.items() if values == settings), None)
 
-    def promise(self, objectives: Mapping[str, float]) -> float:
-        return sum(weight * objectives[name] for name, weight in self.weights.items())
-
 
 def shipped(name: str) -> Study:
     """A study that comes with the package: "orthogonalization" or "mitigation"."""
