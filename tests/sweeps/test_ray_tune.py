@@ -65,3 +65,36 @@ def test_halving_stops_what_promises_less_at_its_rung(sweep):
         scheduler.on_trial_add(None, trial)
         found.append(scheduler.on_trial_result(None, trial, {"budget": 8, "promise": promise}))
     assert found == ["CONTINUE", "STOP", "CONTINUE", "CONTINUE"]
+
+
+class Counting:
+    """A subject whose units are numbers; `judged` says which it looked at, in this process."""
+
+    goals, judged = {"sum": "max"}, []
+
+    def __init__(self, *_) -> None:
+        self.rows = []
+
+    def start(self, settings: dict) -> None:
+        self.rows = []
+
+    def judge(self, budget: int) -> dict[str, float]:
+        for unit in range(len(self.rows), budget):
+            self.judged.append(unit)
+            self.rows.append([{"unit": unit}])
+        return {"sum": float(sum(row["unit"] for rows in self.rows for row in rows))}
+
+
+def test_a_killed_trial_goes_on_from_its_last_rung_and_an_actor_begins_each_trial_anew(monkeypatch, tmp_path):
+    monkeypatch.setattr(ray_tune, "subject", lambda kind: Counting)
+    monkeypatch.setattr(ray_tune, "_device", lambda: "cpu")
+    told = {"kind": "counting", "lake": "", "facts": {}, "rungs": [2, 4], "weights": {"sum": 2.0}, "settings": {}}
+    first = ray_tune.Trial(told)
+    assert first.train()["promise"] == 2 and Counting.judged == [0, 1]
+    checkpoint = first.save(str(tmp_path))
+    second = ray_tune.Trial(told)
+    second.restore(checkpoint)
+    result = second.train()
+    assert (result["sum"], result["budget"], result["done"]) == (6, 4, True) and Counting.judged == [0, 1, 2, 3]
+    second.reset(told | {"settings": {"other": 1}})
+    assert second.train()["budget"] == 2 and Counting.judged == [0, 1, 2, 3, 0, 1]

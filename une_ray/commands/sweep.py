@@ -29,7 +29,7 @@ app = typer.Typer(
 
 ScaleOption = Annotated[str, typer.Option(help="A scale of the study: small, medium or large")]
 StudyOption = Annotated[Path | None, typer.Option(help="YAML of a study of your own; default: the one that comes with une_ray")]
-StateOption = Annotated[str | None, typer.Option(help="Folder of what an unfinished sweep knows; default: in the lake, where it is local")]
+StateOption = Annotated[str | None, typer.Option(help="Folder of what an unfinished sweep knows, that all machines see; default: in the lake, where it is local")]
 AddressOption = Annotated[str | None, typer.Option(help="Ray cluster to join; default: RAY_ADDRESS, or this machine")]
 ActorsOption = Annotated[int | None, typer.Option(min=1, help="At most so many trials at once")]
 

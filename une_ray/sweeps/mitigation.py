@@ -38,16 +38,15 @@ class Mitigation:
         self.tasks = mixed(
             tasks(self.facts["model"], [(method, own)], prompts(self.facts, self.most), self.facts["seeds"], self.facts["steps"], guidance)
         )
-        self.rows: list[dict] = []
-        self.asked = 0
+        self.rows: list[list[dict]] = []
 
     def judge(self, budget: int) -> dict[str, float]:
         """Prompts come in blocks; the last one is done whole, and at last all of them."""
-        while self.tasks and (self.asked < budget or budget >= self.most):
-            task = self.tasks.pop(0)
-            self.rows += self.worker(task)
-            self.asked += len(task["prompts"])
-        return objectives(self.rows)
+        for task in self.tasks[len(self.rows) :]:
+            if budget < self.most and sum(map(len, self.rows)) >= budget * self.facts["seeds"]:
+                break
+            self.rows.append(self.worker(task))
+        return objectives([row for rows in self.rows for row in rows])
 
     @staticmethod
     def facts(lake: Lake, fixed: dict) -> dict:

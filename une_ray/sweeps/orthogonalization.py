@@ -42,16 +42,15 @@ class Orthogonalization:
         self.tasks = [task for task in tasks if task["edit"]["direction"] == direction]
         self.worker = self.worker or Unkept(self.lake.url, options, self.device)
         self.worker.directions = options["directions"]
-        self.rows: list[dict] = []
+        self.rows: list[list[dict]] = []
         self.images = options["images"]
 
     def judge(self, budget: int) -> dict[str, float]:
         parts = math.ceil(min(budget, len(self.images)) / IMAGES_PER_TASK)
-        for task in self.tasks[:parts]:
-            self.rows += self.worker(task)
-        del self.tasks[:parts]
+        for task in self.tasks[len(self.rows) : parts]:
+            self.rows.append(self.worker(task))
         chosen = set(self.images[:budget])
-        return objectives([row for row in self.rows if row["image_id"] in chosen], self.edit)
+        return objectives([row for rows in self.rows for row in rows if row["image_id"] in chosen], self.edit)
 
     @staticmethod
     def facts(lake: Lake, fixed: dict) -> dict:
@@ -88,7 +87,13 @@ class Orthogonalization:
 
 
 class Unkept(EditImages):
-    """A worker that leaves no pictures in the lake: a sweep's trials are too many to look at."""
+    """A worker that leaves no pictures in the lake, as a sweep's trials are too many to look at, and tells only what objectives are made of."""
+
+    def __call__(self, task: dict) -> list[dict]:
+        return [
+            {key: row[key] for key in ("judge", "image_id", "alpha", "scores")} | {"identity": float(row["identity"])}
+            for row in super().__call__(task)
+        ]
 
     def kept(self, *_) -> str:
         return ""

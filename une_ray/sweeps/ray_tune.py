@@ -3,17 +3,21 @@
     Optuna suggests settings → a trial (an actor that is reused, its models in memory) judges them rung by rung → asynchronous halving
     stops it or lets it go on → the driver commits its row
 
-Optuna sees every objective of the trials that came through (multi-objective TPE), halving the one number that the study weights them to. What Tune knows is kept in a
-state folder, from which the same command goes on after a kill; rows are named by their settings, so that a trial that ends twice is one.
+Optuna sees every objective of the trials that came through (multi-objective TPE), halving the one number that the study weights them to.
+What Tune knows is kept in a state folder, from which the same command goes on after a kill, each trial from its last rung; rows are named
+by their settings, so that a trial that ends twice is one. The folder holds Tune's pickles, which run when they are read: like any program
+of somebody else's, one that came with a lake is not to be trusted.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
 import warnings
 from functools import partial
+from pathlib import Path
 
 import optuna
 import ray
@@ -29,10 +33,11 @@ from une_ray.pipeline.progress import Progress
 from une_ray.pipeline.ray_data import start_ray
 from une_ray.pipeline.tasks import PLACED_AS
 from une_ray.sweeps.study import Study, Value
-from une_ray.sweeps.subject import subject
+from une_ray.sweeps.subject import Subject, subject
 from une_ray.sweeps.sweep import Sweep
 
 SETTINGS = "settings/"  # Tune unfolds names at the slash: a trial's config holds them under one key
+ROWS = "rows.json"  # of a trial's checkpoint
 RETRIES = 2  # of a trial whose worker died
 SNAPSHOT_SECONDS = "1"  # Tune's state is at most so old when a driver is killed; by default 10 s and more
 
@@ -61,10 +66,11 @@ class Trial(tune.Trainable):
     """An actor: the subject in memory, which `reset_config` lends to the next trial."""
 
     def setup(self, config: dict) -> None:
-        self.told, self.subject = config, None
+        self.subject = None
+        self.reset_config(config)
 
     def reset_config(self, new_config: dict) -> bool:
-        self.told = new_config
+        self.told, self.started, self.kept = new_config, False, []
         return True
 
     def step(self) -> dict:
@@ -72,15 +78,27 @@ class Trial(tune.Trainable):
         kind, rungs = subject(self.told["kind"]), self.told["rungs"]
         budget = rungs[self.iteration]
         try:
-            if self.subject is None:
-                self.subject = kind(Lake(self.told["lake"]), self.told["facts"], rungs[-1], _device())
-            if not self.iteration:
-                self.subject.start(self.told["settings"])
-            objectives = self.subject.judge(budget)
+            objectives = self._ready(kind).judge(budget)
         except UneError as error:
             return dict.fromkeys([*kind.goals, "promise"], math.nan) | {"budget": budget, "error": str(error), "done": True}
         promise = sum(weight * objectives[name] for name, weight in self.told["weights"].items())
         return objectives | {"promise": promise, "budget": budget, "error": "", "done": budget == rungs[-1]}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """What the rungs so far have found, so that a killed trial goes on from its last one."""
+        Path(checkpoint_dir, ROWS).write_text(json.dumps(self.subject.rows if self.started else []))
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
+        self.kept = json.loads(Path(checkpoint_dir, ROWS).read_text())
+
+    def _ready(self, kind: type[Subject]) -> Subject:
+        """The subject, turned to this trial."""
+        if self.subject is None:
+            self.subject = kind(Lake(self.told["lake"]), self.told["facts"], self.told["rungs"][-1], _device())
+        if not self.started:
+            self.subject.start(self.told["settings"])
+            self.subject.rows, self.started = self.kept, True
+        return self.subject
 
 
 class Keep(tune.Callback):
@@ -136,7 +154,7 @@ def _tuner(lake: Lake, sweep: Sweep, state: str, resources: dict[str, float], at
             verbose=0,
             callbacks=[Keep(lake, sweep)],
             failure_config=tune.FailureConfig(max_failures=RETRIES),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=1, checkpoint_at_end=False),
         ),
     )
 

@@ -19,6 +19,9 @@ class Subject(Protocol):
     unit: ClassVar[str]
     """What a trial is judged on, in the plural: "images"."""
 
+    rows: list[list[dict]]
+    """What was found of the trial's units so far, task by task, as JSON can hold it: to give it back is to go on from there."""
+
     def __init__(self, lake: Lake, facts: dict, most: int, device: str) -> None: ...
 
     def start(self, settings: dict[str, Value]) -> None:
