@@ -13,6 +13,7 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.pipeline import tasks
+from une_ray.pipeline.ray_data import start_ray
 
 KIND = "gaussianity"  # any kind with a column for a name and one for a number
 SQUARES = f"{__name__}:Squares"
@@ -111,3 +112,11 @@ def test_two_jobs_at_once_leave_what_one_would(lake, squares):
     for job in jobs:
         job.join()
     assert found[0] == found[1] and sorted(statistic(lake, config)[0] for config in found[0]) == [0, 1, 4, 9, 16, 25]
+
+
+def test_a_second_job_of_one_process_takes_no_more_actors_than_cores():
+    """Ray, started here with more slots than cores so that no stage waits for another, says how many cores there are."""
+    ray.shutdown()
+    first = start_ray([tasks.PLACED_AS])
+    slots = ray.cluster_resources()["CPU"]
+    assert start_ray([tasks.PLACED_AS]) == first == os.cpu_count() < slots

@@ -39,6 +39,7 @@ from une_ray.steps.decode import Reject
 from une_ray.steps.killers import killers
 from une_ray.steps.space import Space, Step
 
+CORES = "cores_of_this_machine"  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
 BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
 
 
@@ -173,19 +174,19 @@ def start_ray(spaces: Sequence[Space], address: str | None = None, actors: int |
     """
     address = address or os.environ.get("RAY_ADDRESS")
     cores = os.cpu_count() or 1
-    joined = ray.is_initialized() or bool(address)
     if not ray.is_initialized():
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # the driver's C++ side prints harmless warnings as errors
         slots = local_slots(spaces, cores, actors)
         os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(slots))  # by default as many as cores, with a warning above
-        local = {"address": "local", "num_cpus": slots, "include_dashboard": False}
+        local = {"address": "local", "num_cpus": slots, "resources": {CORES: cores}, "include_dashboard": False}
         with muted():
             ray.init(**({"address": address} if address else local), log_to_driver=False, logging_level=logging.ERROR)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    return max(1, int(ray.cluster_resources().get("CPU", 1))) if joined else cores
+    have = ray.cluster_resources()
+    return max(1, int(have.get(CORES, have.get("CPU", 1))))
 
 
 @contextlib.contextmanager
