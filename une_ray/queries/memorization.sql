@@ -14,7 +14,8 @@ FROM memorization m JOIN plain USING (weights, steps, guidance_scale, prompt) WH
 CREATE OR REPLACE TEMP MACRO student(degrees) AS 1.95996 + 2.37227 / degrees + 2.82250 / degrees ** 2 + 2.55585 / degrees ** 3;
 CREATE OR REPLACE TEMP MACRO half(x) AS round(student(nullif(count(x) - 1, 0)) * stddev_samp(x) / sqrt(count(x)), 3);
 
--- Dose–response: how often plain pictures are copies, by how often their picture was trained on. Dose 0 was never seen.
+-- Dose–response: how often plain pictures are copies, by how often their picture was trained on. Dose 0 was never seen; captions, unlike titles,
+-- describe their pictures, so that a few of theirs are near enough to count.
 CREATE OR REPLACE TEMP VIEW dose_response AS
 WITH titles AS (
     SELECT model, steps, guidance_scale, kind, dose, prompt, avg(is_copy::INT) AS copied, avg(similarity) AS likeness

@@ -18,7 +18,14 @@ from une_ray.report.section import Section, Source, table
 
 IMAGES, SIDE = 4, 54
 LEAST_EFFECT = 0.05  # below it, leakage per effect is noise over noise
-COLOURS = {"probe": "#3b6fb6", "orthogonalised": "#d1603d", "mean-difference": "#4d9a6a", "prompt": "#8f5fb0", "random": "#a3a8b0", "permuted": "#5b616b"}
+COLOURS = {
+    "probe": "#3b6fb6",
+    "orthogonalised": "#d1603d",
+    "mean-difference": "#4d9a6a",
+    "prompt": "#8f5fb0",
+    "random": "#a3a8b0",
+    "permuted": "#5b616b",
+}
 NOTE = (
     "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts standard deviations of its score in the edited "
     "space. Everything else is measured in another space than the edited one. Heat map: what one α does to every judged attribute, in standard "

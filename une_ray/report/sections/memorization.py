@@ -22,7 +22,7 @@ GROUPS = ("memorised", "titled", "ordinary")
 METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment", diversity,
     distance_to_real, "± distance", seconds, peak_mb
     FROM methods {OF} ORDER BY list_position(['memorised', 'titled', 'ordinary'], "group"), similarity DESC"""
-DOSES = f"""SELECT dose, copies, "± copies" FROM dose_response {OF} AND kind <> 'trained' ORDER BY dose"""
+DOSES = f"""SELECT dose, copies, "± copies" FROM dose_response {OF} AND kind = 'duplicated' ORDER BY dose"""
 ABLATIONS = f"""SELECT ablation, padding, how, prompts, similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment"
     FROM ablations {OF}"""
 DETECTORS = f"""SELECT detector, auc, auc_from, auc_to, tpr_at_1_percent_fpr, tpr_from, tpr_to, memorised, others FROM detectors {OF}"""
