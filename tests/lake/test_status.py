@@ -12,7 +12,7 @@ from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
-from une_ray.lake.status import Record, busy, planned, rates_of, status
+from une_ray.lake.status import Record, busy, rates_of, status
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC).timestamp()
 
@@ -48,7 +48,7 @@ def test_a_space_that_was_only_registered_is_at_nought(lake):
 
 
 def test_only_the_last_shard_is_short(lake):
-    assert [planned(lake, done) for done in ((), (0,), (2,), (0, 2), (0, 1, 2))] == [0, 4, 2, 6, 10]
+    assert [lake.images_in(done) for done in ((), (0,), (2,), (0, 2), (0, 1, 2))] == [0, 4, 2, 6, 10]
 
 
 def test_rate_and_remaining_time_follow_from_the_runs(lake):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote, unquote
@@ -60,6 +61,12 @@ class Lake:
     @property
     def shards(self) -> int:
         return self.manifest["shards"]
+
+    def images_in(self, shards: Collection[int]) -> int:
+        """How many images the plan has in `shards`; only the lake's last shard may be short."""
+        size, last = self.manifest["shard_size"], self.shards - 1
+        short = self.shards * size - self.manifest["images"]
+        return len(shards) * size - (short if last in shards else 0)
 
     def read_table(self, name: str) -> pa.Table:
         return schema.read_parquet(self.store.read(name))

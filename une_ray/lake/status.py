@@ -75,16 +75,9 @@ def status(lake: Lake, now: float | None = None) -> Status:
     tables = []
     for name, folder in {"images": "images", **{space: space_folder(space) for space in lake.spaces()}}.items():
         done = lake.committed(folder)
-        images = planned(lake, done)
+        images = lake.images_in(done)
         tables.append(Progress(name, len(done), lake.shards, images, lake.manifest["images"], rejects.get(name, 0), rates.get(name)))
     return Status(tables, age, dict(places))
-
-
-def planned(lake: Lake, shards: Collection[int]) -> int:
-    """How many images the plan has in `shards`; only the lake's last shard may be short."""
-    size, last = lake.manifest["shard_size"], lake.shards - 1
-    short = lake.shards * size - lake.manifest["images"]
-    return len(shards) * size - (short if last in shards else 0)
 
 
 def rates_of(records: Collection[Record], window: float = RECENT_SECONDS) -> dict[str, float]:

@@ -76,7 +76,7 @@ def build(
     rejects = 0
     if work:
         turn = random.randrange(len(work))
-        with Runs(lake) as runs, Progress(_images(lake, [w.shard for w in work]), "building") as progress:
+        with Runs(lake) as runs, Progress(lake.images_in([w.shard for w in work]), "building") as progress:
             from une_ray.pipeline import ray_data
 
             turned = work[turn:] + work[:turn]
@@ -86,13 +86,6 @@ def build(
                     progress.advance(record["images"], record["rejects"])
                     rejects += record["rejects"]
     return Built(lake.manifest["images"], len(work), lake.shards, rejects, time.monotonic() - started)
-
-
-def _images(lake: Lake, shards: Sequence[int]) -> int:
-    """How many images the shards hold; only the last one may be short."""
-    size, last = lake.manifest["shard_size"], lake.shards - 1
-    short = last * size + size - lake.manifest["images"]
-    return len(shards) * size - (short if last in shards else 0)
 
 
 class Runs:
