@@ -90,7 +90,7 @@ def test_a_killed_sweep_goes_on_and_no_trial_is_lost_or_doubled(lake, done):
     found = rows(lake)
     assert len(found) == TRIALS == len({str(row["settings"]) for row in found}) == len({row["config"] for row in found})
     assert {row["status"] for row in found} <= {"finished", "stopped", "refused"} and {row["budget"] for row in found} <= {3, 6}
-    assert {row["point"] for row in found if row["point"]} == {"unorthogonalised", "impossible"}
+    assert {row["point"]: row["status"] for row in found if row["point"]} == {"unorthogonalised": "finished", "impossible": "refused"}
     assert not lake.store.names("unfinished") and f"{TRIALS}/{TRIALS} trials" in done
     assert "Trial_" not in done and "WARNING" not in done, "Tune's own words are not for the reader"
 

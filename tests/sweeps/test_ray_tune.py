@@ -58,13 +58,14 @@ def test_only_trials_that_were_judged_in_full_count_for_the_search(sweep, tmp_pa
     assert search._ot_study.best_trials[0].values == [0.1, 0.5, 1.7]
 
 
-def test_halving_stops_what_promises_less_at_its_rung(sweep):
+def test_halving_stops_what_promises_less_at_its_rung_but_not_the_studys_own_points(sweep):
     scheduler, found = ray_tune._halving(sweep), []
-    for i, promise in enumerate([3.0, 1.0, 2.0, 4.0]):
-        trial = type("Trial", (), {"trial_id": str(i)})()
+    point = sweep.study.points["M1"]
+    for i, (promise, settings) in enumerate([(3.0, {}), (1.0, {}), (2.0, {}), (0.0, point), (4.0, {})]):
+        trial = type("Trial", (), {"trial_id": str(i), "config": {"settings": settings}})()
         scheduler.on_trial_add(None, trial)
         found.append(scheduler.on_trial_result(None, trial, {"budget": 8, "promise": promise}))
-    assert found == ["CONTINUE", "STOP", "CONTINUE", "CONTINUE"]
+    assert found == ["CONTINUE", "STOP", "CONTINUE", "CONTINUE", "CONTINUE"]
 
 
 class Counting:

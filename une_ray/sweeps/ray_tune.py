@@ -184,9 +184,21 @@ def _suggest(study: Study, asks: optuna.Trial) -> dict[str, Value]:
     return {SETTINGS + name: value for name, value in study.suggested(asks, SETTINGS).items()}
 
 
-def _halving(sweep: Sweep) -> ASHAScheduler:
-    first, *_, last = [*sweep.scale.rungs, sweep.scale.rungs[-1]]
-    return ASHAScheduler("budget", "promise", "max", max_t=last, grace_period=first, reduction_factor=sweep.scale.factor)
+class Halving(ASHAScheduler):
+    """Asynchronous successive halving (Li et al. 2020) that lets the study's own `points` go on to the end: they are what others are compared with."""
+
+    points: tuple[dict, ...] = ()
+
+    def on_trial_result(self, tune_controller, trial, result: dict) -> str:
+        action = super().on_trial_result(tune_controller, trial, result)
+        return self.CONTINUE if trial.config["settings"] in self.points else action
+
+
+def _halving(sweep: Sweep) -> Halving:
+    rungs = sweep.scale.rungs
+    found = Halving("budget", "promise", "max", max_t=rungs[-1], grace_period=rungs[0], reduction_factor=sweep.scale.factor)
+    found.points = tuple(sweep.study.points.values())
+    return found
 
 
 def _device() -> str:
