@@ -56,7 +56,7 @@ def test_the_knees_command_can_be_pasted(html):
 
 
 def test_the_studys_own_point_is_named_and_better_is_up_and_to_the_right(html):
-    assert ">paper<" in html and "leakage ↓" in html and html.count("<svg") == 2 and "5 trials of up to 32 images" in html
+    assert ">paper<" in html and "leakage ↓" in html and html.count("<svg") == 2 and "4 finished, 1 stopped; finished is 32 images" in html
 
 
 def test_a_sweep_with_one_finished_trial_is_drawn_too(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 
 import numpy as np
@@ -14,12 +15,12 @@ from une_ray.report.section import Section, Source, table
 from une_ray.sweeps.best import Found, command, sweeps
 from une_ray.sweeps.front import efficient, oriented
 
-INK, FAINT, KNEE = "#3b414b", "#b9bec7", "#d1603d"
+INK, KNEE = "#3b414b", "#d1603d"
 ARROWS = {"max": "↑", "min": "↓"}
 NOTE = (
     "A point is one trial, a setting of everything; upwards and to the right is better. Large ones are the Pareto front, which no other trial matches in "
-    "every objective and beats in one; the stairs are how far the two axes alone can be had. Rings were stopped early by successive halving and are not "
-    "compared. The star is the knee, nearest to the ideal point when every objective is rescaled to its range on the front; diamonds are settings that "
+    "every objective and beats in one; the stairs are how far the two axes alone can be had. Trials that successive halving stopped early were judged on "
+    "less, in other units, and are not drawn. The star is the knee, nearest to the ideal point when every objective is rescaled to its range on the front; diamonds are settings that "
     "stood in the study from the start. Below: "
     "the mean of each objective over the finished trials that share a value, ± its standard error; numbers in thirds of equal count."
 )
@@ -38,7 +39,9 @@ def section(source: Source) -> Section | None:
 
 def _sweep(source: Source, found: Found) -> str:
     effects = source.rows(EFFECTS, found.trials[0]["sweep"])
-    heading = f"<h3>{escape(found.study)} · {escape(found.title)}, {len(found.trials)} trials of up to {found.full[0]['budget']} {escape(found.unit)}</h3>"
+    counts = Counter(trial["status"] for trial in found.trials)
+    told = ", ".join(f"{counts[status]} {status}" for status in ("finished", "stopped", "refused") if counts[status])
+    heading = f"<h3>{escape(found.study)} · {escape(found.title)}: {told}; finished is {found.full[0]['budget']} {escape(found.unit)}</h3>"
     parts = [heading, svg(lambda axes: scatter(axes[0], found), width=7.6, height=4.1)]
     if effects:
         rows = len({effect[:2] for effect in effects})
@@ -53,20 +56,18 @@ def _sweep(source: Source, found: Found) -> str:
 def scatter(axis: Axes, found: Found) -> None:
     """The first two objectives as axes, the third as colour; the front large, what it beats small."""
     x, y, *third = found.goals
-    stopped = [dict(trial["objectives"]) for trial in found.trials if trial["status"] == "stopped"]
-    axis.scatter(
-        [o[x] for o in stopped],
-        [o[y] for o in stopped],
-        s=20,
-        facecolors="none",
-        edgecolors=FAINT,
-        linewidths=1,
-        label="stopped early",
-        zorder=1,
-    )
     _staircase(axis, found)
     values, drawn = found.values, None
-    colour = dict(c=values[:, 2], cmap="viridis", vmin=values[:, 2].min(), vmax=values[:, 2].max()) if third else {}
+    colour = (
+        dict(
+            c=values[:, 2],
+            cmap="viridis" if found.goals[third[0]] == "max" else "viridis_r",
+            vmin=values[:, 2].min(),
+            vmax=values[:, 2].max(),
+        )
+        if third
+        else {}
+    )
     for marker, edge, size, label, belongs in (
         ("o", "white", 26, "beaten", lambda trial: trial not in found.front and not trial["point"]),
         ("o", INK, 64, "Pareto front", lambda trial: trial in found.front and not trial["point"] and trial is not found.knee),
