@@ -27,10 +27,10 @@ def direction() -> Direction:
     return Direction.from_probe(ROW, TRAIN)
 
 
-def test_a_probes_row_becomes_a_direction_with_its_scores_moments(direction):
+def test_a_probes_row_becomes_a_direction_with_its_scores(direction):
     scores = TRAIN @ np.array(ROW["w"]) + ROW["b"]
     assert (direction.space, direction.attribute, direction.method) == ("gen/ddim50", "Smiling", "ridge")
-    assert direction.mean == pytest.approx(scores.mean()) and direction.std == pytest.approx(scores.std())
+    assert direction.scores == pytest.approx(scores) and direction.std == pytest.approx(scores.std())
 
 
 def test_the_plain_step_is_a_standard_deviation_of_the_unit_score_along_the_unit_vector(direction):

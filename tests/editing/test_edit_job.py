@@ -18,6 +18,7 @@ from une_ray.corpora import open_corpus
 from une_ray.editing import measures
 from une_ray.editing.edit import Edit, directions, train_rows
 from une_ray.editing.job import WORKER, EditImages, plan
+from une_ray.editing.move import PATHS
 from une_ray.editing.outcome import ORDER, outcomes, removed
 from une_ray.editing.prompt import prompt_of
 from une_ray.editing.readings import probe_rows
@@ -134,7 +135,7 @@ def test_at_no_dose_every_direction_is_judged_as_the_round_trip(lake, done):
         original = originals[row["image_id"]]
         cosine = embedding @ original / np.linalg.norm(embedding) / np.linalg.norm(original)
         assert row["identity"] == pytest.approx(cosine, abs=1e-3)
-    assert {row["direction"] for row in rows(lake, "alpha = 0")} == {*ORDER}
+    assert {row["direction"] for row in rows(lake, "alpha = 0")} == {*ORDER} - {"query"}
 
 
 def test_a_prompt_leads_the_same_noise_by_guidance_whose_scale_is_the_dose(lake, done):
@@ -152,6 +153,33 @@ def test_a_prompt_leads_the_same_noise_by_guidance_whose_scale_is_the_dose(lake,
         stored = np.asarray(Image.open(io.BytesIO(lake.store.read(row["picture"]))), float)
         assert np.abs(stored - expected).max() < 1.5 and row["remaining_norm"] is None
         assert row["norm"] == pytest.approx(np.linalg.norm(z[row["image_id"]]), rel=1e-5)
+
+
+def test_a_direction_may_be_a_query_and_every_path_is_one_that_rows_can_have_gone(lake):
+    sql = "SELECT w, b FROM orthogonalized('sd', 'Smiling', ['Male'])"
+    ((w, b),) = connect(lake).execute(sql).fetchall()
+    for path in PATHS:
+        tasks, options = plan(lake, Edit("sd", "Smiling", alphas=(1.0,), baselines=("random",), path=path, query=sql), 2)
+        assert [task["edit"]["direction"] for task in tasks] == ["probe", "random", "query"]
+        assert options["directions"]["query"].w == pytest.approx(w) and options["directions"]["query"].b == b
+        found = [row for task in tasks for row in EditImages(lake.url, options)(task)]
+        assert {(row["direction"], row["alpha"]) for row in found} == {
+            (name, a) for name in ("probe", "query", "random") for a in (0.0, 1.0)
+        }
+        assert all(np.isfinite(row["norm"]) for row in found)
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT w FROM probes WHERE space = 'none'", "gives 0 rows; it must be one, with a list w of"),
+        ("SELECT [1.0, 2.0] AS w", "gives 1 rows; it must be one, with a list w of"),
+        ("SELECT oops", "gives no rows: .*oops"),
+    ],
+)
+def test_sql_that_gives_no_direction_is_refused(lake, sql, message):
+    with pytest.raises(UneError, match=message):
+        plan(lake, Edit("sd", "Smiling", baselines=(), query=sql), 2)
 
 
 @pytest.mark.parametrize(
@@ -309,5 +337,5 @@ def test_the_command_prints_every_direction_in_the_judges_eyes(lake, done):
     found = CliRunner().invoke(app, arguments)
     assert found.exit_code == 0, found.output
     table = [line.split()[:2] for line in found.output.splitlines() if line.startswith("dino")]
-    assert table == [["dino", name] for name in ORDER]
+    assert table == [["dino", name] for name in ORDER if name != "query"]
     assert "of the probe's norm remains" in found.output

@@ -1,12 +1,14 @@
 """Where a move lands is known in closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from une_ray.editing.directions import Direction
-from une_ray.editing.move import along_shell, move, rescaled, score, to_boundary, to_quantile, to_score
+from une_ray.editing.move import along_shell, from_boundary, move, rescaled, score, to_boundary, to_quantile, to_score
 from une_ray.errors import UneError
 
 DIM, ROWS = 32, 4000
@@ -44,6 +46,15 @@ def test_on_the_boundary_the_probe_reads_zero_and_past_it_the_other_side(directi
     assert torch.allclose(beyond, -1.5 * direction.std * before.sign(), atol=1e-5 * direction.std)
 
 
+def test_past_the_boundary_every_image_reads_the_same_and_a_dose_of_nothing_leaves_it():
+    alphas = torch.linspace(-3, 3, len(Z))
+    alphas[::5] = 0
+    found = from_boundary(Z, PLAIN, alphas)
+    assert torch.equal(found[::5], Z[::5])
+    moved = alphas != 0
+    assert torch.allclose(score(found, PLAIN)[moved], (alphas * PLAIN.std).double()[moved], atol=1e-5 * PLAIN.std)
+
+
 def test_a_random_step_moves_but_cannot_be_sent_to_a_score():
     assert (move(Z, PLAIN.random(0), 1.0) - Z).norm(dim=1).numpy() == pytest.approx(np.linalg.norm(PLAIN.step), rel=1e-5)
     with pytest.raises(UneError, match="random step along Smiling .* not 1"):
@@ -54,23 +65,23 @@ def test_quantile_steps_land_on_the_shifted_quantile():
     """The score is made log-normal, whose quantiles are known: Φ⁻¹(q) = log(score)."""
     skewed = np.exp(RNG.standard_normal(200_000))
     start = to_score(Z, PLAIN, torch.linspace(0.3, 3, len(Z)))
-    landed = score(to_quantile(start, PLAIN, -0.5, skewed), PLAIN)
+    landed = score(to_quantile(start, replace(PLAIN, scores=skewed), -0.5), PLAIN)
     assert landed.log().numpy() == pytest.approx(score(start, PLAIN).log().numpy() - 0.5, abs=0.02)
 
 
 def test_of_gaussian_scores_a_quantile_step_is_an_ordinary_one():
-    scores = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000, PLAIN.mean, PLAIN.std)
+    scores = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000, PLAIN.scores.mean(), PLAIN.std)
     for alpha in (-2.0, 1.0, 6.0):  # the last far beyond any train score
-        assert torch.allclose(to_quantile(Z, PLAIN, alpha, scores), move(Z, PLAIN, alpha), atol=1e-3)
+        assert torch.allclose(to_quantile(Z, replace(PLAIN, scores=scores), alpha), move(Z, PLAIN, alpha), atol=1e-3)
 
 
 def test_quantile_steps_of_nothing_change_nothing_and_are_undone():
-    scores = RNG.exponential(size=300).round(1) * PLAIN.std  # with ties, and images far outside
-    assert torch.allclose(to_quantile(Z, PLAIN, 0.0, scores), Z, atol=1e-5)
+    uneven = replace(PLAIN, scores=RNG.exponential(size=300).round(1) * PLAIN.std)  # with ties, and images far outside
+    assert torch.allclose(to_quantile(Z, uneven, 0.0), Z, atol=1e-5)
     alphas = torch.linspace(-4, 4, len(Z))
-    assert torch.allclose(to_quantile(to_quantile(Z, PLAIN, alphas, scores), PLAIN, -alphas, scores), Z, atol=1e-4)
+    assert torch.allclose(to_quantile(to_quantile(Z, uneven, alphas), uneven, -alphas), Z, atol=1e-4)
     with pytest.raises(UneError, match="1 distinct"):
-        to_quantile(Z, PLAIN, 1.0, np.ones(5))
+        to_quantile(Z, replace(PLAIN, scores=np.ones(5)), 1.0)
 
 
 @DIRECTIONS

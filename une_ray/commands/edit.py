@@ -23,6 +23,8 @@ EPILOG = """Examples:
 
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --keep Male --penalty 0.1 --erasure leace --shrinkage 0.2`
 
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --direction "SELECT * FROM orthogonalized('mini-sd-a/ddim50', 'Smiling', ['Male'])"`
+
 `une sql --lake demo/lake -f queries/edits.sql`"""
 
 HEADER = (
@@ -55,7 +57,10 @@ def edit(
     shrinkage: Annotated[float, typer.Option(help="Of the covariance towards its mean variance: 0 to 1")] = 0.0,
     erasure: Annotated[str, typer.Option(help="projection (the paper's null space), iterative (INLP) or leace")] = "projection",
     rounds: Annotated[int, typer.Option(min=1, help="Of iterative erasure")] = 4,
-    path: Annotated[str, typer.Option(help="straight, or shell: every latent keeps its norm")] = "straight",
+    path: Annotated[
+        str, typer.Option(help="straight; shell: every latent keeps its norm; quantile: α in normal quantiles; boundary: to α past it")
+    ] = "straight",
+    direction: Annotated[str | None, typer.Option(help="SQL that gives one more direction: a row with a list w, and perhaps b")] = None,
     judges: Annotated[
         str | None, typer.Option(help="Comma-separated encoder spaces; default: mini-resnet, mini-dino and mini-clip-b, or all")
     ] = None,
@@ -76,7 +81,7 @@ def edit(
     for name in names(attribute) or ():
         asked = Edit(
             space, name, kept(opened, space, name, keep), doses(alphas), method, inner, tuple(names(baselines) or ()),
-            fit, penalty, rank, shrinkage, erasure, rounds, path,
+            fit, penalty, rank, shrinkage, erasure, rounds, path, direction,
         )  # fmt: skip
         plans[name] = plan(opened, asked, images, names(judges))  # all are checked before any is made
     for name, (tasks, options) in plans.items():

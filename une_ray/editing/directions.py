@@ -15,7 +15,8 @@ from une_ray.geometry.orthogonal import SPANNED, Eraser, orthogonalized
 class Direction:
     """A reading of one attribute, and the step that an edit takes: z′ = z + α · step.
 
-    The score of a latent is z·w + b, above 0 where the probe sees the attribute; `mean` and `std` are its own over the train rows.
+    The score of a latent is z·w + b, above 0 where the probe sees the attribute; `scores` (n,) are those of the train rows, `std` is their
+    standard deviation, the unit of α.
     `step` (d,) raises it by one `std`, whatever is kept: α means the same for the plain and the orthogonalised edit, which then
     differ in what else they change, and in length by 1 / `remaining_norm`. Only `random` steps as far without raising the score.
     """
@@ -25,7 +26,7 @@ class Direction:
     method: str
     w: np.ndarray
     b: float
-    mean: float
+    scores: np.ndarray
     std: float
     step: np.ndarray
     nuisances: tuple[str, ...] = ()
@@ -45,7 +46,7 @@ class Direction:
                 f"{method} direction of {attribute} in {space}: all {len(train)} train rows score {scores.mean():.3g}; fit it anew"
             )
         step = scores.std() * orthogonalized(w, {}).move
-        return cls(space, attribute, method, w, float(b), float(scores.mean()), float(scores.std()), step)
+        return cls(space, attribute, method, w, float(b), scores, float(scores.std()), step)
 
     @classmethod
     def from_probe(cls, row: Mapping, train: np.ndarray) -> Direction:

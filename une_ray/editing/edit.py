@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache, partial
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -22,6 +23,7 @@ from une_ray.studies.latents import blocks, image_ids, labels_and_folds, matrix
 TRAIN_ROWS, SEED = 20_000, 0  # of so many scores the standard deviation is known to half a percent
 INNER_PRODUCTS = ("plain", "covariance")
 PROMPT = "prompt"  # the baseline that moves no latent: `editing.prompt`
+QUERY = "query"  # the direction that the caller's SQL gives
 
 SELECTED = """
     SELECT image_id FROM latents JOIN images USING (image_id) WHERE split = 'test' AND space IN (SELECT unnest($spaces))
@@ -34,7 +36,8 @@ class Edit:
     """One attribute of one space, moved by every α of `alphas`; 0 is always among them, since the round trip is the baseline.
 
     With `fit`, a `penalty` or a `rank` the probes are fitted to the train images anew; else they are the lake's own. `shrinkage`
-    draws the latents' covariance towards its mean variance, `rounds` are those of iterative erasure.
+    draws the latents' covariance towards its mean variance, `rounds` are those of iterative erasure. `query` is SQL that gives one more
+    direction: a row with a list `w`, as long as the space's latents, and perhaps a number `b`.
     """
 
     space: str
@@ -51,6 +54,7 @@ class Edit:
     erasure: str = "projection"
     rounds: int = 4
     path: str = "straight"
+    query: str | None = None
 
     def __post_init__(self) -> None:
         for name in self.baselines:
@@ -94,7 +98,7 @@ class Edit:
 
 
 DEFAULTS = {field.name: field.default for field in fields(Edit) if field.default is not MISSING}
-KNOBS = ("fit", "penalty", "rank", "shrinkage", "erasure", "rounds", "path")
+KNOBS = ("fit", "penalty", "rank", "shrinkage", "erasure", "rounds", "path")  # of `query` the direction itself decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +125,23 @@ def directions(lake: Lake, edit: Edit, rows: dict[str, dict], train: Train) -> d
         labels = labels_and_folds(lake, train.image_ids, list(edit.keep), [0])[0]
         nuisances = Nuisances({name: reading.w for name, reading in readings.items()}, train.z, labels, covariance)
         found["orthogonalised"] = ERASURES[edit.erasure](target, nuisances, inner_product, edit.rounds)
+    if edit.query:
+        found[QUERY] = _queried(lake, edit, train)
     for name in edit.baselines:
         if name != PROMPT:
             found[name] = BASELINES[name](lake, found["probe"], train, rows[edit.attribute])
     return found
+
+
+def _queried(lake: Lake, edit: Edit, train: Train) -> Direction:
+    try:
+        rows = connect(lake).sql(edit.query).to_arrow_table().to_pylist()
+    except (duckdb.Error, AttributeError) as error:  # DuckDB gives None for a statement without rows
+        raise UneError(f"the direction's SQL, {edit.query!r}, gives no rows: {error}") from error
+    dim = train.z.shape[1]
+    if len(rows) != 1 or not isinstance(w := rows[0].get("w"), list) or len(w) != dim:
+        raise UneError(f"the direction's SQL, {edit.query!r}, gives {len(rows)} rows; it must be one, with a list w of {dim} numbers")
+    return Direction.fitted(edit.space, edit.attribute, QUERY, w, rows[0].get("b") or 0.0, train.z)
 
 
 def row(rows: dict[str, dict], attribute: str) -> dict:

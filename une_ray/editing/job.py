@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from une_ray.editing.directions import Direction
-from une_ray.editing.edit import PROMPT, Edit, Train, directions, latents_of, row, selected, train_rows
+from une_ray.editing.edit import PROMPT, QUERY, Edit, Train, directions, latents_of, row, selected, train_rows
 from une_ray.editing.judge import Judge, judges, probes
 from une_ray.editing.measures import cosine
-from une_ray.editing.move import PATHS
+from une_ray.editing.move import PATHS, move
 from une_ray.editing.prompt import prompt_of, prompted
 from une_ray.editing.readings import readings
 from une_ray.errors import UneError, unknown
@@ -48,7 +48,10 @@ def plan(lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = 
     ways = [
         {"direction": name, "keep": (kept := sorted(direction.nuisances)), "probes": [used[a] for a in (edit.attribute, *kept)]}
         for name, direction in found.items()
+        if name != QUERY
     ]
+    if QUERY in found:
+        ways.append({"direction": QUERY, "keep": [], "w": results.config_hash(found[QUERY].w.tolist())})
     if PROMPT in edit.baselines:
         ways.append({"direction": PROMPT, "keep": [], "prompt": prompt_of(lake.manifest["corpus"], edit.attribute)})
     parts = [chosen[begin : begin + IMAGES_PER_TASK] for begin in range(0, len(chosen), IMAGES_PER_TASK)]
@@ -94,7 +97,8 @@ class EditImages:
         moves = [(image_id, alpha) for image_id in task["images"] for alpha in edit["alphas"]]
         z = torch.from_numpy(np.stack([self.z[image_id] for image_id, _ in moves]))
         alphas = torch.tensor([alpha for _, alpha in moves], dtype=torch.float64)
-        path = PATHS[edit.get("knobs", {}).get("path", "straight")]
+        scored = edit["direction"] != "random"  # whose steps lead to no score
+        path = PATHS[edit.get("knobs", {}).get("path", "straight")] if scored else move
         edited = path(z, direction, alphas) if direction else z
         pictures = self.decoded(edited, None if direction else edit["prompt"], alphas)
         shared = {key: edit[key] for key in ("space", "attribute", "method", "direction", "keep", "inner_product")} | {

@@ -27,14 +27,20 @@ def to_boundary(z: torch.Tensor, direction: Direction, past: float = 0.0) -> tor
     return to_score(z, direction, beyond)
 
 
-def to_quantile(z: torch.Tensor, direction: Direction, alpha: Dose, train_scores: np.ndarray) -> torch.Tensor:
-    """A Gaussianised step: the score goes from its quantile q among the train scores (n,) to the quantile Φ(Φ⁻¹(q) + α).
+def from_boundary(z: torch.Tensor, direction: Direction, alpha: Dose) -> torch.Tensor:
+    """To the score α standard deviations past the probe's boundary, wherever z was; at α = 0 every z stays what it is."""
+    dose = _column(alpha, z)
+    return torch.where(dose == 0, z, to_score(z, direction, dose.flatten() * direction.std))
+
+
+def to_quantile(z: torch.Tensor, direction: Direction, alpha: Dose) -> torch.Tensor:
+    """A Gaussianised step: the score goes from its quantile q among the train scores to the quantile Φ(Φ⁻¹(q) + α).
 
     Steps of equal α pass equally many images wherever they begin, however skewed the scores; of Gaussian scores it is `move`.
     Between the train scores their normal quantiles are interpolated, and beyond them continued with the scores' own deviation,
     so that α = 0 changes nothing and −α undoes α.
     """
-    scores, normal = _normal_quantiles(train_scores)
+    scores, normal = _normal_quantiles(direction.scores)
     now = np.interp(score(z, direction).cpu().numpy(), scores, normal)
     dose = _column(alpha, z).flatten().cpu().numpy()
     return to_score(z, direction, torch.from_numpy(np.interp(now + dose, normal, scores)).to(z.device))
@@ -71,7 +77,7 @@ def rescaled(z: torch.Tensor, norm: float | torch.Tensor) -> torch.Tensor:
     return (z.double() * (_column(norm, z) / z.double().norm(dim=1, keepdim=True))).to(z.dtype)
 
 
-PATHS = {"straight": move, "shell": along_shell}
+PATHS = {"straight": move, "shell": along_shell, "quantile": to_quantile, "boundary": from_boundary}
 """Name → function of z, a direction and α: how an edit may go."""
 
 

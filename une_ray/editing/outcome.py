@@ -12,7 +12,7 @@ import numpy as np
 from une_ray.editing.measures import Interval, bootstrap, changes, flip_rate, kendall, leakage, removed_leakage, slopes
 from une_ray.geometry.frechet import frechet
 
-ORDER = ("probe", "orthogonalised", "mean-difference", "prompt", "random", "permuted")
+ORDER = ("probe", "orthogonalised", "query", "mean-difference", "prompt", "random", "permuted")
 
 # Every image of an edit has every α, so that lists in the order of image and α are matrices.
 EDITS = """
