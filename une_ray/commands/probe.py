@@ -57,8 +57,18 @@ def probe(
             "permuted: AUC after fits to\nshuffled labels; p ≤ .05: share of attributes that beat those; majority: accuracy of always "
             "answering the commoner label."
         )
-    for row in refused:
-        print(f"refused: {row['attribute']} in {row['space']}: {row['error']}")
+    print("\n".join(refusals(refused)), end="\n" if refused else "")
+
+
+def refusals(rows: list[dict]) -> list[str]:
+    """A line per space and attribute, with the reason of one split."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        reasons.setdefault((row["attribute"], row["space"]), []).append(row["error"])
+    return [
+        f"refused: {attribute} in {space}: {found[0]}{'; alike on other splits' if len(found) > 1 else ''}"
+        for (attribute, space), found in reasons.items()
+    ]
 
 
 def _cells(row: dict) -> list[str]:
