@@ -1,8 +1,6 @@
 """`une edit` on a tiny untrained zoo: what is decoded, judged, flagged, refused, and done only once; oracles are NumPy and the steps themselves."""
 
-import csv
 import io
-import subprocess
 
 import numpy as np
 import pytest
@@ -11,8 +9,8 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from tests.lake.stock import answered
 from tests.lake.test_lake import write
-from tests.lake.test_queries import SHELL
 from une_ray.commands import edit as command
 from une_ray.corpora import open_corpus
 from une_ray.editing import measures
@@ -244,13 +242,8 @@ def test_sql_measures_as_python_does(lake, done):
 
 
 def test_the_stock_shell_reads_the_leakage_matrix(lake, done):
-    where = lake.store.root.replace("'", "''")
-    query = "SELECT count(*) AS n FROM leakage_matrix WHERE direction = 'probe'"
-    files = f".read {QUERIES}/noisezoo.sql\n.output /dev/null\n.read {QUERIES}/edits.sql\n.output\n"
-    run = subprocess.run(
-        [SHELL], input=f"SET VARIABLE lake = '{where}';\n{files}.mode csv\n{query};\n", capture_output=True, text=True, check=True
-    )
-    assert not run.stderr and int([*csv.reader(io.StringIO(run.stdout))][1][0]) == len(done[2].judges[0].attributes)
+    (row,) = answered(lake, "SELECT count(*) AS n FROM leakage_matrix WHERE direction = 'probe'", "edits.sql")
+    assert row["n"] == len(done[2].judges[0].attributes)
 
 
 def test_a_dose_that_leaves_the_data_is_flagged(lake, asked, done):

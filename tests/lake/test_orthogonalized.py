@@ -1,15 +1,12 @@
 """`orthogonalized(…)` in stock DuckDB, shell and module, against NumPy's projection on a null space."""
 
-import json
-import subprocess
-import sysconfig
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 from scipy import linalg
 
+from tests.lake.stock import answered, module
 from tests.lake.test_lake import items
 from une_ray.geometry.orthogonal import orthogonalized
 from une_ray.lake import results
@@ -43,22 +40,6 @@ def probe(space: str, attribute: str, method: str, w: np.ndarray | None) -> dict
     return {"space": space, "attribute": attribute, "method": method, "engine": "fast", "split_seed": 0, **found}
 
 
-def module(lake: Lake, query: str) -> list[tuple]:
-    connection = duckdb.connect()
-    connection.execute("SET VARIABLE lake = ?", [lake.store.root])
-    connection.execute((QUERIES / "noisezoo.sql").read_text())
-    return connection.execute(query).fetchall()
-
-
-def shell(lake: Lake, query: str) -> list[dict]:
-    """What a person types into the stock shell."""
-    where = lake.store.root.replace("'", "''")
-    script = f"SET VARIABLE lake = '{where}';\n.read {QUERIES}/noisezoo.sql\n.mode json\n{query};\n"
-    run = subprocess.run([Path(sysconfig.get_path("scripts")) / "duckdb"], input=script, capture_output=True, text=True, check=True)
-    assert not run.stderr, run.stderr
-    return json.loads(run.stdout)
-
-
 def expected(method: str, target: str, nuisances: list[str]) -> tuple[np.ndarray, float]:
     w = W[method][target]
     unit = np.stack([W[method][name] / np.linalg.norm(W[method][name]) for name in nuisances])
@@ -73,7 +54,7 @@ def ask(nuisances: list[str], target: str = "Eyeglasses", space: str = SPACE, me
 @pytest.mark.parametrize("method", W)
 @pytest.mark.parametrize("nuisances", [["Male"], ["Gray_Hair", "Male"], ["Young", "Male", "Gray_Hair"], ["Male", "Male"]])
 def test_it_is_numpys_projection_on_the_null_space(lake, method, nuisances):
-    ((w, b, remaining_norm),) = module(lake, ask(nuisances, method=method))
+    ((w, b, remaining_norm),) = module(lake).execute(ask(nuisances, method=method)).fetchall()
     left, share = expected(method, "Eyeglasses", nuisances)
     assert np.abs(np.array(w) - left).max() < 1e-9 * np.linalg.norm(W[method]["Eyeglasses"])
     assert remaining_norm == pytest.approx(share, abs=1e-9) and b == B[method]
@@ -81,31 +62,31 @@ def test_it_is_numpys_projection_on_the_null_space(lake, method, nuisances):
 
 def test_it_is_pythons_orthogonalized(lake):
     found = orthogonalized(W["ridge"]["Eyeglasses"], {name: W["ridge"][name] for name in ("Male", "Young")})
-    ((w, _, remaining_norm),) = module(lake, ask(["Male", "Young"]))
+    ((w, _, remaining_norm),) = module(lake).execute(ask(["Male", "Young"])).fetchall()
     assert np.allclose(w, found.w, rtol=1e-9) and remaining_norm == pytest.approx(found.remaining_norm, abs=1e-9)
 
 
 def test_the_stock_shell_answers_alike_by_ridge_unless_told_otherwise(lake):
     query = ask(["Gray_Hair", "Male"])
-    ((w, b, remaining_norm),) = module(lake, query)
-    (theirs,) = shell(lake, query.replace(", by_method := 'ridge'", ""))
+    ((w, b, remaining_norm),) = module(lake).execute(query).fetchall()
+    (theirs,) = answered(lake, query.replace(", by_method := 'ridge'", ""))
     assert theirs["remaining_norm"] == pytest.approx(remaining_norm, abs=1e-9) and theirs["b"] == b
     assert np.allclose(theirs["w"], w, rtol=1e-9, atol=1e-9 * np.linalg.norm(w))
 
 
 def test_a_nuisance_that_others_span_changes_nothing(lake):
-    ((w, _, remaining_norm),) = module(lake, ask(["Male", "Nothing", "Twin", "Young"]))
+    ((w, _, remaining_norm),) = module(lake).execute(ask(["Male", "Nothing", "Twin", "Young"])).fetchall()
     left, share = expected("ridge", "Eyeglasses", ["Male", "Young"])
     assert remaining_norm == pytest.approx(share, abs=1e-9) and np.allclose(w, left, rtol=1e-9)
 
 
 def test_where_the_nuisances_span_the_target_the_norm_says_so_and_there_is_no_direction(lake):
-    ((w, _, remaining_norm),) = module(lake, ask(["Male", "Mixture"]))
+    ((w, _, remaining_norm),) = module(lake).execute(ask(["Male", "Mixture"])).fetchall()
     assert remaining_norm < 1e-9 and w is None
 
 
 def test_without_nuisances_the_probe_comes_back_as_it_was(lake):
-    ((w, _, remaining_norm),) = module(lake, ask([], "Male"))
+    ((w, _, remaining_norm),) = module(lake).execute(ask([], "Male")).fetchall()
     assert remaining_norm == pytest.approx(1) and np.allclose(w, W["ridge"]["Male"], rtol=1e-12)
 
 
@@ -121,7 +102,7 @@ def test_without_nuisances_the_probe_comes_back_as_it_was(lake):
     ],
 )
 def test_a_probe_that_is_missing_gives_no_rows_rather_than_a_direction_that_ignores_it(lake, query):
-    assert module(lake, query) == []
+    assert module(lake).execute(query).fetchall() == []
 
 
 def test_ten_nuisances_of_a_whole_generator_take_seconds_at_most():

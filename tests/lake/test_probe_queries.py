@@ -1,8 +1,5 @@
 """Probes fitted, evaluated and read in SQL, in DuckDB's module and in the stock shell, against NumPy, scikit-learn and SciPy."""
 
-import json
-import subprocess
-import sysconfig
 from pathlib import Path
 
 import duckdb
@@ -16,6 +13,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestCentroid
 
+from tests.lake.stock import answered
 from tests.lake.test_lake import write
 from une_ray.corpora import Item
 from une_ray.lake import results, schema
@@ -83,16 +81,6 @@ def module(lake: Lake, query: str, *files: str, **variables) -> list[dict]:
     for file in files:
         connection.execute((QUERIES / file).read_text()).fetchall()
     return connection.sql(query).to_arrow_table().to_pylist()
-
-
-def shell(lake: Lake, query: str, *files: str) -> list[dict]:
-    """What a person types into the stock shell; what the files show on the way is not looked at."""
-    where = lake.store.root.replace("'", "''")
-    read = "".join(f".read {QUERIES}/{file}\n" for file in files)
-    script = f"SET VARIABLE lake = '{where}';\n.read {QUERIES}/noisezoo.sql\n.output /dev/null\n{read}.output\n.mode json\n{query};\n"
-    run = subprocess.run([Path(sysconfig.get_path("scripts")) / "duckdb"], input=script, capture_output=True, text=True, check=True)
-    assert not run.stderr, run.stderr
-    return json.loads(run.stdout)
 
 
 def fitted(lake: Lake, **variables) -> dict[tuple[str, str, str], dict]:
@@ -364,11 +352,11 @@ MACROS = [
 
 @pytest.mark.parametrize("query", MACROS)
 def test_the_stock_shell_answers_as_the_module(probed, query):
-    assert same(module(probed, query), shell(probed, query))
+    assert same(module(probed, query), answered(probed, query))
 
 
 def test_the_stock_shell_fits_and_evaluates_as_the_module(lake):
-    assert same(evaluated(lake), shell(lake, "FROM evaluated", "fit_probes.sql", "evaluate_probes.sql"))
+    assert same(evaluated(lake), answered(lake, "FROM evaluated", "fit_probes.sql", "evaluate_probes.sql"))
 
 
 def test_stored_probes_are_evaluated_where_none_were_fitted(probed):

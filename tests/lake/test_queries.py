@@ -2,15 +2,12 @@
 
 import csv
 import io
-import subprocess
-import sysconfig
-from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.lake.stock import module, typed
 from tests.lake.test_lake import items, write
 from une_ray.lake import schema
 from une_ray.lake.create import create
@@ -18,7 +15,6 @@ from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import QUERIES, connect
 
 Z = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float16)
-SHELL = Path(sysconfig.get_path("scripts")) / "duckdb"
 NEAREST = "SELECT image_id, round(cosine::DOUBLE, 4) FROM nearest('enc', 'i0', 3)"
 COUNTS = "SELECT * FROM counts"
 FILES = sorted(path.name for path in QUERIES.glob("*.sql") if path.name != "noisezoo.sql")
@@ -51,32 +47,19 @@ def z(row) -> np.ndarray:
     return Z[int(row["image_id"][1:])]
 
 
-def bare(lake: Lake, query: str) -> list[tuple]:
-    """Without our code: DuckDB's own module and the file."""
-    connection = duckdb.connect()
-    connection.execute("SET VARIABLE lake = ?", [lake.store.root])
-    connection.execute((QUERIES / "noisezoo.sql").read_text())
-    return connection.execute(query).fetchall()
-
-
 def shell(lake: Lake, query: str) -> list[tuple]:
-    """What a person types into the stock shell."""
-    where = lake.store.root.replace("'", "''")
-    script = f"SET VARIABLE lake = '{where}';\n.read {QUERIES}/noisezoo.sql\n.mode csv\n{query};\n"
-    run = subprocess.run([SHELL], input=script, capture_output=True, text=True, check=True)
-    assert not run.stderr, run.stderr
-    return [tuple(row) for row in csv.reader(io.StringIO(run.stdout))][1:]
+    return [tuple(row) for row in csv.reader(io.StringIO(typed(lake, f".mode csv\n{query};")))][1:]
 
 
 @pytest.mark.parametrize("query", [COUNTS, NEAREST, "SELECT * FROM rejects", "SELECT space, dim FROM norms", "SELECT count(*) FROM runs"])
 def test_shell_module_and_une_sql_answer_alike(lake, query):
     ours = connect(lake).execute(query).fetchall()
-    assert bare(lake, query) == ours
+    assert module(lake).execute(query).fetchall() == ours
     assert [tuple(map(str, row)) for row in ours] == [tuple("None" if v == "NULL" else v for v in row) for row in shell(lake, query)]
 
 
 def test_counts_are_per_space_and_status(lake):
-    assert bare(lake, COUNTS) == [
+    assert module(lake).execute(COUNTS).fetchall() == [
         ("enc", "ok", 9, 6),
         ("enc", "reject", 1, None),
         ("gen/ddim50", "ok", 9, 6),
@@ -108,21 +91,18 @@ def test_norms_stand_beside_the_gaussian_ones(lake):
 
 
 def test_rejects_are_told_once_with_their_reason(lake):
-    assert bare(lake, "SELECT * FROM rejects") == [(None, "i9", "9.png", "empty file")]
+    assert module(lake).execute("SELECT * FROM rejects").fetchall() == [(None, "i9", "9.png", "empty file")]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_query_file_runs_in_the_stock_shell(lake, name):
-    where = lake.store.root.replace("'", "''")
-    script = f"SET VARIABLE lake = '{where}';\n.read {QUERIES}/noisezoo.sql\n.read {QUERIES}/{name}\n"
-    run = subprocess.run([SHELL], input=script, capture_output=True, text=True, check=True)
-    assert not run.stderr and run.stdout
+    assert typed(lake, f".read {QUERIES}/{name}")
 
 
 def test_a_fresh_lake_answers_with_no_rows(tmp_path):
     fresh = create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)
     for view in ("images", "latents", "attributes", "factors", "rejects", "runs", "counts", "norms"):
-        assert bare(fresh, f"SELECT * FROM {view}") == [], view
+        assert module(fresh).execute(f"SELECT * FROM {view}").fetchall() == [], view
 
 
 def test_latents_are_stored_as_plain_float16(lake):

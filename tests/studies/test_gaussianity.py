@@ -2,8 +2,6 @@
 
 import csv
 import io
-import subprocess
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import typer
 from scipy import stats
 from typer.testing import CliRunner
 
+from tests.lake.stock import typed
 from tests.lake.test_lake import items
 from une_ray.commands.gaussianity import EPILOG
 from une_ray.commands.gaussianity import gaussianity as command
@@ -213,11 +212,7 @@ def test_sql_draws_standard_normal_numbers(asked):
 
 
 def test_the_stock_shell_finds_what_the_module_finds(lake, asked):
-    script = f"SET VARIABLE lake = '{lake.store.root}';\n.read {QUERIES}/noisezoo.sql\n.mode csv\n.read {QUERIES}/gaussianity.sql\n"
-    shell = Path(sysconfig.get_path("scripts")) / "duckdb"
-    run = subprocess.run([shell], input=script, capture_output=True, text=True, check=True)
-    assert not run.stderr, run.stderr
-    for row in csv.DictReader(io.StringIO(run.stdout)):
+    for row in csv.DictReader(io.StringIO(typed(lake, f".mode csv\n.read {QUERIES}/gaussianity.sql"))):
         control = row["control"] if row["control"] == "normal" else None
         ours = asked[1][row["space"], control]
         exact = ("images", "dim", "coordinates_accepted", "mean_square") if control is None else ("images", "dim")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from une_ray.editing.directions import Direction, mean_difference
+from une_ray.editing.baselines import BASELINES
+from une_ray.editing.directions import Direction
 from une_ray.editing.erasure import ERASURES, Nuisances, shrunk
 from une_ray.editing.move import PATHS
 from une_ray.errors import UneError, unknown
-from une_ray.geometry import probes
 from une_ray.geometry.linear import METHODS
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
@@ -184,34 +183,3 @@ def latents_of(lake: Lake, space: str, images: list[str]) -> dict[str, np.ndarra
     """z (d,) float32 of each of `images` in a space that has them all."""
     table = connect(lake).sql(LATENTS, params={"images": images, "space": space}).to_arrow_table()
     return dict(zip(table["image_id"].to_pylist(), matrix(table["z"], np.float32)))
-
-
-def _random(lake: Lake, probe: Direction, train: Train, row: dict) -> Direction:
-    return probe.random(SEED)
-
-
-def _mean_difference(lake: Lake, probe: Direction, train: Train, row: dict) -> Direction:
-    known = ~np.isnan(train.labels)
-    w, b = mean_difference(train.z[known], train.labels[known] == 1)
-    return Direction.fitted(probe.space, probe.attribute, "mean-difference", w, b, train.z)
-
-
-def _permuted(lake: Lake, probe: Direction, train: Train, row: dict) -> Direction:
-    """The same method at the same λ, on train labels that were shuffled."""
-    labels, tested = labels_and_folds(lake, image_ids(lake, probe.space), [probe.attribute], [0])
-    known = np.flatnonzero(~tested[:, 0] & ~np.isnan(labels[:, 0]))
-    labels[known] = np.random.default_rng(SEED).permutation(labels[known])
-    penalties = None if row["penalty"] is None else [row["penalty"]]
-    ((found,),) = probes.fit(partial(blocks, lake, probe.space), labels, tested, row["method"], penalties, row["rank"] or 0)
-    if found.w is None:
-        raise UneError(
-            f"{row['method']} can't be fitted to permuted labels of {probe.attribute}: {found.error}; leave permuted out of --baselines"
-        )
-    return Direction.fitted(probe.space, probe.attribute, "permuted", found.w, found.b, train.z)
-
-
-BASELINES: dict[str, Callable[[Lake, Direction, Train, dict], Direction]] = {
-    "random": _random,
-    "mean-difference": _mean_difference,
-    "permuted": _permuted,
-}
