@@ -3,12 +3,14 @@
 import pyarrow as pa
 import pytest
 import torch
+from safetensors.torch import save_file
+from torchvision.models import resnet50
 
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.results import MEMORIZATION
-from une_ray.memorization import bench
-from une_ray.memorization.copy_metric import from_bytes, similarity
+from une_ray.memorization import bench, copy_metric
+from une_ray.memorization.copy_metric import calibration, find_metric, from_bytes, similarity
 from une_ray.memorization.prompts import Prompt, duplicated, held_out
 
 SEEDS, STEPS = 2, 2
@@ -81,6 +83,35 @@ def test_a_blocks_methods_stand_side_by_side_so_that_originals_are_made_once(zoo
     found = bench.tasks(f"stable-diffusion:{zoo}/sd", [("none", {}), ("pad-swap", {})], duplicated(2), 1)
     assert [task["method"] for task in found] == ["none", "pad-swap"] * 3
     assert found[0]["prompts"] == found[1]["prompts"] and len(found[0]["prompts"]) == bench.BLOCK
+
+
+@pytest.fixture(scope="module")
+def sscd(tmp_path_factory) -> str:
+    """The name of a metric of random weights."""
+    file = tmp_path_factory.mktemp("sscd") / "sscd.safetensors"
+    save_file({f"backbone.{name}": value for name, value in resnet50(num_classes=512).state_dict().items()}, file)
+    return f"sscd:{file}"
+
+
+def test_a_copy_metric_that_is_asked_for_decides_every_similarity_and_the_threshold(worker, tasks, sscd, monkeypatch):
+    monkeypatch.setattr(copy_metric, "CALIBRATION_PICTURES", 4)
+    prompts, metric = [held_out(1)[0]], find_metric(sscd, "cpu")
+    model = tasks[0]["model"], [("none", {}), ("zero-pads", {"fraction": 0.5})], prompts, SEEDS, STEPS
+    plain, mitigated = bench.tasks(*model, copy_metric=sscd)
+    originals, made = (metric.describe(worker._pictures(task)) for task in (plain, mitigated))
+    rows = worker(mitigated)
+    face = metric.describe(from_bytes(prompts[0].picture(worker._pictures(plain).shape[-1]))[None])
+    assert [row["similarity"] for row in rows] == pytest.approx((made @ face.T).flatten().tolist(), abs=1e-5)
+    assert [row["similarity_unmitigated"] for row in rows] == pytest.approx((made * originals).sum(1).tolist(), abs=1e-5)
+    assert [row["diversity"] for row in rows] == pytest.approx([1 - (made[0] @ made[1]).item()] * 2, abs=1e-5)
+    assert {row["threshold"] for row in rows} == {calibration(metric).threshold} != {calibration().threshold}
+
+
+def test_the_default_metric_leaves_tasks_named_as_before_and_another_names_its_weights(tasks, sscd, zoo):
+    named = "model revision weights judge judge_weights encoder encoder_weights steps spacing guidance_scale seeds prompts method settings"
+    assert all(set(task) == set(named.split()) for task in tasks)
+    (other,) = bench.tasks(f"stable-diffusion:{zoo}/sd", [("none", {})], held_out(1), copy_metric=sscd)
+    assert set(other) - set(tasks[0]) == {"copy_metric", "copy_metric_weights"} and other["copy_metric_weights"].startswith("sha256:")
 
 
 @pytest.mark.parametrize(

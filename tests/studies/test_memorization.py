@@ -186,3 +186,26 @@ def test_the_command_wants_a_lake_and_its_settings_right_before_any_work(tmp_pat
         with pytest.raises(UneError, match=message):
             CliRunner().invoke(command.app, ["--lake", str(tmp_path / "lake"), *arguments], catch_exceptions=False)
     assert not (tmp_path / "lake").exists()
+
+
+def test_a_lake_holds_rows_of_one_copy_metric(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(study.tasks, "run", lambda *_: iter(["done"]))
+    tiles, sscd = [{"of": "tiles"}], [{"copy_metric_weights": "sha256:one"}]
+    assert study.run(lake, tiles) == ["done"]
+    with pytest.raises(UneError, match="holds rows of the copy metric tiles, .* with SSCD .sha256:one"):
+        study.run(lake, sscd)
+    fresh = study.open_or_create(str(tmp_path / "lake"))
+    assert study.run(fresh, sscd) == ["done"]
+    results.commit(fresh, "memorization", sscd[0], ROWS[:1])
+    assert study.run(fresh, sscd) == ["done"]
+    for others in (tiles, [{"copy_metric_weights": "sha256:two"}]):
+        with pytest.raises(UneError, match="name another lake"):
+            study.run(fresh, others)
+
+
+def test_the_command_takes_a_copy_metric_and_refuses_one_that_is_none_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(study.tasks, "run", None)
+    for metric, message in (("lpips", "unknown copy metric 'lpips'"), ("sscd:nowhere.safetensors", "no SSCD weights in .*nowhere")):
+        with pytest.raises(UneError, match=message):
+            CliRunner().invoke(command.app, ["--lake", str(tmp_path / "lake"), "--copy-metric", metric], catch_exceptions=False)
+    assert not (tmp_path / "lake").exists()

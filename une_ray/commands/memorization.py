@@ -14,6 +14,8 @@ EPILOG = """Examples:
 
 `une memorization --lake memory --doses 250,1000 --methods ablation-a,ablation-c,ablation-c:padding=exclamation,ablation-h:by=removal`
 
+`une memorization --lake memory-sscd --copy-metric sscd:sscd.safetensors`
+
 `une memorization audit --lake audits --model mini-sd-dup --prompts prompts.txt`
 
 `une sql --lake memory -f queries/memorization.sql`"""
@@ -52,6 +54,14 @@ def memorization(
     ordinary: Annotated[int, typer.Option(min=1, help="Captions never seen, and as many trained on once")] = 20,
     steps: Annotated[int, typer.Option(min=2, help="DDIM steps")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale")] = 7.5,
+    copy_metric: Annotated[
+        str,
+        typer.Option(
+            help="`tiles`, or `sscd:FILE` of SSCD's weights, which every worker must find there; to make FILE of the published "
+            'sscd_disc_mixup.torchvision.pt: python -c "import torch, safetensors.torch as s; '
+            "s.save_file(torch.load('sscd_disc_mixup.torchvision.pt', weights_only=True), 'sscd.safetensors')\""
+        ),
+    ] = "tiles",
     address: Annotated[str | None, typer.Option(help="Ray cluster to run on; default: this machine")] = None,
     actors: Annotated[int | None, typer.Option(min=1, help="At most so many models in memory; default: as many as fit")] = None,
 ) -> None:
@@ -69,13 +79,13 @@ def memorization(
 
     chosen = prompts.duplicated(prompts_per_dose, prompts.doses(doses)) + prompts.held_out(ordinary) + prompts.trained(ordinary)
     asked = [(bench.PLAIN, {}), *(method for method in parse(methods) if method[0] != bench.PLAIN)]
-    todo = bench.tasks(model, asked, chosen, seeds, steps, guidance)
+    todo = bench.tasks(model, asked, chosen, seeds, steps, guidance, copy_metric=copy_metric)
     where = study.open_or_create(lake)
-    _show(study.tables(where, study.run(where, todo, address, actors)))
+    _show(study.tables(where, study.run(where, todo, address, actors)), copy_metric)
 
 
-def _show(tables: dict) -> None:
-    from une_ray.memorization.copy_metric import calibration
+def _show(tables: dict, copy_metric: str) -> None:
+    from une_ray.memorization.copy_metric import calibration, find_metric
 
     for view, columns in COLUMNS.items():
         header, rows = tables[view]
@@ -86,7 +96,7 @@ def _show(tables: dict) -> None:
         print(f"\n{view.replace('_', ' ')}")
         for line in (columns, *cells):
             print("  ".join(f"{cell:{'>' if i else '<'}{width}}" for i, (cell, width) in enumerate(zip(line, widths))))
-    found = calibration()
+    found = calibration(find_metric(copy_metric))
     print(
         "\nmemorised: most plain pictures of the title are copies. ±: half a 95 % interval over prompts; method changes are from the plain pictures of the\n"
         "same prompts. Titles say nothing of their pictures: only ordinary captions' alignment is about quality; distance to real is better when less. A\n"

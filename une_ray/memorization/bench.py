@@ -22,7 +22,7 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.memorization.attention import class_masses
-from une_ray.memorization.copy_metric import similarity, to_image
+from une_ray.memorization.copy_metric import DEFAULT, find_metric, metric_facts, to_image
 from une_ray.memorization.detectors import DETECTORS
 from une_ray.memorization.detectors.sharpness import sharpness
 from une_ray.memorization.measures import Alignment, Realness, copies, diversities
@@ -54,10 +54,11 @@ def tasks(
     steps: int = 50,
     guidance_scale: float = 7.5,
     judge: str = "mini-clip-b",
+    copy_metric: str = DEFAULT,
 ) -> list[dict]:
     """One task per block of prompts and method, each of all seeds; a block's methods stand side by side.
 
-    Raises UneError for an unknown model, method or setting, and for a model that does not generate or not by one CLIP text tower.
+    Raises UneError for an unknown model, method, setting or copy metric, and for a model that does not generate or not by one CLIP text tower.
     """
     spec, fingerprint = generator(model)
     for method, settings in methods:
@@ -66,6 +67,7 @@ def tasks(
         "model": spec.id, "revision": spec.revision, "weights": fingerprint, "judge": judge, "judge_weights": pin(find_model(judge))[1],
         "encoder": ENCODER, "encoder_weights": pin(find_model(ENCODER))[1],
         "steps": steps, "spacing": spec.spacing, "guidance_scale": guidance_scale, "seeds": list(range(seeds)),
+        **metric_facts(copy_metric),
     }  # fmt: skip
     blocks = [[_plain(prompt) for prompt in prompts[i : i + BLOCK]] for i in range(0, len(prompts), BLOCK)]
     return [common | {"prompts": block, "method": name, "settings": settings} for block in blocks for name, settings in methods]
@@ -103,6 +105,8 @@ class Bench:
         prompts = [Prompt(**facts) for facts in task["prompts"]]
         self.generator(task["model"], task["revision"])  # loading is none of a picture's seconds
         pictures, costs = self._measured(task)
+        metric = find_metric(task.get("copy_metric", DEFAULT), self.device)
+        seen, originals = (metric.describe(made) for made in (pictures, self._originals(task, pictures)))
         facts = [
             {
                 "model": task["model"], "weights": task["weights"], "method": task["method"], "settings": json.dumps(task["settings"], sort_keys=True),
@@ -112,9 +116,9 @@ class Bench:
             for prompt in prompts for seed in task["seeds"]
         ]  # fmt: skip
         columns = [
-            copies(prompts, pictures), diversities(pictures, len(task["seeds"])), self.alignment(task["judge"])(prompts, pictures),
+            copies(prompts, pictures, metric), diversities(seen, len(task["seeds"]), metric), self.alignment(task["judge"])(prompts, pictures),
             Realness.load(task["encoder"], self.device)(prompts, pictures),
-            [{"similarity_unmitigated": value} for value in similarity(pictures, self._originals(task, pictures)).tolist()],
+            [{"similarity_unmitigated": value} for value in metric.compare(seen, originals).tolist()],
             list(self._seen(task)) if task["method"] == PLAIN else [{} for _ in facts],
             list(self._kept(task, pictures)),
         ]  # fmt: skip

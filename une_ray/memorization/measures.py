@@ -15,7 +15,7 @@ from PIL import Image
 
 from une_ray.corpora import avatars
 from une_ray.geometry.mahalanobis import Mahalanobis
-from une_ray.memorization.copy_metric import calibration, from_bytes, similarity, to_image
+from une_ray.memorization.copy_metric import TILED, CopyMetric, calibration, from_bytes, to_image
 from une_ray.memorization.prompts import Prompt
 from une_ray.models.contrastive import Contrastive, load_contrastive
 from une_ray.models.spec import ModelSpec, Preprocessing
@@ -25,21 +25,21 @@ from une_ray.steps.space import Space, Step, pixels
 REAL_SEED, REAL_PICTURES = 5, 1000  # avatars of a seed that no model and no prompt is of
 
 
-def copies(prompts: Sequence[Prompt], pictures: torch.Tensor) -> Iterator[dict]:
+def copies(prompts: Sequence[Prompt], pictures: torch.Tensor, metric: CopyMetric = TILED) -> Iterator[dict]:
     """Similarity to the picture that belongs to the prompt, and whether that makes a copy; None where none is known."""
-    threshold, groups = calibration().threshold, pictures.unflatten(0, (len(prompts), -1))
+    threshold, groups = calibration(metric).threshold, metric.describe(pictures).unflatten(0, (len(prompts), -1))
     for prompt, made in zip(prompts, groups):
-        data = prompt.picture(made.shape[-1])
-        for value in [None] * len(made) if data is None else similarity(made, from_bytes(data)).tolist():
+        data = prompt.picture(pictures.shape[-1])
+        for value in [None] * len(made) if data is None else metric.compare(made, metric.describe(from_bytes(data)[None])).tolist():
             yield {"similarity": value, "is_copy": None if value is None else value >= threshold, "threshold": threshold}
 
 
-def diversities(pictures: torch.Tensor, seeds: int) -> list[dict]:
-    """1 less each picture's mean similarity to those of its prompt's other seeds; None of a single one."""
+def diversities(seen: torch.Tensor, seeds: int, metric: CopyMetric = TILED) -> list[dict]:
+    """1 less each picture's mean similarity to those of its prompt's other seeds, of the metric's descriptors; None of a single one."""
     if seeds == 1:
-        return [{"diversity": None}] * len(pictures)
-    groups = pictures.unflatten(0, (-1, seeds))
-    pairs = torch.stack([similarity(group[:, None], group) for group in groups])
+        return [{"diversity": None}] * len(seen)
+    groups = seen.unflatten(0, (-1, seeds))
+    pairs = torch.stack([metric.compare(group[:, None], group) for group in groups])
     others = (pairs.sum(2) - 1) / (seeds - 1)  # a picture is similar to itself by 1
     return [{"diversity": value} for value in (1 - others).flatten().tolist()]
 

@@ -8,6 +8,7 @@ import duckdb
 
 from une_ray.corpora import open_corpus
 from une_ray.corpora.files import absolute
+from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect, duckdb_path
@@ -17,6 +18,8 @@ from une_ray.pipeline import tasks
 KIND = "memorization"
 VIEWS = ("dose_response", "methods", "method_changes", "ablations", "detectors", "attention")
 CORPUS = "duplicates:all"  # what a lake is made of where there is none: the pictures that the study is about
+
+METRICS = "SELECT DISTINCT decode(value) ->> '$.copy_metric_weights' FROM parquet_kv_metadata(?) WHERE decode(key) = 'config'"
 
 CHOSEN = """SELECT * FROM read_parquet(?, union_by_name = true)
     QUALIFY row_number() OVER (PARTITION BY weights, method, settings, steps, guidance_scale, prompt, seed ORDER BY config) = 1"""
@@ -32,7 +35,8 @@ def open_or_create(url: str) -> Lake:
 
 
 def run(lake: Lake, todo: Sequence[dict], address: str | None = None, actors: int | None = None) -> list[str]:
-    """Do what the lake lacks of tasks of `bench.tasks`; the configs of all of them."""
+    """Do what the lake lacks of tasks of `bench.tasks`; the configs of all of them. Raises UneError where its rows are of another copy metric."""
+    _check_metric(lake, todo)
     return list(tasks.run(lake, KIND, todo, bench.WORKER, {}, "generating, blocks of prompts", address, actors))
 
 
@@ -55,3 +59,12 @@ def over(lake: Lake, configs: Sequence[str]) -> duckdb.DuckDBPyConnection:
     connection.execute(f"CREATE TABLE chosen AS {CHOSEN}", [paths])
     connection.execute("CREATE OR REPLACE VIEW memorization AS FROM chosen")
     return connection
+
+
+def _check_metric(lake: Lake, todo: Sequence[dict]) -> None:
+    """The tables and the report are over all rows of a lake, and similarities of two metrics have no mean."""
+    asked = {task.get("copy_metric_weights") for task in todo}
+    held = {row[0] for row in connect(lake).execute(METRICS, [duckdb_path(lake, lake.store.path(f"{KIND}/*.parquet"))]).fetchall()}
+    if len(asked | held) > 1:
+        of, wanted = (" and ".join(sorted(f"SSCD ({one})" if one else "tiles" for one in metrics)) for metrics in (held, asked))
+        raise UneError(f"{lake.url} holds rows of the copy metric {of}, which can't be compared with {wanted}; name another lake")
