@@ -43,7 +43,7 @@ class Trouble:
     def behind(self, environ: dict, start_response: Callable):
         """Listings without what was written in the last seconds."""
         if environ["REQUEST_METHOD"] == "PUT":
-            self.written[environ["PATH_INFO"].split("/", 2)[-1]] = time.monotonic()
+            self.written.setdefault(environ["PATH_INFO"].split("/", 2)[-1], time.monotonic())
         if "list-type" not in environ.get("QUERY_STRING", ""):
             return self.server(environ, start_response)
         answer: list = []
@@ -78,6 +78,7 @@ def build_in(scene: Scene, lake: Lake, times: int, trouble: str) -> float:
     for _ in range(2):  # the second finds nothing to do, or what the first took for missing
         finish(scene.driver(bucket, **keys, NO_PROXY="*", FSSPEC_S3=json.dumps({"config_kwargs": {"read_timeout": PATIENCE}})))
     seconds = time.monotonic() - since
+    application.written.clear()  # what is looked at is what is there
     for page in client.get_paginator("list_objects_v2").paginate(Bucket="zoo"):
         for found in page.get("Contents", []):
             Store(lake.url).commit(found["Key"].removeprefix("lake/"), client.get_object(Bucket="zoo", Key=found["Key"])["Body"].read())
