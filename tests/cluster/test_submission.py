@@ -128,21 +128,21 @@ def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head,
     shown = submit(head, "build", "--corpus", "avatars:400", "--spaces", spaces, "--shard-size", "8", "--lake", lake.url, "--gpus", "1")
     job = shown.stdout.split()[1]
     with worker(head) as first:
-        wait_until(lambda: list(tmp_path.glob("lake/spaces/*/shard-*")))
+        wait_until(lambda: list(tmp_path.glob("lake/spaces/*/shard-*")) or client.get_job_status(job).is_terminal(), client, job)
         os.killpg(first.pid, signal.SIGKILL)
     seen = run(head, sys.executable, "-m", "une_ray.cli", "status", lake.url).stdout
     done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", seen).groups())
     assert 0 < done < total == 50, seen
     with worker(head):
-        wait_until(lambda: client.get_job_status(job).is_terminal())
+        wait_until(lambda: client.get_job_status(job).is_terminal(), client, job)
     assert client.get_job_status(job) == JobStatus.SUCCEEDED, client.get_job_logs(job)
     assert len(list(verify(lake))) == 3
 
 
-def wait_until(what, seconds: float = 240) -> None:
+def wait_until(what, client, job: str, seconds: float = 100) -> None:
     deadline = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, client.get_job_logs(job)
         time.sleep(0.05)
 
 
