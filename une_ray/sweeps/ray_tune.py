@@ -32,6 +32,7 @@ from une_ray.pipeline.placement import allot
 from une_ray.pipeline.progress import Progress
 from une_ray.pipeline.ray_data import start_ray
 from une_ray.pipeline.tasks import PLACED_AS
+from une_ray.sweeps.snapshots import usable
 from une_ray.sweeps.study import Study, Value
 from une_ray.sweeps.subject import Subject, subject
 from une_ray.sweeps.sweep import Sweep
@@ -39,7 +40,7 @@ from une_ray.sweeps.sweep import Sweep
 SETTINGS = "settings/"  # Tune unfolds names at the slash: a trial's config holds them under one key
 ROWS = "rows.json"  # of a trial's checkpoint
 RETRIES = 2  # of a trial whose worker died
-SNAPSHOT_SECONDS = "1"  # Tune's state is at most so old when a driver is killed; by default 10 s and more
+SNAPSHOT_SECONDS = "1"  # a killed driver's snapshot is hardly older; by default 10 s and more
 
 
 def run(lake: Lake, sweep: Sweep, state: str, address: str | None = None, actors: int | None = None) -> None:
@@ -133,8 +134,8 @@ def _share(sweep: Sweep, address: str | None, actors: int | None) -> tuple[dict[
 
 def _tuner(lake: Lake, sweep: Sweep, state: str, resources: dict[str, float], at_once: int | None) -> tune.Tuner:
     """A new one, or the one that a killed driver left in the state folder."""
-    trainable, where = tune.with_resources(Trial, resources), Store(state)
-    if any(name.startswith("experiment_state") for name in where.names(sweep.config)):
+    trainable = tune.with_resources(Trial, resources)
+    if usable(Store(state), sweep.config):
         return tune.Tuner.restore(f"{state}/{sweep.config}", trainable=trainable, resume_errored=True)
     facts = {"lake": lake.url, "kind": sweep.kind, "facts": sweep.facts, "rungs": sweep.scale.rungs, "weights": sweep.study.weights}
     return tune.Tuner(
@@ -154,7 +155,8 @@ def _tuner(lake: Lake, sweep: Sweep, state: str, resources: dict[str, float], at
             verbose=0,
             callbacks=[Keep(lake, sweep)],
             failure_config=tune.FailureConfig(max_failures=RETRIES),
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=1, checkpoint_at_end=False),
+            # Every rung's is kept: the snapshot that a killed driver leaves may be older than the last.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, checkpoint_at_end=False),
         ),
     )
 
