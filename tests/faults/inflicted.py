@@ -16,7 +16,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from tests.faults import jobs, objects
+from tests.faults import jobs, networks, objects
 from tests.faults.scene import CHECKOUT, DEADLY, HOOK, NODE, Left, Scene, committed, finish, ids, kill, left, meanwhile, wait_for
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake, shard_file, space_folder
@@ -201,6 +201,7 @@ FAULTS = (
     Fault("driver killed with -9", drivers_killed, long=25),
     Fault("actor killed", actors_killed, short=1, long=5),
     Fault("node lost, another added", nodes_lost, short=1, long=3),
+    Fault("node cut off from the network, and at work", networks.nodes_cut_off),
     Fault("write that dies half-way", built_with(TornWrites), short=1),
     Fault("images that kill whoever decodes them", functools.partial(inputs_that_kill, at="decode"), 2, 2, functools.partial(left, rejected=(UNDECODABLE,) * 3)),
     Fault("image that kills whoever fits it", functools.partial(inputs_that_kill, at="fit"), 0, 1, functools.partial(left, rejected=(set(), UNFIT, UNFIT))),
