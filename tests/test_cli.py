@@ -51,7 +51,7 @@ def test_a_fault_is_one_line_and_exit_code_one(arguments, message):
 
 
 def test_sql_runs_a_command_a_file_and_says_what_is_wrong(lake, tmp_path):
-    assert "a/b" in une("sql", "--lake", lake.url, "-c", "SELECT space FROM counts; SELECT 1 AS one").stdout
+    assert "a/b" in une("sql", "--lake", lake.url, "-c", "SELECT space FROM counts; SELECT 1 AS one; -- all").stdout
     (tmp_path / "q.sql").write_text("SELECT count(*) AS n FROM latents WHERE space = 'a/b';")
     assert "9" in une("sql", "--lake", lake.url, "-f", str(tmp_path / "q.sql")).stdout
     wrong = une("sql", "--lake", lake.url, "-c", "SELECT nothing FROM latents")

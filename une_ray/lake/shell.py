@@ -11,11 +11,17 @@ def run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     """Run every statement of `text` and print the rows of those that have any. Raises UneError with DuckDB's message."""
     try:
         for statement in connection.extract_statements(text):
-            result = connection.sql(statement.query)
+            result = connection.sql(_bare(statement.query))
             if result is not None:
                 result.show(max_width=200, max_rows=200)
     except duckdb.Error as error:
         raise UneError(f"SQL: {error}") from error
+
+
+def _bare(statement: str) -> str:
+    """Without its `;` and the comment behind it, which DuckDB would take for a second statement."""
+    last = max((at for at, kind in duckdb.tokenize(statement) if kind != duckdb.token_type.comment), default=0)
+    return statement[:last] if statement[last:].startswith(";") else statement
 
 
 def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
