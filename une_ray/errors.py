@@ -13,6 +13,8 @@ class UneError(Exception):
 def unknown(kind: str, name: str, known: Iterable[str]) -> UneError:
     """The error for a name that is not in a table: the nearest known names first, then the rest."""
     known = list(known)
+    if not known:
+        return UneError(f"unknown {kind} {name!r}; there is none")
     near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
     rest = [k for k in known if k not in near]
     return UneError(f"unknown {kind} {name!r}; known, nearest first: {', '.join(near + rest)}")
