@@ -12,7 +12,6 @@ from une_ray.commands import memorization as command
 from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.memorization import bench, prompts
-from une_ray.memorization.bench import Bench
 from une_ray.studies import audit as study
 from une_ray.studies import memorization
 
@@ -51,20 +50,13 @@ def test_a_longer_file_leaves_what_was_done_as_it_was():
 
 
 @pytest.fixture
-def audited(tmp_path, zoo, monkeypatch):
-    """audited(*arguments): the command's output, its tasks done in this process."""
-    worker = Bench(str(tmp_path / "lake"), {}, "cpu")
-
-    def in_this_process(lake, kind, tasks, *_):
-        for task in tasks:
-            results.commit(lake, kind, task, worker(task))
-            yield results.config_hash(task)
+def audited(in_this_process, zoo):
+    """audited(*arguments): the command's output."""
 
     def run(*arguments: str, model: str = f"{zoo}/sd") -> str:
-        common = ["audit", "--lake", str(tmp_path / "lake"), "--model", model, "--seeds", "1", "--steps", "2"]
+        common = ["audit", "--lake", in_this_process, "--model", model, "--seeds", "1", "--steps", "2"]
         return CliRunner().invoke(command.app, [*common, *arguments], catch_exceptions=False).output
 
-    monkeypatch.setattr(memorization.tasks, "run", in_this_process)
     return run
 
 

@@ -11,7 +11,6 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES
-from une_ray.memorization.bench import Bench
 from une_ray.studies import memorization as study
 
 DRAW = np.random.default_rng(0)
@@ -161,16 +160,8 @@ def test_attention_is_told_by_class_and_step(lake, tables):
     assert steps == [("eot", 1, 0.1, 7), ("eot", 2, 0.2, 7), ("pad", 1, 0.9, 7), ("pad", 2, 0.8, 7)]
 
 
-def test_the_command_prints_a_line_per_method_and_group(tmp_path, zoo, monkeypatch):
-    worker = Bench(str(tmp_path / "lake"), {}, "cpu")
-
-    def in_this_process(lake, kind, tasks, *_):
-        for task in tasks:
-            results.commit(lake, kind, task, worker(task))
-            yield results.config_hash(task)
-
-    monkeypatch.setattr(study.tasks, "run", in_this_process)
-    common = ["--lake", str(tmp_path / "lake"), "--model", f"stable-diffusion:{zoo}/sd", "--seeds", "1", "--steps", "2", "--ordinary", "2"]
+def test_the_command_prints_a_line_per_method_and_group(in_this_process, zoo):
+    common = ["--lake", in_this_process, "--model", f"stable-diffusion:{zoo}/sd", "--seeds", "1", "--steps", "2", "--ordinary", "2"]
     shown = CliRunner().invoke(command.app, [*common, "--methods", "pad-swap", "--prompts-per-dose", "1"], catch_exceptions=False).output
     methods = shown.partition("\nmethods\n")[2].partition("\n\n")[0].splitlines()[1:]
     assert [line.split()[:2] for line in methods] == [
