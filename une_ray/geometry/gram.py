@@ -166,28 +166,31 @@ def principal_components(gram: Gram, rank: int, tolerance: float = 1e-4) -> tupl
     single = scatter.float()  # twice as fast, and the subspace is approximate anyhow
     generator = torch.Generator().manual_seed(0)
     block = torch.randn(len(scatter), rank + max(10, rank // 10), generator=generator).to(scatter.device)
-    values, block = _rayleigh_ritz(single, block)
-    captured, grown = 0.0, math.inf
+    values, block, image = _rayleigh_ritz(single, single @ block)
+    captured, grown = values[:rank].sum().item(), math.inf
     while grown > tolerance:
-        values, block = _rayleigh_ritz(single, _filter(single, block, values))
+        values, block, image = _rayleigh_ritz(single, _filter(single, block, image, values))
         found = values[:rank].sum().item()
         captured, grown = found, 1 - captured / found
-    values, block = _rayleigh_ritz(scatter, block.double())
+    values, block, _ = _rayleigh_ritz(scatter, block.double())
     return block[:, :rank], values[:rank]
 
 
-def _rayleigh_ritz(scatter: torch.Tensor, block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _rayleigh_ritz(scatter: torch.Tensor, block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ritz values, largest first, their vectors in the span of the block, and the scatter times those."""
     basis = torch.linalg.qr(block).Q
-    values, rotation = torch.linalg.eigh(basis.T @ scatter @ basis)
-    return values.flip(0), basis @ rotation.flip(1)
+    image = scatter @ basis
+    values, rotation = torch.linalg.eigh(basis.T @ image)
+    rotation = rotation.flip(1)
+    return values.flip(0), basis @ rotation, image @ rotation
 
 
-def _filter(scatter: torch.Tensor, block: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+def _filter(scatter: torch.Tensor, block: torch.Tensor, image: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """T_m of the scatter, mapped so that all below the block's smallest Ritz value stays within ±1; m keeps growth below 1e8."""
     half = values[-1].clamp_min(1e-12 * values[0]).item() / 2
     top = values[0].item() / half - 1
     degree = int(math.log(1e8) / math.acosh(max(top, 1.5)))
-    before, now = block, scatter @ block / half - block
+    before, now = block, image / half - block
     for _ in range(min(degree, 12) - 1):
         before, now = now, 2 * (scatter @ now / half - now) - before
     return now
