@@ -14,6 +14,7 @@ from tests.faults.scene import CHECKOUT, Left, Scene, finish, kill, wait_for
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.pipeline import tasks
+from une_ray.pipeline.cluster import Cluster
 
 KIND, WORKER, LABEL = "gaussianity", "tests.faults.jobs:Roots", "taking roots"  # any kind with a column for a number
 TASKS = [{"x": x} for x in range(40)]
@@ -30,15 +31,16 @@ class Roots:
         return [{"unit": unit, "statistic": float(task["x"] ** (1 / unit_root))} for unit, unit_root in (("square", 2), ("cube", 3))]
 
 
-def work(lake: Lake, address: str) -> None:
+def work(lake: Lake, cluster: Cluster) -> None:
     """What the driver does."""
-    for _ in tasks.run(lake, KIND, TASKS, WORKER, {}, LABEL, address, actors=2):
+    for _ in tasks.run(lake, KIND, TASKS, WORKER, {}, LABEL, cluster):
         pass
 
 
 def drivers_killed(scene: Scene, lake: Lake, times: int) -> float:
     """At any moment after the first new file."""
-    command = [sys.executable, "-c", f"from tests.faults import jobs; jobs.work(jobs.Lake({lake.url!r}), {scene.cluster.address!r})"]
+    cluster = Cluster(scene.cluster.address, actors=2)
+    command = [sys.executable, "-c", f"from tests.faults.jobs import *; work({lake!r}, {cluster!r})"]
     for number in range(times):
         driver = subprocess.Popen(
             command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -51,7 +53,7 @@ def drivers_killed(scene: Scene, lake: Lake, times: int) -> float:
     return since
 
 
-def left(lake: Lake, _: Lake) -> Left:
+def left(_: Scene | None, lake: Lake) -> Left:
     """Against the worker called here, without Ray."""
     expected = {results.config_hash(task): Roots("", {}, "")(task) for task in TASKS}
     files = {config: Path(lake.url, KIND, f"{config}.parquet") for config in expected}

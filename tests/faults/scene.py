@@ -23,11 +23,12 @@ import psutil
 import pyarrow as pa
 import ray
 from PIL import Image, PngImagePlugin
-from ray.cluster_utils import Cluster
+from ray import cluster_utils
 
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.verify import verify
 from une_ray.pipeline.build import build
+from une_ray.pipeline.cluster import Cluster
 
 CHECKOUT, HOOK = Path(__file__).parents[2], Path(__file__).parent / "hook"
 QUICK, REAL = (
@@ -47,7 +48,7 @@ class Scene:
     """`undisturbed` is never disturbed; every fault gets a lake of its own from `lake()`."""
 
     folder: Path
-    cluster: Cluster
+    cluster: cluster_utils.Cluster
     spaces: tuple[str, str]
     chance: random.Random
     undisturbed: Lake = field(init=False)
@@ -64,16 +65,12 @@ class Scene:
 
     def build(self, lake: Lake, shard_size: int = SHARD_SIZE) -> None:
         """In this process, on the cluster."""
-        build(lake.url, self.corpus, self.spaces, shard_size, actors=1)
+        build(lake.url, self.corpus, self.spaces, shard_size, cluster=Cluster(actors=1))
 
     def driver(self, lake: Lake, *options: str, **environment: str) -> subprocess.Popen:
         """`une build` as a process of its own; on a Ray of its own too, unless `options` has an --address."""
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         arguments = ["--corpus", self.corpus, "--spaces", ",".join(self.spaces), "--shard-size", str(SHARD_SIZE), "--lake", lake.url]
-        return subprocess.Popen(
-            [sys.executable, "-m", "une_ray.cli", "build", *arguments, "--actors", "1", *options],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=CHECKOUT, env=inherited | environment, start_new_session=True,
-        )  # fmt: skip
+        return command("build", *arguments, "--actors", "1", *options, **environment)
 
     def actors(self) -> list[psutil.Process]:
         """The cluster's processes that hold a model."""
@@ -82,6 +79,15 @@ class Scene:
             raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
             found += [child for child in raylet.children(recursive=True) if title(child).startswith("ray::MapWorker")]
         return found
+
+
+def command(*words: str, **environment: str) -> subprocess.Popen:
+    """`une WORDS` in a process group of its own, which its Ray is in."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "une_ray.cli", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=CHECKOUT, env=inherited | environment, start_new_session=True,
+    )  # fmt: skip
 
 
 def title(process: psutil.Process) -> str:
@@ -94,9 +100,9 @@ def title(process: psutil.Process) -> str:
 def scene(folder: Path, spaces: tuple[str, str], seed: int = 0) -> Iterator[Scene]:
     """A head that computes nothing and two nodes; all of it is gone afterwards."""
     pictures(folder / "pictures")
-    apart = tempfile.mkdtemp(prefix="une-", dir="/tmp")  # Cluster would make itself the one that this machine's every ray.init() joins
+    apart = tempfile.mkdtemp(prefix="une-", dir="/tmp")  # it would else make itself the one that this machine's every ray.init() joins
     with patch.dict(os.environ, RAY_TMPDIR=apart):
-        cluster = Cluster(initialize_head=True, head_node_args=HEAD)
+        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=HEAD)
     found = Scene(folder, cluster, spaces, random.Random(seed))
     found.afterwards.callback(shutil.rmtree, apart, ignore_errors=True)
     try:
@@ -182,9 +188,10 @@ class Left:
     different: int
 
 
-def left(lake: Lake, undisturbed: Lake, rejected: tuple[set[str], set[str], set[str]] | None = None) -> Left:
+def left(scene: Scene, lake: Lake, rejected: tuple[set[str], set[str], set[str]] | None = None) -> Left:
     """Raises UneError where `une verify` would. `rejected` names rows that must be rejects with a reason, of the images and both spaces;
     the tables are then compared row by row, else byte by byte."""
+    undisturbed = scene.undisturbed
     list(verify(lake))
     lost = doubled = different = 0
     folders = ["images", *(space_folder(space) for space in undisturbed.spaces())]

@@ -12,8 +12,10 @@ from unittest.mock import patch
 import pytest
 import ray
 import requests
-from ray.cluster_utils import Cluster
+from ray import cluster_utils
 
+from tests.faults import jobs
+from tests.faults.scene import Left
 from une_ray.commands.build import labels
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
@@ -22,6 +24,7 @@ from une_ray.lake.status import status
 from une_ray.lake.verify import verify
 from une_ray.pipeline import ray_data
 from une_ray.pipeline.build import build
+from une_ray.pipeline.cluster import Cluster
 
 MEMORY = {"object_store_memory": 80_000_000}
 A100 = {"ray.io/accelerator-type": "A100"}
@@ -37,12 +40,12 @@ class Slow(ray_data.ReadSpace):
         return super().read(packed, suspect)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster():
     apart = tempfile.mkdtemp(prefix="une-", dir="/tmp")
     head = {"num_cpus": 0, "include_dashboard": False, "_system_config": {"metrics_report_interval_ms": 1000}, **MEMORY}
     with patch.dict(os.environ, RAY_TMPDIR=apart):
-        found = Cluster(initialize_head=True, head_node_args=head)
+        found = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     try:
         ray.init(found.address, log_to_driver=False)
         yield found
@@ -68,7 +71,7 @@ def scrape() -> str:
 @pytest.mark.slow
 def test_a_build_waits_for_promised_gpus_follows_the_cluster_as_it_grows_and_counts(cluster, tmp_path):
     lake = Lake(str(tmp_path / "lake"))
-    options = {"shard_size": 2, "gpus": 2, "place": {"pixels-16": A100}}
+    options = {"shard_size": 2, "cluster": Cluster(gpus=2), "place": {"pixels-16": A100}}
     job = threading.Thread(target=build, args=(lake.url, "avatars:60", ["pixels-16"]), kwargs=options, daemon=True)
     with patch.object(ray_data, "stage", lambda space: type(f"Read[{space.name}]", (Slow,), {})):
         job.start()
@@ -85,6 +88,19 @@ def test_a_build_waits_for_promised_gpus_follows_the_cluster_as_it_grows_and_cou
     assert len(list(verify(lake))) == 3
     devices = connect(lake).execute("SELECT count(DISTINCT device), min(device) FROM runs WHERE stage = 'pixels-16'").fetchone()
     assert devices == (1, "cpu:0")
+
+
+@pytest.mark.slow
+def test_tasks_wait_for_promised_gpus(cluster, tmp_path):
+    lake = Lake(str(tmp_path / "lake"))
+    cluster.add_node(num_cpus=2, **MEMORY)
+    job = threading.Thread(target=jobs.work, args=(lake, Cluster(gpus=1)), daemon=True)
+    job.start()
+    time.sleep(10)
+    assert not lake.store.names(jobs.KIND), "CPUs were taken"
+    cluster.add_node(num_cpus=1, num_gpus=1, **MEMORY)
+    job.join(PATIENCE)
+    assert jobs.left(None, lake) == Left(lost=0, doubled=0, different=0)
 
 
 @pytest.mark.parametrize("place", ["sd15", "sd15:gpu", ":a=b", "sd15:=b", "sd15:a="])

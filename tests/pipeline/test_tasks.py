@@ -13,7 +13,7 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.pipeline import tasks
-from une_ray.pipeline.ray_data import start_ray
+from une_ray.pipeline.cluster import Cluster
 
 KIND = "gaussianity"  # any kind with a column for a name and one for a number
 SQUARES = f"{__name__}:Squares"
@@ -55,7 +55,7 @@ def squares(lake, tmp_path):
     """squares(1, 2): run these tasks to the end; `.events` is what the workers left."""
 
     def run(*numbers: int, actors: int | None = 2) -> set[str]:
-        return set(tasks.run(lake, KIND, [{"x": x} for x in numbers], SQUARES, {"traces": str(traces)}, "squaring", actors=actors))
+        return set(tasks.run(lake, KIND, [{"x": x} for x in numbers], SQUARES, {"traces": str(traces)}, "squaring", Cluster(actors=actors)))
 
     traces = tmp_path / "traces"
     traces.mkdir()
@@ -88,7 +88,7 @@ def test_what_is_done_is_not_done_again(squares):
 
 def test_a_finished_job_starts_no_ray(squares, monkeypatch):
     configs = squares(1, 2)
-    monkeypatch.setattr(tasks, "start_ray", None)
+    monkeypatch.setattr(Cluster, "pools", None)
     assert squares(1, 2) == configs
 
 
@@ -117,6 +117,6 @@ def test_two_jobs_at_once_leave_what_one_would(lake, squares):
 def test_a_second_job_of_one_process_takes_no_more_actors_than_cores():
     """Ray, started here with more slots than cores so that no stage waits for another, says how many cores there are."""
     ray.shutdown()
-    first = start_ray([tasks.PLACED_AS])
+    first = Cluster().pools([tasks.PLACED_AS])
     slots = ray.cluster_resources()["CPU"]
-    assert start_ray([tasks.PLACED_AS]) == first == os.cpu_count() < slots
+    assert Cluster().pools([tasks.PLACED_AS]) == first and first[0].most == os.cpu_count() < slots

@@ -9,6 +9,7 @@ from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.pipeline.build import build
+from une_ray.pipeline.cluster import Cluster
 from une_ray.report.page import write
 
 
@@ -22,7 +23,7 @@ def page(tmp_path_factory, tiny_spaces) -> str:
     url = str(tmp_path_factory.mktemp("reported") / "lake")
     ray.init(num_cpus=6, include_dashboard=False, log_to_driver=False)
     try:
-        build(url, f"folder:{folder}", tiny_spaces[:2], shard_size=8, actors=1)
+        build(url, f"folder:{folder}", tiny_spaces[:2], shard_size=8, cluster=Cluster(actors=1))
     finally:
         ray.shutdown()
     return write(Lake(url)).read_text()

@@ -23,8 +23,8 @@ from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
 from une_ray.pipeline import tasks as pipeline
+from une_ray.pipeline.cluster import Cluster
 from une_ray.steps.space import Space
-from une_ray.sweeps import ray_tune
 from une_ray.sweeps.best import command, sweeps
 from une_ray.sweeps.orthogonalization import Orthogonalization
 from une_ray.sweeps.study import read
@@ -105,7 +105,7 @@ def test_settings_that_cannot_be_are_a_row_with_the_reason_and_do_not_end_the_sw
 
 
 def test_a_finished_sweep_is_not_done_again(lake, study, done, monkeypatch):
-    monkeypatch.setattr(ray_tune, "start_ray", lambda *_: pytest.fail("there is nothing left to do"))
+    monkeypatch.setattr(Cluster, "pools", lambda *_: pytest.fail("there is nothing left to do"))
     again = CliRunner().invoke(app, ["sweep", "orthogonalization", "--lake", lake.url, "--study", str(study)], catch_exceptions=False)
     assert again.exit_code == 0 and "→" in again.stdout
 

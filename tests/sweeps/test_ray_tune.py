@@ -6,6 +6,8 @@ import pytest
 import ray
 from optuna.trial import TrialState
 
+from une_ray.pipeline.cluster import Cluster
+from une_ray.pipeline.placement import Pool
 from une_ray.sweeps import ray_tune
 from une_ray.sweeps.study import shipped
 from une_ray.sweeps.sweep import Sweep
@@ -18,23 +20,24 @@ def sweep() -> Sweep:
 
 
 @pytest.mark.parametrize(
-    ("have", "cores", "actors", "expected"),
+    ("have", "cores", "cluster", "expected"),
     [
-        ({"CPU": 4}, 2, None, ({"cpu": 1.0}, 2)),
-        ({"CPU": 4}, 2, 1, ({"cpu": 1.0}, 1)),
-        ({"CPU": 32, "GPU": 4}, 32, None, ({"cpu": 1, "gpu": 1.0}, 4)),
+        ({"CPU": 4}, 2, Cluster(), ({"cpu": 1.0}, 2)),
+        ({"CPU": 4}, 2, Cluster(actors=1), ({"cpu": 1.0}, 1)),
+        ({"CPU": 32, "GPU": 4}, 32, Cluster(), ({"cpu": 1, "gpu": 1.0}, 4)),
+        ({"CPU": 4}, 4, Cluster(gpus=3), ({"cpu": 1, "gpu": 1.0}, 3)),
     ],
 )
-def test_a_trial_takes_what_a_generator_takes(sweep, monkeypatch, have, cores, actors, expected):
-    monkeypatch.setattr(ray_tune, "start_ray", lambda *_: cores)
+def test_a_trial_takes_what_a_generator_takes(sweep, monkeypatch, have, cores, cluster, expected):
+    monkeypatch.setattr(Cluster, "_start", lambda *_: cores)
     monkeypatch.setattr(ray, "cluster_resources", lambda: have)
-    assert ray_tune._share(sweep, None, actors) == expected
+    assert ray_tune._share(sweep, cluster) == expected
 
 
 def test_a_study_that_says_what_a_trial_takes_is_believed(sweep, monkeypatch):
-    monkeypatch.setattr(ray_tune, "start_ray", lambda *_: 32)
+    monkeypatch.setattr(Cluster, "pools", lambda self, spaces: [Pool(1, 32, cpus=1.0)])
     told = replace(sweep, study=replace(sweep.study, resources={"cpu": 2, "gpu": 0.5}))
-    assert ray_tune._share(told, None, None) == ({"cpu": 2, "gpu": 0.5}, None) and told.config == sweep.config
+    assert ray_tune._share(told, Cluster()) == ({"cpu": 2, "gpu": 0.5}, None) and told.config == sweep.config
 
 
 def test_the_points_of_a_study_are_suggested_first_and_then_what_the_seed_says(sweep):

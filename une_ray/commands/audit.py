@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from une_ray.commands.options import LakeOption
+from une_ray.commands.options import ActorsOption, AddressOption, GpusOption, LakeOption
 from une_ray.errors import UneError
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ def audit(
     seeds: Annotated[int, typer.Option(min=1, help="Pictures per prompt; a prompt's score is their mean")] = 4,
     steps: Annotated[int, typer.Option(min=2, help="DDIM steps")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale")] = 7.5,
-    address: Annotated[str | None, typer.Option(help="Ray cluster to run on; default: this machine")] = None,
-    actors: Annotated[int | None, typer.Option(min=1, help="At most so many models in memory; default: as many as fit")] = None,
+    address: AddressOption = None,
+    actors: ActorsOption = None,
+    gpus: GpusOption = None,
 ) -> None:
     """Rank prompts by how much a detector takes them for memorised, with the false-positive rate of the threshold.
 
@@ -42,6 +43,7 @@ def audit(
     from une_ray.memorization import prompts as asking
     from une_ray.memorization.detectors import check
     from une_ray.models.generators import load_tokenizer
+    from une_ray.pipeline.cluster import Cluster
     from une_ray.studies import audit as study
     from une_ray.studies.memorization import open_or_create, run
 
@@ -52,7 +54,7 @@ def audit(
         raise UneError(f"none of the {len(too_long)} prompts of {prompts} can be audited: {next(iter(too_long.values()))}")
     chosen = study.beside(fitting, asking.ordinary(ordinary))
     where = open_or_create(lake)
-    configs = run(where, bench.tasks(model, [(bench.PLAIN, {})], chosen, seeds, steps, guidance), address, actors)
+    configs = run(where, bench.tasks(model, [(bench.PLAIN, {})], chosen, seeds, steps, guidance), Cluster(address, actors, gpus))
     print("\n".join([*lines(study.audit(where, configs, detector), detector), *(f"left out: {why}" for why in too_long.values())]))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from une_ray.commands.options import LakeOption
+from une_ray.commands.options import ActorsOption, AddressOption, GpusOption, LakeOption
 from une_ray.errors import UneError
 
 EPILOG = """Examples:
@@ -31,17 +31,16 @@ def build(
         int | None, typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size")
     ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16 instead of each model's own")] = None,
-    address: Annotated[
-        str | None, typer.Option(help="Ray cluster to run on, as in auto or ray://head:10001; default: this machine")
-    ] = None,
-    actors: Annotated[int | None, typer.Option(min=1, help="At most so many actors per space; default: as many as fit")] = None,
-    gpus: Annotated[int | None, typer.Option(min=1, help="GPUs that the cluster may grow to; default: those that it has now")] = None,
+    address: AddressOption = None,
+    actors: ActorsOption = None,
+    gpus: GpusOption = None,
     place: Annotated[
         list[str] | None, typer.Option(help="SPACE:LABEL=VALUE, Ray's labels of the nodes for a space's actors; may be repeated")
     ] = None,
 ) -> None:
     """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
     from une_ray.pipeline.build import build as run
+    from une_ray.pipeline.cluster import Cluster
 
     names = [name.strip() for name in spaces.split(",") if name.strip()]
     if not names:
@@ -50,7 +49,7 @@ def build(
         raise UneError(f"--dtype {dtype!r}; it is float32, float16 or bfloat16")
     print(f"{corpus} → {', '.join(names)} → {lake}", file=sys.stderr, flush=True)
     try:
-        done = run(lake, corpus, names, shard_size, dtype, address, actors, gpus, labels(place or []))
+        done = run(lake, corpus, names, shard_size, dtype, Cluster(address, actors, gpus), labels(place or []))
     except KeyboardInterrupt:
         print("\nune: stopped; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from une_ray.commands.options import LakeOption, names
+from une_ray.commands.options import ActorsOption, AddressOption, GpusOption, LakeOption, names
 from une_ray.errors import UneError
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ def edit(
     judges: Annotated[
         str | None, typer.Option(help="Comma-separated encoder spaces; default: mini-resnet, mini-dino and mini-clip-b, or all")
     ] = None,
-    address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: RAY_ADDRESS, or this machine")] = None,
-    actors: Annotated[int | None, typer.Option(min=1, help="At most so many workers")] = None,
+    address: AddressOption = None,
+    actors: ActorsOption = None,
+    gpus: GpusOption = None,
 ) -> None:
     """Edit test images along a probe's direction, with and without orthogonalisation, and measure it in spaces that the edit did not use."""
     from une_ray.editing.edit import Edit
@@ -75,8 +76,9 @@ def edit(
     from une_ray.lake.layout import Lake
     from une_ray.lake.session import connect
     from une_ray.pipeline import tasks as pipeline
+    from une_ray.pipeline.cluster import Cluster
 
-    opened = Lake(lake)
+    opened, cluster = Lake(lake), Cluster(address, actors, gpus)
     plans = {}
     for name in names(attribute) or ():
         asked = Edit(
@@ -85,7 +87,7 @@ def edit(
         )  # fmt: skip
         plans[name] = plan(opened, asked, images, names(judges))  # all are checked before any is made
     for name, (tasks, options) in plans.items():
-        for _ in pipeline.run(opened, "edits", tasks, WORKER, options, f"editing {name}", address, actors):
+        for _ in pipeline.run(opened, "edits", tasks, WORKER, options, f"editing {name}", cluster):
             pass
         found = outcomes(connect(opened), sorted({results.config_hash(task["edit"]) for task in tasks}))
         print("\n".join(["", *lines([outcome.summary() for outcome in found], options["directions"])]))

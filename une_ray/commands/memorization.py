@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from une_ray.commands import audit
+from une_ray.commands.options import ActorsOption, AddressOption, GpusOption
 
 EPILOG = """Examples:
 
@@ -62,8 +63,9 @@ def memorization(
             "s.save_file(torch.load('sscd_disc_mixup.torchvision.pt', weights_only=True), 'sscd.safetensors')\""
         ),
     ] = "tiles",
-    address: Annotated[str | None, typer.Option(help="Ray cluster to run on; default: this machine")] = None,
-    actors: Annotated[int | None, typer.Option(min=1, help="At most so many models in memory; default: as many as fit")] = None,
+    address: AddressOption = None,
+    actors: ActorsOption = None,
+    gpus: GpusOption = None,
 ) -> None:
     """Make pictures of duplicated and ordinary prompts under every method, and measure copies. What was done is not done again.
 
@@ -75,13 +77,14 @@ def memorization(
         context.fail("Missing option '--lake'.")
     from une_ray.memorization import bench, prompts
     from une_ray.memorization.parse import parse
+    from une_ray.pipeline.cluster import Cluster
     from une_ray.studies import memorization as study
 
     chosen = prompts.duplicated(prompts_per_dose, prompts.doses(doses)) + prompts.held_out(ordinary) + prompts.trained(ordinary)
     asked = [(bench.PLAIN, {}), *(method for method in parse(methods) if method[0] != bench.PLAIN)]
     todo = bench.tasks(model, asked, chosen, seeds, steps, guidance, copy_metric=copy_metric)
     where = study.open_or_create(lake)
-    _show(study.tables(where, study.run(where, todo, address, actors)), copy_metric)
+    _show(study.tables(where, study.run(where, todo, Cluster(address, actors, gpus))), copy_metric)
 
 
 def _show(tables: dict, copy_metric: str) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from une_ray.commands.options import LakeOption
+from une_ray.commands.options import ActorsOption, AddressOption, GpusOption, LakeOption
 from une_ray.errors import UneError
+from une_ray.pipeline.cluster import Cluster
 
 EPILOG = """Examples:
 
@@ -30,8 +31,6 @@ app = typer.Typer(
 ScaleOption = Annotated[str, typer.Option(help="A scale of the study: small, medium or large")]
 StudyOption = Annotated[Path | None, typer.Option(help="YAML of a study of your own; default: the one that comes with une_ray")]
 StateOption = Annotated[str | None, typer.Option(help="Folder of what an unfinished sweep knows, that all machines see; default: in the lake, where it is local")]
-AddressOption = Annotated[str | None, typer.Option(help="Ray cluster to join; default: RAY_ADDRESS, or this machine")]
-ActorsOption = Annotated[int | None, typer.Option(min=1, help="At most so many trials at once")]
 
 
 @app.command(epilog=EPILOG)
@@ -44,9 +43,10 @@ def orthogonalization(
     state: StateOption = None,
     address: AddressOption = None,
     actors: ActorsOption = None,
+    gpus: GpusOption = None,
 ) -> None:
     """Which probe, λ, inner product, nuisances, erasure and dose change an attribute most, the others least, and keep identity?"""
-    _run(lake, "orthogonalization", study, scale, state, address, actors, attribute=attribute, space=space)
+    _run(lake, "orthogonalization", study, scale, state, Cluster(address, actors, gpus), attribute=attribute, space=space)
 
 
 @app.command(epilog=EPILOG)
@@ -58,6 +58,7 @@ def mitigation(
     state: StateOption = None,
     address: AddressOption = None,
     actors: ActorsOption = None,
+    gpus: GpusOption = None,
 ) -> None:
     """Which mitigation or peer, how much of it and in which steps, takes copies away and leaves ordinary prompts alone?
 
@@ -66,7 +67,7 @@ def mitigation(
     from une_ray.studies.memorization import open_or_create
 
     open_or_create(lake)
-    _run(lake, "mitigation", study, scale, state, address, actors, model=model)
+    _run(lake, "mitigation", study, scale, state, Cluster(address, actors, gpus), model=model)
 
 
 @app.command(epilog=EPILOG)
@@ -80,7 +81,7 @@ def best(lake: LakeOption, study: Annotated[str | None, typer.Option(help="Name 
         _show(found, lake)
 
 
-def _run(lake: str, kind: str, study: Path | None, scale: str, state: str | None, address: str | None, actors: int | None, **fixed) -> None:
+def _run(lake: str, kind: str, study: Path | None, scale: str, state: str | None, cluster: Cluster, **fixed) -> None:
     from une_ray.corpora.files import absolute
     from une_ray.lake.layout import Lake
     from une_ray.lake.session import connect
@@ -95,7 +96,7 @@ def _run(lake: str, kind: str, study: Path | None, scale: str, state: str | None
             f"{lake} is an object store; say where the unfinished sweep is kept, as in --state s3://bucket/sweeps or --state sweeps"
         )
     asked = prepare(opened, kind, shipped(kind) if study is None else read(study, kind), scale, **fixed)
-    run(opened, asked, absolute(state) if state else f"{opened.store.root}/unfinished", address, actors)
+    run(opened, asked, absolute(state) if state else f"{opened.store.root}/unfinished", cluster)
     _show(next(found for found in sweeps(connect(opened)) if found.trials[0]["sweep"] == asked.config), lake)
 
 

@@ -18,6 +18,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.lake import schema
 from une_ray.lake.create import create, default_shard_size
 from une_ray.lake.layout import Lake
+from une_ray.pipeline.cluster import HERE, Cluster
 from une_ray.pipeline.plan import missing
 from une_ray.pipeline.progress import Progress
 from une_ray.steps.space import Space
@@ -42,16 +43,14 @@ def build(
     spaces: Sequence[str],
     shard_size: int | None = None,
     dtype: str | None = None,
-    address: str | None = None,
-    actors: int | None = None,
-    gpus: float | None = None,
+    cluster: Cluster = HERE,
     place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Built:
     """Bring the lake to hold every one of `spaces` for every image of `corpus`; does only what is missing.
 
     Safe to kill at any moment and run again, and to run twice at once: shards are visited from a random start, so that
-    two builds mostly share the work. `gpus` are those that the cluster may grow to, where they are more than it has now; `place` has
-    labels of the nodes for a space's actors, {space: {label: value}}. Raises UneError for whatever the caller can mend.
+    two builds mostly share the work. `place` has labels of the nodes for a space's actors, {space: {label: value}}.
+    Raises UneError for whatever the caller can mend.
     """
     started = time.monotonic()
     chosen = [Space.parse(text).with_dtype(dtype) for text in spaces]
@@ -80,7 +79,7 @@ def build(
             from une_ray.pipeline import ray_data
 
             turned = work[turn:] + work[:turn]
-            for record in ray_data.run(lake, opened.name, [space for space, _ in pinned], turned, address, actors, gpus, place):
+            for record in ray_data.run(lake, opened.name, [space for space, _ in pinned], turned, cluster, place):
                 runs.add(record)
                 if record["stage"] == "read":
                     progress.advance(record["images"], record["rejects"])

@@ -9,13 +9,9 @@ the files come out the same. Nothing is keyed on Ray's blocks.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-import logging
-import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,14 +20,15 @@ from types import MappingProxyType
 import pyarrow as pa
 import ray
 from ray.actor import ActorHandle
-from ray.data import ActorPoolStrategy, DataContext
+from ray.data import ActorPoolStrategy
 
 from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.pipeline.cluster import HERE, Cluster
 from une_ray.pipeline.metrics import count
-from une_ray.pipeline.placement import READ_CPUS, allot, local_slots
+from une_ray.pipeline.placement import READ_CPUS, Pool
 from une_ray.pipeline.plan import Work
 from une_ray.pipeline.tries import start_tries, tried
 from une_ray.steps import read, shard
@@ -39,7 +36,6 @@ from une_ray.steps.decode import Reject
 from une_ray.steps.killers import killers
 from une_ray.steps.space import Space, Step
 
-CORES = "cores_of_this_machine"  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
 BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
 
 
@@ -48,38 +44,36 @@ def run(
     corpus: str,
     spaces: Sequence[Space],
     work: Sequence[Work],
-    address: str | None = None,
-    actors: int | None = None,
-    gpus: float | None = None,
+    cluster: Cluster = HERE,
     place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Iterator[dict]:
     """Do the work; yields one record per shard × stage: shard, stage, images, rejects, seconds, started, host, device.
 
-    `spaces` have their revisions pinned. `actors` caps each pool; by default a pool may take the whole cluster, with the `gpus`
-    that it may grow to. `place` names, per space, labels of the nodes that its actors may be on.
+    `spaces` have their revisions pinned. `place` names, per space, labels of the nodes that its actors may be on.
     Raises UneError for a fault of the input, on whichever machine it was found.
     """
-    cores = start_ray(spaces, address, actors)
+    pools = cluster.pools(spaces)
     rows = [{"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""} for item in work]
     tries = start_tries()
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
     dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS)
-    have = ray.cluster_resources()
-    pools = allot(spaces, have.get("CPU", 0), gpus or have.get("GPU", 0), cores, actors)
     for space, pool in zip(spaces, pools, strict=True):
-        share = {"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}
-        compute = ActorPoolStrategy(min_size=pool.least, max_size=pool.most)
         dataset = dataset.map(
             stage(space),
             fn_constructor_args=(lake.url, space, space is spaces[-1], tries),
-            compute=compute,
             label_selector=dict(place.get(space.name, {})),
-            **share,
+            **actors(pool),
         )
     for row in dataset.iter_rows():
         if row["fault"]:
             raise UneError(row["fault"])
         yield from json.loads(row["records"])
+
+
+def actors(pool: Pool) -> dict:
+    """A pool in Ray Data's words."""
+    share = {"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}
+    return {"compute": ActorPoolStrategy(min_size=pool.least, max_size=pool.most), **share}
 
 
 def faults_travel(work: Callable[..., dict]) -> Callable[..., dict]:
@@ -165,42 +159,6 @@ class ReadSpace:
 def stage(space: Space) -> type[ReadSpace]:
     """`ReadSpace` under the space's own name, which is what Ray's dashboard shows."""
     return type(f"Read[{space.name}]", (ReadSpace,), {})
-
-
-def start_ray(spaces: Sequence[Space], address: str | None = None, actors: int | None = None) -> int:
-    """Join the cluster of `address` or RAY_ADDRESS; without either, start Ray here with a slot for every stage.
-
-    Returns how many actors of one space it makes sense to run without GPUs.
-    """
-    address = address or os.environ.get("RAY_ADDRESS")
-    cores = os.cpu_count() or 1
-    if not ray.is_initialized():
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # the driver's C++ side prints harmless warnings as errors
-        slots = local_slots(spaces, cores, actors)
-        os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(slots))  # by default as many as cores, with a warning above
-        local = {"address": "local", "num_cpus": slots, "resources": {CORES: cores}, "include_dashboard": False}
-        with muted():
-            ray.init(**({"address": address} if address else local), log_to_driver=False, logging_level=logging.ERROR)
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    have = ray.cluster_resources()
-    return max(1, int(have.get(CORES, have.get("CPU", 1))))
-
-
-@contextlib.contextmanager
-def muted() -> Iterator[None]:
-    """Without what C++ writes to standard error: Ray announces there that a log level was set. Python's errors still come."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 class Clock:

@@ -16,15 +16,14 @@ from pkgutil import resolve_name
 
 import ray
 from ray.actor import ActorHandle
-from ray.data import ActorPoolStrategy
 
 from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.models.registry import KINDS
-from une_ray.pipeline.placement import allot
+from une_ray.pipeline.cluster import HERE, Cluster
 from une_ray.pipeline.progress import Progress
-from une_ray.pipeline.ray_data import faults_travel, start_ray
+from une_ray.pipeline.ray_data import actors, faults_travel
 from une_ray.pipeline.tries import start_tries, tried
 from une_ray.steps.space import Space
 
@@ -38,8 +37,7 @@ def run(
     worker: str,
     options: dict,
     label: str,
-    address: str | None = None,
-    actors: int | None = None,
+    cluster: Cluster = HERE,
 ) -> Iterator[str]:
     """Do the tasks whose rows of `kind` (a key of results.KINDS) are not in the lake; yields every task's config hash once its are.
 
@@ -56,22 +54,18 @@ def run(
         turn = random.randrange(len(left))  # two jobs at once start at different tasks
         work = [*left.values()][turn:] + [*left.values()][:turn]
         with Progress(len(work), label, unit="tasks") as progress:
-            for config in _distribute(lake, kind, work, worker, options, address, actors):
+            for config in _distribute(lake, kind, work, worker, options, cluster):
                 progress.advance(1, 0)
                 yield config
 
 
-def _distribute(lake, kind, work, worker, options, address, actors) -> Iterator[str]:
-    actors = min(actors or len(work), len(work))
-    cores = start_ray([PLACED_AS], address, actors)
-    have = ray.cluster_resources()
-    (pool,) = allot([PLACED_AS], have.get("CPU", 0), have.get("GPU", 0), cores, actors)
+def _distribute(lake, kind, work, worker, options, cluster) -> Iterator[str]:
+    (pool,) = cluster.at_most(len(work)).pools([PLACED_AS])
     rows = [{"task": json.dumps(task), "config": "", "payload": b"", "fault": ""} for task in work]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         type(f"Do[{kind}]", (Do,), {}),  # the name is what Ray's dashboard shows
         fn_constructor_args=(lake.url, kind, worker, options, start_tries()),
-        compute=ActorPoolStrategy(min_size=pool.least, max_size=pool.most),
-        **({"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}),
+        **actors(pool),
     )
     for row in dataset.iter_rows():
         if row["fault"]:

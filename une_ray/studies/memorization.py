@@ -14,6 +14,7 @@ from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect, duckdb_path
 from une_ray.memorization import bench
 from une_ray.pipeline import tasks
+from une_ray.pipeline.cluster import HERE, Cluster
 
 KIND = "memorization"
 VIEWS = ("dose_response", "methods", "method_changes", "ablations", "detectors", "attention")
@@ -34,10 +35,10 @@ def open_or_create(url: str) -> Lake:
     return create(lake, corpus.name, corpus.items(), len(list(corpus.items())))
 
 
-def run(lake: Lake, todo: Sequence[dict], address: str | None = None, actors: int | None = None) -> list[str]:
+def run(lake: Lake, todo: Sequence[dict], cluster: Cluster = HERE) -> list[str]:
     """Do what the lake lacks of tasks of `bench.tasks`; the configs of all of them. Raises UneError where its rows are of another copy metric."""
     _check_metric(lake, todo)
-    return list(tasks.run(lake, KIND, todo, bench.WORKER, {}, "generating, blocks of prompts", address, actors))
+    return list(tasks.run(lake, KIND, todo, bench.WORKER, {}, "generating, blocks of prompts", cluster))
 
 
 def tables(lake: Lake, configs: Sequence[str]) -> dict[str, list[tuple[list[str], list[tuple]]]]:

@@ -28,9 +28,8 @@ from ray.tune.search.optuna import OptunaSearch
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.store import Store
-from une_ray.pipeline.placement import allot
+from une_ray.pipeline.cluster import HERE, Cluster
 from une_ray.pipeline.progress import Progress
-from une_ray.pipeline.ray_data import start_ray
 from une_ray.pipeline.tasks import PLACED_AS
 from une_ray.sweeps.snapshots import usable
 from une_ray.sweeps.study import Study, Value
@@ -43,7 +42,7 @@ RETRIES = 2  # of a trial whose worker died
 SNAPSHOT_SECONDS = "1"  # a killed driver's snapshot is hardly older; by default 10 s and more
 
 
-def run(lake: Lake, sweep: Sweep, state: str, address: str | None = None, actors: int | None = None) -> None:
+def run(lake: Lake, sweep: Sweep, state: str, cluster: Cluster = HERE) -> None:
     """Do the trials that the lake lacks; `state` is a folder, local or of an object store. A finished sweep starts no Ray.
 
     Raises UneError where trials keep failing, or the sweep was interrupted: the same call goes on from there.
@@ -51,7 +50,7 @@ def run(lake: Lake, sweep: Sweep, state: str, address: str | None = None, actors
     if sweep.is_done(lake):
         return
     _quiet()
-    found = _tuner(lake, sweep, state, *_share(sweep, address, actors)).fit()
+    found = _tuner(lake, sweep, state, *_share(sweep, cluster)).fit()
     if found.errors:
         reason = str(found.errors[0]).strip().splitlines()[-1]
         raise UneError(
@@ -122,13 +121,11 @@ class Keep(tune.Callback):
             self.progress.advance(new, refused - self.progress.rejects)
 
 
-def _share(sweep: Sweep, address: str | None, actors: int | None) -> tuple[dict[str, float], int | None]:
+def _share(sweep: Sweep, cluster: Cluster) -> tuple[dict[str, float], int | None]:
     """What one trial takes of the cluster, and how many may run at once: as the study says, or as a generator's actors share it."""
-    cores = start_ray([PLACED_AS], address, actors)
+    (pool,) = cluster.at_most(sweep.scale.trials).pools([PLACED_AS])
     if sweep.study.resources:
-        return sweep.study.resources, actors
-    have, most = ray.cluster_resources(), min(actors or sweep.scale.trials, sweep.scale.trials)
-    (pool,) = allot([PLACED_AS], have.get("CPU", 0), have.get("GPU", 0), cores, most)
+        return sweep.study.resources, cluster.actors
     return {"cpu": 1, "gpu": pool.gpus} if pool.gpus else {"cpu": pool.cpus}, pool.most
 
 
