@@ -4,9 +4,11 @@ import asyncio
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -102,17 +104,44 @@ def test_a_failed_job_says_why_in_its_last_line_and_its_exit_code_is_ours(head, 
     assert "use the lake's own, or another --lake" in shown.stdout.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        (["edit", "--space", "nothing", "--attribute", "Smiling"], "unknown space 'nothing'; there is none"),
+        (["memorization", "--methods", "nothing"], "unknown method against memorisation 'nothing'"),
+        (["sweep", "orthogonalization", "--scale", "huge"], "'huge'; known, nearest first: large, medium, small"),
+        (["sweep", "mitigation", "--scale", "huge"], "'huge'; known, nearest first: large, medium, small"),
+    ],
+    ids=["edit", "memorization", "sweep orthogonalization", "sweep mitigation"],
+)
+def test_every_other_job_arrives_at_its_command_as_well(head, lake, job, message):
+    shown = submit(head, "--follow", *job, "--lake", lake)
+    assert shown.returncode == 1 and message in shown.stdout.splitlines()[-1], shown.stdout + shown.stderr
+
+
 def test_a_build_is_stopped_by_the_command_that_was_printed(head, client, spaces, tmp_path):
     shown = submit(head, "build", "--corpus", "avatars:50000", "--spaces", spaces, "--lake", f"{tmp_path}/lake")
     assert shown.returncode == 0, shown.stderr
     stop = shlex.split(shown.stdout.splitlines()[3].partition("stop it:")[2])
+    wait_until((tmp_path / "lake").exists, client, stop[-1])
     assert run(head, *stop).returncode == 0 and client.get_job_status(stop[-1]) == JobStatus.STOPPED
 
 
 @contextmanager
 def worker(head) -> Iterator[subprocess.Popen]:
-    """A node with two CPUs and a logical GPU."""
-    start = ["ray", "start", f"--address={head.gcs}", "--block", "--num-cpus=2", "--num-gpus=1", "--object-store-memory=100000000"]
+    """A node with two CPUs, a logical GPU, and a folder of its own, as on a machine of its own."""
+    folder = tempfile.mkdtemp(prefix="une-", dir="/tmp")
+    start = [
+        "ray",
+        "start",
+        "--temp-dir",
+        folder,
+        f"--address={head.gcs}",
+        "--block",
+        "--num-cpus=2",
+        "--num-gpus=1",
+        "--object-store-memory=100000000",
+    ]
     process = subprocess.Popen(start, env=head.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         yield process
@@ -120,6 +149,7 @@ def worker(head) -> Iterator[subprocess.Popen]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head, client, spaces, tmp_path):
@@ -132,7 +162,7 @@ def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head,
         os.killpg(first.pid, signal.SIGKILL)
     seen = run(head, sys.executable, "-m", "une_ray.cli", "status", lake.url).stdout
     done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", seen).groups())
-    assert 0 < done < total == 50, seen
+    assert 0 < done < total == 50, seen + client.get_job_logs(job)
     with worker(head):
         wait_until(lambda: client.get_job_status(job).is_terminal(), client, job)
     assert client.get_job_status(job) == JobStatus.SUCCEEDED, client.get_job_logs(job)
@@ -152,8 +182,10 @@ BUILD = ["build", "--corpus", "avatars:5", "--spaces", "mini-dino"]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train"], "unknown job 'train'; known, nearest first: build"),
+        (["train"], "unknown job 'train'; known, nearest first: "),
         ([*BUILD, "--lake", "demo/lake"], "--lake 'demo/lake' would lie in the job's own copy of the code"),
+        (["sweep", "best", "--lake", "/lake"], "unknown job 'sweep best'; known, nearest first: sweep "),
+        (["memorization", "--seeds", "1"], "une submit memorization needs a --lake"),
         (["--working-dir", "/usr", *BUILD, "--lake", "/lake"], "no jobs/build_noisezoo.py in /usr; name a checkout"),
         (["--address", "http://127.0.0.1:9", *BUILD, "--lake", "/lake"], "Name its job server with --address"),
     ],

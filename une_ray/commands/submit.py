@@ -22,18 +22,25 @@ EPILOG = """Examples:
 
 `une submit --address http://head:8265 --follow build --corpus avatars:1000 --spaces mini-dino --lake /shared/lake`
 
+`une submit edit --lake s3://zoo/celeba --space sd15/ddim50 --attribute Eyeglasses --keep Gray_Hair,Male --gpus 8`
+
+`une submit sweep orthogonalization --lake s3://zoo/celeba --state s3://zoo/sweeps --scale large --gpus 8`
+
 The cluster's token is read from RAY_AUTH_TOKEN, or from the file of RAY_AUTH_TOKEN_PATH, with RAY_AUTH_MODE=token."""
 
 # For `app.command(context_settings=CONTEXT)`: what follows COMMAND is the command's own.
 CONTEXT = {"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True}
 
-JOBS = {"build": "jobs/build_noisezoo.py"}
+JOBS = {
+    "build": "jobs/build_noisezoo.py", "edit": "jobs/edit_images.py", "memorization": "jobs/measure_memorization.py",
+    "sweep orthogonalization": "jobs/sweep_orthogonalization.py", "sweep mitigation": "jobs/sweep_mitigation.py",
+}  # fmt: skip
 RUNTIME_ENV = "cluster/runtime_env.yaml"
 
 
 def submit(
     context: typer.Context,
-    command: Annotated[str, typer.Argument(help="What to run there, with its own arguments after it: build")],
+    command: Annotated[str, typer.Argument(help="What to run there, with its own arguments after it: build, edit, memorization or sweep")],
     address: Annotated[
         str | None, typer.Option(help="Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this machine")
     ] = None,
@@ -41,15 +48,18 @@ def submit(
     follow: Annotated[bool, typer.Option("--follow", "--wait", help="Print the job's log until it ends; exit with its code")] = False,
 ) -> None:
     """Run a command as a job on a live Ray cluster; prints how to follow and stop it. Options of submit come before COMMAND."""
-    if command not in JOBS:
-        raise unknown("job", command, JOBS)
-    lake = parse(context, command)
-    runtime_env = travel(working_dir, JOBS[command])
+    words = [command, *context.args]
+    job = next((job for job in JOBS if words[: len(job.split())] == job.split()), None)
+    if job is None:
+        raise unknown("job", " ".join(words[:2]), JOBS)
+    arguments = words[len(job.split()) :]
+    lake = parse(context, job, arguments)
+    runtime_env = travel(working_dir, JOBS[job])
     client = connect(address)
     job_id = client.submit_job(
-        entrypoint=shlex.join(["python", JOBS[command], *context.args]),
+        entrypoint=shlex.join(["python", JOBS[job], *arguments]),
         runtime_env=runtime_env,
-        metadata={"command": shlex.join(["une", command, *context.args])},
+        metadata={"command": shlex.join(["une", *words])},
     )
     server = client.get_address()
     print(f"submitted {job_id} to {server}")
@@ -60,12 +70,16 @@ def submit(
         raise typer.Exit(watch(client, job_id))
 
 
-def parse(context: typer.Context, command: str) -> str:
-    """The lake that the command names. A usage error ends here, not minutes later on the cluster, and so does a path that means
+def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
+    """The lake that the job's arguments name. A usage error ends here, not minutes later on the cluster, and so does a path that means
     another place there: a job runs in a copy of the working directory that is deleted after it."""
-    target = context.find_root().command.get_command(context, command)
-    with target.make_context(f"une {command}", list(context.args)) as parsed:
+    target = context.find_root().command
+    for word in job.split():
+        target = target.get_command(context, word)
+    with target.make_context(f"une {job}", list(arguments)) as parsed:
         lake = parsed.params["lake"]
+    if lake is None:
+        raise UneError(f"une submit {job} needs a --lake")
     if "://" not in lake and not Path(lake).is_absolute():
         raise UneError(f"--lake {lake!r} would lie in the job's own copy of the code; give a path that all nodes see, s3://… or gs://…")
     return lake
