@@ -16,7 +16,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from tests.faults import jobs, networks, objects
+from tests.faults import jobs, networks, objects, studies
 from tests.faults.scene import CHECKOUT, DEADLY, HOOK, NODE, Left, Scene, committed, finish, ids, kill, left, meanwhile, wait_for
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake, shard_file, space_folder
@@ -34,7 +34,7 @@ class Fault:
     inflict: Callable[[Scene, Lake, int], float]
     short: int = 0  # how often in the normal tests; 0 leaves it to the long ones
     long: int = 1
-    left: Callable[[Lake, Lake], Left] = left
+    left: Callable[[Scene, Lake], Left] = left
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def suffer(scene: Scene, fault: Fault, times: int) -> Outcome:
     """Inflict a fault and hold what is left against the undisturbed lake."""
     lake = scene.lake()
     since = fault.inflict(scene, lake, times)
-    return Outcome(times, time.monotonic() - since, fault.left(lake, scene.undisturbed))
+    return Outcome(times, time.monotonic() - since, fault.left(scene, lake))
 
 
 def drivers_killed(scene: Scene, lake: Lake, times: int) -> float:
@@ -212,4 +212,9 @@ FAULTS = (
     Fault("another shard size, a grown corpus", another_plan, 1, 2),
     *(Fault(f"object store that {trouble}", functools.partial(objects.build_in, trouble=trouble)) for trouble in objects.TROUBLES),
     Fault("driver of independent tasks killed", jobs.drivers_killed, short=1, long=10, left=jobs.left),
+    *(
+        Fault(f"driver of {kind} killed", functools.partial(studies.drivers_killed, kind=kind), long=5, left=functools.partial(studies.left, kind=kind))
+        for kind in ("edits", "sweeps")
+    ),
+    Fault("driver of sweeps killed, state in a bucket", studies.sweepers_killed, long=2, left=functools.partial(studies.left, kind="sweeps")),
 )  # fmt: skip

@@ -8,7 +8,10 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
@@ -62,8 +65,17 @@ class Trouble:
 TROUBLES = ("errors", "times out", "lists stale")
 
 
-def build_in(scene: Scene, lake: Lake, times: int, trouble: str) -> float:
-    """A build in a bucket, by a driver with a Ray of its own; then the lake is brought to where `lake` is."""
+@dataclass(frozen=True)
+class Bucket:
+    """`s3://zoo` on this machine, and the environment in which a process finds it."""
+
+    client: Any  # boto3's
+    trouble: Trouble
+    environment: dict[str, str]
+
+
+@contextmanager
+def bucket(trouble: str = "none") -> Iterator[Bucket]:
     import boto3
 
     application = Trouble(DomainDispatcherApplication(create_backend_app), trouble)
@@ -73,14 +85,22 @@ def build_in(scene: Scene, lake: Lake, times: int, trouble: str) -> float:
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint}
     client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
     client.create_bucket(Bucket="zoo")
-    since = time.monotonic()
-    bucket = Lake("s3://zoo/lake")
-    for _ in range(2):  # the second finds nothing to do, or what the first took for missing
-        finish(scene.driver(bucket, **keys, NO_PROXY="*", FSSPEC_S3=json.dumps({"config_kwargs": {"read_timeout": PATIENCE}})))
-    seconds = time.monotonic() - since
-    application.written.clear()  # what is looked at is what is there
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket="zoo"):
-        for found in page.get("Contents", []):
-            Store(lake.url).commit(found["Key"].removeprefix("lake/"), client.get_object(Bucket="zoo", Key=found["Key"])["Body"].read())
-    server.shutdown()
+    patience = json.dumps({"config_kwargs": {"read_timeout": PATIENCE}})
+    try:
+        yield Bucket(client, application, keys | {"NO_PROXY": "*", "FSSPEC_S3": patience})
+    finally:
+        server.shutdown()
+
+
+def build_in(scene: Scene, lake: Lake, times: int, trouble: str) -> float:
+    """A build in a bucket, by a driver with a Ray of its own; then the lake is brought to where `lake` is."""
+    with bucket(trouble) as found:
+        since = time.monotonic()
+        for _ in range(2):  # the second finds nothing to do, or what the first took for missing
+            finish(scene.driver(Lake("s3://zoo/lake"), **found.environment))
+        seconds = time.monotonic() - since
+        found.trouble.written.clear()  # what is looked at is what is there
+        for page in found.client.get_paginator("list_objects_v2").paginate(Bucket="zoo"):
+            for key in (entry["Key"] for entry in page.get("Contents", [])):
+                Store(lake.url).commit(key.removeprefix("lake/"), found.client.get_object(Bucket="zoo", Key=key)["Body"].read())
     return time.monotonic() - seconds
