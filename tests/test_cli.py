@@ -50,8 +50,15 @@ def test_a_fault_is_one_line_and_exit_code_one(arguments, message):
     assert shown.returncode == 1 and message in shown.stderr and "Traceback" not in shown.stderr and not os.path.exists("/tmp/never")
 
 
+def test_the_command_line_is_there_before_torch_and_ray_are():
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import une_ray.cli, sys; print(*sys.modules)"], capture_output=True, text=True
+    ).stdout.split()
+    assert "typer" in loaded and not {"torch", "ray", "duckdb"} & set(loaded)
+
+
 def test_sql_runs_a_command_a_file_and_says_what_is_wrong(lake, tmp_path):
-    assert "a/b" in une("sql", "--lake", lake.url, "-c", "SELECT space FROM counts; SELECT 1 AS one; -- all").stdout
+    assert "a/b" in une("sql", "--lake", lake.url, "-c", 'SELECT space FROM counts; SELECT 1 AS "é"; -- all').stdout
     (tmp_path / "q.sql").write_text("SELECT count(*) AS n FROM latents WHERE space = 'a/b';")
     assert "9" in une("sql", "--lake", lake.url, "-f", str(tmp_path / "q.sql")).stdout
     wrong = une("sql", "--lake", lake.url, "-c", "SELECT nothing FROM latents")

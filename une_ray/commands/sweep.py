@@ -9,7 +9,6 @@ import typer
 
 from une_ray.commands.options import ActorsOption, AddressOption, GpusOption, LakeOption
 from une_ray.errors import UneError
-from une_ray.pipeline.cluster import Cluster
 
 EPILOG = """Examples:
 
@@ -30,7 +29,10 @@ app = typer.Typer(
 
 ScaleOption = Annotated[str, typer.Option(help="A scale of the study: small, medium or large")]
 StudyOption = Annotated[Path | None, typer.Option(help="YAML of a study of your own; default: the one that comes with une_ray")]
-StateOption = Annotated[str | None, typer.Option(help="Folder of what an unfinished sweep knows, that all machines see; default: in the lake, where it is local")]
+StateOption = Annotated[
+    str | None,
+    typer.Option(help="Folder of what an unfinished sweep knows, that all machines see; default: in the lake, where it is local"),
+]
 
 
 @app.command(epilog=EPILOG)
@@ -46,7 +48,7 @@ def orthogonalization(
     gpus: GpusOption = None,
 ) -> None:
     """Which probe, λ, inner product, nuisances, erasure and dose change an attribute most, the others least, and keep identity?"""
-    _run(lake, "orthogonalization", study, scale, state, Cluster(address, actors, gpus), attribute=attribute, space=space)
+    _run(lake, "orthogonalization", study, scale, state, (address, actors, gpus), attribute=attribute, space=space)
 
 
 @app.command(epilog=EPILOG)
@@ -67,7 +69,7 @@ def mitigation(
     from une_ray.studies.memorization import open_or_create
 
     open_or_create(lake)
-    _run(lake, "mitigation", study, scale, state, Cluster(address, actors, gpus), model=model)
+    _run(lake, "mitigation", study, scale, state, (address, actors, gpus), model=model)
 
 
 @app.command(epilog=EPILOG)
@@ -81,10 +83,11 @@ def best(lake: LakeOption, study: Annotated[str | None, typer.Option(help="Name 
         _show(found, lake)
 
 
-def _run(lake: str, kind: str, study: Path | None, scale: str, state: str | None, cluster: Cluster, **fixed) -> None:
+def _run(lake: str, kind: str, study: Path | None, scale: str, state: str | None, cluster: tuple, **fixed) -> None:
     from une_ray.corpora.files import absolute
     from une_ray.lake.layout import Lake
     from une_ray.lake.session import connect
+    from une_ray.pipeline.cluster import Cluster
     from une_ray.sweeps.best import sweeps
     from une_ray.sweeps.ray_tune import run
     from une_ray.sweeps.study import read, shipped
@@ -96,7 +99,7 @@ def _run(lake: str, kind: str, study: Path | None, scale: str, state: str | None
             f"{lake} is an object store; say where the unfinished sweep is kept, as in --state s3://bucket/sweeps or --state sweeps"
         )
     asked = prepare(opened, kind, shipped(kind) if study is None else read(study, kind), scale, **fixed)
-    run(opened, asked, absolute(state) if state else f"{opened.store.root}/unfinished", cluster)
+    run(opened, asked, absolute(state) if state else f"{opened.store.root}/unfinished", Cluster(*cluster))
     _show(next(found for found in sweeps(connect(opened)) if found.trials[0]["sweep"] == asked.config), lake)
 
 
