@@ -41,6 +41,18 @@ def test_a_commit_is_whole_and_the_first_stays(bucket):
     assert store.read("a/b") == b"first" and store.names("a") == {"b"} and store.names("nothing") == set()
 
 
+def test_what_is_removed_is_gone_though_it_was_listed_before_it_came(bucket):
+    store = Store(bucket)
+    assert store.names("sweeps/one") == set()
+    for name in ("one/state.json", "one/trial/rows.json", "two/state.json"):
+        store.commit(f"sweeps/{name}", b"{}")
+    store.remove("sweeps/one")
+    assert not store.names("sweeps/one") and store.names("sweeps") == {"two"}
+    store.remove("sweeps/one")
+    store.remove("sweeps/two/state.json")
+    assert not store.names("sweeps/two")
+
+
 def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, tiny_spaces):
     ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)  # one GPU for three models
     try:

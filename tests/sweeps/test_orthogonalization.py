@@ -2,10 +2,12 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +24,13 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
+from une_ray.lake.store import Store
 from une_ray.pipeline import tasks as pipeline
 from une_ray.pipeline.cluster import Cluster
 from une_ray.steps.space import Space
 from une_ray.sweeps.best import command, sweeps
 from une_ray.sweeps.orthogonalization import Orthogonalization
+from une_ray.sweeps.snapshots import usable
 from une_ray.sweeps.study import read
 from une_ray.sweeps.sweep import prepare
 
@@ -63,12 +67,12 @@ def study(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(lake, study) -> str:
-    """The sweep, killed after its first trial and run again; what the second run printed."""
+def done(lake, study, tmp_path_factory) -> str:
+    """The sweep, killed after its first trial, once its state can be gone on from, and run again; what the second run printed."""
     words = [sys.executable, "-m", "une_ray.cli", "sweep", "orthogonalization", "--lake", lake.url, "--study", str(study), "--actors", "1"]
     first = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
     deadline = time.monotonic() + 120
-    while not ended(lake) and time.monotonic() < deadline and first.poll() is None:
+    while not (ended(lake) and resumable(lake, tmp_path_factory)) and time.monotonic() < deadline and first.poll() is None:
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
     first.wait()
@@ -78,6 +82,15 @@ def done(lake, study) -> str:
     second = subprocess.run(words, capture_output=True, text=True, timeout=240)
     assert second.returncode == 0, second.stderr
     return second.stdout + second.stderr
+
+
+def resumable(lake: Lake, tmp_path_factory) -> bool:
+    """Of a copy: the sweep goes on meanwhile."""
+    copy = tmp_path_factory.mktemp("copy") / "unfinished"
+    with suppress(shutil.Error):  # a file went while it was copied
+        shutil.copytree(Path(lake.url, "unfinished"), copy)
+        return any(usable(Store(str(copy)), sweep.name) for sweep in copy.iterdir())
+    return False
 
 
 def ended(lake: Lake) -> set[str]:

@@ -9,11 +9,22 @@ from une_ray.lake.store import Store
 from une_ray.sweeps.snapshots import usable
 
 FIRST, SECOND = "2026-11-21_13-39-21", "2026-11-21_14-00-00"
-WHOLE = {
-    "experiment_state-{}.json": json.dumps({"trial_data": [1, 2]}).encode(),
-    "search_gen_state-{}.json": pickle.dumps({"searcher": 1}),
-    "searcher-state-{}.pkl": pickle.dumps([0.5]),
-}
+
+
+def snapshot(ended: int, running: int) -> dict[str, bytes]:
+    """Tune's three files when so many trials have ended and so many run, as Ray 2.60 writes them."""
+    names = [f"trial-{i}" for i in range(ended + running)]
+    trials = [{"trial_id": name, "status": "TERMINATED" if i < ended else "RUNNING"} for i, name in enumerate(names)]
+    limiter = {"live_trials": set(names[ended:]), "max_concurrent": 2}
+    return {
+        "experiment_state-{}.json": json.dumps({"trial_data": [[json.dumps(trial), "{}"] for trial in trials]}).encode(),
+        "search_gen_state-{}.json": pickle.dumps({"counter": len(names), "name:ConcurrencyLimiter": limiter}),
+        "searcher-state-{}.pkl": pickle.dumps({"_ot_trials": dict.fromkeys(names), "_completed_trials": set(names[:ended])}),
+    }
+
+
+BEFORE, WHOLE = snapshot(ended=1, running=2), snapshot(ended=2, running=2)
+PARTS = tuple(WHOLE)
 
 
 @pytest.fixture
@@ -27,25 +38,36 @@ def write(state: Store, driver: str, parts: dict[str, bytes]) -> None:
 
 
 def of(driver: str) -> set[str]:
-    return {name.format(driver) for name in WHOLE}
+    return {name.format(driver) for name in PARTS}
 
 
 def test_whole_snapshots_are_left_as_they_are(state):
     write(state, FIRST, WHOLE)
-    write(state, SECOND, WHOLE)
+    write(state, SECOND, snapshot(ended=4, running=0))
     assert usable(state, "sweep") and state.names("sweep") == of(FIRST) | of(SECOND)
 
 
-@pytest.mark.parametrize("torn", WHOLE)
-@pytest.mark.parametrize("how", ["half", "empty", "absent"])
-def test_a_torn_snapshot_is_dropped_whole_and_the_one_before_it_stands(state, torn, how):
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("how", ["torn", "empty", "absent", "older"])
+def test_a_snapshot_that_is_not_whole_is_dropped_and_the_one_before_it_stands(state, part, how):
     state.commit("sweep/tuner.pkl", b"")
     write(state, FIRST, WHOLE)
-    write(state, SECOND, {name: data for name, data in WHOLE.items() if name != torn})
+    write(state, SECOND, {name: data for name, data in WHOLE.items() if name != part})
     if how != "absent":
-        data = WHOLE[torn]
-        state.commit(f"sweep/{torn.format(SECOND)}", data[: len(data) // 2] if how == "half" else b"")
+        data = WHOLE[part][: len(WHOLE[part]) // 2] if how == "torn" else b"" if how == "empty" else BEFORE[part]
+        state.commit(f"sweep/{part.format(SECOND)}", data)
     assert usable(state, "sweep") and state.names("sweep") == of(FIRST) | {"tuner.pkl"}
+
+
+def test_a_search_that_does_not_know_that_a_trial_has_ended_would_keep_its_place(state):
+    write(state, FIRST, WHOLE | {"search_gen_state-{}.json": snapshot(ended=1, running=3)["search_gen_state-{}.json"]})
+    assert not usable(state, "sweep")
+
+
+def test_one_that_was_told_of_an_end_before_the_trial_was_stopped_is_whole(state):
+    ahead = snapshot(ended=3, running=1)
+    write(state, FIRST, WHOLE | {name: ahead[name] for name in PARTS[1:]})
+    assert usable(state, "sweep")
 
 
 def test_a_sweep_whose_only_snapshot_is_torn_begins_anew(state):

@@ -58,6 +58,12 @@ class Store:
         with self._answering(name), self.filesystem.open(self.path(name), "rb") as file:
             return file.read()
 
+    def remove(self, name: str) -> None:
+        """Delete a file, or a folder with all that is in it; nothing where there is neither."""
+        self.filesystem.invalidate_cache()
+        with self._answering(name), contextlib.suppress(FileNotFoundError):
+            self.filesystem.rm(self.path(name), recursive=True)
+
     def commit(self, name: str, data: bytes, replace: bool = True) -> bool:
         """Make `name` hold `data`, whole or not at all; with `replace=False` only where nothing is there yet.
 

@@ -28,7 +28,7 @@ from ray.tune.search.optuna import OptunaSearch
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.store import Store
-from une_ray.pipeline.cluster import HERE, Cluster
+from une_ray.pipeline.cluster import DEFAULT, Cluster
 from une_ray.pipeline.progress import Progress
 from une_ray.pipeline.tasks import PLACED_AS
 from une_ray.sweeps.snapshots import usable
@@ -42,7 +42,7 @@ RETRIES = 2  # of a trial whose worker died
 SNAPSHOT_SECONDS = "1"  # a killed driver's snapshot is hardly older; by default 10 s and more
 
 
-def run(lake: Lake, sweep: Sweep, state: str, cluster: Cluster = HERE) -> None:
+def run(lake: Lake, sweep: Sweep, state: str, cluster: Cluster = DEFAULT) -> None:
     """Do the trials that the lake lacks; `state` is a folder, local or of an object store. A finished sweep starts no Ray.
 
     Raises UneError where trials keep failing, or the sweep was interrupted: the same call goes on from there.
@@ -59,7 +59,7 @@ def run(lake: Lake, sweep: Sweep, state: str, cluster: Cluster = HERE) -> None:
     if found.num_terminated < sweep.scale.trials:
         raise UneError(f"interrupted after {found.num_terminated} of {sweep.scale.trials} trials; the same command goes on")
     sweep.close(lake)
-    Store(state).filesystem.rm(Store(state).path(sweep.config), recursive=True)
+    Store(state).remove(sweep.config)
 
 
 class Trial(tune.Trainable):

@@ -1,35 +1,49 @@
-"""What Tune's drivers leave in a sweep's state folder: one snapshot each, of three files, that a kill can tear while they are copied."""
+"""What Tune's drivers leave in a sweep's state folder: one snapshot each, of three files, that a kill can leave half-copied.
+
+A file may then be torn, or older than the one beside it. Both are worse than no snapshot: Tune would fail, wait for a trial that nobody has,
+or keep the place of one that has ended.
+"""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from une_ray.lake.store import Store
 
-EXPERIMENT = "experiment_state-"
-PARTS = (EXPERIMENT + "{}.json", "search_gen_state-{}.json", "searcher-state-{}.pkl")  # {} is when the driver started; two pickles
-STOP = b"."  # a pickle's last byte
+PARTS = ("experiment_state-{}.json", "search_gen_state-{}.json", "searcher-state-{}.pkl")  # {} is when the driver started; two pickles
+LIMITER = "name:ConcurrencyLimiter"
+ENDED = ("TERMINATED", "ERROR")
 
 
 def usable(state: Store, folder: str) -> bool:
-    """Whether a sweep can go on from the folder. Torn snapshots are deleted: Tune reads the newest, and so the one before them."""
-    left: dict[str, set[str]] = {}  # the parts there are, by driver
+    """Whether a sweep can go on from the folder. Snapshots that are not whole are deleted: Tune reads the newest, and so the one before."""
+    found: dict[str, dict[str, str]] = {}  # driver → part → name
     for name in state.names(folder):
-        for before, after in (part.split("{}") for part in PARTS):
+        for part in PARTS:
+            before, after = part.split("{}")
             if name.startswith(before) and name.endswith(after):
-                left.setdefault(name.removeprefix(before).removesuffix(after), set()).add(name)
-    torn = {driver for driver, names in left.items() if len(names) < len(PARTS) or not all(_whole(state, folder, name) for name in names)}
-    for name in (name for driver in torn for name in left[driver]):
-        state.filesystem.rm(state.path(f"{folder}/{name}"))
-    return left.keys() > torn
+                found.setdefault(name.removeprefix(before).removesuffix(after), {})[part] = name
+    whole = {driver for driver, names in found.items() if _is_whole(state, folder, names)}
+    for name in (name for driver in found.keys() - whole for name in found[driver].values()):
+        state.remove(f"{folder}/{name}")
+    return bool(whole)
 
 
-def _whole(state: Store, folder: str, name: str) -> bool:
-    data = state.read(f"{folder}/{name}")
-    if not name.startswith(EXPERIMENT):
-        return data.endswith(STOP)
-    try:
-        json.loads(data)
-    except ValueError:
-        return False
-    return True
+def _is_whole(state: Store, folder: str, names: dict[str, str]) -> bool:
+    """Whether its files are of one moment, as far as it matters: all know the same trials, and of those that have ended that they have."""
+    from ray import cloudpickle
+
+    with suppress(Exception):  # what a torn pickle raises depends on where it is torn
+        experiment, search, optuna = (state.read(f"{folder}/{names[part]}") for part in PARTS)
+        trials = [json.loads(trial) for trial, _ in json.loads(experiment)["trial_data"]]
+        ended = {trial["trial_id"] for trial in trials if trial["status"] in ENDED}
+        search, optuna = cloudpickle.loads(search), cloudpickle.loads(optuna)
+        running = search.get(LIMITER, {}).get("live_trials", set())
+        return (
+            {trial["trial_id"] for trial in trials} == set(optuna["_ot_trials"])
+            and len(trials) == search["counter"]
+            and ended <= optuna["_completed_trials"]
+            and not ended & running
+        )
+    return False
