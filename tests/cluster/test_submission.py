@@ -182,9 +182,11 @@ BUILD = ["build", "--corpus", "avatars:5", "--spaces", "mini-dino"]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train"], "unknown job 'train'; known, nearest first: "),
+        (["biuld", *BUILD[1:]], "unknown job 'biuld'; known, nearest first: build"),
+        (["memorization", "audit", "--lake", "/lake"], "unknown job 'memorization audit'; known, nearest first: memorization"),
+        (["sweep", "mitigation", "--lake", "/lake", "--state", "here"], "--state 'here' would lie in the job's own copy"),
         ([*BUILD, "--lake", "demo/lake"], "--lake 'demo/lake' would lie in the job's own copy of the code"),
-        (["sweep", "best", "--lake", "/lake"], "unknown job 'sweep best'; known, nearest first: sweep "),
+        (["sweep", "best", "--lake", "/lake"], "unknown job 'sweep best'; known, nearest first: sweep mitigation"),
         (["memorization", "--seeds", "1"], "une submit memorization needs a --lake"),
         (["--working-dir", "/usr", *BUILD, "--lake", "/lake"], "no jobs/build_noisezoo.py in /usr; name a checkout"),
         (["--address", "http://127.0.0.1:9", *BUILD, "--lake", "/lake"], "Name its job server with --address"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.faults.scene import NODE, QUICK_TO_NOTICE, Scene, committed, finish, title, wait_for
+from tests.faults.scene import NODE, QUICK_TO_NOTICE, Scene, committed, finish, kill, title, wait_for
 from une_ray.lake.layout import Lake
 
 SWITCH, HEAD, PORT = "une-switch", "10.213.0.1", 6399
@@ -48,19 +49,22 @@ class Island:
 def archipelago(nodes: tuple[int, ...]) -> Iterator[list[Island]]:
     """A head at HEAD:PORT that computes nothing, and nodes. Skips where a network can't be made."""
     with ExitStack() as afterwards:
+        for number in nodes:
+            _remove(number)  # a killed run's
+        _try(f"link del {SWITCH}")
         try:
             ip(f"link add {SWITCH} type bridge")
-        except (OSError, subprocess.CalledProcessError):
-            pytest.skip("networks of their own need root and the command ip")
-        afterwards.callback(ip, f"link del {SWITCH}")
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"networks of their own need root and the command ip: {getattr(error, 'stderr', error)}")
+        afterwards.callback(_try, f"link del {SWITCH}")
         ip(f"addr add {HEAD}/24 dev {SWITCH}")
         ip(f"link set {SWITCH} up")
         head = ["--head", "--port", str(PORT), "--include-dashboard", "false", "--num-cpus", "0"]
         afterwards.enter_context(_running(1, head))
         found = []
         for number in nodes:
-            _lay(number)
             afterwards.callback(_remove, number)
+            _lay(number)
             inside = ["ip", "netns", "exec", _cable(number)]
             node = ["--address", f"{HEAD}:{PORT}", "--num-cpus", str(NODE["num_cpus"])]
             found.append(afterwards.enter_context(_running(number, node, inside)))
@@ -69,6 +73,13 @@ def archipelago(nodes: tuple[int, ...]) -> Iterator[list[Island]]:
 
 def ip(command: str) -> None:
     subprocess.run(["ip", *command.split()], check=True, capture_output=True)
+
+
+def _try(command: str) -> str:
+    """What `ip` says, if it can."""
+    with suppress(OSError):
+        return subprocess.run(["ip", *command.split()], capture_output=True, text=True).stdout
+    return ""
 
 
 def _cable(number: int) -> str:
@@ -86,8 +97,12 @@ def _lay(number: int) -> None:
 
 
 def _remove(number: int) -> None:
-    ip(f"link del {_cable(number)}")
-    ip(f"netns del {_cable(number)}")
+    """The network, and what may still live in it."""
+    for pid in _try(f"netns pids {_cable(number)}").split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    _try(f"link del {_cable(number)}")
+    _try(f"netns del {_cable(number)}")
 
 
 @contextmanager
@@ -114,8 +129,13 @@ def nodes_cut_off(scene: Scene, lake: Lake, times: int) -> float:
     """The network of a node that computes goes down and stays down. Its processes go on, and the disk that all share takes what they write."""
     with archipelago(NODES) as islands:
         driver = scene.driver(lake, "--address", f"{HEAD}:{PORT}")
-        wait_for(lambda: committed(lake) and any(island.computes for island in islands), "shards")
-        next(island for island in islands if island.computes).cut_off()
-        since = time.monotonic()
-        finish(driver)
+        try:
+            wait_for(lambda: committed(lake) and any(island.computes for island in islands), "shards")
+            lost = next(island for island in islands if island.computes)
+            lost.cut_off()
+            since = time.monotonic()
+            assert committed(lake) < 2 * scene.undisturbed.shards and lost.computes, "there was nothing left to lose"
+            finish(driver)
+        finally:
+            kill(driver)
     return since

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import logging
 import re
 import threading
 import time
@@ -78,6 +79,7 @@ class Bucket:
 def bucket(trouble: str = "none") -> Iterator[Bucket]:
     import boto3
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells of every request
     application = Trouble(DomainDispatcherApplication(create_backend_app), trouble)
     server = make_server("127.0.0.1", 0, application, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

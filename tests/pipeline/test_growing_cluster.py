@@ -96,8 +96,8 @@ def test_tasks_wait_for_promised_gpus(cluster, tmp_path):
     cluster.add_node(num_cpus=2, **MEMORY)
     job = threading.Thread(target=jobs.work, args=(lake, Cluster(gpus=1)), daemon=True)
     job.start()
-    time.sleep(10)
-    assert not lake.store.names(jobs.KIND), "CPUs were taken"
+    job.join(25)
+    assert job.is_alive() and not lake.store.names(jobs.KIND), "CPUs were taken"
     cluster.add_node(num_cpus=1, num_gpus=1, **MEMORY)
     job.join(PATIENCE)
     assert jobs.left(None, lake) == Left(lost=0, doubled=0, different=0)

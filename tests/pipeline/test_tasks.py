@@ -120,3 +120,9 @@ def test_a_second_job_of_one_process_takes_no_more_actors_than_cores():
     first = Cluster().pools([tasks.PLACED_AS])
     slots = ray.cluster_resources()["CPU"]
     assert Cluster().pools([tasks.PLACED_AS]) == first and first[0].most == os.cpu_count() < slots
+
+
+def test_gpus_that_can_never_come_are_refused():
+    ray.shutdown()
+    with pytest.raises(UneError, match="--gpus 8: the Ray of this machine has 0 and does not grow"):
+        Cluster(gpus=8).pools([tasks.PLACED_AS])

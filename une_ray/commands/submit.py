@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import shlex
 import sys
@@ -51,7 +52,7 @@ def submit(
     words = [command, *context.args]
     job = next((job for job in JOBS if words[: len(job.split())] == job.split()), None)
     if job is None:
-        raise unknown("job", " ".join(words[:2]), JOBS)
+        raise unknown("job", " ".join(itertools.takewhile(lambda word: not word.startswith("-"), words)), JOBS)
     arguments = words[len(job.split()) :]
     lake = parse(context, job, arguments)
     runtime_env = travel(working_dir, JOBS[job])
@@ -76,13 +77,18 @@ def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
     target = context.find_root().command
     for word in job.split():
         target = target.get_command(context, word)
+    if other := set(arguments) & set(getattr(target, "commands", ())):
+        raise unknown("job", " ".join([job, *other]), JOBS)
     with target.make_context(f"une {job}", list(arguments)) as parsed:
-        lake = parsed.params["lake"]
-    if lake is None:
+        named = {option: parsed.params.get(option) for option in ("lake", "state")}
+    if named["lake"] is None:
         raise UneError(f"une submit {job} needs a --lake")
-    if "://" not in lake and not Path(lake).is_absolute():
-        raise UneError(f"--lake {lake!r} would lie in the job's own copy of the code; give a path that all nodes see, s3://… or gs://…")
-    return lake
+    for option, path in named.items():
+        if path and "://" not in path and not Path(path).is_absolute():
+            raise UneError(
+                f"--{option} {path!r} would lie in the job's own copy of the code; give a path that all nodes see, s3://… or gs://…"
+            )
+    return named["lake"]
 
 
 def travel(working_dir: Path, script: str) -> dict:

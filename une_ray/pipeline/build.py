@@ -18,7 +18,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.lake import schema
 from une_ray.lake.create import create, default_shard_size
 from une_ray.lake.layout import Lake
-from une_ray.pipeline.cluster import HERE, Cluster
+from une_ray.pipeline.cluster import DEFAULT, Cluster
 from une_ray.pipeline.plan import missing
 from une_ray.pipeline.progress import Progress
 from une_ray.steps.space import Space
@@ -43,13 +43,13 @@ def build(
     spaces: Sequence[str],
     shard_size: int | None = None,
     dtype: str | None = None,
-    cluster: Cluster = HERE,
+    cluster: Cluster = DEFAULT,
     place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Built:
     """Bring the lake to hold every one of `spaces` for every image of `corpus`; does only what is missing.
 
     Safe to kill at any moment and run again, and to run twice at once: shards are visited from a random start, so that
-    two builds mostly share the work. `place` has labels of the nodes for a space's actors, {space: {label: value}}.
+    two builds mostly share the work. `cluster` says which Ray and how much of it; `place` has labels of the nodes for a space's actors, {space: {label: value}}.
     Raises UneError for whatever the caller can mend.
     """
     started = time.monotonic()

@@ -1,4 +1,7 @@
-"""The Ray that a job runs on: joined or started here, and shared between the job's actor pools. Imported only when it is: a finished job needs none."""
+"""The Ray that a job runs on: joined or started here, and shared between the job's actor pools.
+
+Ray is imported when it is needed: a finished job starts none.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from une_ray.errors import UneError
 from une_ray.pipeline.placement import Pool, allot, local_slots
 from une_ray.steps.space import Space
 
@@ -21,18 +25,22 @@ class Cluster:
 
     address: str | None = None  # default: RAY_ADDRESS, or a Ray that is started on this machine
     actors: int | None = None  # at most so many per pool; default: as many as fit
-    gpus: float | None = None  # that it may grow to, where they are more than it has now
+    gpus: float | None = None  # that it may grow to; default: those that it has
 
     def at_most(self, actors: int) -> Cluster:
         """The same with no more actors per pool: there is not more to do."""
         return replace(self, actors=min(self.actors or actors, actors))
 
     def pools(self, spaces: Sequence[Space]) -> list[Pool]:
-        """Join Ray, or start it with a slot for every stage; one pool per space."""
+        """Join Ray, or start it with a slot for every stage; one pool per space. Raises UneError for GPUs that can't come."""
         import ray
 
         cores = self._start(spaces)
         have = ray.cluster_resources()
+        if CORES in have and (self.gpus or 0) > have.get("GPU", 0):
+            raise UneError(
+                f"--gpus {self.gpus:g}: the Ray of this machine has {have.get('GPU', 0):g} and does not grow; join a cluster by --address"
+            )
         return allot(spaces, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
 
     def _start(self, spaces: Sequence[Space]) -> int:
@@ -71,4 +79,4 @@ def muted() -> Iterator[None]:
         os.close(kept)
 
 
-HERE = Cluster()
+DEFAULT = Cluster()

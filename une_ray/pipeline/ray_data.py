@@ -1,4 +1,4 @@
-"""Ray Data over shards: one row of the dataset is one shard, one actor pool is one space. The only file that knows Ray Data.
+"""A build in Ray Data: one row of the dataset is one shard, one actor pool is one space.
 
     plan → read (tasks) → space A (actors) → space B (actors) → … → records on the driver
 
@@ -26,7 +26,7 @@ from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
-from une_ray.pipeline.cluster import HERE, Cluster
+from une_ray.pipeline.cluster import DEFAULT, Cluster
 from une_ray.pipeline.metrics import count
 from une_ray.pipeline.placement import READ_CPUS, Pool
 from une_ray.pipeline.plan import Work
@@ -44,7 +44,7 @@ def run(
     corpus: str,
     spaces: Sequence[Space],
     work: Sequence[Work],
-    cluster: Cluster = HERE,
+    cluster: Cluster = DEFAULT,
     place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Iterator[dict]:
     """Do the work; yields one record per shard × stage: shard, stage, images, rejects, seconds, started, host, device.

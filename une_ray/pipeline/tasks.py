@@ -21,7 +21,7 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.models.registry import KINDS
-from une_ray.pipeline.cluster import HERE, Cluster
+from une_ray.pipeline.cluster import DEFAULT, Cluster
 from une_ray.pipeline.progress import Progress
 from une_ray.pipeline.ray_data import actors, faults_travel
 from une_ray.pipeline.tries import start_tries, tried
@@ -37,7 +37,7 @@ def run(
     worker: str,
     options: dict,
     label: str,
-    cluster: Cluster = HERE,
+    cluster: Cluster = DEFAULT,
 ) -> Iterator[str]:
     """Do the tasks whose rows of `kind` (a key of results.KINDS) are not in the lake; yields every task's config hash once its are.
 

@@ -14,7 +14,7 @@ from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect, duckdb_path
 from une_ray.memorization import bench
 from une_ray.pipeline import tasks
-from une_ray.pipeline.cluster import HERE, Cluster
+from une_ray.pipeline.cluster import DEFAULT, Cluster
 
 KIND = "memorization"
 VIEWS = ("dose_response", "methods", "method_changes", "ablations", "detectors", "attention")
@@ -35,7 +35,7 @@ def open_or_create(url: str) -> Lake:
     return create(lake, corpus.name, corpus.items(), len(list(corpus.items())))
 
 
-def run(lake: Lake, todo: Sequence[dict], cluster: Cluster = HERE) -> list[str]:
+def run(lake: Lake, todo: Sequence[dict], cluster: Cluster = DEFAULT) -> list[str]:
     """Do what the lake lacks of tasks of `bench.tasks`; the configs of all of them. Raises UneError where its rows are of another copy metric."""
     _check_metric(lake, todo)
     return list(tasks.run(lake, KIND, todo, bench.WORKER, {}, "generating, blocks of prompts", cluster))
