@@ -36,3 +36,14 @@ def zoo(tmp_path_factory) -> Path:
 def tiny_spaces(zoo) -> list[str]:
     """A generator and two encoders, as `une build --spaces` names them."""
     return [f"sd=stable-diffusion:{zoo}/sd/ddim3", f"clip=clip:{zoo}/mini-clip", f"dino=dino:{zoo}/mini-dino"]
+
+
+@pytest.fixture(scope="session")
+def sscd(tmp_path_factory) -> str:
+    """The name of a copy metric of random weights."""
+    from safetensors.torch import save_file
+    from torchvision.models import resnet50
+
+    file = tmp_path_factory.mktemp("sscd") / "sscd.safetensors"
+    save_file({f"backbone.{name}": value for name, value in resnet50(num_classes=512).state_dict().items()}, file)
+    return f"sscd:{file}"

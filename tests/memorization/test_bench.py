@@ -3,8 +3,6 @@
 import pyarrow as pa
 import pytest
 import torch
-from safetensors.torch import save_file
-from torchvision.models import resnet50
 
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
@@ -83,14 +81,6 @@ def test_a_blocks_methods_stand_side_by_side_so_that_originals_are_made_once(zoo
     found = bench.tasks(f"stable-diffusion:{zoo}/sd", [("none", {}), ("pad-swap", {})], duplicated(2), 1)
     assert [task["method"] for task in found] == ["none", "pad-swap"] * 3
     assert found[0]["prompts"] == found[1]["prompts"] and len(found[0]["prompts"]) == bench.BLOCK
-
-
-@pytest.fixture(scope="module")
-def sscd(tmp_path_factory) -> str:
-    """The name of a metric of random weights."""
-    file = tmp_path_factory.mktemp("sscd") / "sscd.safetensors"
-    save_file({f"backbone.{name}": value for name, value in resnet50(num_classes=512).state_dict().items()}, file)
-    return f"sscd:{file}"
 
 
 def test_a_copy_metric_that_is_asked_for_decides_every_similarity_and_the_threshold(worker, tasks, sscd, monkeypatch):

@@ -11,8 +11,11 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
+from une_ray.memorization import copy_metric
 from une_ray.memorization.bench import BLOCK
+from une_ray.memorization.measures import copies
 from une_ray.memorization.parse import parse
+from une_ray.memorization.prompts import Prompt
 from une_ray.pipeline import tasks as pipeline
 from une_ray.studies.memorization import open_or_create
 from une_ray.sweeps.mitigation import Mitigation, method_of, prompts, sizes
@@ -50,6 +53,24 @@ def test_a_trials_numbers_are_those_of_its_command(lake, facts, monkeypatch):
         FROM memorization WHERE method = 'zero-pads'"""
     ((*told, count),) = connect(lake).execute(query).fetchall()
     assert count == 16 and told == pytest.approx([*full.values()], rel=1e-6) and first != full
+
+
+def test_copies_can_be_told_by_another_metric(lake, zoo, sscd, monkeypatch):
+    monkeypatch.setattr(copy_metric, "CALIBRATION_PICTURES", 4)
+    facts = Mitigation.facts(lake, {"model": f"stable-diffusion:{zoo}/sd", "steps": 2, "seeds": 1, "copy_metric": sscd})
+    trial = Mitigation(lake, facts, 8, "cpu")
+    trial.start({"method": "none"})
+    found = trial.judge(8)["similarity"]
+    titled = [task for task in trial.tasks if task["prompts"][0]["kind"] == "duplicated"]
+    asked = [Prompt(**prompt) for task in titled for prompt in task["prompts"]]
+    pictures = torch.cat([trial.worker._pictures(task) for task in titled])
+    expected = [row["similarity"] for row in copies(asked, pictures, copy_metric.find_metric(sscd))]
+    assert found == pytest.approx(np.mean(expected), abs=1e-5)
+    assert found != pytest.approx(np.mean([row["similarity"] for row in copies(asked, pictures)]), abs=1e-3)
+    words = Mitigation.command(facts, {"method": "none"}, 8)
+    assert words[words.index("--copy-metric") + 1] == sscd and facts["copy_metric_weights"]
+    with pytest.raises(UneError, match="unknown fixed part .* 'copymetric'; known, nearest first: copy_metric"):
+        Mitigation.facts(lake, {"copymetric": sscd})
 
 
 def test_the_first_rung_has_titles_and_ordinary_captions(lake, facts):

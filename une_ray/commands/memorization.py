@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from une_ray.commands import audit
-from une_ray.commands.options import ActorsOption, AddressOption, GpusOption
+from une_ray.commands.options import ActorsOption, AddressOption, CopyMetricOption, GpusOption
 
 EPILOG = """Examples:
 
@@ -55,14 +55,7 @@ def memorization(
     ordinary: Annotated[int, typer.Option(min=1, help="Captions never seen, and as many trained on once")] = 20,
     steps: Annotated[int, typer.Option(min=2, help="DDIM steps")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale")] = 7.5,
-    copy_metric: Annotated[
-        str,
-        typer.Option(
-            help="`tiles`, or `sscd:FILE` of SSCD's weights, which every worker must find there; to make FILE of the published "
-            'sscd_disc_mixup.torchvision.pt: python -c "import torch, safetensors.torch as s; '
-            "s.save_file(torch.load('sscd_disc_mixup.torchvision.pt', weights_only=True), 'sscd.safetensors')\""
-        ),
-    ] = "tiles",
+    copy_metric: CopyMetricOption = "tiles",
     address: AddressOption = None,
     actors: ActorsOption = None,
     gpus: GpusOption = None,

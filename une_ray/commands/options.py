@@ -17,6 +17,15 @@ ActorsOption = Annotated[
 ]
 GpusOption = Annotated[int | None, typer.Option(min=1, help="GPUs that the cluster may grow to; default: those that it has now")]
 
+CopyMetricOption = Annotated[
+    str | None,
+    typer.Option(
+        help="`tiles`, the default, or `sscd:FILE` of SSCD's weights, which every worker must find there; to make FILE of the published "
+        'sscd_disc_mixup.torchvision.pt: python -c "import torch, safetensors.torch as s; '
+        "s.save_file(torch.load('sscd_disc_mixup.torchvision.pt', weights_only=True), 'sscd.safetensors')\""
+    ),
+]
+
 
 def names(text: str | None) -> list[str] | None:
     """A comma-separated list; None where nothing was given."""

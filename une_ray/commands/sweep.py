@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from une_ray.commands.options import ActorsOption, AddressOption, GpusOption, LakeOption
+from une_ray.commands.options import ActorsOption, AddressOption, CopyMetricOption, GpusOption, LakeOption
 from une_ray.errors import UneError
 
 EPILOG = """Examples:
@@ -57,6 +57,7 @@ def mitigation(
     scale: ScaleOption = "small",
     study: StudyOption = None,
     model: Annotated[str | None, typer.Option(help="A generator whose memorised titles are known; default: the study's")] = None,
+    copy_metric: CopyMetricOption = None,
     state: StateOption = None,
     address: AddressOption = None,
     actors: ActorsOption = None,
@@ -69,7 +70,7 @@ def mitigation(
     from une_ray.studies.memorization import open_or_create
 
     open_or_create(lake)
-    _run(lake, "mitigation", study, scale, state, (address, actors, gpus), model=model)
+    _run(lake, "mitigation", study, scale, state, (address, actors, gpus), model=model, copy_metric=copy_metric)
 
 
 @app.command(epilog=EPILOG)

@@ -11,12 +11,14 @@ import numpy as np
 from une_ray.errors import UneError, unknown
 from une_ray.lake.layout import Lake
 from une_ray.memorization.bench import PLAIN, Bench, tasks
+from une_ray.memorization.copy_metric import DEFAULT, find_metric, metric_facts
 from une_ray.memorization.measures import Realness, copies
 from une_ray.memorization.methods import check
 from une_ray.memorization.prompts import Prompt, duplicated, held_out, trained
 from une_ray.sweeps.study import Value
 
 FIXED = {"model": "mini-sd-dup", "doses": [250, 1000], "seeds": 2, "steps": 20}
+METRIC = "copy_metric"  # may be fixed as well
 TITLES = 8  # of each dose there are no more
 
 
@@ -35,9 +37,9 @@ class Mitigation:
 
     def start(self, settings: dict[str, Value]) -> None:
         method, guidance, own = method_of(settings)
-        self.tasks = mixed(
-            tasks(self.facts["model"], [(method, own)], prompts(self.facts, self.most), self.facts["seeds"], self.facts["steps"], guidance)
-        )
+        told = self.facts
+        asked, metric = prompts(told, self.most), told.get(METRIC, DEFAULT)
+        self.tasks = mixed(tasks(told["model"], [(method, own)], asked, told["seeds"], told["steps"], guidance, copy_metric=metric))
         self.rows: list[list[dict]] = []
 
     def judge(self, budget: int) -> dict[str, float]:
@@ -51,13 +53,14 @@ class Mitigation:
     @staticmethod
     def facts(lake: Lake, fixed: dict) -> dict:
         for name in fixed:
-            if name not in FIXED:
-                raise unknown("fixed part of a mitigation study", name, FIXED)
+            if name not in (*FIXED, METRIC):
+                raise unknown("fixed part of a mitigation study", name, (*FIXED, METRIC))
         told = FIXED | fixed
+        metric = metric_facts(told.pop(METRIC, DEFAULT))
         (task,) = tasks(told["model"], [(PLAIN, {})], duplicated(1, told["doses"][:1]), told["seeds"], told["steps"])
         surely = {key: task[key] for key in ("weights", "judge", "judge_weights", "encoder", "encoder_weights", "spacing")}
         doses = " and ".join(map(str, told["doses"]))
-        return told | surely | {"title": f"{told['model']}, titles seen {doses} times"}
+        return told | surely | metric | {"title": f"{told['model']}, titles seen {doses} times"}
 
     @staticmethod
     def command(facts: dict, settings: dict[str, Value], budget: int) -> list[str]:
@@ -67,7 +70,7 @@ class Mitigation:
         words = {
             "model": facts["model"], "methods": told, "seeds": facts["seeds"], "prompts-per-dose": per_dose,
             "doses": ",".join(map(str, facts["doses"])), "ordinary": ordinary, "steps": facts["steps"], "guidance": guidance,
-        }  # fmt: skip
+        } | ({"copy-metric": facts[METRIC]} if METRIC in facts else {})  # fmt: skip
         return ["memorization", *(str(word) for name, value in words.items() for word in (f"--{name}", value))]
 
 
@@ -77,7 +80,7 @@ class Judged(Bench):
     def __call__(self, task: dict) -> list[dict]:
         asked, pictures = [Prompt(**facts) for facts in task["prompts"]], self._pictures(task)
         columns = (
-            copies(asked, pictures),
+            copies(asked, pictures, find_metric(task.get(METRIC, DEFAULT), self.device)),
             self.alignment(task["judge"])(asked, pictures),
             Realness.load(task["encoder"], self.device)(asked, pictures),
         )
