@@ -9,6 +9,7 @@ import logging
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,11 +69,23 @@ TROUBLES = ("errors", "times out", "lists stale")
 
 @dataclass(frozen=True)
 class Bucket:
-    """`s3://zoo` on this machine, and the environment in which a process finds it."""
+    """An empty bucket on this machine, and the environment in which a process finds it."""
 
+    name: str
     client: Any  # boto3's
     trouble: Trouble
     environment: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.name}"
+
+    def keys(self) -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def read(self, key: str) -> bytes:
+        return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
 
 
 @contextmanager
@@ -86,10 +99,11 @@ def bucket(trouble: str = "none") -> Iterator[Bucket]:
     endpoint = f"http://127.0.0.1:{server.server_port}"
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint}
     client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
-    client.create_bucket(Bucket="zoo")
+    name = f"zoo-{uuid.uuid4().hex}"  # moto's servers of one process share their buckets
+    client.create_bucket(Bucket=name)
     patience = json.dumps({"config_kwargs": {"read_timeout": PATIENCE}})
     try:
-        yield Bucket(client, application, keys | {"NO_PROXY": "*", "FSSPEC_S3": patience})
+        yield Bucket(name, client, application, keys | {"NO_PROXY": "*", "FSSPEC_S3": patience})
     finally:
         server.shutdown()
 
@@ -99,10 +113,9 @@ def build_in(scene: Scene, lake: Lake, times: int, trouble: str) -> float:
     with bucket(trouble) as found:
         since = time.monotonic()
         for _ in range(2):  # the second finds nothing to do, or what the first took for missing
-            finish(scene.driver(Lake("s3://zoo/lake"), **found.environment))
+            finish(scene.driver(Lake(f"{found.url}/lake"), **found.environment))
         seconds = time.monotonic() - since
         found.trouble.written.clear()  # what is looked at is what is there
-        for page in found.client.get_paginator("list_objects_v2").paginate(Bucket="zoo"):
-            for key in (entry["Key"] for entry in page.get("Contents", [])):
-                Store(lake.url).commit(key.removeprefix("lake/"), found.client.get_object(Bucket="zoo", Key=key)["Body"].read())
+        for key in found.keys():
+            Store(lake.url).commit(key.removeprefix("lake/"), found.read(key))
     return time.monotonic() - seconds

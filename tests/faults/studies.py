@@ -55,9 +55,8 @@ def drivers_killed(scene: Scene, lake: Lake, times: int, kind: str, *options: st
 def sweepers_killed(scene: Scene, lake: Lake, times: int) -> float:
     """What the sweep knows is in an object store."""
     with objects.bucket() as found:
-        since = drivers_killed(scene, lake, times, "sweeps", "--state", "s3://zoo/unfinished", **found.environment)
-        kept = [entry["Key"] for entry in found.client.list_objects_v2(Bucket="zoo").get("Contents", [])]
-        assert kept in ([], ["unfinished/"]), "a finished sweep leaves no state"  # Arrow marks folders by empty objects
+        since = drivers_killed(scene, lake, times, "sweeps", "--state", f"{found.url}/unfinished", **found.environment)
+        assert found.keys() in ([], ["unfinished/"]), "a finished sweep leaves no state"  # Arrow marks folders by empty objects
     return since
 
 
