@@ -13,13 +13,13 @@ FIRST, SECOND = "2026-11-21_13-39-21", "2026-11-21_14-00-00"
 
 def snapshot(ended: int, running: int) -> dict[str, bytes]:
     """Tune's three files when so many trials have ended and so many run, as Ray 2.60 writes them."""
-    names = [f"trial-{i}" for i in range(ended + running)]
+    names = [f"{i:08x}" for i in range(ended + running)]
     trials = [{"trial_id": name, "status": "TERMINATED" if i < ended else "RUNNING"} for i, name in enumerate(names)]
     limiter = {"live_trials": set(names[ended:]), "max_concurrent": 2}
     return {
         "experiment_state-{}.json": json.dumps({"trial_data": [[json.dumps(trial), "{}"] for trial in trials]}).encode(),
         "search_gen_state-{}.json": pickle.dumps({"counter": len(names), "name:ConcurrencyLimiter": limiter}),
-        "searcher-state-{}.pkl": pickle.dumps({"_ot_trials": dict.fromkeys(names), "_completed_trials": set(names[:ended])}),
+        "searcher-state-{}.pkl": pickle.dumps({"_completed_trials": set(names[:ended]), "_ot_trials": dict.fromkeys(names)}),
     }
 
 

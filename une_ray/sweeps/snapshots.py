@@ -7,12 +7,18 @@ or keep the place of one that has ended.
 from __future__ import annotations
 
 import json
+import pickletools
+import re
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import dropwhile, islice, takewhile
+from typing import Any
 
 from une_ray.lake.store import Store
 
 PARTS = ("experiment_state-{}.json", "search_gen_state-{}.json", "searcher-state-{}.pkl")  # {} is when the driver started; two pickles
-LIMITER = "name:ConcurrencyLimiter"
+TRIAL_ID = re.compile("[0-9a-f]{8}")
+MEMO = ("MEMOIZE", "BINPUT", "LONG_BINPUT")
 ENDED = ("TERMINATED", "ERROR")
 
 
@@ -32,18 +38,35 @@ def usable(state: Store, folder: str) -> bool:
 
 def _is_whole(state: Store, folder: str, names: dict[str, str]) -> bool:
     """Whether its files are of one moment, as far as it matters: all know the same trials, and of those that have ended that they have."""
-    from ray import cloudpickle
-
-    with suppress(Exception):  # what a torn pickle raises depends on where it is torn
+    with suppress(Exception):  # what a torn file raises depends on where it is torn
         experiment, search, optuna = (state.read(f"{folder}/{names[part]}") for part in PARTS)
         trials = [json.loads(trial) for trial, _ in json.loads(experiment)["trial_data"]]
         ended = {trial["trial_id"] for trial in trials if trial["status"] in ENDED}
-        search, optuna = cloudpickle.loads(search), cloudpickle.loads(optuna)
-        running = search.get(LIMITER, {}).get("live_trials", set())
+        search, optuna = list(pickletools.genops(search)), list(pickletools.genops(optuna))  # looked at, not run
+        suggested = {text for _, text, _ in optuna if isinstance(text, str) and TRIAL_ID.fullmatch(text)}
         return (
-            {trial["trial_id"] for trial in trials} == set(optuna["_ot_trials"])
-            and len(trials) == search["counter"]
-            and ended <= optuna["_completed_trials"]
-            and not ended & running
+            {trial["trial_id"] for trial in trials} == suggested
+            and len(trials) == _number(search, "counter")
+            and ended <= _set(optuna, "_completed_trials")
+            and not ended & _set(search, "live_trials")
         )
     return False
+
+
+Opcodes = list[tuple[pickletools.OpcodeInfo, Any, int | None]]
+
+
+def _after(opcodes: Opcodes, key: str) -> Iterator[tuple[str, Any]]:
+    """Names and arguments of what follows a dict's key in a pickle, but for the memo's. Nothing where there is no such key."""
+    found = dropwhile(lambda opcode: opcode[1] != key, opcodes)
+    return ((opcode.name, argument) for opcode, argument, _ in islice(found, 1, None) if opcode.name not in MEMO)
+
+
+def _number(opcodes: Opcodes, key: str) -> int:
+    return next(_after(opcodes, key))[1]
+
+
+def _set(opcodes: Opcodes, key: str) -> set[str]:
+    """A set of strings that occur in the pickle for the first time."""
+    members = list(takewhile(lambda opcode: opcode[0] != "ADDITEMS", islice(_after(opcodes, key), 1, None)))
+    return {text for _, text in members[1:]} if members and members[0][0] == "MARK" else set()
