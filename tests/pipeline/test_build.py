@@ -187,7 +187,7 @@ def test_a_space_that_is_none_says_what_would_be(tmp_path, spaces, message):
 
 def test_a_build_killed_twice_and_resumed_equals_one_that_was_not(tmp_path, lake, tiny_spaces):
     url = str(tmp_path / "lake")
-    arguments = ["build", "--corpus", "avatars:70", "--shard-size", "16", "--spaces", ",".join(tiny_spaces), "--lake", url]
+    arguments = ["build", "--corpus", "avatars:70", "--shard-size", "16", "--spaces", ",".join(tiny_spaces), "--lake", url, "--actors", "1"]
     for files in (1, 5):
         job = une(*arguments, start_new_session=True)
         deadline = time.monotonic() + 120
@@ -204,7 +204,7 @@ def test_a_build_killed_twice_and_resumed_equals_one_that_was_not(tmp_path, lake
 
 def test_two_builds_at_once_end_with_one_correct_lake(tmp_path, lake, tiny_spaces):
     url = str(tmp_path / "lake")
-    arguments = ["build", "--corpus", "avatars:70", "--shard-size", "16", "--spaces", ",".join(tiny_spaces), "--lake", url]
+    arguments = ["build", "--corpus", "avatars:70", "--shard-size", "16", "--spaces", ",".join(tiny_spaces), "--lake", url, "--actors", "1"]
     jobs = [une(*arguments), une(*arguments)]
     outputs = [job.communicate(timeout=300)[0] for job in jobs]
     assert [job.returncode for job in jobs] == [0, 0], outputs
