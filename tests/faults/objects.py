@@ -29,19 +29,20 @@ SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please r
 
 
 class Trouble:
-    """WSGI middleware before moto."""
+    """WSGI middleware before moto; `kind` is one of TROUBLES, or None for a server that is well."""
 
-    def __init__(self, server: Callable, kind: str) -> None:
+    def __init__(self, server: Callable, kind: str | None) -> None:
         self.server, self.kind, self.requests, self.written = server, kind, itertools.count(1), {}
 
     def __call__(self, environ: dict, start_response: Callable):
+        now = next(self.requests) % EVERY == 0
         if self.kind == "lists stale":
             return self.behind(environ, start_response)
-        if next(self.requests) % EVERY == 0:
-            if self.kind == "errors":
-                environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-                start_response("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(SLOW_DOWN)))])
-                return [SLOW_DOWN]
+        if self.kind == "errors" and now:
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start_response("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(SLOW_DOWN)))])
+            return [SLOW_DOWN]
+        if self.kind == "times out" and now:
             time.sleep(SILENCE)
         return self.server(environ, start_response)
 
@@ -89,7 +90,7 @@ class Bucket:
 
 
 @contextmanager
-def bucket(trouble: str = "none") -> Iterator[Bucket]:
+def bucket(trouble: str | None = None) -> Iterator[Bucket]:
     import boto3
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells of every request
