@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA
 
 from une_ray.errors import UneError
 from une_ray.geometry.gram import Gram, NonFiniteLatents, principal_components, train_grams
+from une_ray.geometry.logistic import GROWTH
 
 RNG = np.random.default_rng(0)
 N, D, K = 3000, 600, 3  # more dims than one panel of the product
@@ -105,6 +106,17 @@ def test_principal_components_are_scikit_learns(wide):
     cosines = np.linalg.svd(pca.components_ @ components.numpy(), compute_uv=False)
     assert cosines.min() > 1 - 1e-6
     assert np.abs(np.abs(np.sum(pca.components_ * components.numpy().T, axis=1)) - 1).max() < 1e-4
+
+
+@pytest.mark.parametrize("decay", [0.1, 0.25, 0.5])
+def test_the_papers_chain_misses_less_of_a_flat_spectrum_than_scikit_learns_pca(decay):
+    z = RNG.normal(size=(2000, 600)) * np.arange(1, 601) ** -decay
+    gram = Gram.empty(600, 1)
+    gram.add(torch.as_tensor(z), torch.ones(2000, 1))
+    scatter, peer = gram.scatter(), PCA(100, svd_solver="randomized", random_state=0).fit(z).components_.T
+    ours = principal_components(gram, 100, GROWTH)[1].sum().item()
+    exact, theirs = torch.linalg.eigvalsh(scatter)[-100:].sum().item(), np.sum(peer * (scatter.numpy() @ peer))
+    assert 1 - ours / exact < min(1e-3, 1 - theirs / exact)
 
 
 @pytest.mark.parametrize("spread", [np.linspace(1.5, 1, 600), np.geomspace(1, 1e-4, 600)], ids=["flat", "steep"])

@@ -96,11 +96,11 @@ class Gram:
 
 def _centre(x: torch.Tensor, mean: torch.Tensor, share: float, shift: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows (b + 1, d) float32 and the new mean: `x` about its own mean, and the step between the means as one more row."""
-    own = x.mean(0, dtype=torch.float64)
+    step = x.double().mean(0) - mean
     rows = torch.empty(len(x) + 1, x.shape[1], dtype=torch.float32, device=x.device)
-    torch.sub(x, own.float(), out=rows[:-1])  # the mean's rounding enters squared
-    rows[-1] = shift * (own - mean)
-    return rows, mean + share * (own - mean)
+    torch.sub(x, (mean + step).float(), out=rows[:-1])  # the mean's rounding enters squared
+    rows[-1] = shift * step
+    return rows, mean + share * step
 
 
 def train_grams(blocks: Blocks, y: torch.Tensor, test: np.ndarray, known: np.ndarray, device: str = "cpu") -> Iterator[Gram]:
@@ -157,7 +157,8 @@ def principal_components(gram: Gram, rank: int, tolerance: float = 1e-4) -> tupl
     """The `rank` leading eigenvectors (d, rank) of the scatter and their eigenvalues (rank,), largest first.
 
     Small matrices by LAPACK; for rank ≪ d by subspace iteration with a Chebyshev filter (Zhou & Saad 2007) until the captured
-    variance grows by less than `tolerance` of itself. Components of fewer dimensions are the first of these.
+    variance grows by less than `tolerance` of itself; what it still misses then is some ten times less. Components of fewer dimensions
+    are the first of these.
     """
     scatter = gram.scatter()
     if len(scatter) <= 4 * rank or len(scatter) <= 512:

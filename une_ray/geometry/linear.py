@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from une_ray.errors import UneError
-from une_ray.geometry.gram import PANEL, Gram
+from une_ray.geometry.gram import Gram
 from une_ray.geometry.logistic import Rows, Solution, reduced, standardised
+from une_ray.geometry.shifted import Shifted
 
 PENALTIES = tuple(10.0**e for e in range(-4, 3))  # of ridge and lda, in units of the scatter's mean eigenvalue
 
@@ -43,8 +44,8 @@ class Linear:
 def ridge(train: Train) -> Linear:
     """Ridge regression of ±1, each attribute's λ by generalised cross-validation (Golub, Heath & Wahba 1979).
 
-    Minimises Σ (y − z·w − b)² + λ‖w‖², where λ is a penalty times the scatter's mean eigenvalue. One Cholesky factor per λ serves
-    all attributes and, exactly, the degrees of freedom.
+    Minimises Σ (y − z·w − b)² + λ‖w‖², where λ is a penalty times the scatter's mean eigenvalue. One solve per λ serves all attributes
+    and the degrees of freedom: exactly, or where many dims let conjugate gradients be quicker, to a percent (`shifted`).
     """
     return _calibrated(train.gram, *_ridge(train))
 
@@ -96,12 +97,18 @@ def _ridge(train: Train) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     gram, scatter = train.gram, train.gram.scatter()
     dim, count, unit = len(scatter), gram.count, scatter.trace().item() / len(scatter)
     penalties = sorted((train.penalties or PENALTIES), reverse=True)
+    if penalties[-1] <= 0 and count <= dim:
+        raise UneError(f"λ = {penalties[-1]:g} needs more train rows than the {dim} dims, but there are {count}; give ridge a λ > 0")
+    shifted = Shifted(scatter, gram.zy)
     least, w, chosen = torch.full_like(gram.yy, torch.inf), torch.zeros_like(gram.zy), torch.zeros_like(gram.yy)
     for i, penalty in enumerate(penalties):
-        factor = _factor(scatter, penalty, unit, count)
-        found = torch.cholesky_solve(gram.zy, factor)
+        try:
+            found, trace = shifted.solve(penalty * unit)
+        except torch.linalg.LinAlgError as error:
+            advice = "some coordinates depend on others; give ridge a larger λ"
+            raise UneError(f"the latents' scatter is singular at λ = {penalty:g}, as {advice}") from error
         residual = gram.yy - (gram.zy * found).sum(0) - penalty * unit * found.square().sum(0)
-        free = count - 1 - dim + (penalty * unit * _trace_of_inverse(factor) if len(penalties) > 1 else 0)
+        free = count - 1 - dim + (penalty * unit * trace() if len(penalties) > 1 else 0)
         # With hardly a degree of freedom left the criterion is 0/0, and rounding would choose; the largest λ stands in any case.
         score = count * residual / free**2 if free > 0.01 * count else torch.full_like(residual, torch.inf)
         better = score < least if i else torch.ones_like(least, dtype=torch.bool)
@@ -109,28 +116,6 @@ def _ridge(train: Train) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             break
         least, chosen, w = torch.where(better, score, least), torch.where(better, penalty, chosen), torch.where(better, found, w)
     return w, gram.mean_y - gram.mean_z @ w, chosen
-
-
-def _factor(scatter: torch.Tensor, penalty: float, unit: float, count: int) -> torch.Tensor:
-    """The Cholesky factor of S + λI, λ = penalty · unit."""
-    if penalty <= 0 and count <= len(scatter):
-        raise UneError(f"λ = {penalty:g} needs more train rows than the {len(scatter)} dims, but there are {count}; give ridge a λ > 0")
-    shifted = scatter.clone()
-    shifted.diagonal().add_(penalty * unit)
-    factor, failed = torch.linalg.cholesky_ex(shifted)
-    if failed:
-        raise UneError(f"the latents' scatter is singular at λ = {penalty:g}, as some coordinates depend on others; give ridge a larger λ")
-    return factor
-
-
-def _trace_of_inverse(factor: torch.Tensor) -> float:
-    """tr (LLᵀ)⁻¹ = ‖L⁻¹‖², by panels of columns, of which each starts at its diagonal: a third of a full solve's work."""
-    total = 0.0
-    for i in range(0, len(factor), PANEL):
-        lower = factor[i:, i:]
-        unit = torch.eye(len(lower), min(PANEL, len(lower)), dtype=factor.dtype, device=factor.device)
-        total += torch.linalg.solve_triangular(lower, unit, upper=False).square().sum().item()
-    return total
 
 
 def _classes(gram: Gram) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -98,9 +98,11 @@ def _reason(train: int, train_positive: int, test: int, test_positive: int) -> s
 
 def _patterns(labels: np.ndarray, columns: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Attributes that have labels for the same rows: those rows (n,) bool, and the attributes' columns."""
-    patterns, which = np.unique(~np.isnan(labels[:, columns]), axis=1, return_inverse=True)
-    for i, known in enumerate(patterns.T):
-        yield known, np.asarray(columns)[which.ravel() == i]
+    patterns: dict[bytes, list[int]] = {}
+    for column in columns:
+        patterns.setdefault(np.isnan(labels[:, column]).tobytes(), []).append(column)
+    for alike in patterns.values():
+        yield ~np.isnan(labels[:, alike[0]]), np.asarray(alike)
 
 
 def _with_permuted(labels: np.ndarray, known: np.ndarray, test: np.ndarray, permutations: int, seed: int) -> torch.Tensor:
