@@ -1,6 +1,5 @@
 """`orthogonalized(…)` in stock DuckDB, shell and module, against NumPy's projection on a null space."""
 
-
 import duckdb
 import numpy as np
 import pytest

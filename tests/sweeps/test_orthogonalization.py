@@ -78,7 +78,9 @@ def done(lake, study, tmp_path_factory) -> str:
     first.wait()
     assert 0 < len(ended(lake)) < TRIALS, "the kill came too late, or the sweep failed"
     kept = [sorted(path.name[-1] for path in trial.iterdir()) for trial in Path(lake.url, "unfinished").glob("*/Trial_*")]
-    assert ["0", "1"] in kept and all(rungs == ["0", "1"][: len(rungs)] for rungs in kept), "a snapshot older than a rung names the one before it"
+    assert ["0", "1"] in kept and all(rungs == ["0", "1"][: len(rungs)] for rungs in kept), (
+        "a snapshot older than a rung names the one before it"
+    )
     second = subprocess.run(words, capture_output=True, text=True, timeout=240)
     assert second.returncode == 0, second.stderr
     return second.stdout + second.stderr

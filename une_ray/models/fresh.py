@@ -9,7 +9,13 @@ import torch
 
 from une_ray.models.spec import ModelSpec
 
-LIBRARY = {"stable-diffusion": "diffusers", "clip": "transformers", "open-clip": "open_clip_torch", "dino": "transformers", "classifier": "transformers"}
+LIBRARY = {
+    "stable-diffusion": "diffusers",
+    "clip": "transformers",
+    "open-clip": "open_clip_torch",
+    "dino": "transformers",
+    "classifier": "transformers",
+}
 
 
 def fresh(spec: ModelSpec, build: Callable[[], torch.nn.Module]) -> torch.nn.Module:

@@ -21,7 +21,8 @@ LEAST_EFFECT = 0.05  # below it, leakage per effect is noise over noise
 COLOURS = {
     "probe": "#3b6fb6",
     "orthogonalised": "#d1603d",
-    "query": "#c9a227", "mean-difference": "#4d9a6a",
+    "query": "#c9a227",
+    "mean-difference": "#4d9a6a",
     "prompt": "#8f5fb0",
     "random": "#a3a8b0",
     "permuted": "#5b616b",
