@@ -122,6 +122,13 @@ def test_a_second_job_of_one_process_takes_no_more_actors_than_cores():
     assert Cluster().pools([tasks.PLACED_AS]) == first and first[0].most == os.cpu_count() < slots
 
 
+def test_a_ray_of_this_machine_reads_a_shard_per_core_and_a_cluster_as_many_as_fit(monkeypatch):
+    Cluster().pools([tasks.PLACED_AS])
+    assert Cluster().readers() == os.cpu_count()
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 64.0})
+    assert Cluster().readers() is None
+
+
 def test_gpus_that_can_never_come_are_refused():
     ray.shutdown()
     with pytest.raises(UneError, match="--gpus 8: the Ray of this machine has 0 and does not grow"):

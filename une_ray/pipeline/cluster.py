@@ -43,6 +43,12 @@ class Cluster:
             )
         return allot(spaces, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
 
+    def readers(self) -> int | None:
+        """How many shards a Ray of this machine reads at once: one per core, as every reader is a process that must start. Elsewhere no bound."""
+        import ray
+
+        return int(ray.cluster_resources().get(CORES, 0)) or None
+
     def _start(self, spaces: Sequence[Space]) -> int:
         """How many actors of one space it makes sense to run without GPUs."""
         import ray

@@ -20,7 +20,7 @@ from types import MappingProxyType
 import pyarrow as pa
 import ray
 from ray.actor import ActorHandle
-from ray.data import ActorPoolStrategy
+from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
 from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
@@ -56,7 +56,8 @@ def run(
     rows = [{"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""} for item in work]
     tries = start_tries()
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS)
+    readers = TaskPoolStrategy(size=cluster.readers())
+    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS, compute=readers)
     for space, pool in zip(spaces, pools, strict=True):
         dataset = dataset.map(
             stage(space),
