@@ -13,7 +13,7 @@ from tests.lake.stock import answered
 from tests.lake.test_lake import write
 from une_ray.commands import edit as command
 from une_ray.corpora import open_corpus
-from une_ray.editing import measures
+from une_ray.editing import edit, measures
 from une_ray.editing.edit import Edit, directions, train_rows
 from une_ray.editing.job import WORKER, EditImages, plan
 from une_ray.editing.move import PATHS
@@ -23,9 +23,11 @@ from une_ray.editing.readings import probe_rows
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
 from une_ray.lake.create import create
+from une_ray.lake.latents import image_ids
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import QUERIES, connect
 from une_ray.pipeline import tasks as pipeline
+from une_ray.steps import space as space_module
 from une_ray.steps.decode import decode, fit
 from une_ray.steps.space import Space
 
@@ -167,9 +169,43 @@ def test_a_direction_may_be_a_query_and_every_path_is_one_that_rows_can_have_gon
         assert all(np.isfinite(row["norm"]) for row in found)
 
 
+def test_a_query_of_another_intercept_is_another_edit(lake):
+    """A path to a score depends on it."""
+    named = [
+        plan(lake, Edit("sd", "Smiling", baselines=(), query=f"SELECT w, {b} AS b FROM direction('sd', 'Smiling')"), 2)[0] for b in (0, 5)
+    ]
+    assert named[0][0] == named[1][0] and named[0][-1] != named[1][-1]
+
+
+def test_a_lake_that_grows_while_it_is_read_is_no_pairing_of_latents_and_labels(lake, monkeypatch):
+    grown = [np.zeros((len(image_ids(lake, "sd")) + 3, 2))]
+    monkeypatch.setattr(edit, "blocks", lambda *_: iter(grown))
+    with pytest.raises(UneError, match="'sd' of .* has grown from 48 to 51 latents while they were read"):
+        edit._train_rows.__wrapped__(lake, "sd", "Smiling", 48)
+
+
+@pytest.mark.parametrize(("changed", "named"), [("sd", "sd"), ("dino", "dino")])
+def test_a_model_that_changed_since_the_lake_was_built_neither_decodes_nor_judges(lake, monkeypatch, changed, named):
+    pin = space_module.pin
+    monkeypatch.setattr(space_module, "pin", lambda model: (model, "sha256:new") if model.source.endswith(changed) else pin(model))
+    with pytest.raises(UneError, match=f"space '{named}' was built with the weights sha256:.*now has sha256:new; put those back"):
+        plan(lake, Edit("sd", "Smiling", baselines=()), 2)
+
+
+def test_a_penalty_of_nothing_is_asked_for_as_such(lake):
+    with pytest.raises(UneError, match="λ = 0 needs more train rows than"):
+        plan(lake, Edit("sd", "Smiling", baselines=(), penalty=0.0), 2)
+
+
+def test_permuted_labels_are_fitted_at_the_rank_that_was_not_named(lake):
+    _, options = plan(lake, Edit("sd", "Smiling", baselines=("permuted",), method="pca-logistic", penalty=1.0), 2)
+    assert np.isfinite(options["directions"]["permuted"].w).all()
+
+
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
+        ("SELECT list_transform(w, lambda x: NULL::DOUBLE) AS w FROM direction('sd', 'Smiling')", "a w or b with NULL, NaN or infinity"),
         ("SELECT w FROM probes WHERE space = 'none'", "gives 0 rows; it must be one, with a list w of"),
         ("SELECT [1.0, 2.0] AS w", "gives 1 rows; it must be one, with a list w of"),
         ("SELECT oops", "gives no rows: .*oops"),

@@ -168,6 +168,30 @@ def test_attributes_that_no_probe_can_read_say_why_and_cost_the_others_nothing()
         assert np.allclose(found[CLEAR].w, probes(method, rank=10)[0][CLEAR].w, rtol=1e-6)
 
 
+def assert_are(found, expected):
+    """The same weights, but for the rounding of products of other shapes in float32."""
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one.w - other.w).max() < 1e-4 * np.abs(other.w).max() and one.metrics["auc"] == pytest.approx(other.metrics["auc"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("held_out", [0, 1])
+def test_a_split_without_train_or_test_rows_costs_the_others_nothing(method, held_out):
+    """As a corpus of one partition has it in the split of its own."""
+    bare, alone = (probes(method, test=np.column_stack([*first, TEST[:, 1]]), rank=10) for first in ([np.full(N, held_out)], []))
+    assert {p.error for p in bare[0]} == {f"no {('test', 'train')[held_out]} row has this label"}
+    assert_are(bare[1], alone[0])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_label_that_one_split_can_not_tell_is_fitted_on_the_other_and_spoils_neither(method):
+    label = np.where(TEST[:, :1], LABELS[:, [CLEAR]], 0)  # constant in the first split's train rows
+    found = probes(method, np.concatenate([LABELS, label], axis=1), rank=10, permutations=2)
+    assert [split[4].status for split in found] == ["refused", "ok"]
+    for split, expected in zip(found, probes(method, rank=10, permutations=2)):
+        assert_are(split[:4], expected)
+
+
 def test_nothing_to_fit_is_rows_of_reasons():
     assert [p.status for p in probes("ridge", np.ones((N, 3)))[1]] == ["refused"] * 3
 
@@ -210,5 +234,9 @@ def test_unknown_methods_and_penalties_that_make_no_sense_are_refused():
         probes("rigde")
     with pytest.raises(UneError, match="one penalty 1/C > 0"):
         probes("logistic", penalties=[1.0, 2.0])
-    with pytest.raises(UneError, match="one penalty 1/C > 0"):
-        probes("pca-logistic", penalties=[0.0])
+    for penalty in (0.0, np.nan, np.inf):
+        with pytest.raises(UneError, match="one penalty 1/C > 0"):
+            probes("pca-logistic", penalties=[penalty])
+    for penalty in (-0.3, np.nan, np.inf):
+        with pytest.raises(UneError, match="every λ must be a finite number, at least 0"):
+            probes("ridge", penalties=[1.0, penalty])

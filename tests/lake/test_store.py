@@ -2,7 +2,6 @@ import errno
 import os
 import subprocess
 
-import fsspec
 import pytest
 
 from une_ray.errors import UneError
@@ -90,7 +89,7 @@ def test_an_object_store_that_does_not_answer_is_one_clear_error(monkeypatch, op
         raise Silent("connect timeout")
 
     for method in ("exists", "ls", "open", "pipe_file"):
-        monkeypatch.setattr(fsspec.filesystem("memory"), method, fail)
+        monkeypatch.setattr(Store("memory://lake").filesystem, method, fail)
     with pytest.raises(
         UneError, match=r"memory://lake/a: the object store does not answer \(Silent: connect timeout\).*goes on from there"
     ):

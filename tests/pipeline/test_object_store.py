@@ -2,10 +2,14 @@
 
 import os
 
+import pyarrow as pa
 import pytest
 import ray
 
+from une_ray.corpora import Item
 from une_ray.errors import UneError
+from une_ray.lake import results, schema
+from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.lake.store import Store
@@ -51,6 +55,18 @@ def test_what_is_removed_is_gone_though_it_was_listed_before_it_came(bucket):
     store.remove("sweeps/one")
     store.remove("sweeps/two/state.json")
     assert not store.names("sweeps/two")
+
+
+def test_what_another_process_writes_is_there_at_once(bucket):
+    """DuckDB's globs as well: the driver of an edit looks at `edits/` before its workers write there, and after."""
+    import boto3
+
+    lake = create(Lake(f"{bucket}/shared"), "made-up:1", iter([Item("one", "", "train", "", {})]), 1)
+    ask = "SELECT count(*) FROM read_parquet(getvariable('lake') || '/edits/*.parquet')"
+    assert connect(lake).execute(ask).fetchone() == (0,) and not lake.store.exists("edits/new.parquet")
+    table = pa.Table.from_pylist([{"edit": "e", "alpha": 1.0}], schema=results.KINDS["edits"])
+    boto3.client("s3").put_object(Bucket="zoo", Key="shared/edits/new.parquet", Body=schema.parquet(table, {}))
+    assert connect(lake).execute(ask).fetchone() == (1,) and lake.store.exists("edits/new.parquet")
 
 
 def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, tiny_spaces):

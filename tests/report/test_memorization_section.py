@@ -53,6 +53,17 @@ def test_one_memorised_and_one_ordinary_prompt_are_shown_beside_their_own_pictur
     assert len(set(re.findall('src="(data:[^"]*)"', html))) == 5, "three shades and two pictures that belong to the prompts"
 
 
+def test_an_audit_beside_ordinary_prompts_of_ones_own_is_shown_though_none_has_a_training_picture(lake):
+    data = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(data, "PNG")
+    lake.store.commit("memorization/planted.png", data.getvalue())
+    unlike = {"similarity": None, "is_copy": None, "similarity_unmitigated": None, "dose": None, "picture": "memorization/planted.png"}
+    given = [made("memorised", p, "none", 0) | unlike | {"kind": "given"} for p in range(2)]
+    results.commit(lake, "memorization", {}, [made("ordinary", p, "none", 0) | unlike for p in range(3)] + given)
+    html = memorization.section(Source(lake)).html
+    assert re.findall("<figcaption>(.*?)</figcaption>", html) == ["plain"] and "ordinary prompts" in html
+
+
 def test_a_lake_of_nothing_else_has_a_page(lake, tmp_path):
     results.commit(lake, "memorization", {}, ROWS)
     assert "<h2>Memorisation</h2>" in page.write(lake, tmp_path / "report.html").read_text()

@@ -1,5 +1,6 @@
 """Processes that may die find the rows that kill: every one of them, no other, and none where the machine is at fault."""
 
+import atexit
 import os
 import signal
 
@@ -23,6 +24,15 @@ def deadly(rows: dict[int, int | None], harmless: bool = True):
 
 def unloadable():
     raise OSError("no such weights")
+
+
+def ends_badly():
+    atexit.register(os.abort)
+    return lambda row: None
+
+
+def test_no_row_is_blamed_for_how_a_process_ends_that_has_done_them_all():
+    assert killers(ends_badly, (), 3) == {}
 
 
 def test_every_row_that_kills_is_found_with_how_and_no_other():

@@ -63,11 +63,15 @@ def audited(in_this_process, zoo):
 def test_the_command_ranks_a_files_prompts_whatever_is_in_them(audited, tmp_path):
     hard = ["Velvet Engine", "wow! a man!", "!!!", "héllo 🙂 日本", "\u202eright to left"]
     (tmp_path / "prompts.txt").write_text("\n\n".join([*hard, "word " * 99]), encoding="utf-8")
-    (tmp_path / "mine.txt").write_text("a cat\na dog\na house\n")
+    (tmp_path / "mine.txt").write_text("a cat\na dog\na house\n" + "long " * 99)
     shown = audited("--prompts", str(tmp_path / "prompts.txt"), "--ordinary", str(tmp_path / "mine.txt"))
     assert all(prompt in shown for prompt in hard) and "of 5 score above" in shown
     assert "the highest of 3 ordinary prompts" in shown and "false-positive rate of 25.0%" in shown
-    assert "left out: 'word word" in shown and "tokens with start and end; the text tower takes 77" in shown
+    assert (
+        "left out: 'word word" in shown
+        and "left out: 'long long" in shown
+        and "tokens with start and end; the text tower takes 77" in shown
+    )
 
 
 def test_what_can_not_be_audited_is_refused_before_any_work(audited, tmp_path, zoo, monkeypatch):

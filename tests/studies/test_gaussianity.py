@@ -132,6 +132,8 @@ def test_what_can_not_be_tested_is_refused_by_name(lake, tmp_path):
     broken[7, 3] = np.nan
     with pytest.raises(UneError, match="'broken': the latent of image 'i7' is not finite"):
         gaussianity(fill(empty(tmp_path / "broken"), {"broken": broken}))
+    with pytest.raises(UneError, match="has no spaces yet; build one with: une build"):
+        gaussianity(empty(tmp_path / "bare"))
     with pytest.raises(UneError, match="'none-yet' has no latents yet"):
         begun = empty(tmp_path / "begun")
         begun.register("none-yet", {})

@@ -13,9 +13,9 @@ from une_ray.corpora.base import Item, split_of
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.create import create
+from une_ray.lake.latents import FOLDS, image_ids, labels_and_folds
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import connect
-from une_ray.studies.latents import FOLDS, image_ids, labels_and_folds
 from une_ray.studies.probes import probe
 
 N, D = 400, 12
@@ -33,9 +33,10 @@ ATTRIBUTES = {
 
 
 def lake_of(folder, z=Z) -> Lake:
-    """One space `enc`; one image in fifty has no label of Linear."""
+    """One space `enc`; one image in fifty has no label of Linear, one in seven of those that are not tested on is for validation."""
     labels = lambda i: {k: bool(v[i]) for k, v in ATTRIBUTES.items() if not (k == "Linear" and i % 50 == 7)}  # noqa: E731
-    items = (Item(f"i{i}", str(i), split_of(f"i{i}"), None, labels(i)) for i in range(N))
+    split = lambda i: "val" if i % 7 == 0 and split_of(f"i{i}") == "train" else split_of(f"i{i}")  # noqa: E731
+    items = (Item(f"i{i}", str(i), split(i), None, labels(i)) for i in range(N))
     lake = create(Lake(str(folder)), "test:400", items, 64)
     lake.register("enc", {"model": "planted"})
     for shard in range(lake.shards):

@@ -73,6 +73,20 @@ def test_copies_can_be_told_by_another_metric(lake, zoo, sscd, monkeypatch):
         Mitigation.facts(lake, {"copymetric": sscd})
 
 
+@pytest.mark.parametrize(
+    ("fixed", "message"),
+    [
+        ({"doses": 250}, "doses of a mitigation study, 250: they are a list"),
+        ({"doses": [250, 300]}, "unknown dose '300'"),
+        ({"seeds": "two"}, "seeds of a mitigation study, 'two': a whole number"),
+        ({"steps": 0}, "steps of a mitigation study, 0: a whole number, at least 1"),
+    ],
+)
+def test_fixed_parts_that_make_no_sense_are_refused(lake, fixed, message):
+    with pytest.raises(UneError, match=message):
+        Mitigation.facts(lake, fixed)
+
+
 def test_the_first_rung_has_titles_and_ordinary_captions(lake, facts):
     trial = Mitigation(lake, facts, 32, "cpu")
     trial.start({"method": "none"})
@@ -91,6 +105,15 @@ def test_whatever_the_shipped_study_suggests_is_a_method_that_its_command_names(
         method, guidance, own = method_of(settings)
         words = Mitigation.command(facts, settings, 16)
         assert parse(words[words.index("--methods") + 1]) == [(method, own)] and words[words.index("--guidance") + 1] == str(guidance)
+
+
+def test_of_two_trials_with_the_same_settings_the_finished_one_stays(tmp_path, zoo):
+    lake = open_or_create(str(tmp_path / "lake"))
+    sweep = prepare(lake, "mitigation", shipped("mitigation"), "small", model=f"stable-diffusion:{zoo}/sd")
+    result = dict.fromkeys([*Mitigation.goals, "promise"], 0.5) | {"error": "", "seconds": 1.0}
+    for budget in (8, sweep.scale.most, 8):
+        sweep.record(lake, {"method": "none", "guidance": 7.5}, result | {"budget": budget})
+    assert connect(lake).execute("SELECT status, budget FROM sweeps").fetchall() == [("finished", sweep.scale.most)]
 
 
 def test_a_trial_that_was_refused_is_one_row_with_the_reason_and_a_closed_sweep_is_done(lake, zoo):

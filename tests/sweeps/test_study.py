@@ -74,6 +74,10 @@ def test_a_shipped_study_searches_only_what_its_subject_knows(kind):
         ("trials: 3,", "", "it has trials, first, most and maybe factor"),
         ("weights: {effect: 1, leakage: -2}", "", "says nothing of 'weights'"),
         ("space:\n", "space: [\n", "is not YAML"),
+        ("effect: 1", "effect: high", "effect is 'high'; it is a number"),
+        ("weights:", "seed: abc\nweights:", "seed is 'abc'; it is a whole number"),
+        ("points:\n  plain:", "points:\n  - plain:", "points is .*; it is a mapping"),
+        ("weights:", "fixed: [1]\nweights:", r"fixed is \[1\]; it is a mapping"),
     ],
 )
 def test_what_is_wrong_in_a_study_is_said(old, new, message):

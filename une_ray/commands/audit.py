@@ -49,10 +49,15 @@ def audit(
 
     check(detector)
     spec, _ = bench.generator(model)
-    fitting, too_long = asking.fitting(asking.given(prompts), load_tokenizer(spec))
-    if not fitting:
-        raise UneError(f"none of the {len(too_long)} prompts of {prompts} can be audited: {next(iter(too_long.values()))}")
-    chosen = study.beside(fitting, asking.ordinary(ordinary))
+    tokenizer, too_long = load_tokenizer(spec), {}
+    fitting = []
+    for what, given in ((prompts, asking.given(prompts)), (ordinary, asking.ordinary(ordinary))):
+        short, long = asking.fitting(given, tokenizer)
+        if not short:
+            raise UneError(f"none of the {len(long)} prompts of {what} can be audited: {next(iter(long.values()))}")
+        fitting.append(short)
+        too_long |= long
+    chosen = study.beside(*fitting)
     where = open_or_create(lake)
     configs = run(where, bench.tasks(model, [(bench.PLAIN, {})], chosen, seeds, steps, guidance), Cluster(address, actors, gpus))
     print("\n".join([*lines(study.audit(where, configs, detector), detector), *(f"left out: {why}" for why in too_long.values())]))

@@ -69,6 +69,7 @@ def edit(
     gpus: GpusOption = None,
 ) -> None:
     """Edit test images along a probe's direction, with and without orthogonalisation, and measure it in spaces that the edit did not use."""
+    from une_ray.corpora.files import absolute
     from une_ray.editing.edit import Edit
     from une_ray.editing.job import WORKER, plan
     from une_ray.editing.outcome import outcomes
@@ -78,7 +79,7 @@ def edit(
     from une_ray.pipeline import tasks as pipeline
     from une_ray.pipeline.cluster import Cluster
 
-    opened, cluster = Lake(lake), Cluster(address, actors, gpus)
+    opened, cluster = Lake(absolute(lake)), Cluster(address, actors, gpus)
     plans = {}
     for name in names(attribute) or ():
         asked = Edit(

@@ -1,1 +1,1 @@
-"""Moving latents along directions, and measuring what the move did: pure functions on arrays, no lake, no Ray."""
+"""Moving latents along directions, and measuring what the move did. No Ray: a job of the pipeline does it in tasks."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from une_ray.editing.directions import Direction, mean_difference
+from une_ray.editing.readings import RANK
 from une_ray.errors import UneError
 from une_ray.geometry import probes
+from une_ray.lake.latents import blocks, image_ids, labels_and_folds
 from une_ray.lake.layout import Lake
-from une_ray.studies.latents import blocks, image_ids, labels_and_folds
 
 if TYPE_CHECKING:
     from une_ray.editing.edit import Train
@@ -38,7 +39,7 @@ def permuted(lake: Lake, probe: Direction, train: Train, row: dict) -> Direction
     known = np.flatnonzero(~tested[:, 0] & ~np.isnan(labels[:, 0]))
     labels[known] = np.random.default_rng(SEED).permutation(labels[known])
     penalties = None if row["penalty"] is None else [row["penalty"]]
-    ((found,),) = probes.fit(partial(blocks, lake, probe.space), labels, tested, row["method"], penalties, row["rank"] or 0)
+    ((found,),) = probes.fit(partial(blocks, lake, probe.space), labels, tested, row["method"], penalties, row["rank"] or RANK)
     if found.w is None:
         raise UneError(
             f"{row['method']} can't be fitted to permuted labels of {probe.attribute}: {found.error}; leave permuted out of --baselines"

@@ -15,9 +15,9 @@ from une_ray.editing.erasure import ERASURES, Nuisances, shrunk
 from une_ray.editing.move import PATHS
 from une_ray.errors import UneError, unknown
 from une_ray.geometry.linear import METHODS
+from une_ray.lake.latents import blocks, image_ids, labels_and_folds, matrix
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
-from une_ray.studies.latents import blocks, image_ids, labels_and_folds, matrix
 
 TRAIN_ROWS, SEED = 20_000, 0  # of so many scores the standard deviation is known to half a percent
 INNER_PRODUCTS = ("plain", "covariance")
@@ -140,7 +140,10 @@ def _queried(lake: Lake, edit: Edit, train: Train) -> Direction:
     dim = train.z.shape[1]
     if len(rows) != 1 or not isinstance(w := rows[0].get("w"), list) or len(w) != dim:
         raise UneError(f"the direction's SQL, {edit.query!r}, gives {len(rows)} rows; it must be one, with a list w of {dim} numbers")
-    return Direction.fitted(edit.space, edit.attribute, QUERY, w, rows[0].get("b") or 0.0, train.z)
+    b = rows[0].get("b") or 0.0
+    if not np.isfinite(np.array([*w, b], dtype=np.float64)).all():
+        raise UneError(f"the direction's SQL, {edit.query!r}, gives a w or b with NULL, NaN or infinity in it")
+    return Direction.fitted(edit.space, edit.attribute, QUERY, w, b, train.z)
 
 
 def row(rows: dict[str, dict], attribute: str) -> dict:
@@ -168,6 +171,10 @@ def _train_rows(lake: Lake, space: str, attribute: str, latents: int) -> Train:
         inside = chosen[(chosen >= begin) & (chosen < begin + len(block))]
         parts.append(block[inside - begin])
         begin += len(block)
+    if begin != len(ids):
+        raise UneError(
+            f"space {space!r} of {lake.url} has grown from {len(ids)} to {begin} latents while they were read; une build is at it"
+        )
     return Train(np.concatenate(parts), labels[chosen, 0], ids.take(pa.array(chosen)))
 
 

@@ -51,7 +51,7 @@ def plan(lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = 
         if name != QUERY
     ]
     if QUERY in found:
-        ways.append({"direction": QUERY, "keep": [], "w": results.config_hash(found[QUERY].w.tolist())})
+        ways.append({"direction": QUERY, "keep": [], "w": results.config_hash([*found[QUERY].w.tolist(), found[QUERY].b])})
     if PROMPT in edit.baselines:
         ways.append({"direction": PROMPT, "keep": [], "prompt": prompt_of(lake.manifest["corpus"], edit.attribute)})
     parts = [chosen[begin : begin + IMAGES_PER_TASK] for begin in range(0, len(chosen), IMAGES_PER_TASK)]
@@ -60,7 +60,7 @@ def plan(lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = 
 
 
 def editable(lake: Lake, space: str) -> dict:
-    """The fingerprint of a space that can be decoded. Raises UneError for one that can't."""
+    """The fingerprint of a space that can be decoded. Raises UneError for one that can't, or whose generator has changed since."""
     known = lake.spaces()
     able = [name for name, fingerprint in known.items() if fingerprint.get("method") == "ddim-inversion"]
     if space not in known:
@@ -69,6 +69,7 @@ def editable(lake: Lake, space: str) -> dict:
         raise UneError(
             f"{space} has no way back to pictures; what can be edited is inverted noise: {', '.join(able) or 'none in this lake'}"
         )
+    Space.refuse_changed(space, known[space])
     return known[space]
 
 

@@ -44,7 +44,7 @@ class Judge:
 def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None = None) -> list[str]:
     """The spaces that judge: those named, or the preferred ones that can, or all encoders that can.
 
-    Raises UneError for the edited space itself, what is no encoder, and where there is no probe of the attribute to judge by.
+    Raises UneError for the edited space itself, what is no encoder or has changed since, and where there is no probe of the attribute.
     """
     able = [space for space, fingerprint in lake.spaces().items() if is_encoder(fingerprint) and can_judge(lake, space, attribute)]
     for name in names or ():
@@ -60,6 +60,8 @@ def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None 
         raise UneError(
             f"no encoder space of {lake.url} has a probe of {attribute} to judge by; build one (une build --spaces mini-dino) and probe it"
         )
+    for space in chosen:
+        Space.refuse_changed(space, lake.spaces()[space])
     return chosen
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from une_ray.editing.edit import Train
 from une_ray.geometry.probes import FEWEST
+from une_ray.lake.latents import attributes_of, labels_and_folds
 from une_ray.lake.layout import Lake
-from une_ray.studies.latents import attributes_of, labels_and_folds
 
 CORRELATED = 0.15  # |φ| from which labels count as going together
 SETS = ("none", "correlated", "all")

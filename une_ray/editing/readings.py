@@ -14,9 +14,9 @@ from une_ray.geometry.gram import Gram
 from une_ray.geometry.logistic import PASSES
 from une_ray.geometry.probes import FEWEST
 from une_ray.lake import results
+from une_ray.lake.latents import attributes_of, labels_and_folds, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
-from une_ray.studies.latents import attributes_of, labels_and_folds, spaces_of
 
 if TYPE_CHECKING:
     from une_ray.editing.edit import Edit, Train
@@ -59,7 +59,8 @@ def _fitted(lake: Lake, edit: Edit, train: Train) -> dict[str, dict]:
         rows[name]["error"] = _refusal(y[~np.isnan(y)])
     for columns in _fitted_together(labels, [i for i, name in enumerate(names) if rows[name]["error"] is None]):
         known = ~np.isnan(labels[:, columns[0]])
-        found = linear_probes(train.z[known], labels[known][:, columns], edit.method, edit.penalty and [edit.penalty], edit.rank or RANK)
+        penalties = None if edit.penalty is None else [edit.penalty]
+        found = linear_probes(train.z[known], labels[known][:, columns], edit.method, penalties, edit.rank or RANK)
         for i, column in enumerate(columns):
             rows[names[column]] |= _reading(found, i)
     return rows

@@ -8,7 +8,7 @@ time and costs 3e-7 of an entry's scale, √(S_ii S_jj). Memory is d² + dk numb
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,10 @@ class Gram:
         self.zy += centred_z.T @ centred_y
         self.yy += centred_y.double().square().sum(0)
         self.count = count
+
+    def labelled(self, columns: Sequence[int]) -> Gram:
+        """The same rows with some of their labels; the latents' part is shared."""
+        return Gram(self.count, self.mean_z, self.mean_y[columns], self.zz, self.zy[:, columns], self.yy[columns])
 
     def scatter(self) -> torch.Tensor:
         """Σ (z − z̄)(z − z̄)ᵀ (d, d), whole: the Gram's own memory, not a copy."""

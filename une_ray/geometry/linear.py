@@ -5,6 +5,7 @@ An attribute's score is z·w + b, positive above zero. A new method is a functio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -97,7 +98,9 @@ def _ridge(train: Train) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     gram, scatter = train.gram, train.gram.scatter()
     dim, count, unit = len(scatter), gram.count, scatter.trace().item() / len(scatter)
     penalties = sorted((train.penalties or PENALTIES), reverse=True)
-    if penalties[-1] <= 0 and count <= dim:
+    if not all(0 <= penalty < math.inf for penalty in penalties):
+        raise UneError(f"penalties {penalties}: every λ must be a finite number, at least 0")
+    if penalties[-1] == 0 and count <= dim:
         raise UneError(f"λ = {penalties[-1]:g} needs more train rows than the {dim} dims, but there are {count}; give ridge a λ > 0")
     shifted = Shifted(scatter, gram.zy)
     least, w, chosen = torch.full_like(gram.yy, torch.inf), torch.zeros_like(gram.zy), torch.zeros_like(gram.yy)
@@ -141,6 +144,6 @@ def _logistic(solution: Solution, penalty: float, rank: int | None = None) -> Li
 
 def _single(penalties: Sequence[float] | None) -> float:
     penalties = penalties or (1.0,)
-    if len(penalties) > 1 or penalties[0] <= 0:
+    if len(penalties) > 1 or not 0 < penalties[0] < math.inf:
         raise UneError(f"logistic regression takes one penalty 1/C > 0, not {list(penalties)}; run it once for each")
     return penalties[0]

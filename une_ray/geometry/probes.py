@@ -67,15 +67,19 @@ def fit(
     fitted = [j for j in range(labels.shape[1]) if any(split[j]["error"] is None for split in probes)]
     for known, columns in _patterns(labels, fitted):
         y = _with_permuted(labels[:, columns], known, test, permutations, seed)
-        linears = []
-        for gram, held_out in zip(train_grams(blocks, 2 * y - 1, test, known, device), test.T):
-            train = Train(gram, _rows(blocks, y, known & ~held_out, device), penalties, rank)
-            linears.append(METHODS[method](train))
-        for linear, split, held_out, scores in zip(linears, probes, test.T, _scores(blocks, linears, known[:, None] & test, device)):
-            readings = _readings(linear, scores, y[torch.as_tensor(known & held_out)].numpy(), permutations)
-            for column, reading in zip(columns, readings):
-                if split[column]["error"] is None:
-                    split[column] |= reading
+        fits: list[_Fit] = []
+        for gram, held_out, split in zip(train_grams(blocks, 2 * y - 1, test, known, device), test.T, probes):
+            if sound := [i for i, column in enumerate(columns) if split[column]["error"] is None]:
+                own = y
+                if len(sound) < len(columns):  # a label that this split can't tell must not spoil the others
+                    chosen = [len(columns) * copy + i for copy in range(1 + permutations) for i in sound]
+                    gram, own = gram.labelled(chosen), y[:, chosen]
+                linear = METHODS[method](Train(gram, _rows(blocks, own, known & ~held_out, device), penalties, rank))
+                fits.append(_Fit(linear, own, known & held_out, [split[columns[i]] for i in sound]))
+        for found, scores in zip(fits, _scores(blocks, fits, device)):
+            measured = found.y[torch.as_tensor(found.test)].numpy()
+            for row, reading in zip(found.rows, _readings(found.linear, scores, measured, permutations)):
+                row |= reading
     return [[Probe("refused" if row["error"] else "ok", **row) for row in split] for split in probes]
 
 
@@ -126,12 +130,23 @@ def _rows(blocks: Blocks, y: torch.Tensor, chosen: np.ndarray, device: str) -> R
     return some
 
 
-def _scores(blocks: Blocks, linears: list[Linear], test: np.ndarray, device: str) -> list[np.ndarray]:
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """What was fitted on one split: its labels `y` (n, k) with their permuted copies, its test rows (n,), and where its readings go."""
+
+    linear: Linear
+    y: torch.Tensor
+    test: np.ndarray
+    rows: list[dict]
+
+
+def _scores(blocks: Blocks, fits: list[_Fit], device: str) -> list[np.ndarray]:
     """Each split's scores (test rows, k) float64, all from one pass."""
-    rows, parts = torch.as_tensor(test), [[] for _ in linears]
-    for at, z in passes(blocks, len(test), device):
-        for linear, held_out, scores in zip(linears, rows[at].T, parts):
-            scores.append((z[held_out.to(device)].double() @ linear.w + linear.b).cpu())
+    parts: list[list[torch.Tensor]] = [[] for _ in fits]
+    for at, z in passes(blocks, len(fits[0].test), device):
+        for found, scores in zip(fits, parts):
+            held_out = torch.as_tensor(found.test[at], device=device)
+            scores.append((z[held_out].double() @ found.linear.w + found.linear.b).cpu())
     return [torch.cat(scores).numpy() for scores in parts]
 
 

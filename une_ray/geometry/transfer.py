@@ -64,7 +64,7 @@ class JointMoments:
             raise UneError(f"space {broken!r} has a latent that is not finite; find it with une verify and build that shard again")
         order = self.random.permutation(len(z))
         partner = np.empty_like(order)
-        partner[order] = np.roll(order, 1)  # one cycle through the batch, so nobody is left with itself
+        partner[order] = np.roll(order, 1)  # one cycle through the batch, so nobody is left with itself but who is alone
         self.rows += len(z)
         self.sums += z.sum(0)
         self.products += z.T @ z

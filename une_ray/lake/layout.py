@@ -34,7 +34,7 @@ def _fingerprint_file(space: str) -> str:
 
 @dataclass(frozen=True)
 class Lake:
-    """One lake. Opening never writes; `Lake.create` fixes the plan for good."""
+    """One lake. Opening never writes; `lake.create` fixes the plan for good."""
 
     url: str
 
@@ -103,5 +103,5 @@ class Lake:
             lines = [f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}" for key in keys]
             raise UneError(
                 f"space {space!r} of {self.url} was built with another fingerprint; results would mix:\n"
-                + "\n".join(lines) + f"\nBuild into another lake, or under another name: --spaces NAME={space}"
+                + "\n".join(lines) + "\nBuild into another lake, or under another name: --spaces NAME=MODEL"
             )  # fmt: skip

@@ -109,11 +109,12 @@ def is_done(lake: Lake, kind: str, config: dict) -> bool:
     return lake.store.exists(_name(kind, config))
 
 
-def commit(lake: Lake, kind: str, config: dict, rows: list[dict]) -> None:
-    """Write the rows of one computation, whole or not at all; of two that finish at once, whose rows are equal, one stays."""
+def commit(lake: Lake, kind: str, config: dict, rows: list[dict], replace: bool = False) -> None:
+    """Write the rows of one computation, whole or not at all; of two that finish at once, whose rows are equal, the first stays, or with
+    `replace` the last."""
     stamped = [{**row, "config": config_hash(config)} for row in rows]
     table = pa.Table.from_pylist(stamped, schema=KINDS[kind])
-    lake.store.commit(_name(kind, config), schema.parquet(table, {"config": config}), replace=False)
+    lake.store.commit(_name(kind, config), schema.parquet(table, {"config": config}), replace)
 
 
 def _name(kind: str, config: dict) -> str:

@@ -20,7 +20,8 @@ STALE_SECONDS = 24 * 3600
 
 @dataclass(frozen=True)
 class Store:
-    """Files under one URL (`/data/lake`, `s3://bucket/lake`, `gs://…`), named by paths relative to it."""
+    """Files under one URL (`/data/lake`, `s3://bucket/lake`, `gs://…`), named by paths relative to it. No listing is remembered: other
+    processes write here too."""
 
     url: str
 
@@ -44,8 +45,7 @@ class Store:
             return self.filesystem.exists(self.path(name))
 
     def names(self, folder: str) -> set[str]:
-        """Names of the files directly in `folder`; empty where it does not exist. Never answers from a stale listing."""
-        self.filesystem.invalidate_cache()
+        """Names of the files directly in `folder`; empty where it does not exist."""
         try:
             with self._answering(folder):
                 found = self.filesystem.ls(self.path(folder), detail=False)
@@ -54,13 +54,11 @@ class Store:
         return {os.path.basename(str(path).rstrip("/")) for path in found}
 
     def read(self, name: str) -> bytes:
-        self.filesystem.invalidate_cache()
         with self._answering(name), self.filesystem.open(self.path(name), "rb") as file:
             return file.read()
 
     def remove(self, name: str) -> None:
         """Delete a file, or a folder with all that is in it; nothing where there is neither."""
-        self.filesystem.invalidate_cache()
         with self._answering(name), contextlib.suppress(FileNotFoundError):
             self.filesystem.rm(self.path(name), recursive=True)
 
@@ -141,7 +139,7 @@ class Store:
 
 def _split(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     try:
-        filesystem, root = fsspec.core.url_to_fs(url)
+        filesystem, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except (ValueError, ImportError) as error:
         raise UneError(f"can't use {url!r} as a lake: {error}") from error
     return filesystem, root.rstrip("/")

@@ -68,8 +68,9 @@ def _images(lake: Lake, shard: int, expected: list[str]) -> list[bool]:
     table = _table(lake, name, schema.IMAGES)
     _same_ids(name, table, expected)
     _reasons(name, table)
+    plan = lake.plan(shard)
     for label in ("split", "caption", "source", "attributes", "factors"):
-        if table[label].to_pylist() != lake.plan(shard)[label].to_pylist():
+        if table[label].to_pylist() != plan[label].to_pylist():
             raise UneError(f"{name}: {label} is not what the plan says; delete the file and build again")
     return [status == schema.OK for status in table["status"].to_pylist()]
 

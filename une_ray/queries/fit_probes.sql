@@ -1,4 +1,4 @@
--- Linear probes of every attribute in every space, fitted in stock DuckDB on the images whose split is 'train':
+-- Linear probes of every attribute in every space, fitted in stock DuckDB on all images but those of the split 'test':
 --
 --   SET VARIABLE spaces = ['mini-dino', 'mini-clip-a'];   -- optional; all spaces of the lake otherwise
 --   SET VARIABLE penalty = 1;                             -- optional; .1 otherwise
@@ -25,7 +25,7 @@ asked AS (
     FROM named),
 train_rows AS MATERIALIZED (
     SELECT space, row_number() OVER (PARTITION BY space ORDER BY image_id) AS n, z, attributes
-    FROM latents SEMI JOIN asked USING (space) JOIN images USING (image_id) WHERE split = 'train'),
+    FROM latents SEMI JOIN asked USING (space) JOIN images USING (image_id) WHERE split <> 'test'),
 shapes AS MATERIALIZED (
     SELECT space, count(z) AS train, any_value(len(z)) AS dim,
         CASE WHEN count(z) = 0 THEN 'no image of the train split has a latent'

@@ -29,21 +29,20 @@ def strips(source: Source, study: tuple) -> str:
 
 
 def _strip(source: Source, study: tuple, group: str, prompt: str) -> str:
-    figures = [_own(prompt)]
+    figures = _own(prompt)
     for method, settings, similarity, is_copy, picture in source.rows(PICTURES, *study, prompt):
         image, name = Image.open(io.BytesIO(source.lake.store.read(picture))), label(method, settings)
-        figures.append(
-            figure(image, ("plain" if method == "none" else name) + ("*" if is_copy else ""), f"{name}: similarity {similarity:.2f}", SIDE)
-        )
+        told = name if similarity is None else f"{name}: similarity {similarity:.2f}"
+        figures.append(figure(image, ("plain" if method == "none" else name) + ("*" if is_copy else ""), told, SIDE))
     said = f"{group}: “{prompt}”, all from the same noise. * counts as a copy of the first picture, which is the prompt's own."
     return f"<p class=note>{escape(said)}</p><div class=strip>{grid(figures)}</div>"
 
 
-def _own(prompt: str) -> str:
-    """The picture that belongs to one of the bench's prompts, at the size of the others."""
+def _own(prompt: str) -> list[str]:
+    """The picture that belongs to the prompt, at the size of the others; none where it is not the bench's but somebody's own."""
     known = itertools.chain(duplicated(), held_out(CAPTIONS), trained(CAPTIONS))
-    data = next(one.picture() for one in known if one.text == prompt)
-    return figure(Image.open(io.BytesIO(data)), "its picture", prompt, SIDE)
+    pictures = (one.picture() for one in known if one.text == prompt)
+    return [figure(Image.open(io.BytesIO(data)), "its picture", prompt, SIDE) for data in itertools.islice(pictures, 1)]
 
 
 def label(method: str, settings: str) -> str:

@@ -25,7 +25,7 @@ def killers(prepare: Callable[..., Trial], arguments: tuple, rows: int) -> dict[
     first = 0
     while first < rows:
         reached, code = _run(prepare, arguments, range(first, rows))
-        if code == 0:
+        if reached == rows:
             break
         if reached is None:
             raise UneError(f"a process ended ({_how(code)}) on a harmless picture, so no image is to blame; is there memory enough?")
@@ -35,7 +35,7 @@ def killers(prepare: Callable[..., Trial], arguments: tuple, rows: int) -> dict[
 
 
 def _run(prepare: Callable[..., Trial], arguments: tuple, rows: range) -> tuple[int | None, int]:
-    """The last row that a new process began, and its exit code."""
+    """The last row that a new process began, or rows.stop when it had done them all, and its exit code."""
     context = multiprocessing.get_context("spawn")  # a copy by fork would share the parent's threads and its CUDA
     here, there = context.Pipe(duplex=False)
     child = context.Process(target=_try_each, args=(prepare, arguments, rows, there), daemon=True)
@@ -57,6 +57,7 @@ def _try_each(prepare: Callable[..., Trial], arguments: tuple, rows: range, prog
             progress.send(row)
             with contextlib.suppress(Exception):
                 trial(row)
+    progress.send(rows.stop)  # how the process ends from here on is no row's fault
 
 
 def _how(code: int) -> str:

@@ -75,6 +75,16 @@ class Space:
         )  # fmt: skip
         return cls(name, model, fingerprint.get("steps"), fingerprint.get("spacing"))
 
+    @classmethod
+    def refuse_changed(cls, name: str, fingerprint: dict) -> None:
+        """Raise UneError where a model's folder no longer holds the weights that a lake's space was built with. A hub's revision is fixed."""
+        model = cls.from_fingerprint(name, fingerprint).model
+        if not model.source.startswith("hub:") and (weights := pin(model)[1]) != fingerprint["weights"]:
+            raise UneError(
+                f"space {name!r} was built with the weights {fingerprint['weights']}, but {model.source} now has {weights}; put those back, "
+                "or build the space into another lake"
+            )
+
     def as_in(self, fingerprint: dict | None) -> Space:
         """A hub model of no revision but `main`, at the commit that a lake's fingerprint names: `main` may have moved on."""
         if (

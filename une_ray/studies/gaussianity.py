@@ -9,9 +9,10 @@ from dataclasses import asdict
 import duckdb
 import numpy as np
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError
 from une_ray.geometry.gaussianity import CONTROLS, families
 from une_ray.lake import results
+from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.session import connect
 
@@ -35,12 +36,9 @@ def gaussianity(
     unknown spaces, and for those with fewer than 20 latents, latents that are not finite or all equal.
     """
     connection, fingerprints = connect(lake), lake.spaces()
-    for space in spaces or ():
-        if space not in fingerprints:
-            raise unknown("space", space, fingerprints)
     settings = {"directions": directions, "rows": rows, "seed": seed, "limit": limit}
     configs = []
-    for space in spaces or fingerprints:
+    for space in spaces_of(lake, spaces):
         config = settings | {"space": space, "fingerprint": results.config_hash(fingerprints[space]), "latents": _count(connection, space)}
         if not results.is_done(lake, "gaussianity", config):
             results.commit(lake, "gaussianity", config, list(_rows(connection, config)))

@@ -13,9 +13,9 @@ from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS
 from une_ray.lake import results
+from une_ray.lake.latents import FOLDS, attributes_of, blocks, image_ids, labels_and_folds, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
-from une_ray.studies.latents import FOLDS, attributes_of, blocks, image_ids, labels_and_folds, spaces_of
 
 SQL_METHODS = ("ridge", "lda", "mean-difference")
 

@@ -13,9 +13,9 @@ from une_ray.errors import UneError
 from une_ray.geometry.agreement import direction_agreement
 from une_ray.geometry.transfer import JointMoments, Probes, Ridge, Trial
 from une_ray.lake import results
+from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, matrix, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
-from une_ray.studies.latents import BATCH, FOLD, FOLDS, HASHED, matrix, spaces_of
 
 # Every image that all of $spaces have.
 IMAGES = f"""
@@ -141,7 +141,8 @@ def _images(lake: Lake, spaces: list[str], attributes: list[str], split_seed: in
     """Ids of the train and test images that all spaces have, and the test labels: 0, 1 or NaN per attribute."""
     settings = {"spaces": spaces, "seed": split_seed, "attributes": attributes}
     table = connect(lake).sql(IMAGES, params=settings).to_arrow_table()
-    train, test = (table.filter(pc.equal(table["fold"], fold)) for fold in ("train", "test"))
+    tested = pc.equal(table["fold"], "test")
+    train, test = table.filter(pc.invert(tested)), table.filter(tested)
     if not len(train) or not len(test):
         raise UneError(
             f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed {split_seed}, and a transfer "

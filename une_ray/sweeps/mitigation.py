@@ -14,7 +14,7 @@ from une_ray.memorization.bench import PLAIN, Bench, tasks
 from une_ray.memorization.copy_metric import DEFAULT, find_metric, metric_facts
 from une_ray.memorization.measures import Realness, copies
 from une_ray.memorization.methods import check
-from une_ray.memorization.prompts import Prompt, duplicated, held_out, trained
+from une_ray.memorization.prompts import Prompt, doses, duplicated, held_out, trained
 from une_ray.sweeps.study import Value
 
 FIXED = {"model": "mini-sd-dup", "doses": [250, 1000], "seeds": 2, "steps": 20}
@@ -56,11 +56,17 @@ class Mitigation:
             if name not in (*FIXED, METRIC):
                 raise unknown("fixed part of a mitigation study", name, (*FIXED, METRIC))
         told = FIXED | fixed
+        if not isinstance(told["doses"], list):
+            raise UneError(f"doses of a mitigation study, {told['doses']!r}: they are a list, such as {FIXED['doses']}")
+        told["doses"] = doses(",".join(map(str, told["doses"])))
+        for name in ("seeds", "steps"):
+            if not isinstance(told[name], int) or told[name] < 1:
+                raise UneError(f"{name} of a mitigation study, {told[name]!r}: a whole number, at least 1")
         metric = metric_facts(told.pop(METRIC, DEFAULT))
         (task,) = tasks(told["model"], [(PLAIN, {})], duplicated(1, told["doses"][:1]), told["seeds"], told["steps"])
         surely = {key: task[key] for key in ("weights", "judge", "judge_weights", "encoder", "encoder_weights", "spacing")}
-        doses = " and ".join(map(str, told["doses"]))
-        return told | surely | metric | {"title": f"{told['model']}, titles seen {doses} times"}
+        often = " and ".join(map(str, told["doses"]))
+        return told | surely | metric | {"title": f"{told['model']}, titles seen {often} times"}
 
     @staticmethod
     def command(facts: dict, settings: dict[str, Value], budget: int) -> list[str]:

@@ -15,8 +15,8 @@ from une_ray.editing.measures import changes, leakage, slopes
 from une_ray.editing.nuisances import CORRELATED, nuisances
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results
+from une_ray.lake.latents import attributes_of
 from une_ray.lake.layout import Lake
-from une_ray.studies.latents import attributes_of
 from une_ray.sweeps.study import Value
 
 FIXED = ("space", "attribute", "judges", "correlated")

@@ -49,7 +49,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Scale:
-    """How many `trials`, and on how much each may be judged: `first` units at first, `factor` times as many at each rung, `most` at last."""
+    """How many `trials`, and on how much each may be judged: `first` units at first, `factor` times as many at each rung, and at the last
+    `most`, in place of the largest of these that is not above it."""
 
     trials: int
     first: int
@@ -124,10 +125,16 @@ def parse(name: str, text: str, where: str) -> Study:
     for key in ("space", "weights", "scales"):
         if not isinstance(data.get(key), dict) or not data[key]:
             raise UneError(f"{where} says nothing of {key!r}, which every study needs")
+    for key in ("fixed", "points", "resources"):
+        if not isinstance(data.get(key) or {}, dict):
+            raise UneError(f"{where}: {key} is {data[key]!r}; it is a mapping")
+    for key, value in {**data["weights"], "seed": data.get("seed", 0)}.items():
+        if isinstance(value, bool) or not isinstance(value, int if key == "seed" else (int, float)) or not math.isfinite(value):
+            raise UneError(f"{where}: {key} is {value!r}; it is a {'whole ' * (key == 'seed')}number")
     space = {key: _parameter(key, told, where) for key, told in data["space"].items()}
     study = Study(
         name=str(data.get("name", name)), fixed=data.get("fixed") or {}, space=space, points=data.get("points") or {},
-        weights={key: float(value) for key, value in data["weights"].items()}, seed=int(data.get("seed", 0)),
+        weights={key: float(value) for key, value in data["weights"].items()}, seed=data.get("seed", 0),
         scales={key: _scale(key, told, where) for key, told in data["scales"].items()}, resources=data.get("resources"),
     )  # fmt: skip
     for name, settings in study.points.items():

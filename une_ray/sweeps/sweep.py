@@ -32,7 +32,10 @@ class Sweep:
         return results.config_hash({"kind": self.kind, "study": told, "scale": asdict(self.scale), "facts": self.facts})
 
     def record(self, lake: Lake, settings: Mapping[str, Value], result: Mapping) -> None:
-        """Commit a trial that has ended: `result` has the objectives, `budget`, `promise`, `error` and `seconds`. Twice is once."""
+        """Commit a trial that has ended: `result` has the objectives, `budget`, `promise`, `error` and `seconds`.
+
+        Twice is once, and of two trials of the same settings of which one was stopped the other stays.
+        """
         refused, full = bool(result["error"]), result["budget"] >= self.scale.most
         row = {
             "study": self.study.name, "sweep": self.config, "title": self.facts["title"],
@@ -43,7 +46,7 @@ class Sweep:
             "unit": self.subject.unit, "point": self.study.point(settings),
             "command": [] if refused else self.subject.command(self.facts, settings, self.scale.most), "seconds": result["seconds"],
         }  # fmt: skip
-        results.commit(lake, KIND, {"sweep": self.config, "settings": dict(settings)}, [row])
+        results.commit(lake, KIND, {"sweep": self.config, "settings": dict(settings)}, [row], replace=full)
 
     def close(self, lake: Lake) -> None:
         """Mark the sweep as done: a file without rows, since two trials of the same settings are one row, and rows can't be counted."""

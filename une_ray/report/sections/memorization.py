@@ -95,7 +95,7 @@ def draw(axes: list[Axes], doses: list[tuple], methods: list[tuple]) -> None:
         (axes[2], 9, ("ordinary",), "alignment of ordinary prompts"),
     ):
         for group in groups:
-            rows = [row for row in methods if row[0] == group]
+            rows = [row for row in methods if row[0] == group and row[column] is not None]  # prompts of one's own have no training picture
             places, halves = [names.index(label(*row[1:3])) for row in rows], [row[column + 1] or 0 for row in rows]
             axis.errorbar(
                 [row[column] for row in rows],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +14,13 @@ from une_ray.lake.session import connect
 
 BATCH, FOLDS = 2048, 5
 
-# Split seed 0 is the corpus' own split; seed s > 0 tests on the s-th fifth of the hash whose first fifth une_ray.corpora.base.split_of
+# Split seed 0 is the corpus' own split, whose validation images train: λ is chosen without them; seed s > 0 tests on the s-th fifth of the hash whose first fifth une_ray.corpora.base.split_of
 # tests on. So with the split of une_ray's own corpora every image is tested on once in five seeds.
 FOLD = f"CASE WHEN $seed = 0 THEN split WHEN floor(hash * {FOLDS}) = $seed THEN 'test' ELSE 'train' END"
 HASHED = "SELECT *, ('0x' || sha256('split/' || image_id)[:16])::UBIGINT::DOUBLE / 2.0 ** 64 AS hash FROM images"
 
 
-def spaces_of(lake: Lake, names: list[str] | None) -> list[str]:
+def spaces_of(lake: Lake, names: Sequence[str] | None) -> Sequence[str]:
     """The named spaces, or all. Raises UneError for one that the lake has not."""
     known = list(lake.spaces())
     for name in names or ():
