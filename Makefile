@@ -8,9 +8,10 @@ DEMO := demo/lake
 SPACES := mini-sd-a/ddim50,mini-sd-z/ddim50,mini-clip-a,mini-clip-b,mini-dino,mini-resnet,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
 EDITED := Smiling,Eyeglasses,Long_Hair,Wearing_Hat,Gray_Hair
 
-.PHONY: help demo test test-slow floors
+.PHONY: help setup demo test test-slow floors
 
 help:
+	@echo "make setup      set up alone: .venv with une_ray in it"
 	@echo "make demo       set up, build the demo lake (1,000 avatars, ten spaces), test, probe and edit it, draw its report"
 	@echo "make test       set up and run the tests"
 	@echo "make test-slow  the long tests as well"
@@ -21,6 +22,8 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
+
+setup: $(READY)
 
 demo: $(READY)
 	@$(VENV)/bin/une build --corpus avatars:1000 --spaces $(SPACES) --lake $(DEMO)

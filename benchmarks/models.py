@@ -8,6 +8,8 @@ call, and the parameters of U-Net, autoencoder and text tower together.
 
 from __future__ import annotations
 
+import argparse
+
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
@@ -95,6 +97,7 @@ def shipped(spec: ModelSpec) -> Cost:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     known = hub()
     print(f"{'':22} {'GFLOPs':>8} {'table':>8} {'million':>8} {'table':>8}")
     for name, spec in MODELS.items():

@@ -61,13 +61,19 @@ def test_sql_runs_a_command_a_file_and_says_what_is_wrong(lake, tmp_path):
     assert "a/b" in une("sql", "--lake", lake.url, "-c", 'SELECT space FROM counts; SELECT 1 AS "é"; -- all').stdout
     (tmp_path / "q.sql").write_text("SELECT count(*) AS n FROM latents WHERE space = 'a/b';")
     assert "9" in une("sql", "--lake", lake.url, "-f", str(tmp_path / "q.sql")).stdout
+    (tmp_path / "v.sql").write_text("CREATE TEMP VIEW v AS SELECT getvariable('asked') AS told; FROM v;")
+    both = une("sql", "--lake", lake.url, "-c", "SET VARIABLE asked = 'first'", "-f", str(tmp_path / "v.sql"))
+    assert "first" in both.stdout and "Count" not in both.stdout, "what has no rows shows none"
+    assert "can't read the SQL of none.sql" in une("sql", "--lake", lake.url, "-f", "none.sql").stderr
     wrong = une("sql", "--lake", lake.url, "-c", "SELECT nothing FROM latents")
     assert wrong.returncode == 1 and "nothing" in wrong.stderr and "Traceback" not in wrong.stderr
 
 
-def test_the_prompt_takes_statements_survives_errors_and_leaves(lake):
-    shown = une("sql", "--lake", lake.url, input="SELECT 40 +\n 2 AS answer;\nSELECT oops;\nSELECT 'still here' AS s;\n.quit\n")
-    assert shown.returncode == 0 and "42" in shown.stdout and "oops" in shown.stdout and "still here" in shown.stdout
+def test_the_prompt_takes_statements_and_files_survives_errors_and_leaves(lake, tmp_path):
+    (tmp_path / "q.sql").write_text("SELECT 'from a file' AS s")
+    lines = f"SELECT 40 +\n 2 AS answer;\nSELECT oops;\n.read none.sql\n.read {tmp_path}/q.sql\nSELECT 'still here' AS s;\n.quit\n"
+    shown = une("sql", "--lake", lake.url, input=lines)
+    assert shown.returncode == 0 and all(part in shown.stdout for part in ("42", "oops", "none.sql", "from a file", "still here"))
 
 
 def test_verify_prints_what_holds_and_fails_on_what_does_not(lake):

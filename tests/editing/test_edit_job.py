@@ -265,7 +265,7 @@ def test_sql_measures_as_python_does(lake, done):
         query = "SELECT slope FROM leakage_matrix WHERE edit = ? ORDER BY judged"
         slopes = np.array(connection.execute(query, [outcome.edit]).fetchall())[:, 0]
         assert np.allclose(slopes, outcome.slopes.mean(0)[np.argsort(outcome.attributes)])
-        query = "SELECT change, flips, identity FROM dose_response WHERE edit = ? ORDER BY alpha"
+        query = "SELECT change, flips, identity FROM edit_response WHERE edit = ? ORDER BY alpha"
         change, flips, identity = np.array(connection.execute(query, [outcome.edit]).fetchall(), float).T
         assert np.allclose(change, outcome.changes[:, outcome.target].mean(0)) and np.allclose(identity, outcome.identity.mean(0))
         assert np.allclose(flips, outcome.flips, equal_nan=True)

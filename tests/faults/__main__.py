@@ -1,5 +1,6 @@
 """`python -m tests.faults [--long] [WORD …]`: faults inflicted on real builds, and a table of what they cost; all, or those with a WORD in their name."""
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -14,12 +15,15 @@ LINE = "{:44} {:>5} {:>9} {:>12} {:>15} {:>19}"
 
 def main() -> int:
     """Exit code 1 where a row was lost, doubled or changed."""
-    whole, long, words = True, "--long" in sys.argv, [word for word in sys.argv[1:] if not word.startswith("-")]
-    with tempfile.TemporaryDirectory(prefix="une-faults-") as folder, scene(Path(folder), REAL if long else QUICK) as found:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Faults inflicted on real builds, edits and sweeps.")
+    parser.add_argument("--long", action="store_true", help="with real models, and most faults several times: an hour on two cores")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only faults with a WORD in their name; default: all")
+    asked, whole = parser.parse_args(), True
+    with tempfile.TemporaryDirectory(prefix="une-faults-") as folder, scene(Path(folder), REAL if asked.long else QUICK) as found:
         print(LINE.format("fault", "times", "rows lost", "rows doubled", "rows different", "seconds to recover"), flush=True)
         for fault in FAULTS:
-            times = fault.long if long else fault.short or 1
-            if not words or any(word in fault.name for word in words):
+            times = fault.long if asked.long else fault.short or 1
+            if not asked.words or any(word in fault.name for word in asked.words):
                 try:
                     outcome = suffer(found, fault, times)
                 except pytest.skip.Exception as reason:

@@ -4,9 +4,10 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
+from une_ray.commands.memorization import EPILOG
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
-from une_ray.memorization.methods import PEERS, ROWS, Sampling, check, latents
+from une_ray.memorization.methods import PEERS, ROWS, Sampling, check, defaults, latents
 from une_ray.memorization.peers.random_additions import add_random_numbers, add_random_tokens
 
 TEXTS = ["a smiling woman with long hair", "wow! a man!"]
@@ -106,6 +107,12 @@ def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(sampling):
 def test_an_unknown_method_or_setting_names_the_known_ones(method, settings, message):
     with pytest.raises(UneError, match=message):
         check(method, settings)
+
+
+@pytest.mark.parametrize("method", [*ROWS, *PEERS])
+def test_the_help_tells_every_setting_and_its_default(method):
+    for name, value in defaults(method).items():
+        assert f"{name}={str(value).lower() if isinstance(value, bool) else value}" in EPILOG
 
 
 def test_every_known_setting_is_accepted():

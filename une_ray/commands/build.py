@@ -16,13 +16,15 @@ EPILOG = """Examples:
 
 `une build --corpus celeba:/data/celeba --spaces sd15/ddim50,clip-l14 --lake s3://zoo/celeba --address auto`
 
-`une build --corpus hub:OWNER/NAME --spaces sd15/ddim50,clip-l14 --lake s3://zoo/lake --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
+`une build --corpus 'hub:OWNER/NAME?revision=COMMIT' --spaces sd15/ddim50,clip-l14 --lake s3://zoo/lake --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
 
 `une build --corpus folder:photos --spaces mine=stable-diffusion:/models/mine/ddim50-trailing --lake lake`"""
 
 
 def build(
-    corpus: Annotated[str, typer.Option(help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:ID")],
+    corpus: Annotated[
+        str, typer.Option(help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:OWNER/NAME?revision=COMMIT")
+    ],
     spaces: Annotated[
         str, typer.Option(help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)")
     ],

@@ -41,24 +41,29 @@ judged score; identity: cosine with the original; Fréchet: to the originals. 0 
 def edit(
     lake: LakeOption,
     space: Annotated[str, typer.Option(help="A generator's inverted noise, as in mini-sd-a/ddim50; it needs probes (see: une probe)")],
-    attribute: Annotated[str, typer.Option(help="What to change: an attribute, or several with commas, one edit after the other")],
+    attribute: Annotated[str, typer.Option(help="What to change: an attribute, or several with commas, each edited by itself")],
     keep: Annotated[
         str | None,
         typer.Option(help="Attributes whose scores the orthogonalised edit leaves alone; or correlated: those with |φ| ≥ .15; or all"),
     ] = None,
     alphas: Annotated[str, typer.Option(help="Doses in standard deviations of the score: FROM:TO:COUNT, or a list; 0 is added")] = "-3:3:7",
     images: Annotated[int, typer.Option(min=2, help="How many test images to edit")] = 64,
-    method: Annotated[str, typer.Option(help="Which probes to edit along")] = "ridge",
+    method: Annotated[str, typer.Option(help="Method of the probes to edit along, as in une probe --method")] = "ridge",
     inner: Annotated[str, typer.Option(help="Inner product of the orthogonalisation: plain (the paper's) or covariance")] = "plain",
-    baselines: Annotated[str, typer.Option(help="Comma-separated directions to compare with")] = "random,mean-difference,permuted,prompt",
-    fit: Annotated[bool, typer.Option("--fit", help="Fit probes anew, at --penalty and --rank; default: the lake's own")] = False,
+    baselines: Annotated[
+        str, typer.Option(help='Comma-separated, of random, mean-difference, permuted (shuffled labels) and prompt; "" for none')
+    ] = "random,mean-difference,permuted,prompt",
+    fit: Annotated[bool, typer.Option("--fit", help="Fit probes anew, as --penalty and --rank do; default: the lake's own")] = False,
     penalty: Annotated[float | None, typer.Option(help="λ of probes that are fitted anew, as in une probe")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Components of pca-logistic probes that are fitted anew")] = None,
     shrinkage: Annotated[float, typer.Option(help="Of the covariance towards its mean variance: 0 to 1")] = 0.0,
     erasure: Annotated[str, typer.Option(help="projection (the paper's null space), iterative (INLP) or leace")] = "projection",
     rounds: Annotated[int, typer.Option(min=1, help="Of iterative erasure")] = 4,
     path: Annotated[
-        str, typer.Option(help="straight; shell: every latent keeps its norm; quantile: α in normal quantiles; boundary: to α past it")
+        str,
+        typer.Option(
+            help="straight; shell: every latent keeps its norm; quantile: α in normal quantiles; boundary: to α past the probe's zero"
+        ),
     ] = "straight",
     direction: Annotated[str | None, typer.Option(help="SQL that gives one more direction: a row with a list w, and perhaps b")] = None,
     judges: Annotated[

@@ -19,7 +19,12 @@ EPILOG = """Examples:
 
 `une memorization audit --lake audits --model mini-sd-dup --prompts prompts.txt`
 
-`une sql --lake memory -f queries/memorization.sql`"""
+`une sql --lake memory -f queries/memorization.sql`
+
+Settings and their defaults: zero-pads `fraction=0.7:end=first:scale=0.0`, ren `sot_scale=1.25:both_halves=true`,
+wen `iterations=10:target=3.0:learning_rate=0.05`, random-tokens and random-numbers `count=4:seed=0`, delayed-guidance `transition=500`,
+opposite-guidance `transition=650:before=-2.0`; zero-pads and ablations also `padding=own` or exclamation, zero-pads and ablations a, c, f, h
+`by=zeros` or removal; all but none `window_from=1000:window_to=0`, the timesteps at which they act."""
 
 COLUMNS = {
     "dose_response": ("kind", "dose", "prompts", "copies", "± copies", "similarity", "±"),

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 LakeOption = Annotated[str, typer.Option("--lake", help="Folder of the lake: a path, s3://… or gs://…")]
-LakeArgument = Annotated[str, typer.Argument(help="Folder of the lake: a path, s3://… or gs://…")]
 
 AddressOption = Annotated[
     str | None, typer.Option(help="Ray cluster to join, as in auto or ray://head:10001; default: RAY_ADDRESS, or this machine")

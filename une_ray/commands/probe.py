@@ -29,7 +29,10 @@ def probe(
     ] = "ridge",
     engine: Annotated[str, typer.Option(help="fast: one pass of BLAS or GPU; sql: queries/fit_probes.sql")] = "fast",
     penalty: Annotated[
-        str | None, typer.Option(help="λ, or several to choose from; of ridge and lda in units of the mean variance, of logistic 1/C")
+        str | None,
+        typer.Option(
+            help="λ, or several to choose from, of ridge and lda in units of the mean variance, of logistic 1/C; default: ridge and lda choose from 1e-4 to 100, logistic 1, sql .1"
+        ),
     ] = None,
     rank: Annotated[int, typer.Option(min=1, help="Principal components of pca-logistic")] = 500,
     splits: Annotated[int, typer.Option(min=1, max=5, help="Split seeds: 0 is the corpus' own split, the others fifths by a hash")] = 5,

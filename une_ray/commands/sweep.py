@@ -27,8 +27,11 @@ app = typer.Typer(
     help="Search settings with Ray Tune, multi-objective; resumes after a kill, and a finished one is kept.",
 )  # fmt: skip
 
-ScaleOption = Annotated[str, typer.Option(help="A scale of the study: small, medium or large")]
-StudyOption = Annotated[Path | None, typer.Option(help="YAML of a study of your own; default: the one that comes with une_ray")]
+ScaleOption = Annotated[str, typer.Option(help="A scale of the study, how many trials: small (24), medium or large")]
+StudyOption = Annotated[
+    Path | None,
+    typer.Option(help="YAML of a study of your own; default, and a template: une_ray/sweeps/orthogonalization.yaml or mitigation.yaml"),
+]
 StateOption = Annotated[
     str | None,
     typer.Option(help="Folder of what an unfinished sweep knows, that all machines see; default: in the lake, where it is local"),

@@ -14,7 +14,7 @@ EPILOG = """Examples:
 
 `une transfer --lake demo/lake --source mini-sd-a/ddim50 --target mini-clip-a,mini-dino`
 
-`une sql --lake demo/lake -c "SELECT * FROM transfers WHERE attribute = 'Glasses'"`"""
+`une sql --lake demo/lake -c "SELECT * FROM transfers WHERE attribute = 'Eyeglasses'"`"""
 
 
 def transfer(

@@ -12,7 +12,7 @@ from une_ray.errors import UneError
 from une_ray.geometry import linear
 from une_ray.geometry.gram import Gram
 from une_ray.geometry.logistic import PASSES
-from une_ray.geometry.probes import FEWEST
+from une_ray.geometry.probes import FEWEST, known_together
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of, labels_and_folds, spaces_of
 from une_ray.lake.layout import Lake
@@ -57,8 +57,7 @@ def _fitted(lake: Lake, edit: Edit, train: Train) -> dict[str, dict]:
     rows = {name: made | {"attribute": name, "config": results.config_hash(decides), "w": None} for name in names}
     for name, y in zip(names, labels.T):
         rows[name]["error"] = _refusal(y[~np.isnan(y)])
-    for columns in _fitted_together(labels, [i for i, name in enumerate(names) if rows[name]["error"] is None]):
-        known = ~np.isnan(labels[:, columns[0]])
+    for known, columns in known_together(labels, [i for i, name in enumerate(names) if rows[name]["error"] is None]):
         penalties = None if edit.penalty is None else [edit.penalty]
         found = linear_probes(train.z[known], labels[known][:, columns], edit.method, penalties, edit.rank or RANK)
         for i, column in enumerate(columns):
@@ -77,11 +76,3 @@ def _refusal(labels: np.ndarray) -> str | None:
     """As `geometry.probes` has it: why there can be no probe of these labels."""
     fewest = int(min(labels.sum(), len(labels) - labels.sum()))
     return f"only {fewest} images of one side among {len(labels)} train rows, fewer than {FEWEST}" if fewest < FEWEST else None
-
-
-def _fitted_together(labels: np.ndarray, columns: list[int]) -> list[list[int]]:
-    """Columns whose labels are known for the same rows, which one Gram serves."""
-    groups: dict[bytes, list[int]] = {}
-    for column in columns:
-        groups.setdefault(np.isnan(labels[:, column]).tobytes(), []).append(column)
-    return list(groups.values())

@@ -65,7 +65,7 @@ def fit(
     labels, test = np.asarray(labels, dtype=np.float32), np.asarray(test, dtype=bool)
     probes = [[_counted(y, held_out) for y in labels.T] for held_out in test.T]
     fitted = [j for j in range(labels.shape[1]) if any(split[j]["error"] is None for split in probes)]
-    for known, columns in _patterns(labels, fitted):
+    for known, columns in known_together(labels, fitted):
         y = _with_permuted(labels[:, columns], known, test, permutations, seed)
         fits: list[_Fit] = []
         for gram, held_out, split in zip(train_grams(blocks, 2 * y - 1, test, known, device), test.T, probes):
@@ -100,8 +100,8 @@ def _reason(train: int, train_positive: int, test: int, test_positive: int) -> s
     return f"only {fewest} {kind} among {train} train rows, fewer than {FEWEST}" if fewest < FEWEST else None
 
 
-def _patterns(labels: np.ndarray, columns: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Attributes that have labels for the same rows: those rows (n,) bool, and the attributes' columns."""
+def known_together(labels: np.ndarray, columns: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Attributes that have labels for the same rows, which one Gram serves: those rows (n,) bool, and the attributes' columns."""
     patterns: dict[bytes, list[int]] = {}
     for column in columns:
         patterns.setdefault(np.isnan(labels[:, column]).tobytes(), []).append(column)

@@ -8,7 +8,7 @@ based AS (SELECT *, max(score) FILTER (alpha = 0) OVER (PARTITION BY edit, judge
 SELECT *, (score - before) / nullif(stddev_pop(before) OVER (PARTITION BY edit, judge, judged), 0) AS change FROM based;
 
 -- Dose and response of the target. A flip counts among the images that were judged to be on the other side before.
-CREATE OR REPLACE VIEW dose_response AS
+CREATE OR REPLACE VIEW edit_response AS
 SELECT space, attribute, direction, keep, inner_product, method, judge, edit, alpha, count(*) AS images, avg(change) AS change,
     avg(((score > 0) = (alpha > 0))::INT) FILTER (alpha <> 0 AND (before > 0) <> (alpha > 0)) AS flips,
     avg(identity) AS identity, avg((status <> 'ok')::INT) AS off_data
@@ -29,7 +29,7 @@ WITH slopes AS (
     FROM leakage_matrix GROUP BY ALL),
 furthest AS (
     SELECT edit, judge, avg(identity) AS identity
-    FROM (FROM dose_response QUALIFY abs(alpha) = max(abs(alpha)) OVER (PARTITION BY edit, judge)) GROUP BY ALL),
+    FROM (FROM edit_response QUALIFY abs(alpha) = max(abs(alpha)) OVER (PARTITION BY edit, judge)) GROUP BY ALL),
 both_known AS (SELECT *, leakage / nullif(abs(effect), 0) AS leakage_per_effect FROM slopes JOIN furthest USING (edit, judge))
 SELECT *, NOT EXISTS (
     FROM both_known b WHERE (b.space, b.attribute, b.judge) = (a.space, a.attribute, a.judge)
@@ -39,7 +39,7 @@ FROM both_known a;
 
 SELECT space, attribute, judge, direction, keep, alpha, images, round(change, 3) AS change, round(flips, 3) AS flips,
     round(identity, 4) AS identity, round(off_data, 3) AS off_data
-FROM dose_response ORDER BY ALL;
+FROM edit_response ORDER BY ALL;
 
 -- Side by side with the plain edit: what orthogonalisation took away, attribute by attribute.
 SELECT o.space, o.attribute, o.judge, o.keep, o.judged, round(p.slope, 4) AS plain, round(o.slope, 4) AS orthogonalised
