@@ -31,7 +31,8 @@ def probe(
     penalty: Annotated[
         str | None,
         typer.Option(
-            help="λ, or several to choose from, of ridge and lda in units of the mean variance, of logistic 1/C; default: ridge and lda choose from 1e-4 to 100, logistic 1, sql .1"
+            help="λ, or several to choose from, of ridge and lda in units of the mean variance, of logistic 1/C; "
+            "default: ridge and lda choose from 1e-4 to 100, logistic 1, sql .1"
         ),
     ] = None,
     rank: Annotated[int, typer.Option(min=1, help="Principal components of pca-logistic")] = 500,

@@ -14,8 +14,9 @@ from une_ray.lake.session import connect
 
 BATCH, FOLDS = 2048, 5
 
-# Split seed 0 is the corpus' own split, whose validation images train: λ is chosen without them; seed s > 0 tests on the s-th fifth of the hash whose first fifth une_ray.corpora.base.split_of
-# tests on. So with the split of une_ray's own corpora every image is tested on once in five seeds.
+# Split seed 0 is the corpus' own split, whose validation images train, as λ is chosen without them; seed s > 0 tests on the s-th fifth of
+# the hash whose first fifth une_ray.corpora.base.split_of tests on. So with the split of une_ray's own corpora every image is tested on
+# once in five seeds.
 FOLD = f"CASE WHEN $seed = 0 THEN split WHEN floor(hash * {FOLDS}) = $seed THEN 'test' ELSE 'train' END"
 HASHED = "SELECT *, ('0x' || sha256('split/' || image_id)[:16])::UBIGINT::DOUBLE / 2.0 ** 64 AS hash FROM images"
 

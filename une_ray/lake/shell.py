@@ -34,9 +34,8 @@ def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
         import readline  # noqa: F401 - gives input() line editing and history where the platform has it
     except ImportError:
         pass
-    print(
-        f"{lake}: end a statement with ;, run a file's by .read FILE, leave with .quit. Views: images, latents, attributes, counts, norms, rejects, runs, …"
-    )
+    print(f"{lake}: end a statement with ;, run a file's by .read FILE, leave with .quit.")
+    print("Views: images, latents, attributes, counts, norms, rejects, runs, …")
     buffer = ""
     while True:
         try:
