@@ -72,7 +72,7 @@ def defaults(method: str) -> dict:
 
 
 def check(method: str, settings: dict) -> None:
-    """Raise UneError for an unknown method, setting or choice, with the known ones, and for removed rows that are to be scaled."""
+    """Raise UneError for an unknown method, setting or choice, with the known ones, numbers of no meaning, and removed rows to be scaled."""
     known = defaults(method)
     for setting, value in settings.items():
         if not known:
@@ -81,6 +81,8 @@ def check(method: str, settings: dict) -> None:
             raise unknown(f"setting of {method}", setting, known)
         if setting in CHOICES and value not in CHOICES[setting][0]:
             raise unknown(f"{setting} of {method}", value, CHOICES[setting][0])
+        if setting in POSITIVE and not value > 0:
+            raise UneError(f"{setting} of {method} is {value:g}; it must be above 0")
     if settings.get("by") == "removal" and "scale" in settings:
         raise UneError(f"{method}: rows that are removed can't be scaled; leave one of by and scale away")
 
@@ -157,6 +159,8 @@ CHOICES = {
 }
 """Settings of row methods about how, not what: name → (choices, the default first; the methods that have it). Plain under the padding
 "exclamation" is M1a, pad-swap-keeping-eot. A zeroed row is an attention sink of logit 0, a removed one is not there."""
+
+POSITIVE = ("iterations", "learning_rate", "target", "sot_scale", "count")
 
 PEERS = {
     "wen": wen,
