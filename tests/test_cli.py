@@ -65,13 +65,15 @@ def test_sql_runs_a_command_a_file_and_says_what_is_wrong(lake, tmp_path):
     both = une("sql", "--lake", lake.url, "-c", "SET VARIABLE asked = 'first'", "-f", str(tmp_path / "v.sql"))
     assert "first" in both.stdout and "Count" not in both.stdout, "what has no rows shows none"
     assert "can't read the SQL of none.sql" in une("sql", "--lake", lake.url, "-f", "none.sql").stderr
+    turned = une("sql", "--lake", lake.url, "-c", "PIVOT (SELECT 'left' AS side, 7 AS n) ON side USING sum(n)")
+    assert "left" in turned.stdout and "7" in turned.stdout
     wrong = une("sql", "--lake", lake.url, "-c", "SELECT nothing FROM latents")
     assert wrong.returncode == 1 and "nothing" in wrong.stderr and "Traceback" not in wrong.stderr
 
 
 def test_the_prompt_takes_statements_and_files_survives_errors_and_leaves(lake, tmp_path):
     (tmp_path / "q.sql").write_text("SELECT 'from a file' AS s")
-    lines = f"SELECT 40 +\n 2 AS answer;\nSELECT oops;\n.read none.sql\n.read {tmp_path}/q.sql\nSELECT 'still here' AS s;\n.quit\n"
+    lines = f"SELECT 40 +\n 2 AS answer;\nSELECT oops;\n.read none.sql\n.read\n.read ~nobody-at-all/x\n.read '{tmp_path}/q.sql';\nSELECT 'still here' AS s;\n.quit\n"
     shown = une("sql", "--lake", lake.url, input=lines)
     assert shown.returncode == 0 and all(part in shown.stdout for part in ("42", "oops", "none.sql", "from a file", "still here"))
 

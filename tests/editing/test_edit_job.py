@@ -172,7 +172,7 @@ def test_a_direction_may_be_a_query_and_every_path_is_one_that_rows_can_have_gon
 def test_a_query_of_another_intercept_is_another_edit(lake):
     """A path to a score depends on it."""
     named = [
-        plan(lake, Edit("sd", "Smiling", baselines=(), query=f"SELECT w, {b} AS b FROM direction('sd', 'Smiling')"), 2)[0] for b in (0, 5)
+        plan(lake, Edit("sd", "Smiling", baselines=(), query=f"SELECT w, {b} AS b FROM direction('sd', 'Smiling')"), 2)[0] for b in (0, 0.5)
     ]
     assert named[0][0] == named[1][0] and named[0][-1] != named[1][-1]
 
@@ -206,6 +206,7 @@ def test_permuted_labels_are_fitted_at_the_rank_that_was_not_named(lake):
     ("sql", "message"),
     [
         ("SELECT list_transform(w, lambda x: NULL::DOUBLE) AS w FROM direction('sd', 'Smiling')", "a w or b with NULL, NaN or infinity"),
+        ("SELECT list_transform(w, lambda x: 'much') AS w FROM direction('sd', 'Smiling')", "a w or b that is not of numbers"),
         ("SELECT w FROM probes WHERE space = 'none'", "gives 0 rows; it must be one, with a list w of"),
         ("SELECT [1.0, 2.0] AS w", "gives 1 rows; it must be one, with a list w of"),
         ("SELECT oops", "gives no rows: .*oops"),

@@ -108,7 +108,7 @@ def test_principal_components_are_scikit_learns(wide):
     assert np.abs(np.abs(np.sum(pca.components_ * components.numpy().T, axis=1)) - 1).max() < 1e-4
 
 
-@pytest.mark.parametrize("decay", [0.1, 0.25, 0.5])
+@pytest.mark.parametrize("decay", [0.0, 0.1, 0.25, 0.5])
 def test_the_papers_chain_misses_less_of_a_flat_spectrum_than_scikit_learns_pca(decay):
     z = RNG.normal(size=(2000, 600)) * np.arange(1, 601) ** -decay
     gram = Gram.empty(600, 1)

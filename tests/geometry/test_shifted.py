@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from une_ray.geometry import shifted
-from une_ray.geometry.shifted import DIRECT, PROBES, Shifted
+from une_ray.geometry.probes import fit
+from une_ray.geometry.shifted import DIRECT, Shifted
 
 DIM, COLUMNS = DIRECT + 52, 3
 
@@ -39,27 +40,63 @@ def assert_solves(found: torch.Tensor, s: torch.Tensor, b: torch.Tensor, shift: 
     assert (left.norm(dim=0) <= to * b.norm(dim=0)).all()
 
 
+def free(s: torch.Tensor, shift: float, rows: int) -> float:
+    """Degrees of freedom that ridge leaves, from all eigenvalues."""
+    values = torch.linalg.eigvalsh(s)
+    return rows - 1 - (values / (values + shift)).sum().item()
+
+
+class Counted:
+    """A matrix that counts its products."""
+
+    def __init__(self, matrix: torch.Tensor) -> None:
+        self.matrix, self.products = matrix, 0
+
+    def __matmul__(self, other: torch.Tensor) -> torch.Tensor:
+        self.products += 1
+        return self.matrix @ other
+
+
 @pytest.mark.parametrize("share", [10.0, 1.0, 0.1])
 def test_nearly_white_scatters_need_no_factor(share, factors):
     s, b = scatter(0.25), right()
     shift = share * s.trace().item() / DIM
-    found, trace = Shifted(s, b).solve(shift)
-    exact = (1 / (torch.linalg.eigvalsh(s) + shift)).sum().item()
+    found, left = Shifted(s, b, 3 * DIM).solve(shift)
     assert not factors
     assert_solves(found, s, b, shift, shifted.TOLERANCE)
-    assert abs(shift * trace() - shift * exact) < 4 * (2 * DIM / PROBES) ** 0.5  # in degrees of freedom: Hutchinson's bound, four times
+    assert left == pytest.approx(free(s, shift, 3 * DIM), rel=3 * shifted.PRECISION) and left != free(s, shift, 3 * DIM)
 
 
-def test_a_steep_scatter_gets_a_factor_after_a_few_steps_and_keeps_it(factors, monkeypatch):
-    products, multiply = [], Shifted._steps
-    monkeypatch.setattr(Shifted, "_steps", lambda *arguments: products.append(1) or multiply(*arguments))
+def test_a_steep_scatter_gets_a_factor_after_a_few_products_and_keeps_it(factors):
     s, b = scatter(3.0), right()
-    system, unit = Shifted(s, b), s.trace().item() / DIM
+    system, unit = Shifted(s, b, 3 * DIM), s.trace().item() / DIM
+    tried = system.single = Counted(system.single)
     for share in (1e-3, 1e-4):
-        found, trace = system.solve(share * unit)
+        found, left = system.solve(share * unit)
         assert_solves(found, s, b, share * unit, 1e-9)
-        assert np.isclose(trace(), (1 / (torch.linalg.eigvalsh(s) + share * unit)).sum().item(), rtol=1e-9)
-    assert len(factors) == 2 and len(products) == 1
+        assert left == pytest.approx(free(s, share * unit, 3 * DIM), rel=1e-9)
+    assert len(factors) == 2 and tried.products <= 3 * shifted.PACE, "hundreds would be allowed"
+
+
+def test_the_fewer_products_where_nobody_asks_for_degrees_of_freedom(factors):
+    s, b = scatter(0.25), right()
+    found, left = Shifted(s, b).solve(s.trace().item() / DIM)
+    assert left is None and not factors
+    assert_solves(found, s, b, s.trace().item() / DIM, shifted.TOLERANCE)
+
+
+@pytest.mark.parametrize("rows", [200, 400])
+def test_of_fewer_rows_than_dims_the_choice_is_that_of_exact_degrees_of_freedom(rows, monkeypatch):
+    """Hardly any are left at a small λ, where an estimate of them is worth nothing."""
+    draw = np.random.default_rng(rows)
+    z = (draw.normal(size=(rows, DIM)) * np.arange(1, DIM + 1) ** -0.125).astype(np.float32)
+    labels = (z[:, :5] @ draw.normal(size=(5, 6)) + draw.normal(size=(rows, 6)) > 0).astype(np.float32)
+    chosen = []
+    for most in (DIRECT, DIM):  # the second by factors alone
+        monkeypatch.setattr(shifted, "DIRECT", most)
+        (found,) = fit(lambda: iter([z]), labels, np.arange(rows)[:, None] % 4 == 0)
+        chosen.append([probe.penalty for probe in found])
+    assert chosen[0] == chosen[1]
 
 
 def test_many_columns_are_worth_a_factor(factors):

@@ -102,7 +102,8 @@ def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(sampling):
     [("pad-swop", {}, "nearest first: pad-swap"), ("zero-pads", {"fracton": 1}, "nearest first: fraction"), ("pad-swap", {"scale": 1}, "nearest first: window"), ("none", {"scale": 1}, "has no settings"),
      ("ren", {"sot": 1}, "nearest first: sot_scale"), ("ablation-b", {"by": "removal"}, "unknown setting of ablation-b 'by'"),
      ("ablation-c", {"padding": "exclamatoin"}, "unknown padding of ablation-c 'exclamatoin'; known, nearest first: exclamation"),
-     ("wen", {"iterations": -3}, "iterations of wen is -3; it must be above 0"),
+     ("wen", {"iterations": -3}, "iterations of wen is -3; it is at least 1"), ("wen", {"iterations": 2.5}, "iterations of wen is 2.5; it is a whole number"),
+     ("zero-pads", {"fraction": 7}, "fraction of zero-pads is 7; it is between 0 and 1"), ("wen", {"target": "high"}, "'high'; it is a number"),
      ("zero-pads", {"by": "removal", "scale": 0.5}, "can't be scaled")],
 )  # fmt: skip
 def test_an_unknown_method_or_setting_names_the_known_ones(method, settings, message):

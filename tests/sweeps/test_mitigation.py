@@ -110,9 +110,9 @@ def test_whatever_the_shipped_study_suggests_is_a_method_that_its_command_names(
 def test_of_two_trials_with_the_same_settings_the_finished_one_stays(tmp_path, zoo):
     lake = open_or_create(str(tmp_path / "lake"))
     sweep = prepare(lake, "mitigation", shipped("mitigation"), "small", model=f"stable-diffusion:{zoo}/sd")
-    result = dict.fromkeys([*Mitigation.goals, "promise"], 0.5) | {"error": "", "seconds": 1.0}
-    for budget in (8, sweep.scale.most, 8):
-        sweep.record(lake, {"method": "none", "guidance": 7.5}, result | {"budget": budget})
+    result = dict.fromkeys([*Mitigation.goals, "promise"], 0.5) | {"seconds": 1.0}
+    for budget, error in ((8, ""), (sweep.scale.most, ""), (8, ""), (sweep.scale.most, "the object store does not answer")):
+        sweep.record(lake, {"method": "none", "guidance": 7.5}, result | {"budget": budget, "error": error})
     assert connect(lake).execute("SELECT status, budget FROM sweeps").fetchall() == [("finished", sweep.scale.most)]
 
 

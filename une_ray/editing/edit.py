@@ -140,10 +140,13 @@ def _queried(lake: Lake, edit: Edit, train: Train) -> Direction:
     dim = train.z.shape[1]
     if len(rows) != 1 or not isinstance(w := rows[0].get("w"), list) or len(w) != dim:
         raise UneError(f"the direction's SQL, {edit.query!r}, gives {len(rows)} rows; it must be one, with a list w of {dim} numbers")
-    b = rows[0].get("b") or 0.0
-    if not np.isfinite(np.array([*w, b], dtype=np.float64)).all():
+    try:
+        *w, b = np.array([*w, rows[0].get("b") or 0], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UneError(f"the direction's SQL, {edit.query!r}, gives a w or b that is not of numbers: {error}") from error
+    if not np.isfinite([*w, b]).all():
         raise UneError(f"the direction's SQL, {edit.query!r}, gives a w or b with NULL, NaN or infinity in it")
-    return Direction.fitted(edit.space, edit.attribute, QUERY, w, b, train.z)
+    return Direction.fitted(edit.space, edit.attribute, QUERY, np.array(w), b, train.z)
 
 
 def row(rows: dict[str, dict], attribute: str) -> dict:

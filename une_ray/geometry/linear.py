@@ -46,7 +46,7 @@ def ridge(train: Train) -> Linear:
     """Ridge regression of ±1, each attribute's λ by generalised cross-validation (Golub, Heath & Wahba 1979).
 
     Minimises Σ (y − z·w − b)² + λ‖w‖², where λ is a penalty times the scatter's mean eigenvalue. One solve per λ serves all attributes
-    and the degrees of freedom: exactly, or where many dims let conjugate gradients be quicker, to a percent (`shifted`).
+    and the degrees of freedom that are left: exactly, or where many dims let conjugate gradients be quicker, to a percent (`shifted`).
     """
     return _calibrated(train.gram, *_ridge(train))
 
@@ -102,18 +102,17 @@ def _ridge(train: Train) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         raise UneError(f"penalties {penalties}: every λ must be a finite number, at least 0")
     if penalties[-1] == 0 and count <= dim:
         raise UneError(f"λ = {penalties[-1]:g} needs more train rows than the {dim} dims, but there are {count}; give ridge a λ > 0")
-    shifted = Shifted(scatter, gram.zy)
+    shifted = Shifted(scatter, gram.zy, count if len(penalties) > 1 else None)
     least, w, chosen = torch.full_like(gram.yy, torch.inf), torch.zeros_like(gram.zy), torch.zeros_like(gram.yy)
     for i, penalty in enumerate(penalties):
         try:
-            found, trace = shifted.solve(penalty * unit)
+            found, free = shifted.solve(penalty * unit)
         except torch.linalg.LinAlgError as error:
             advice = "some coordinates depend on others; give ridge a larger λ"
             raise UneError(f"the latents' scatter is singular at λ = {penalty:g}, as {advice}") from error
         residual = gram.yy - (gram.zy * found).sum(0) - penalty * unit * found.square().sum(0)
-        free = count - 1 - dim + (penalty * unit * trace() if len(penalties) > 1 else 0)
         # With hardly a degree of freedom left the criterion is 0/0, and rounding would choose; the largest λ stands in any case.
-        score = count * residual / free**2 if free > 0.01 * count else torch.full_like(residual, torch.inf)
+        score = count * residual / free**2 if free and free > 0.01 * count else torch.full_like(residual, torch.inf)
         better = score < least if i else torch.ones_like(least, dtype=torch.bool)
         if not better.any():
             break

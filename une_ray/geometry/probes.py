@@ -57,7 +57,8 @@ def fit(
     own passes. `penalties` are the λ that generalised cross-validation chooses from, in units of the train scatter's mean eigenvalue,
     or logistic's one 1/C. `permutations` refits with labels shuffled within each split's train and test rows;
     p = (1 + shuffles with as high an AUC) / (1 + permutations).
-    Memory: (splits + 1) d² float64 and n·k·(1 + permutations) labels and scores, not the latents; n · rank more for pca-logistic.
+    Memory: (splits + 1) d² float64, half as much again of one for ridge and lda, and n·k·(1 + permutations) labels and scores (once more for
+    every split that can't tell all of the labels), not the latents; n · rank more for pca-logistic.
     Raises NonFiniteLatents, and UneError for an unknown method, rows that don't match, or a λ that the rows don't allow.
     """
     if method not in METHODS:

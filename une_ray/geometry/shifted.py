@@ -1,36 +1,40 @@
-"""(S + λI)⁻¹ of many columns for one λ after another, and the trace that generalised cross-validation asks for.
+"""(S + λI)⁻¹ of many columns for one λ after another, and the degrees of freedom that generalised cross-validation asks for.
 
 Conjugate gradients (Hestenes & Stiefel 1952) need few products where S is near a multiple of the identity, as that of inverted
 noise is: they are in float32, what they leave is corrected in float64. A Cholesky factor takes their place for the first λ at
-which they would cost more, and for all smaller ones.
+which they would cost more or tell the degrees of freedom too badly, and for all smaller ones.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 
 from une_ray.geometry.gram import PANEL
 
 DIRECT = 2048  # dims up to which a factor is cheap, and its trace exact
-PROBES = 16  # columns of random signs (Hutchinson 1990): n − tr is then right to √(d / 8) at the worst, of thousands
+PROBES = 16  # columns of random signs, of which the trace of the inverse is estimated (Hutchinson 1990)
+PRECISION = 0.01  # the standard error of what it says of the degrees of freedom that are left, in units of these
 TOLERANCE = 1e-6  # of the length of a column, what is left of it
 PACE = 10  # steps whose pace foretells how many are to come
 
-Solution = tuple[torch.Tensor, Callable[[], float]]
-"""X (d, k) float64, and tr (S + λI)⁻¹ for those who want it."""
+Solution = tuple[torch.Tensor, float | None]
+"""X (d, k) float64, and the degrees of freedom that ridge leaves of the rows, n − 1 − tr S (S + λI)⁻¹, where `rows` were given."""
 
 
 class Shifted:
-    """A scatter S (d, d) and right-hand sides (d, k), both float64; ask for the largest λ first."""
+    """A scatter S (d, d) and right-hand sides (d, k), both float64; ask for the largest λ first.
 
-    def __init__(self, scatter: torch.Tensor, right: torch.Tensor) -> None:
-        self.scatter, self.right, self.single = scatter, right, None
+    With `rows`, the number n that the scatter is of, the degrees of freedom are told as well. Above DIRECT dims there is a float32 copy of S.
+    """
+
+    def __init__(self, scatter: torch.Tensor, right: torch.Tensor, rows: int | None = None) -> None:
+        self.scatter, self.right, self.rows, self.single = scatter, right, rows, None
         if len(scatter) > DIRECT:
             self.single = scatter.float()
-            coin = torch.randint(0, 2, (len(scatter), PROBES), generator=torch.Generator().manual_seed(0))
+            columns = PROBES if rows else 1  # that one meets every eigenvector, as labels need not: a singular scatter is noticed
+            coin = torch.randint(0, 2, (len(scatter), columns), generator=torch.Generator().manual_seed(0))
             self.probes = (2.0 * coin - 1).to(scatter)
 
     def solve(self, shift: float) -> Solution:
@@ -39,11 +43,14 @@ class Shifted:
         if found is None:
             self.single = None  # the next λ is smaller and no easier
             return self._by_factor(shift)
-        columns = self.right.shape[1]
-        return found[:, :columns], lambda: (self.probes * found[:, columns:]).sum().item() / PROBES
+        return found
 
-    def _by_gradients(self, shift: float) -> torch.Tensor | None:
-        """(d, k + PROBES), or None where that takes more products than cost as much as a factor and its inverse's trace."""
+    def _free(self, weighted_trace: float) -> float:
+        """Degrees of freedom left, of λ tr (S + λI)⁻¹ = d − tr S (S + λI)⁻¹."""
+        return self.rows - 1 - len(self.scatter) + weighted_trace
+
+    def _by_gradients(self, shift: float) -> Solution | None:
+        """None where that takes more products than cost as much as a factor and its inverse's trace, or where PRECISION is not met."""
         right = torch.cat([self.right, self.probes], 1)
         left = 4 * len(right) // (3 * right.shape[1])  # as measured
         length = right.norm(dim=0).clamp_min(torch.finfo(torch.float64).tiny)
@@ -56,12 +63,19 @@ class Shifted:
                 return None
             found = found + step.double()
             residual = right - self.scatter @ found - shift * found
-        return length * found
+        columns = self.right.shape[1]
+        x = (length * found)[:, :columns]
+        if not self.rows:
+            return x, None
+        told = shift * (self.probes * (length * found)[:, columns:]).sum(0)
+        free = self._free(told.mean().item())
+        return (x, free) if told.std().item() / PROBES**0.5 < PRECISION * free else None
 
     def _steps(self, residual: torch.Tensor, shift: float, most: int) -> tuple[torch.Tensor, int]:
         """Steps in float32 until no column of `residual` is longer than half the tolerance; their number, above `most` if in vain."""
-        tiny, enough, worst = torch.finfo(torch.float32).tiny, TOLERANCE / 2, [1.0]
+        tiny, enough = torch.finfo(torch.float32).tiny, TOLERANCE / 2
         found, direction, square = torch.zeros_like(residual), residual, residual.square().sum(0)
+        worst = [square.max().item() ** 0.5]
         for used in range(1, most + 1):
             image = self.single @ direction + shift * direction
             stride = square / (direction * image).sum(0).clamp_min(tiny)
@@ -79,7 +93,8 @@ class Shifted:
         shifted = self.scatter.clone()
         shifted.diagonal().add_(shift)
         factor = torch.linalg.cholesky(shifted)
-        return torch.cholesky_solve(self.right, factor), lambda: _trace_of_inverse(factor)
+        free = self._free(shift * _trace_of_inverse(factor)) if self.rows else None
+        return torch.cholesky_solve(self.right, factor), free
 
 
 def _trace_of_inverse(factor: torch.Tensor) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import duckdb
@@ -13,10 +14,9 @@ def run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     """Run every statement of `text` and print the rows of those that have any. Raises UneError with DuckDB's message."""
     try:
         for statement in connection.extract_statements(text):
-            if duckdb.ExpectedResultType.NOTHING in statement.expected_result_type:
-                connection.execute(statement)
-            else:
-                connection.sql(_bare(statement.query)).show(max_width=200, max_rows=200)
+            result = connection.sql(_bare(statement.query))
+            if result is not None and statement.type != duckdb.StatementType.CREATE:
+                result.show(max_width=200, max_rows=200)
     except duckdb.Error as error:
         raise UneError(f"SQL: {error}") from error
 
@@ -53,15 +53,24 @@ def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
         buffer += line + "\n"
         if reads or buffer.rstrip().endswith(";"):
             try:
-                run(connection, read(line.strip().removeprefix(".read").strip()) if reads else buffer)
+                run(connection, read(_named(line)) if reads else buffer)
             except UneError as error:
                 print(error)
             buffer = ""
+
+
+def _named(line: str) -> str:
+    """The file of a line `.read FILE`, which may be in quotes and end in `;`, as in the stock shell."""
+    try:
+        _, file = shlex.split(line.strip().rstrip(";"))
+    except ValueError:
+        raise UneError(f"{line.strip()}: write .read FILE, in quotes where its name has blanks") from None
+    return file
 
 
 def read(file: str | Path) -> str:
     """A file's SQL. Raises UneError where there is none."""
     try:
         return Path(file).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: of a home that nobody has
         raise UneError(f"can't read the SQL of {file}: {error}") from error

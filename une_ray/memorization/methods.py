@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -81,8 +82,14 @@ def check(method: str, settings: dict) -> None:
             raise unknown(f"setting of {method}", setting, known)
         if setting in CHOICES and value not in CHOICES[setting][0]:
             raise unknown(f"{setting} of {method}", value, CHOICES[setting][0])
-        if setting in POSITIVE and not value > 0:
-            raise UneError(f"{setting} of {method} is {value:g}; it must be above 0")
+        if (kind := type(known[setting])) in (int, float):
+            low, high = RANGES.get(setting, (-math.inf, math.inf))
+            if isinstance(value, bool) or not isinstance(value, kind if kind is int else (int, float)) or not math.isfinite(value):
+                raise UneError(f"{setting} of {method} is {value!r}; it is a {'whole ' * (kind is int)}number")
+            if not low <= value <= high:
+                raise UneError(
+                    f"{setting} of {method} is {value!r}; it is {f'between {low} and {high}' if high < math.inf else f'at least {low}'}"
+                )
     if settings.get("by") == "removal" and "scale" in settings:
         raise UneError(f"{method}: rows that are removed can't be scaled; leave one of by and scale away")
 
@@ -160,7 +167,11 @@ CHOICES = {
 """Settings of row methods about how, not what: name → (choices, the default first; the methods that have it). Plain under the padding
 "exclamation" is M1a, pad-swap-keeping-eot. A zeroed row is an attention sink of logit 0, a removed one is not there."""
 
-POSITIVE = ("iterations", "learning_rate", "target", "sot_scale", "count")
+RANGES = {
+    "fraction": (0, 1), "count": (1, 8), "iterations": (1, math.inf), "learning_rate": (0, math.inf), "target": (0, math.inf),
+    "sot_scale": (0, math.inf),
+}  # fmt: skip
+"""The least and the largest value of settings that are numbers; others may be any."""
 
 PEERS = {
     "wen": wen,

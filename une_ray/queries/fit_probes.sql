@@ -28,7 +28,7 @@ train_rows AS MATERIALIZED (
     FROM latents SEMI JOIN asked USING (space) JOIN images USING (image_id) WHERE split <> 'test'),
 shapes AS MATERIALIZED (
     SELECT space, count(z) AS train, any_value(len(z)) AS dim,
-        CASE WHEN count(z) = 0 THEN 'no image of the train split has a latent'
+        CASE WHEN count(z) = 0 THEN 'no image outside the test split has a latent'
             WHEN min(len(z)) < max(len(z)) THEN 'latents of several lengths, ' || min(len(z)) || ' to ' || max(len(z))
             WHEN NOT bool_and(isfinite(list_sum(z))) THEN count(*) FILTER (NOT isfinite(list_sum(z))) || ' train latents are not finite'
         END AS space_error

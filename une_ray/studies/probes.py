@@ -17,6 +17,7 @@ from une_ray.lake.latents import FOLDS, attributes_of, blocks, image_ids, labels
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
 
+SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
 SQL_METHODS = ("ridge", "lda", "mean-difference")
 
 SUMMARY = """
@@ -62,7 +63,7 @@ def probe(
             "space": space, "fingerprint": results.config_hash(lake.spaces()[space]), "latents": len(ids), "attributes": attributes,
             "engine": engine, "method": method, "penalties": penalties and list(penalties), "rank": rank if method == "pca-logistic" else None,
             "splits": splits, "permutations": permutations,
-        }  # fmt: skip
+        } | ({"queries": [(QUERIES / name).read_text() for name in SQL_FILES]} if engine == "sql" else {})  # fmt: skip
         if not results.is_done(lake, "probes", config):
             report(f"{space}: {method} probes of {len(attributes)} attributes over {len(ids):,} images")
             results.commit(lake, "probes", config, ENGINES[engine](lake, config, ids, device))
@@ -113,7 +114,7 @@ def _sql(lake: Lake, config: dict, ids, device: str) -> list[dict]:
     connection.execute("SET VARIABLE spaces = ?", [[config["space"]]])
     if config["penalties"]:
         connection.execute("SET VARIABLE penalty = ?", [config["penalties"][0]])
-    for name in ("fit_probes.sql", "evaluate_probes.sql"):
+    for name in SQL_FILES:
         connection.execute((QUERIES / name).read_text()).fetchall()
     rows = connection.sql("SELECT * FROM evaluated WHERE method = ?", params=[config["method"]]).to_arrow_table().to_pylist()
     return [row | {"space_fingerprint": config["fingerprint"]} for row in rows]

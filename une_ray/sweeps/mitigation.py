@@ -60,7 +60,7 @@ class Mitigation:
             raise UneError(f"doses of a mitigation study, {told['doses']!r}: they are a list, such as {FIXED['doses']}")
         told["doses"] = doses(",".join(map(str, told["doses"])))
         for name in ("seeds", "steps"):
-            if not isinstance(told[name], int) or told[name] < 1:
+            if not isinstance(told[name], int) or isinstance(told[name], bool) or told[name] < 1:
                 raise UneError(f"{name} of a mitigation study, {told[name]!r}: a whole number, at least 1")
         metric = metric_facts(told.pop(METRIC, DEFAULT))
         (task,) = tasks(told["model"], [(PLAIN, {})], duplicated(1, told["doses"][:1]), told["seeds"], told["steps"])

@@ -46,7 +46,7 @@ class Sweep:
             "unit": self.subject.unit, "point": self.study.point(settings),
             "command": [] if refused else self.subject.command(self.facts, settings, self.scale.most), "seconds": result["seconds"],
         }  # fmt: skip
-        results.commit(lake, KIND, {"sweep": self.config, "settings": dict(settings)}, [row], replace=full)
+        results.commit(lake, KIND, {"sweep": self.config, "settings": dict(settings)}, [row], replace=full and not refused)
 
     def close(self, lake: Lake) -> None:
         """Mark the sweep as done: a file without rows, since two trials of the same settings are one row, and rows can't be counted."""
