@@ -1,11 +1,9 @@
 """Jobs on a live local head: submitted by `ray job submit`, by JobSubmissionClient and by `une submit`, followed, failed and stopped."""
 
 import asyncio
-import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from ray.job_submission import JobStatus, JobSubmissionClient
@@ -146,10 +145,18 @@ def worker(head) -> Iterator[subprocess.Popen]:
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        lose(process)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def lose(node: subprocess.Popen) -> None:
+    """With all of its workers, as a machine that is gone: one that outlived the raylet would miss the folder, and tell the job."""
+    with suppress(psutil.NoSuchProcess):
+        for process in (found := [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(found)
+    node.wait()
 
 
 def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head, client, spaces, tmp_path):
@@ -159,7 +166,7 @@ def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head,
     job = shown.stdout.split()[1]
     with worker(head) as first:
         wait_until(lambda: list(tmp_path.glob("lake/spaces/*/shard-*")) or client.get_job_status(job).is_terminal(), client, job)
-        os.killpg(first.pid, signal.SIGKILL)
+        lose(first)
     seen = run(head, sys.executable, "-m", "une_ray.cli", "status", lake.url).stdout
     done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", seen).groups())
     assert 0 < done < total == 50, seen + client.get_job_logs(job)
