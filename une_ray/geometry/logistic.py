@@ -19,9 +19,7 @@ Rows = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
 MEMORY = 10  # pairs of steps and gradients that L-BFGS keeps
 PASSES = 500
 TOLERANCE = 1e-11  # of the loss per row, above its least; weights are then right to about 1e-5
-GROWTH = (
-    1e-2  # of PCA's captured variance, at which it ends: measured, .001 is missed at most, where scikit-learn's misses .05 of flat spectra
-)
+GROWTH = 1e-2  # of PCA's captured variance, at which it ends: measured, .001 at most is missed; scikit-learn's misses .05 of flat spectra
 
 Solution = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Weights (d, k) and intercepts (k,), float64, and which attributes (k,) reached their optimum within PASSES."""

@@ -63,7 +63,9 @@ def probe(
             "space": space, "fingerprint": results.config_hash(lake.spaces()[space]), "latents": len(ids), "attributes": attributes,
             "engine": engine, "method": method, "penalties": penalties and list(penalties), "rank": rank if method == "pca-logistic" else None,
             "splits": splits, "permutations": permutations,
-        } | ({"queries": [(QUERIES / name).read_text() for name in SQL_FILES]} if engine == "sql" else {})  # fmt: skip
+        }  # fmt: skip
+        if engine == "sql":  # whose text decides the rows
+            config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
             report(f"{space}: {method} probes of {len(attributes)} attributes over {len(ids):,} images")
             results.commit(lake, "probes", config, ENGINES[engine](lake, config, ids, device))
