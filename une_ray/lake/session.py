@@ -1,4 +1,4 @@
-"""DuckDB over a lake: the views of `queries/noisezoo.sql`, the same that the stock `duckdb` shell reads."""
+"""DuckDB over a lake: the views of `queries/noisezoo.sql`, the same that the stock `duckdb` shell reads, with scores by BLAS."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from une_ray.lake.layout import Lake
+from une_ray.lake.products import use_blas
 from une_ray.lake.results import write_empty_tables
 
 QUERIES = Path(__file__).resolve().parents[1] / "queries"  # `queries/` of a checkout is a link to it
@@ -23,6 +24,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     except duckdb.IOException:  # a table that the lake's maker did not know yet
         write_empty_tables(lake)
         connection.execute(views)
+    use_blas(connection)
     return connection
 
 

@@ -98,16 +98,20 @@ QUALIFY row_number() OVER (PARTITION BY space, attribute, method ORDER BY status
 -- a = b, joined by a nested loop: a hash join would copy the lists beside b for every row beside a, at several times a dot product's cost.
 CREATE OR REPLACE MACRO same_space(a, b) AS a IN (b, '');
 
--- Scores of every image under every probe of the table named `probe_table`; `value` is NULL where the image has no such label.
-CREATE OR REPLACE MACRO scores_of(probe_table) AS TABLE
-WITH fitted_well AS (SELECT space, method, attribute, w, b, slope, "offset" FROM query_table(probe_table) WHERE status = 'ok'),
+-- z·w of every image and every probe of the table named `probe_table`; `value` is NULL where the image has no such label. une_ray's own
+-- sessions, `une sql` among them, put one in its place that has the same rows and multiplies by BLAS (une_ray/lake/products.py).
+CREATE OR REPLACE MACRO products_of(probe_table) AS TABLE
+WITH fitted_well AS (SELECT * FROM query_table(probe_table) WHERE status = 'ok'),
 read AS (
     SELECT space, image_id, split, attributes, z::DOUBLE[] AS z
-    FROM latents SEMI JOIN fitted_well USING (space) JOIN images USING (image_id)),
-scored AS (
-    SELECT l.space, method, attribute, image_id, split, list_dot_product(z, w) + b AS score, slope, "offset", attributes[attribute] AS value
-    FROM read l JOIN fitted_well p ON same_space(l.space, p.space))
-SELECT space, method, attribute, image_id, split, score, 1 / (1 + exp(-(slope * score + "offset"))) AS probability, value FROM scored;
+    FROM latents SEMI JOIN fitted_well USING (space) JOIN images USING (image_id))
+SELECT l.space, method, attribute, image_id, split, attributes[attribute] AS value, list_dot_product(z, w) AS product, b, slope, "offset"
+FROM read l JOIN fitted_well p ON same_space(l.space, p.space);
+
+-- Scores z·w + b of every image under every probe of the table named `probe_table`.
+CREATE OR REPLACE MACRO scores_of(probe_table) AS TABLE
+SELECT space, method, attribute, image_id, split, product + b AS score, 1 / (1 + exp(-(slope * score + "offset"))) AS probability, value
+FROM products_of(probe_table);
 
 -- How well scores tell labels, per space × method × attribute of the table named `score_table`; scikit-learn's definitions, ties included.
 -- AUC counts pairs by mid-ranks; calibration_error is the mean gap between probability and truth over ten equal bins; majority is what
