@@ -1,13 +1,11 @@
-"""Oracles: numpy in float64, scikit-learn's PCA and LAPACK's whole spectrum."""
+"""Oracle: numpy in float64."""
 
 import numpy as np
 import pytest
 import torch
-from sklearn.decomposition import PCA
 
 from une_ray.errors import UneError
-from une_ray.geometry.gram import Gram, NonFiniteLatents, principal_components, train_grams
-from une_ray.geometry.logistic import GROWTH
+from une_ray.geometry.gram import NUMBERS, NonFiniteLatents, passes, train_grams
 
 RNG = np.random.default_rng(0)
 N, D, K = 3000, 600, 3  # more dims than one panel of the product
@@ -24,7 +22,7 @@ def blocks(z=Z, size=700):
 def moments(z, y):
     z, y = z.astype(np.float64), y.astype(np.float64)
     z0, y0 = z - z.mean(0), y - y.mean(0)
-    return {"mean_z": z.mean(0), "mean_y": y.mean(0), "zz": z0.T @ z0, "zy": z0.T @ y0, "yy": (y0**2).sum(0)}
+    return {"mean_z": z.mean(0), "mean_y": y.mean(0), "zz": z0.T @ z0, "zy": z0.T @ y0, "yy": (y0**2).sum(0), "spread": (z0**2).sum()}
 
 
 def assert_is(gram, z, y):
@@ -38,7 +36,7 @@ def assert_is(gram, z, y):
         scatter, scatter.T, rtol=0, atol=1e-6 * scale.max() ** 2
     )
     assert np.abs((gram.zy.numpy() - expected["zy"]) / np.outer(scale, np.sqrt(expected["yy"]))).max() < 1e-6
-    assert np.allclose(gram.yy, expected["yy"], rtol=1e-6)
+    assert np.allclose(gram.yy, expected["yy"], rtol=1e-6) and gram.spread == pytest.approx(expected["spread"], rel=1e-6)
 
 
 def gram_of(z, y, size=700):
@@ -90,41 +88,24 @@ def test_latents_and_labels_of_different_rows_are_refused():
         list(train_grams(blocks(Z[:-1]), torch.as_tensor(Y), SPLITS, ALL))
 
 
-@pytest.fixture(scope="module")
-def wide():
-    """3,000 rows of 600 dims with a gap after the twentieth component."""
-    spread = np.concatenate([np.geomspace(30, 3, 20), np.linspace(1.5, 0.5, 580)])
-    basis = np.linalg.qr(RNG.normal(size=(600, 600)))[0]
-    z = (RNG.normal(size=(3000, 600)) * spread) @ basis + 7
-    return z.astype(np.float32)
+def test_wide_latents_need_no_scatter():
+    for gram, held_out in zip(train_grams(blocks(), torch.as_tensor(Y), SPLITS, ALL, widest=D - 1), SPLITS.T):
+        expected = moments(Z[~held_out], Y[~held_out])
+        assert not gram.has_scatter and not gram.zz.numel() and gram.count == (~held_out).sum()
+        assert np.allclose(gram.mean_z, expected["mean_z"], atol=1e-9) and gram.spread == pytest.approx(expected["spread"], rel=1e-6)
+        assert np.allclose(gram.yy, expected["yy"], rtol=1e-6)
+        assert (gram - gram).count == 0
+    assert next(train_grams(blocks(), torch.as_tensor(Y), SPLITS, ALL, widest=D)).has_scatter
 
 
-def test_principal_components_are_scikit_learns(wide):
-    components, values = principal_components(gram_of(wide, Y), 20)
-    pca = PCA(20, svd_solver="full").fit(wide.astype(np.float64))
-    assert np.allclose(values / (len(wide) - 1), pca.explained_variance_, rtol=1e-5)
-    cosines = np.linalg.svd(pca.components_ @ components.numpy(), compute_uv=False)
-    assert cosines.min() > 1 - 1e-6
-    assert np.abs(np.abs(np.sum(pca.components_ * components.numpy().T, axis=1)) - 1).max() < 1e-4
+@pytest.mark.parametrize("scatter", [False, True])
+def test_latents_that_are_all_the_same_are_refused(scatter):
+    with pytest.raises(UneError, match="all 3000 train rows have the same latent"):
+        none = np.zeros((N, 1), dtype=bool)
+        next(train_grams(blocks(np.full_like(Z, 0.3)), torch.as_tensor(Y), none, ALL, widest=D if scatter else 0))
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.1, 0.25, 0.5])
-def test_the_papers_chain_misses_less_of_a_flat_spectrum_than_scikit_learns_pca(decay):
-    z = RNG.normal(size=(2000, 600)) * np.arange(1, 601) ** -decay
-    gram = Gram.empty(600, 1)
-    gram.add(torch.as_tensor(z), torch.ones(2000, 1))
-    scatter, peer = gram.scatter(), PCA(100, svd_solver="randomized", random_state=0).fit(z).components_.T
-    ours = principal_components(gram, 100, GROWTH)[1].sum().item()
-    exact, theirs = torch.linalg.eigvalsh(scatter)[-100:].sum().item(), np.sum(peer * (scatter.numpy() @ peer))
-    assert 1 - ours / exact < min(1e-3, 1 - theirs / exact)
-
-
-@pytest.mark.parametrize("spread", [np.linspace(1.5, 1, 600), np.geomspace(1, 1e-4, 600)], ids=["flat", "steep"])
-def test_components_hold_the_most_variance_where_no_gap_marks_them(spread):
-    gram = Gram.empty(600, 1)
-    gram.add(torch.as_tensor(RNG.normal(size=(2000, 600)) * spread), torch.ones(2000, 1))
-    components, values = principal_components(gram, 60)
-    exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:60]
-    captured = torch.trace(components.T @ gram.scatter() @ components)
-    assert captured == pytest.approx(exact.sum().item(), rel=1e-4) and values.sum() == pytest.approx(captured.item(), rel=1e-9)
-    assert torch.allclose(components.T @ components, torch.eye(60, dtype=torch.float64), atol=1e-10)
+def test_a_pass_comes_in_blocks_that_are_quickly_forgotten_or_as_a_gram_wants_them():
+    wide = np.zeros((40, NUMBERS // 16), dtype=np.float16)
+    assert [len(z) for _, z in passes(blocks(wide, 33), 40)] == [16, 16, 8]
+    assert [(at.start, at.stop) for at, _ in passes(blocks(wide, 33), 40, widest=wide.shape[1])] == [(0, 40)]

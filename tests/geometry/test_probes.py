@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from une_ray.errors import UneError
 from une_ray.geometry.gram import NonFiniteLatents
-from une_ray.geometry.linear import METHODS
+from une_ray.geometry.linear import METHODS, widest
 from une_ray.geometry.probes import fit
 
 RNG = np.random.default_rng(0)
@@ -207,6 +207,21 @@ def test_dependent_coordinates_are_refused_without_penalty():
     z = np.concatenate([Z, np.ones((N, 1), dtype=np.float32)], axis=1)
     with pytest.raises(UneError, match="singular"):
         probes("least-squares", z=z)
+
+
+@pytest.mark.parametrize("rank", [12, D])
+def test_the_papers_chain_of_wide_latents_is_that_of_narrow_ones(monkeypatch, rank):
+    narrow = probes("pca-logistic", rank=rank, permutations=3)
+    monkeypatch.setattr("une_ray.geometry.probes.widest", lambda method, device: D - 1)
+    for splits in zip(narrow, probes("pca-logistic", rank=rank, permutations=3)):
+        for one, other in zip(*splits):
+            assert (one.train, one.test, one.rank, one.p_value) == (other.train, other.test, other.rank, other.p_value)
+            assert one.metrics == pytest.approx(other.metrics, abs=1e-3) and np.allclose(one.w, other.w, atol=1e-3 * np.abs(one.w).max())
+
+
+def test_only_the_papers_chain_does_without_the_scatter_of_wide_latents():
+    assert widest("pca-logistic", "cpu") < 4 * 64 * 64 == widest("pca-logistic", "cuda")
+    assert {widest(method, "cpu") for method in METHODS if method != "pca-logistic"} == {float("inf")}
 
 
 def test_the_papers_chain_leaves_out_directions_in_which_nothing_differs():

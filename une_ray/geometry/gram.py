@@ -21,6 +21,7 @@ Blocks = Callable[[], Iterable]
 
 ROWS = 1024  # of one float32 product: more rows lose digits, fewer spend the time on adding up
 PANEL = 512  # columns of one product: the panels skip nearly half of the symmetric matrix
+NUMBERS = 2**22  # of a float32 block that is read and forgotten: the system would map the memory of larger ones anew every time
 
 
 class NonFiniteLatents(UneError):
@@ -38,13 +39,16 @@ class Gram:
     count: int
     mean_z: torch.Tensor
     mean_y: torch.Tensor
-    zz: torch.Tensor  # (d, d), of which only the panels at and right of the diagonal are kept: read it by `scatter`
+    zz: torch.Tensor  # (d, d), of which only the panels at and right of the diagonal are kept: read it by `scatter`; (0, 0) if not gathered
     zy: torch.Tensor  # (d, k)
     yy: torch.Tensor  # (k,): the diagonal of YᵀY
+    spread: float = 0.0  # Σ‖z − z̄‖², the trace of the scatter
 
     @classmethod
-    def empty(cls, dim: int, labels: int, device: str | torch.device = "cpu") -> Gram:
-        shapes = ((dim,), (labels,), (dim, dim), (dim, labels), (labels,))
+    def empty(cls, dim: int, labels: int, device: str | torch.device = "cpu", scatter: bool = True) -> Gram:
+        """Of no rows. Without `scatter` memory is dk numbers, and `zz` stays empty."""
+        square = (dim, dim) if scatter else (0, 0)
+        shapes = ((dim,), (labels,), square, (dim, labels), (labels,))
         return cls(0, *(torch.zeros(shape, dtype=torch.float64, device=device) for shape in shapes))
 
     def add(self, z: torch.Tensor, y: torch.Tensor) -> None:
@@ -60,16 +64,21 @@ class Gram:
         centred_y, self.mean_y = _centre(y, self.mean_y, len(z) / count, shift)
         for i in range(0, len(self.zz), PANEL):
             self.zz[i : i + PANEL, i:] += centred_z[:, i : i + PANEL].T @ centred_z[:, i:]
+        self.spread += centred_z.square().sum(1).double().sum().item()
         self.zy += centred_z.T @ centred_y
         self.yy += centred_y.double().square().sum(0)
         self.count = count
 
     def labelled(self, columns: Sequence[int]) -> Gram:
         """The same rows with some of their labels; the latents' part is shared."""
-        return Gram(self.count, self.mean_z, self.mean_y[columns], self.zz, self.zy[:, columns], self.yy[columns])
+        return Gram(self.count, self.mean_z, self.mean_y[columns], self.zz, self.zy[:, columns], self.yy[columns], self.spread)
+
+    @property
+    def has_scatter(self) -> bool:
+        return len(self.zz) == len(self.mean_z)
 
     def scatter(self) -> torch.Tensor:
-        """Σ (z − z̄)(z − z̄)ᵀ (d, d), whole: the Gram's own memory, not a copy."""
+        """Σ (z − z̄)(z − z̄)ᵀ (d, d), whole: the Gram's own memory, not a copy. Only where `has_scatter`."""
         for i in range(0, len(self.zz), PANEL):
             self.zz[i + PANEL :, i : i + PANEL] = self.zz[i : i + PANEL, i + PANEL :].T
         return self.zz
@@ -85,16 +94,18 @@ class Gram:
     def _combine(self, other: Gram, sign: int) -> Gram:
         count = self.count + sign * other.count
         if not count:
-            return Gram.empty(len(self.mean_z), len(self.mean_y), self.zz.device)
+            return Gram.empty(len(self.mean_z), len(self.mean_y), self.zz.device, self.has_scatter)
         share, weight = sign * other.count / count, sign * self.count * other.count / count
         z, y = other.mean_z - self.mean_z, other.mean_y - self.mean_y
+        zz = torch.add(self.zz, other.zz, alpha=sign).addr_(z, z, alpha=weight) if self.has_scatter else self.zz
         return Gram(
             count,
             self.mean_z + share * z,
             self.mean_y + share * y,
-            torch.add(self.zz, other.zz, alpha=sign).addr_(z, z, alpha=weight),
+            zz,
             torch.add(self.zy, other.zy, alpha=sign).addr_(z, y, alpha=weight),
             self.yy + sign * other.yy + weight * y.square(),
+            self.spread + sign * other.spread + weight * z.square().sum().item(),
         )
 
 
@@ -107,40 +118,47 @@ def _centre(x: torch.Tensor, mean: torch.Tensor, share: float, shift: float) -> 
     return rows, mean + share * step
 
 
-def train_grams(blocks: Blocks, y: torch.Tensor, test: np.ndarray, known: np.ndarray, device: str = "cpu") -> Iterator[Gram]:
+def train_grams(
+    blocks: Blocks, y: torch.Tensor, test: np.ndarray, known: np.ndarray, device: str = "cpu", widest: float = math.inf
+) -> Iterator[Gram]:
     """The Gram of every split's train rows, from one pass: that of all rows less that of the split's test rows.
 
     `y` (n, k) labels; `test` (n, splits) bool; `known` (n,) bool, the rows to look at. Splits + 1 Grams are held, or one for a
-    single split. Raises NonFiniteLatents, and UneError where blocks and labels differ in their number of rows or all latents are the same.
+    single split; of more than `widest` dims they have no scatter. Raises NonFiniteLatents, and UneError where blocks and labels differ in their number of rows or all latents are the same.
     """
     ever = known & ~test.all(1)  # in some split's train rows
     away = [rows if (rows := ever & held_out).any() else None for held_out in test.T]
-    whole, *parts = _accumulate(blocks, y, [ever, *(rows for rows in away if rows is not None)], device)
-    if not whole.zz.any():
+    whole, *parts = _accumulate(blocks, y, [ever, *(rows for rows in away if rows is not None)], device, widest)
+    if not whole.spread:
         raise UneError(f"all {whole.count} train rows have the same latent; there is nothing to read in them")
     for rows in away:
         yield whole if rows is None else whole - parts.pop(0)
 
 
-def _accumulate(blocks: Blocks, y: torch.Tensor, selections: list[np.ndarray], device: str) -> list[Gram]:
+def _accumulate(blocks: Blocks, y: torch.Tensor, selections: list[np.ndarray], device: str, widest: float) -> list[Gram]:
     grams: list[Gram] = []
-    for at, z in passes(blocks, len(y), device):
-        grams = grams or [Gram.empty(z.shape[1], y.shape[1], device) for _ in selections]
+    for at, block in passes(blocks, len(y), widest):
+        z = block.to(device).float()
+        if not z.sum().isfinite():
+            raise NonFiniteLatents((at.start + (~z.isfinite().all(1)).nonzero().flatten()).tolist())
+        grams = grams or [Gram.empty(z.shape[1], y.shape[1], device, z.shape[1] <= widest) for _ in selections]
         for gram, rows in zip(grams, selections):
             chosen = torch.as_tensor(rows[at], device=z.device)
             gram.add(z[chosen], y[at].to(z.device)[chosen])
     return grams
 
 
-def passes(blocks: Blocks, rows: int, device: str = "cpu") -> Iterator[tuple[slice, torch.Tensor]]:
-    """One pass: where a block's rows are, and its latents (b, d) float32 on `device`, looked through for NaN."""
+def passes(blocks: Blocks, rows: int, widest: float = 0) -> Iterator[tuple[slice, torch.Tensor]]:
+    """One pass: where a block's rows are, and its latents (b, d) as they came.
+
+    Up to `widest` dims blocks are of ROWS, as a Gram's products want them, otherwise of NUMBERS. Raises UneError where there are not `rows`.
+    """
     start = 0
     for block in _regrouped(blocks()):
-        z = block.to(device).float()
-        if not z.sum().isfinite():
-            raise NonFiniteLatents((start + (~z.isfinite().all(1)).nonzero().flatten()).tolist())
-        yield slice(start, start + len(z)), z
-        start += len(z)
+        dim = block.shape[1]
+        for part in block.split(ROWS if dim <= widest else max(1, NUMBERS // dim)):
+            yield slice(start, start + len(part)), part
+            start += len(part)
     if start != rows or not rows:
         raise UneError(f"{start} latents came for {rows} rows of labels; they must be the same rows, at least one, in the same order")
 
@@ -151,51 +169,7 @@ def _regrouped(blocks: Iterable) -> Iterator[torch.Tensor]:
     for block in blocks:
         waiting.append(torch.as_tensor(block))
         if sum(map(len, waiting)) >= ROWS:
-            yield torch.cat(waiting)
+            yield torch.cat(waiting) if len(waiting) > 1 else waiting[0]
             waiting = []
     if waiting:
         yield torch.cat(waiting)
-
-
-def principal_components(gram: Gram, rank: int, tolerance: float = 1e-4) -> tuple[torch.Tensor, torch.Tensor]:
-    """The `rank` leading eigenvectors (d, rank) of the scatter and their eigenvalues (rank,), largest first.
-
-    Small matrices by LAPACK; for rank ≪ d by subspace iteration with a Chebyshev filter (Zhou & Saad 2007) until the captured
-    variance grows by less than `tolerance` of itself; what it still misses then is some ten times less. Components of fewer dimensions
-    are the first of these.
-    """
-    scatter = gram.scatter()
-    if len(scatter) <= 4 * rank or len(scatter) <= 512:
-        values, vectors = torch.linalg.eigh(scatter)
-        return vectors.flip(1)[:, :rank], values.flip(0)[:rank]
-    single = scatter.float()  # twice as fast, and the subspace is approximate anyhow
-    generator = torch.Generator().manual_seed(0)
-    block = torch.randn(len(scatter), rank + max(10, rank // 10), generator=generator).to(scatter.device)
-    values, block, image = _rayleigh_ritz(single, single @ block)
-    captured, grown = values[:rank].sum().item(), math.inf
-    while grown > tolerance:
-        values, block, image = _rayleigh_ritz(single, _filter(single, block, image, values))
-        found = values[:rank].sum().item()
-        captured, grown = found, 1 - captured / found
-    values, block, _ = _rayleigh_ritz(scatter, block.double())
-    return block[:, :rank], values[:rank]
-
-
-def _rayleigh_ritz(scatter: torch.Tensor, block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Ritz values, largest first, their vectors in the span of the block, and the scatter times those."""
-    basis = torch.linalg.qr(block).Q
-    image = scatter @ basis
-    values, rotation = torch.linalg.eigh(basis.T @ image)
-    rotation = rotation.flip(1)
-    return values.flip(0), basis @ rotation, image @ rotation
-
-
-def _filter(scatter: torch.Tensor, block: torch.Tensor, image: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """T_m of the scatter, mapped so that all below the block's smallest Ritz value stays within ±1; m keeps growth below 1e8."""
-    half = values[-1].clamp_min(1e-12 * values[0]).item() / 2
-    top = values[0].item() / half - 1
-    degree = int(math.log(1e8) / math.acosh(max(top, 1.5)))
-    before, now = block, image / half - block
-    for _ in range(min(degree, 12) - 1):
-        before, now = now, 2 * (scatter @ now / half - now) - before
-    return now

@@ -93,6 +93,11 @@ METHODS: dict[str, Callable[[Train], Linear]] = {
 }  # fmt: skip
 
 
+def widest(method: str, device: str) -> float:
+    """Dims up to which a method is told the scatter; of more, PCA reads the rows again and again: less work, and no d² numbers in memory."""
+    return math.inf if method != "pca-logistic" else 8192 if device == "cpu" else 16384
+
+
 def _ridge(train: Train) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """w (d, k), b (k,) and the penalty (k,) of least generalised cross-validation n RSS / (n − dof)², down to one that serves none better."""
     gram, scatter = train.gram, train.gram.scatter()

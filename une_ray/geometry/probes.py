@@ -10,7 +10,7 @@ import torch
 
 from une_ray.errors import unknown
 from une_ray.geometry.gram import Blocks, passes, train_grams
-from une_ray.geometry.linear import METHODS, Linear, Train
+from une_ray.geometry.linear import METHODS, Linear, Train, widest
 from une_ray.geometry.logistic import PASSES, Rows
 from une_ray.geometry.metrics import auc, measure
 
@@ -58,7 +58,7 @@ def fit(
     or logistic's one 1/C. `permutations` refits with labels shuffled within each split's train and test rows;
     p = (1 + shuffles with as high an AUC) / (1 + permutations).
     Memory: (splits + 1) d² float64, half as much again of one for ridge and lda, and n·k·(1 + permutations) labels and scores (once more for
-    every split that can't tell all of the labels), not the latents; n · rank more for pca-logistic.
+    every split that can't tell all of the labels), not the latents; n · rank more for pca-logistic, which does without the d² of wide spaces.
     Raises NonFiniteLatents, and UneError for an unknown method, rows that don't match, or a λ that the rows don't allow.
     """
     if method not in METHODS:
@@ -69,7 +69,8 @@ def fit(
     for known, columns in known_together(labels, fitted):
         y = _with_permuted(labels[:, columns], known, test, permutations, seed)
         fits: list[_Fit] = []
-        for gram, held_out, split in zip(train_grams(blocks, 2 * y - 1, test, known, device), test.T, probes):
+        grams = train_grams(blocks, 2 * y - 1, test, known, device, widest(method, device))
+        for gram, held_out, split in zip(grams, test.T, probes):
             if sound := [i for i, column in enumerate(columns) if split[column]["error"] is None]:
                 own = y
                 if len(sound) < len(columns):  # a label that this split can't tell must not spoil the others
@@ -125,8 +126,8 @@ def _rows(blocks: Blocks, y: torch.Tensor, chosen: np.ndarray, device: str) -> R
     rows = torch.as_tensor(chosen)
 
     def some() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for at, z in passes(blocks, len(y), device):
-            yield z[rows[at].to(device)], y[at][rows[at]].to(device)
+        for at, z in passes(blocks, len(y)):
+            yield z[rows[at]].to(device).float(), y[at][rows[at]].to(device)
 
     return some
 
@@ -144,10 +145,10 @@ class _Fit:
 def _scores(blocks: Blocks, fits: list[_Fit], device: str) -> list[np.ndarray]:
     """Each split's scores (test rows, k) float64, all from one pass."""
     parts: list[list[torch.Tensor]] = [[] for _ in fits]
-    for at, z in passes(blocks, len(fits[0].test), device):
+    for at, z in passes(blocks, len(fits[0].test)):
         for found, scores in zip(fits, parts):
-            held_out = torch.as_tensor(found.test[at], device=device)
-            scores.append((z[held_out].double() @ found.linear.w + found.linear.b).cpu())
+            held_out = z[torch.as_tensor(found.test[at])].to(device).double()
+            scores.append((held_out @ found.linear.w + found.linear.b).cpu())
     return [torch.cat(scores).numpy() for scores in parts]
 
 

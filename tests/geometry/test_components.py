@@ -1,0 +1,94 @@
+"""Oracles: scikit-learn's PCA and LAPACK's whole spectrum."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from tests.geometry.test_gram import Y, gram_of
+from une_ray.geometry.components import components_of_rows, principal_components
+from une_ray.geometry.gram import Gram
+from une_ray.geometry.logistic import MISSED, MISSED_BY_PASSES
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """3,000 rows of 600 dims with a gap after the twentieth component."""
+    spread = np.concatenate([np.geomspace(30, 3, 20), np.linspace(1.5, 0.5, 580)])
+    basis = np.linalg.qr(RNG.normal(size=(600, 600)))[0]
+    z = (RNG.normal(size=(3000, 600)) * spread) @ basis + 7
+    return z.astype(np.float32)
+
+
+def test_principal_components_are_scikit_learns(wide):
+    components, values = principal_components(gram_of(wide, Y), 20)
+    pca = PCA(20, svd_solver="full").fit(wide.astype(np.float64))
+    assert np.allclose(values / (len(wide) - 1), pca.explained_variance_, rtol=1e-5)
+    assert components.dtype == values.dtype == torch.float64
+    cosines = np.linalg.svd(pca.components_ @ components.numpy(), compute_uv=False)
+    assert cosines.min() > 1 - 1e-6
+    assert np.abs(np.abs(np.sum(pca.components_ * components.numpy().T, axis=1)) - 1).max() < 1e-4
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1, 0.25, 0.5])
+def test_the_papers_chain_misses_less_of_a_flat_spectrum_than_scikit_learns_pca(decay):
+    z = RNG.normal(size=(2000, 600)) * np.arange(1, 601) ** -decay
+    gram = Gram.empty(600, 1)
+    gram.add(torch.as_tensor(z), torch.ones(2000, 1))
+    scatter, peer = gram.scatter(), PCA(100, svd_solver="randomized", random_state=0).fit(z).components_.T
+    ours = principal_components(gram, 100, MISSED)[1].sum().item()
+    exact, theirs = torch.linalg.eigvalsh(scatter)[-100:].sum().item(), np.sum(peer * (scatter.numpy() @ peer))
+    assert 1 - ours / exact < min(1e-3, 1 - theirs / exact)
+
+
+@pytest.mark.parametrize("spread", [np.linspace(1.5, 1, 600), np.geomspace(1, 1e-4, 600)], ids=["flat", "steep"])
+def test_components_hold_the_most_variance_where_no_gap_marks_them(spread):
+    gram = Gram.empty(600, 1)
+    gram.add(torch.as_tensor(RNG.normal(size=(2000, 600)) * spread), torch.ones(2000, 1))
+    components, values = principal_components(gram, 60)
+    exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:60]
+    captured = torch.trace(components.T @ gram.scatter() @ components)
+    assert captured == pytest.approx(exact.sum().item(), rel=1e-4) and values.sum() == pytest.approx(captured.item(), rel=1e-9)
+    assert torch.allclose(components.T @ components, torch.eye(60, dtype=torch.float64), atol=1e-10)
+
+
+def of_rows(z, rank, missed, size=256):
+    """Components by passes over the rows, their number and the Gram that has the scatter."""
+    gram, passes = gram_of(z, np.ones((len(z), 1))), []
+
+    def blocks():
+        passes.append(1)
+        return (torch.as_tensor(z[i : i + size]).float() for i in range(0, len(z), size))
+
+    return *components_of_rows(blocks, gram, rank, missed), len(passes), gram
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.25, 0.5])
+@pytest.mark.parametrize("missed", [MISSED_BY_PASSES, 1e-4])
+def test_components_of_rows_miss_no_more_than_they_say_nor_than_scikit_learns(decay, missed):
+    z = (RNG.normal(size=(1500, 600)) * np.arange(1, 601) ** -decay + 3).astype(np.float16)
+    components, values, passes, gram = of_rows(z, 60, missed)
+    exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:60].sum().item()
+    captured = torch.diagonal(components.T @ gram.scatter() @ components)
+    peer = PCA(60, svd_solver="randomized", random_state=0).fit(z.astype(np.float32)).components_.T
+    theirs = np.sum(peer * (gram.scatter().numpy() @ peer))
+    assert 0 <= 1 - captured.sum() / exact < min(missed, 1 - theirs / exact) and torch.allclose(values, captured, rtol=1e-5)
+    assert torch.allclose(components.T @ components, torch.eye(60, dtype=torch.float64), atol=1e-5)
+
+
+def test_components_of_rows_far_from_zero_are_scikit_learns(wide):
+    components, values, _, _ = of_rows(wide + 500, 20, 1e-10)
+    pca = PCA(20, svd_solver="full").fit((wide + 500).astype(np.float64))
+    assert np.allclose(values / (len(wide) - 1), pca.explained_variance_, rtol=1e-4)
+    assert np.abs(np.abs(np.sum(pca.components_ * components.numpy().T, axis=1)) - 1).max() < 1e-3
+
+
+def test_fewer_rows_than_products_end_at_their_rank():
+    z = RNG.normal(size=(40, 700)).astype(np.float32)
+    components, values, passes, gram = of_rows(z, 39, MISSED)
+    exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:39]
+    assert torch.allclose(values, exact, rtol=1e-4) and passes < 6
+    captured = torch.diagonal(components.T @ gram.scatter() @ components)
+    assert torch.allclose(captured, exact, rtol=1e-4)
