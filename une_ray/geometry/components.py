@@ -19,6 +19,8 @@ Product = Callable[[torch.Tensor], torch.Tensor]
 Components = tuple[torch.Tensor, torch.Tensor]
 """Leading eigenvectors (d, rank) of the scatter and their eigenvalues (rank,), float64, largest first."""
 
+SPENT = 1e-5  # of a product's length outside the space of those before, at which that space holds all that the rows span
+
 
 def principal_components(gram: Gram, rank: int, missed: float = 1e-10) -> Components:
     """Small scatters by LAPACK; for rank ≪ d an estimated `missed` of the variance that the exact components hold is not in these."""
@@ -52,26 +54,24 @@ def lanczos(product: Product, start: torch.Tensor, rank: int, missed: float) -> 
 
     What the leading values still miss is foretold from the last two times by which they grew, as they grow by ever the same factor or less.
     """
-    (dim, width), due, captured, before = start.shape, rank, 0.0, 0.0
+    (dim, width), due, captured, before = start.shape, 2 * rank, 0.0, 0.0
     block, basis = torch.linalg.qr(start).Q, []
-    projected = torch.zeros(0, 0, dtype=torch.float64, device=start.device)
+    projected = start.new_zeros(0, 0)
     while True:
         basis.append(block)
         image = product(block).float()
-        projected = _bordered(projected, _shares(basis, image).double())
-        if (found := len(projected)) + width > dim:
-            break
-        if found >= due:
-            now = torch.linalg.eigvalsh(projected)[-rank:].sum().item()
-            grown = now - captured
-            if captured and (grown <= 0 or (grown < before and grown**2 / (before - grown) < missed * now)):
-                break
+        shares = _shares(basis, image)
+        projected, rest = _bordered(projected, shares), _less(image, basis, shares)
+        found = len(projected)
+        if (full := found + width > dim or rest.norm() < SPENT * image.norm()) or found >= due:
+            values, vectors = torch.linalg.eigh(projected)
+            now = values[-rank:].sum().item()
+            grown = now - captured if captured else 0.0
+            if full or (captured and (grown <= 0 or (grown < before and grown**2 / (before - grown) < missed * now))):
+                return (torch.cat(basis, 1) @ vectors[:, -rank:].flip(1)).double(), values[-rank:].flip(0).double()
             captured, before, due = now, grown, found + rank // 2
-        block = image
-        for _ in range(2):  # once is not enough where little is left
-            block = torch.linalg.qr(block - _combined(basis, _shares(basis, block))).Q
-    values, vectors = torch.linalg.eigh(projected)
-    return _combined(basis, vectors[:, -rank:].flip(1).float()).double(), values[-rank:].flip(0)
+        block = torch.linalg.qr(rest).Q
+        block = torch.linalg.qr(_less(block, basis, _shares(basis, block))).Q  # once is not enough where little is left
 
 
 def _shares(basis: list[torch.Tensor], block: torch.Tensor) -> torch.Tensor:
@@ -79,8 +79,12 @@ def _shares(basis: list[torch.Tensor], block: torch.Tensor) -> torch.Tensor:
     return torch.cat([some.T @ block for some in basis])
 
 
-def _combined(basis: list[torch.Tensor], shares: torch.Tensor) -> torch.Tensor:
-    return sum(some @ share for some, share in zip(basis, shares.split([some.shape[1] for some in basis])))
+def _less(block: torch.Tensor, basis: list[torch.Tensor], shares: torch.Tensor) -> torch.Tensor:
+    """The block less the combination of the basis' vectors that `shares` are the coefficients of."""
+    rest = block.clone()
+    for some, share in zip(basis, shares.split([some.shape[1] for some in basis])):
+        rest.addmm_(some, share, alpha=-1)
+    return rest
 
 
 def _bordered(projected: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
