@@ -91,7 +91,7 @@ class Counting:
 
 def test_a_killed_trial_goes_on_from_its_last_rung_and_an_actor_begins_each_trial_anew(monkeypatch, tmp_path):
     monkeypatch.setattr(ray_tune, "subject", lambda kind: Counting)
-    monkeypatch.setattr(ray_tune, "_device", lambda: "cpu")
+    monkeypatch.setattr(ray_tune, "own_device", lambda: "cpu")
     told = {"kind": "counting", "lake": "", "facts": {}, "rungs": [2, 4], "weights": {"sum": 2.0}, "settings": {}}
     first = ray_tune.Trial(told)
     assert first.train()["promise"] == 2 and Counting.judged == [0, 1]

@@ -27,7 +27,7 @@ def probe(
     method: Annotated[
         str, typer.Option(help="ridge, least-squares, lda, mean-difference, logistic or pca-logistic (the paper's)")
     ] = "ridge",
-    engine: Annotated[str, typer.Option(help="fast: one pass of BLAS or GPU; sql: queries/fit_probes.sql")] = "fast",
+    engine: Annotated[str, typer.Option(help="fast: BLAS or GPU, all attributes at once; sql: queries/fit_probes.sql")] = "fast",
     penalty: Annotated[
         str | None,
         typer.Option(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from une_ray.editing.directions import Direction
 from une_ray.editing.edit import PROMPT, QUERY, Edit, Train, directions, latents_of, row, selected, train_rows
-from une_ray.editing.judge import Judge, judges, probes
+from une_ray.editing.judge import Judge, judges, provenance
 from une_ray.editing.measures import cosine
 from une_ray.editing.move import PATHS, move
 from une_ray.editing.prompt import prompt_of, prompted
@@ -21,6 +21,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.steps.invert import Invert
+from une_ray.steps.readings import decodable
 from une_ray.steps.space import Space
 
 WORKER = "une_ray.editing.job:EditImages"
@@ -43,7 +44,7 @@ def plan(lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = 
     made_from = {
         "space": edit.space, "fingerprint": results.config_hash(fingerprint), "attribute": edit.attribute, "method": edit.reading,
         "inner_product": edit.geometry, "alphas": list(edit.alphas), "train": len(train.z),
-        "judges": {name: [results.config_hash(lake.spaces()[name]), sorted({p["config"] for p in probes(lake, name)})] for name in named},
+        "judges": provenance(lake, named),
     } | edit.knobs  # fmt: skip
     ways = [
         {"direction": name, "keep": (kept := sorted(direction.nuisances)), "probes": [used[a] for a in (edit.attribute, *kept)]}
@@ -62,7 +63,7 @@ def plan(lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = 
 def editable(lake: Lake, space: str) -> dict:
     """The fingerprint of a space that can be decoded. Raises UneError for one that can't, or whose generator has changed since."""
     known = lake.spaces()
-    able = [name for name, fingerprint in known.items() if fingerprint.get("method") == "ddim-inversion"]
+    able = list(decodable(known))
     if space not in known:
         raise unknown("space", space, able)
     if space not in able:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from une_ray.errors import UneError, unknown
 from une_ray.lake.layout import Lake
+from une_ray.lake.results import config_hash
 from une_ray.lake.session import connect
 from une_ray.steps.decode import fit
 from une_ray.steps.space import Space
@@ -77,6 +78,11 @@ def can_judge(lake: Lake, space: str, attribute: str) -> bool:
 def probes(lake: Lake, space: str) -> list[dict]:
     """attribute, w, b and config of the probes that a space judges by."""
     return connect(lake).sql(PROBES, params=[space]).to_arrow_table().to_pylist()
+
+
+def provenance(lake: Lake, names: Sequence[str]) -> dict[str, list]:
+    """What decides the verdict of each of these judges: hashes of its fingerprint and of the configs that fitted its probes."""
+    return {name: [config_hash(lake.spaces()[name]), sorted({probe["config"] for probe in probes(lake, name)})] for name in names}
 
 
 def _why_not(lake: Lake, space: str) -> str:

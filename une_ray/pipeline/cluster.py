@@ -19,6 +19,14 @@ from une_ray.steps.space import Space
 CORES = "cores_of_this_machine"  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
 
 
+def own_device() -> str:
+    """Where an actor or trial computes: on the GPU that Ray gave it, if any."""
+    import ray
+    import torch
+
+    return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+
+
 @dataclass(frozen=True)
 class Cluster:
     """Which Ray, and how much of it a job may take."""

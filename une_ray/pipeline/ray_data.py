@@ -26,7 +26,7 @@ from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
-from une_ray.pipeline.cluster import DEFAULT, Cluster
+from une_ray.pipeline.cluster import DEFAULT, Cluster, own_device
 from une_ray.pipeline.metrics import count
 from une_ray.pipeline.placement import READ_CPUS, Pool
 from une_ray.pipeline.plan import Work
@@ -123,9 +123,7 @@ class ReadSpace:
 
     @functools.cached_property
     def device(self) -> str:
-        import torch
-
-        return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+        return own_device()
 
     @functools.cached_property
     def step(self) -> Step:

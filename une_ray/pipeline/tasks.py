@@ -21,7 +21,7 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.models.registry import KINDS
-from une_ray.pipeline.cluster import DEFAULT, Cluster
+from une_ray.pipeline.cluster import DEFAULT, Cluster, own_device
 from une_ray.pipeline.progress import Progress
 from une_ray.pipeline.ray_data import actors, faults_travel
 from une_ray.pipeline.tries import start_tries, tried
@@ -82,10 +82,7 @@ class Do:
     @functools.cached_property
     def worker(self):
         """Built with the first task: a fault then is one of that task's, not a dead actor."""
-        import torch
-
-        device = "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
-        return resolve_name(self.name)(self.lake.url, self.options, device)
+        return resolve_name(self.name)(self.lake.url, self.options, own_device())
 
     @faults_travel
     def __call__(self, row: dict) -> dict:

@@ -12,9 +12,11 @@ from PIL import Image
 
 from une_ray.corpora import Corpus, open_corpus
 from une_ray.errors import UneError
+from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.steps.decode import Reject, decode
+from une_ray.steps.readings import decodable
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Source:
 
     @property
     def generators(self) -> dict[str, dict]:
-        return {name: f for name, f in self.fingerprints.items() if f.get("method") == "ddim-inversion"}
+        return decodable(self.fingerprints)
 
     def rows(self, query: str, *values) -> list[tuple]:
         return self.sql.execute(query, list(values)).fetchall()
@@ -52,8 +54,7 @@ class Source:
         found = self.sql.sql(query, params=[space, limit]).to_arrow_table()
         if not len(found):
             return [], np.empty((0, 0), np.float32)
-        values = found["z"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return found["image_id"].to_pylist(), values.astype(np.float32).reshape(len(found), -1)
+        return found["image_id"].to_pylist(), matrix(found["z"], np.float32)
 
     def _picture(self, image_id: str) -> Image.Image:
         """The picture, or a grey square where the corpus is not within reach of this machine."""

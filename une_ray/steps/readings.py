@@ -14,6 +14,7 @@ from une_ray.models.adhoc import train_timesteps
 from une_ray.models.spec import ModelSpec
 
 GRAMMAR = re.compile(r"(?P<reading>[a-z]+)(?P<steps>\d+)?(?:-(?P<spacing>[a-z]+))?")
+INVERSION = "ddim-inversion"
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,18 @@ def form(name: str) -> str:
     return f"{name}STEPS[-SPACING]" if READINGS[name].scheduled else name
 
 
+def decodable(spaces: dict[str, dict]) -> dict[str, dict]:
+    """Those of a lake's fingerprints by space that are of inverted noise, from which their generator makes pictures again."""
+    return {name: fingerprint for name, fingerprint in spaces.items() if fingerprint.get("method") == INVERSION}
+
+
 def noise_key(model: ModelSpec, steps: int, spacing: str) -> str:
     """What the signal leak's noise is seeded from beside the image id. Spaces that shared noise would seem to be maps of one another."""
     return f"{model.id}/leak{steps}-{spacing}"
 
 
 def _ddim(model: ModelSpec, steps: int, spacing: str) -> dict:
-    return {"method": "ddim-inversion", "steps": steps, "spacing": spacing, "prompt": model.prompt, "guidance_scale": 1.0}
+    return {"method": INVERSION, "steps": steps, "spacing": spacing, "prompt": model.prompt, "guidance_scale": 1.0}
 
 
 def _leak(model: ModelSpec, steps: int, spacing: str) -> dict:

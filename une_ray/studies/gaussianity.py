@@ -12,7 +12,7 @@ import numpy as np
 from une_ray.errors import UneError
 from une_ray.geometry.gaussianity import CONTROLS, families
 from une_ray.lake import results
-from une_ray.lake.latents import spaces_of
+from une_ray.lake.latents import matrix, spaces_of
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.session import connect
 
@@ -51,8 +51,7 @@ def read_latents(connection: duckdb.DuckDBPyConnection, space: str, limit: int) 
     found = connection.sql(LATENTS, params=[space, limit]).to_arrow_table()
     if not len(found):
         raise UneError(f"space {space!r} has no latents yet; build it first")
-    values = found["z"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return found["image_id"].to_pylist(), values.astype(np.float32, copy=False).reshape(len(found), -1)
+    return found["image_id"].to_pylist(), matrix(found["z"], np.float32)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, config: dict) -> Iterator[dict]:

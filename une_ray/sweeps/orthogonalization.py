@@ -10,13 +10,14 @@ import numpy as np
 
 from une_ray.editing.edit import Edit, train_rows
 from une_ray.editing.job import IMAGES_PER_TASK, EditImages, editable, plan
-from une_ray.editing.judge import judges, probes
+from une_ray.editing.judge import judges, provenance
 from une_ray.editing.measures import changes, leakage, slopes
 from une_ray.editing.nuisances import CORRELATED, nuisances
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of
 from une_ray.lake.layout import Lake
+from une_ray.steps.readings import decodable
 from une_ray.sweeps.study import Value
 
 FIXED = ("space", "attribute", "judges", "correlated")
@@ -65,8 +66,7 @@ class Orthogonalization:
         train = train_rows(lake, space, attribute)
         return {
             "title": f"{attribute} in {space}", "space": space, "attribute": attribute, "fingerprint": results.config_hash(fingerprint), "train": len(train.z),
-            "judges": {name: [results.config_hash(lake.spaces()[name]), sorted({p["config"] for p in probes(lake, name)})] for name in named},
-            "keep": nuisances(lake, train, attribute, fixed.get("correlated", CORRELATED)),
+            "judges": provenance(lake, named), "keep": nuisances(lake, train, attribute, fixed.get("correlated", CORRELATED)),
         }  # fmt: skip
 
     @staticmethod
@@ -124,7 +124,7 @@ def objectives(rows: Sequence[dict], edit: Edit) -> dict[str, float]:
 
 
 def first_editable(lake: Lake) -> str:
-    able = [name for name, fingerprint in lake.spaces().items() if fingerprint.get("method") == "ddim-inversion"]
+    able = list(decodable(lake.spaces()))
     if not able:
         raise UneError(f"{lake.url} has no inverted noise to edit; build some: une build --lake {lake.url} --spaces mini-sd-a/ddim50 …")
     return able[0]

@@ -20,7 +20,6 @@ from functools import partial
 from pathlib import Path
 
 import optuna
-import ray
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
@@ -28,7 +27,7 @@ from ray.tune.search.optuna import OptunaSearch
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.store import Store
-from une_ray.pipeline.cluster import DEFAULT, Cluster
+from une_ray.pipeline.cluster import DEFAULT, Cluster, own_device
 from une_ray.pipeline.progress import Progress
 from une_ray.pipeline.tasks import PLACED_AS
 from une_ray.sweeps.snapshots import usable
@@ -94,7 +93,7 @@ class Trial(tune.Trainable):
     def _ready(self, kind: type[Subject]) -> Subject:
         """The subject, turned to this trial."""
         if self.subject is None:
-            self.subject = kind(Lake(self.told["lake"]), self.told["facts"], self.told["rungs"][-1], _device())
+            self.subject = kind(Lake(self.told["lake"]), self.told["facts"], self.told["rungs"][-1], own_device())
         if not self.started:
             self.subject.start(self.told["settings"])
             self.subject.rows, self.started = self.kept, True
@@ -198,12 +197,6 @@ def _halving(sweep: Sweep) -> Halving:
     found = Halving("budget", "promise", "max", max_t=rungs[-1], grace_period=rungs[0], reduction_factor=sweep.scale.factor)
     found.points = tuple(sweep.study.points.values())
     return found
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
 
 
 def _quiet() -> None:
