@@ -23,7 +23,7 @@ def wide():
 
 
 def test_principal_components_are_scikit_learns(wide):
-    components, values = principal_components(gram_of(wide, Y), 20)
+    components, values = principal_components(gram_of(wide, Y), 20, 1e-10)
     pca = PCA(20, svd_solver="full").fit(wide.astype(np.float64))
     assert np.allclose(values / (len(wide) - 1), pca.explained_variance_, rtol=1e-5)
     assert components.dtype == values.dtype == torch.float64
@@ -47,7 +47,7 @@ def test_the_papers_chain_misses_less_of_a_flat_spectrum_than_scikit_learns_pca(
 def test_components_hold_the_most_variance_where_no_gap_marks_them(spread):
     gram = Gram.empty(600, 1)
     gram.add(torch.as_tensor(RNG.normal(size=(2000, 600)) * spread), torch.ones(2000, 1))
-    components, values = principal_components(gram, 60)
+    components, values = principal_components(gram, 60, 1e-10)
     exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:60]
     captured = torch.trace(components.T @ gram.scatter() @ components)
     assert captured == pytest.approx(exact.sum().item(), rel=1e-4) and values.sum() == pytest.approx(captured.item(), rel=1e-9)
@@ -85,10 +85,37 @@ def test_components_of_rows_far_from_zero_are_scikit_learns(wide):
     assert np.abs(np.abs(np.sum(pca.components_ * components.numpy().T, axis=1)) - 1).max() < 1e-3
 
 
-def test_fewer_rows_than_products_end_at_their_rank():
+HARD = {  # latents and a rank that exceeds what they span, or that one value of many hides
+    "fewer rows than components": (RNG.normal(size=(100, 600))[np.arange(700) % 100], 250),
+    "equal values": (np.eye(700)[np.arange(1600) % 400], 150),
+    "one large coordinate": (RNG.normal(size=(2000, 700)) * np.arange(1, 701) ** -0.25 * np.where(np.arange(700) == 9, 300, 1), 60),
+    "one large row": (RNG.normal(size=(600, 900)) * np.where(np.arange(600) == 5, 300, 1)[:, None], 200),
+    "smooth": (np.exp(-(((np.arange(1024) - 1.7 * np.arange(600)[:, None]) / 40) ** 2)), 250),
+    "rank close to the dims": (RNG.normal(size=(1500, 300)) * np.geomspace(1, 0.01, 300), 270),
+    "hardly more dims than a block": (RNG.normal(size=(500, 100)), 12),
+}
+
+
+@pytest.mark.parametrize("way", ["scatter", "rows"])
+@pytest.mark.parametrize("case", HARD)
+def test_hard_cases_give_every_component_that_there_is(case, way):
+    z, rank = HARD[case]
+    z = z.astype(np.float32)
+    components, values, passes, gram = of_rows(z, rank, MISSED)
+    if way == "scatter":
+        components, values = principal_components(gram, rank, MISSED)
+    exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:rank]
+    captured = torch.diagonal(components.T @ gram.scatter() @ components)
+    assert components.shape == (z.shape[1], rank)
+    assert torch.allclose(components.T @ components, torch.eye(rank, dtype=torch.float64), atol=1e-4)
+    assert captured.sum() > (1 - MISSED) * exact.sum()
+    assert captured[rank // 2 :].sum() > 0.9 * exact[rank // 2 :].sum() - 1e-5 * gram.spread
+    assert torch.allclose(values, captured, rtol=1e-3, atol=1e-5 * gram.spread)
+
+
+def test_products_end_where_no_variance_is_left():
     z = RNG.normal(size=(40, 700)).astype(np.float32)
     components, values, passes, gram = of_rows(z, 39, MISSED)
     exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:39]
-    assert torch.allclose(values, exact, rtol=1e-4) and passes < 6
     captured = torch.diagonal(components.T @ gram.scatter() @ components)
-    assert torch.allclose(captured, exact, rtol=1e-4)
+    assert torch.allclose(values, exact, rtol=1e-4) and torch.allclose(captured, exact, rtol=1e-4) and passes == 2

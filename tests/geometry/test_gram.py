@@ -89,23 +89,23 @@ def test_latents_and_labels_of_different_rows_are_refused():
 
 
 def test_wide_latents_need_no_scatter():
-    for gram, held_out in zip(train_grams(blocks(), torch.as_tensor(Y), SPLITS, ALL, widest=D - 1), SPLITS.T):
+    for gram, held_out in zip(train_grams(blocks(), torch.as_tensor(Y), SPLITS, ALL, scatter_up_to=D - 1), SPLITS.T):
         expected = moments(Z[~held_out], Y[~held_out])
         assert not gram.has_scatter and not gram.zz.numel() and gram.count == (~held_out).sum()
         assert np.allclose(gram.mean_z, expected["mean_z"], atol=1e-9) and gram.spread == pytest.approx(expected["spread"], rel=1e-6)
         assert np.allclose(gram.yy, expected["yy"], rtol=1e-6)
         assert (gram - gram).count == 0
-    assert next(train_grams(blocks(), torch.as_tensor(Y), SPLITS, ALL, widest=D)).has_scatter
+    assert next(train_grams(blocks(), torch.as_tensor(Y), SPLITS, ALL, scatter_up_to=D)).has_scatter
 
 
 @pytest.mark.parametrize("scatter", [False, True])
 def test_latents_that_are_all_the_same_are_refused(scatter):
     with pytest.raises(UneError, match="all 3000 train rows have the same latent"):
         none = np.zeros((N, 1), dtype=bool)
-        next(train_grams(blocks(np.full_like(Z, 0.3)), torch.as_tensor(Y), none, ALL, widest=D if scatter else 0))
+        next(train_grams(blocks(np.full_like(Z, 0.3)), torch.as_tensor(Y), none, ALL, scatter_up_to=D if scatter else 0))
 
 
 def test_a_pass_comes_in_blocks_that_are_quickly_forgotten_or_as_a_gram_wants_them():
     wide = np.zeros((40, NUMBERS // 16), dtype=np.float16)
     assert [len(z) for _, z in passes(blocks(wide, 33), 40)] == [16, 16, 8]
-    assert [(at.start, at.stop) for at, _ in passes(blocks(wide, 33), 40, widest=wide.shape[1])] == [(0, 40)]
+    assert [(at.start, at.stop) for at, _ in passes(blocks(wide, 33), 40, scatter_up_to=wide.shape[1])] == [(0, 40)]

@@ -25,9 +25,9 @@ def rows(size=600):
     return lambda: ((torch.as_tensor(Z[i : i + size]), torch.as_tensor(Y[i : i + size])) for i in range(0, N, size))
 
 
-def gram(widest=D):
+def gram(scatter_up_to=D):
     split = np.zeros((N, 1), dtype=bool)
-    return next(train_grams(lambda: [Z], torch.as_tensor(2 * Y - 1), split, ~split[:, 0], widest=widest))
+    return next(train_grams(lambda: [Z], torch.as_tensor(2 * Y - 1), split, ~split[:, 0], scatter_up_to=scatter_up_to))
 
 
 def library(penalty, *steps):
@@ -51,10 +51,10 @@ def test_standardised_logistic_is_scikit_learns(penalty):
     assert_same(standardised(gram(), rows(), penalty), library(penalty))
 
 
-@pytest.mark.parametrize("widest", [D, 0], ids=["scatter", "passes"])
+@pytest.mark.parametrize("scatter_up_to", [D, 0], ids=["scatter", "passes"])
 @pytest.mark.parametrize("penalty", PENALTIES)
-def test_the_papers_chain_is_scikit_learns_folded_back(penalty, widest):
-    assert_same(reduced(gram(widest), rows(), penalty, 12), library(penalty, PCA(12, svd_solver="full")))
+def test_the_papers_chain_is_scikit_learns_folded_back(penalty, scatter_up_to):
+    assert_same(reduced(gram(scatter_up_to), rows(), penalty, 12), library(penalty, PCA(12, svd_solver="full")))
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from une_ray.errors import UneError
 from une_ray.geometry.gram import NonFiniteLatents
-from une_ray.geometry.linear import METHODS, widest
+from une_ray.geometry.linear import METHODS, scatter_up_to
 from une_ray.geometry.probes import fit
 
 RNG = np.random.default_rng(0)
@@ -212,16 +212,37 @@ def test_dependent_coordinates_are_refused_without_penalty():
 @pytest.mark.parametrize("rank", [12, D])
 def test_the_papers_chain_of_wide_latents_is_that_of_narrow_ones(monkeypatch, rank):
     narrow = probes("pca-logistic", rank=rank, permutations=3)
-    monkeypatch.setattr("une_ray.geometry.probes.widest", lambda method, device: D - 1)
+    monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda method, device: D - 1)
     for splits in zip(narrow, probes("pca-logistic", rank=rank, permutations=3)):
         for one, other in zip(*splits):
             assert (one.train, one.test, one.rank, one.p_value) == (other.train, other.test, other.rank, other.p_value)
             assert one.metrics == pytest.approx(other.metrics, abs=1e-3) and np.allclose(one.w, other.w, atol=1e-3 * np.abs(one.w).max())
 
 
+def test_the_papers_chain_of_wide_latents_reads_as_well_after_some_passes(monkeypatch):
+    random = np.random.default_rng(1)
+    z = (random.normal(size=(N, 420)) * np.arange(1, 421) ** -0.25 + 2).astype(np.float16)
+    labels = ((z[:, :30].astype(np.float32) - 2) @ random.normal(size=(30, 3)) + random.logistic(size=(N, 3)) > 0).astype(np.float32)
+    labels[::3, 1] = np.nan
+    narrow = probes("pca-logistic", labels, z=z, rank=40, permutations=2)
+    monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda method, device: 419)
+    for splits in zip(narrow, probes("pca-logistic", labels, z=z, rank=40, permutations=2)):
+        for one, other in zip(*splits):
+            assert one.metrics["auc"] == pytest.approx(other.metrics["auc"], abs=0.005)
+            assert np.corrcoef(one.w, other.w)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("limit", [0, np.inf])
+def test_the_papers_chain_fits_fewer_directions_than_components(monkeypatch, limit):
+    monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda method, device: limit)
+    z = np.random.default_rng(2).normal(size=(100, 600)).astype(np.float32)[np.arange(N) % 100]
+    labels = np.repeat((z[:, :1] > 0).astype(np.float32), 2, axis=1)
+    assert all(probe.metrics["auc"] > 0.99 for probe in probes("pca-logistic", labels, z=z, rank=500)[0])
+
+
 def test_only_the_papers_chain_does_without_the_scatter_of_wide_latents():
-    assert widest("pca-logistic", "cpu") < 4 * 64 * 64 == widest("pca-logistic", "cuda")
-    assert {widest(method, "cpu") for method in METHODS if method != "pca-logistic"} == {float("inf")}
+    assert scatter_up_to("pca-logistic", "cpu") < 4 * 64 * 64 == scatter_up_to("pca-logistic", "cuda")
+    assert {scatter_up_to(method, "cpu") for method in METHODS if method != "pca-logistic"} == {float("inf")}
 
 
 def test_the_papers_chain_leaves_out_directions_in_which_nothing_differs():

@@ -6,11 +6,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from threadpoolctl import threadpool_info
 
 from tests.lake import stock
 from tests.lake.test_probe_queries import Y, Z, fill
-from une_ray.lake.products import Matrices, _one_thread
+from une_ray.lake.products import DIMS, Matrices
 from une_ray.lake.session import connect
 
 SPACES = {"enc": 12, "gen/ddim50": 130}
@@ -80,7 +79,7 @@ def test_scores_can_be_read_as_a_stream_and_from_sessions_at_once(lake):
 
 @pytest.mark.parametrize(
     "dims, message",
-    [({"enc": 13}, r"latents of \[12\] numbers have no product with probes of 13"), ({"enc": 0}, r"probes of 0")],
+    [({"enc": 13}, r"latents of 12 numbers have no product with probes of 13"), ({"enc": 0}, r"probes of 0")],
 )
 def test_probes_of_another_length_are_refused(lake, dims, message):
     with pytest.raises(duckdb.Error, match=message):
@@ -89,7 +88,7 @@ def test_probes_of_another_length_are_refused(lake, dims, message):
 
 def test_probes_of_unequal_lengths_are_refused(lake):
     uneven = pa.concat_tables([probes(dims={"enc": 12}), probes(dims={"enc": 13})])
-    with pytest.raises(duckdb.Error, match=r"as its latents, and these have \[12, 13\]"):
+    with pytest.raises(duckdb.Error, match=r"probes of one space have one length, and these have \[12, 13\]"):
         asked(connect(lake), uneven, EVERYTHING)
 
 
@@ -118,14 +117,38 @@ def test_a_matrix_that_comes_again_is_kept_once():
     assert first == again != other and len(kept.named) == 2
 
 
-def test_blas_has_its_threads_again_when_the_last_has_left():
-    def threads() -> set[int]:
-        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas" and "numpy" in pool["filepath"]}
+def test_a_probe_without_w_has_no_score_and_costs_the_others_nothing(lake):
+    w = [None if n % 3 == 0 else row.as_py() for n, row in enumerate(probes()["w"])]
+    some = probes().set_column(probes().column_names.index("w"), "w", pa.array(w, pa.list_(pa.float64())))
+    none = some.set_column(some.column_names.index("w"), "w", pa.nulls(len(some), pa.list_(pa.float64())))
+    for table in (some, none):
+        ours, theirs = (asked(connection, table, EVERYTHING) for connection in (connect(lake), stock.module(lake)))
+        assert ours.drop_columns(["score", "probability"]) == theirs.drop_columns(["score", "probability"])
+        assert (ours["score"].is_null().to_numpy() == theirs["score"].is_null().to_numpy()).all() and ours["score"].null_count
+        assert np.allclose(ours["score"].drop_null(), theirs["score"].drop_null(), rtol=1e-12, atol=1e-12)
 
-    before, first, second = threads(), _one_thread(), _one_thread()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    assert threads() == {1}
-    second.__exit__(None, None, None)
-    assert threads() == before
+
+def test_columns_of_ones_own_do_not_get_in_the_way(lake):
+    table, plain = probes(), asked(stock.module(lake), probes(), EVERYTHING)
+    for name in ("place", "split", "image_id", "attributes", "z", "matrix", "products"):
+        table = table.append_column(name, pa.array([1] * len(table)))
+    for connection in (connect(lake), stock.module(lake)):
+        found = asked(connection, table, EVERYTHING)
+        assert found.column_names == plain.column_names and np.allclose(found["score"], plain["score"], rtol=1e-12, atol=1e-12)
+
+
+def test_null_in_a_list_is_refused():
+    kept = Matrices()
+    [name] = kept.keep(pa.chunked_array([[[[1.0, 2.0]]]])).to_pylist()
+    with pytest.raises(ValueError, match="latents hold NULL"):
+        kept.products(pa.chunked_array([[[1.0, None]]]), pa.chunked_array([[name]]))
+    with pytest.raises(ValueError, match="probes hold NULL"):
+        kept.keep(pa.chunked_array([[[[1.0, None]]]]))
+
+
+def test_products_longer_than_one_piece_are_whole():
+    random, kept = np.random.default_rng(0), Matrices()
+    matrix, z = random.standard_normal((3, 2 * DIMS + 5)), random.standard_normal((4, 2 * DIMS + 5))
+    [name] = kept.keep(pa.chunked_array([[matrix.tolist()]])).to_pylist()
+    found = kept.products(pa.chunked_array([z.tolist()]), pa.chunked_array([[name] * 4])).to_pylist()
+    assert np.allclose(found, z @ matrix.T, rtol=1e-12, atol=1e-10)

@@ -19,10 +19,10 @@ Product = Callable[[torch.Tensor], torch.Tensor]
 Components = tuple[torch.Tensor, torch.Tensor]
 """Leading eigenvectors (d, rank) of the scatter and their eigenvalues (rank,), float64, largest first."""
 
-SPENT = 1e-5  # of a product's length outside the space of those before, at which that space holds all that the rows span
+SPENT = 1e-6  # of all the variance that there is: where no more is left outside the space of the products, they end
 
 
-def principal_components(gram: Gram, rank: int, missed: float = 1e-10) -> Components:
+def principal_components(gram: Gram, rank: int, missed: float) -> Components:
     """Small scatters by LAPACK; for rank ≪ d an estimated `missed` of the variance that the exact components hold is not in these."""
     scatter = gram.scatter()
     if len(scatter) <= 4 * rank or len(scatter) <= 512:
@@ -30,7 +30,7 @@ def principal_components(gram: Gram, rank: int, missed: float = 1e-10) -> Compon
         return vectors.flip(1)[:, :rank], values.flip(0)[:rank]
     single = scatter.float()  # twice as fast, and the space is approximate anyhow
     start = _random(gram, rank / 8)
-    basis = torch.linalg.qr(lanczos(lambda block: single @ block, start, rank, missed)[0]).Q
+    basis = torch.linalg.qr(lanczos(lambda block: single @ block, start, rank, missed, gram.spread)[0]).Q
     values, rotation = torch.linalg.eigh(basis.T @ (scatter @ basis))
     return (basis @ rotation).flip(1), values.flip(0)
 
@@ -46,11 +46,11 @@ def components_of_rows(blocks: Callable[[], Iterable[torch.Tensor]], gram: Gram,
             total += centred.T @ (centred @ columns)
         return total
 
-    return lanczos(product, _random(gram, rank / 4), rank, missed)
+    return lanczos(product, _random(gram, rank / 4), rank, missed, gram.spread)
 
 
-def lanczos(product: Product, start: torch.Tensor, rank: int, missed: float) -> Components:
-    """From the products of a block `start` (d, b), each made orthogonal to all before it, until `missed` is reached.
+def lanczos(product: Product, start: torch.Tensor, rank: int, missed: float, spread: float) -> Components:
+    """From the products of a block `start` (d, b), each made orthogonal to all before it, until `missed` is reached; `spread` is the trace.
 
     What the leading values still miss is foretold from the last two times by which they grew, as they grow by ever the same factor or less.
     """
@@ -61,17 +61,27 @@ def lanczos(product: Product, start: torch.Tensor, rank: int, missed: float) -> 
         basis.append(block)
         image = product(block).float()
         shares = _shares(basis, image)
-        projected, rest = _bordered(projected, shares), _less(image, basis, shares)
+        projected = _bordered(projected, shares)
         found = len(projected)
-        if (full := found + width > dim or rest.norm() < SPENT * image.norm()) or found >= due:
+        spent = found >= rank and projected.diagonal().double().sum().item() > (1 - SPENT) * spread
+        if spent or found >= min(due, dim):
             values, vectors = torch.linalg.eigh(projected)
             now = values[-rank:].sum().item()
             grown = now - captured if captured else 0.0
-            if full or (captured and (grown <= 0 or (grown < before and grown**2 / (before - grown) < missed * now))):
+            if spent or found == dim or (captured and (grown <= 0 or (grown < before and grown**2 / (before - grown) < missed * now))):
                 return (torch.cat(basis, 1) @ vectors[:, -rank:].flip(1)).double(), values[-rank:].flip(0).double()
             captured, before, due = now, grown, found + rank // 2
-        block = torch.linalg.qr(rest).Q
-        block = torch.linalg.qr(_less(block, basis, _shares(basis, block))).Q  # once is not enough where little is left
+        block = _orthogonal(_less(image, basis, shares)[:, : min(width, dim - found)], basis)
+
+
+def _orthogonal(rest: torch.Tensor, basis: list[torch.Tensor]) -> torch.Tensor:
+    """An orthonormal block in place of what a product adds to the basis; where it adds nothing, rounding chooses other directions."""
+    block = torch.linalg.qr(rest).Q
+    for _ in range(5):  # once, unless little is left, whose rounding errors lie in the basis
+        block, kept = torch.linalg.qr(_less(block, basis, _shares(basis, block)))
+        if kept.diagonal().abs().min() > 0.5:
+            break
+    return block
 
 
 def _shares(basis: list[torch.Tensor], block: torch.Tensor) -> torch.Tensor:

@@ -25,10 +25,10 @@ NUMBERS = 2**22  # of a float32 block that is read and forgotten: the system wou
 
 
 class NonFiniteLatents(UneError):
-    """Latents that hold NaN or infinity; `rows` are their positions in the first block that has any."""
+    """Latents that hold NaN or infinity; `rows` are their positions in the first block that has any, so there may be more."""
 
     def __init__(self, rows: list[int]) -> None:
-        super().__init__(f"latents of {len(rows)} rows hold NaN or infinity, at positions {rows[:10]}; leave these rows out")
+        super().__init__(f"latents of {len(rows)} rows or more hold NaN or infinity, at positions {rows[:10]}; leave these rows out")
         self.rows = rows
 
 
@@ -119,44 +119,46 @@ def _centre(x: torch.Tensor, mean: torch.Tensor, share: float, shift: float) -> 
 
 
 def train_grams(
-    blocks: Blocks, y: torch.Tensor, test: np.ndarray, known: np.ndarray, device: str = "cpu", widest: float = math.inf
+    blocks: Blocks, y: torch.Tensor, test: np.ndarray, known: np.ndarray, device: str = "cpu", scatter_up_to: float = math.inf
 ) -> Iterator[Gram]:
     """The Gram of every split's train rows, from one pass: that of all rows less that of the split's test rows.
 
     `y` (n, k) labels; `test` (n, splits) bool; `known` (n,) bool, the rows to look at. Splits + 1 Grams are held, or one for a
-    single split; of more than `widest` dims they have no scatter. Raises NonFiniteLatents, and UneError where blocks and labels differ in their number of rows or all latents are the same.
+    single split; of more than `scatter_up_to` dims they have no scatter. Raises NonFiniteLatents, and UneError where blocks and
+    labels differ in their number of rows or all latents are the same.
     """
     ever = known & ~test.all(1)  # in some split's train rows
     away = [rows if (rows := ever & held_out).any() else None for held_out in test.T]
-    whole, *parts = _accumulate(blocks, y, [ever, *(rows for rows in away if rows is not None)], device, widest)
+    whole, *parts = _accumulate(blocks, y, [ever, *(rows for rows in away if rows is not None)], device, scatter_up_to)
     if not whole.spread:
         raise UneError(f"all {whole.count} train rows have the same latent; there is nothing to read in them")
     for rows in away:
         yield whole if rows is None else whole - parts.pop(0)
 
 
-def _accumulate(blocks: Blocks, y: torch.Tensor, selections: list[np.ndarray], device: str, widest: float) -> list[Gram]:
+def _accumulate(blocks: Blocks, y: torch.Tensor, selections: list[np.ndarray], device: str, scatter_up_to: float) -> list[Gram]:
     grams: list[Gram] = []
-    for at, block in passes(blocks, len(y), widest):
+    for at, block in passes(blocks, len(y), scatter_up_to):
         z = block.to(device).float()
         if not z.sum().isfinite():
             raise NonFiniteLatents((at.start + (~z.isfinite().all(1)).nonzero().flatten()).tolist())
-        grams = grams or [Gram.empty(z.shape[1], y.shape[1], device, z.shape[1] <= widest) for _ in selections]
+        grams = grams or [Gram.empty(z.shape[1], y.shape[1], device, z.shape[1] <= scatter_up_to) for _ in selections]
         for gram, rows in zip(grams, selections):
             chosen = torch.as_tensor(rows[at], device=z.device)
             gram.add(z[chosen], y[at].to(z.device)[chosen])
     return grams
 
 
-def passes(blocks: Blocks, rows: int, widest: float = 0) -> Iterator[tuple[slice, torch.Tensor]]:
+def passes(blocks: Blocks, rows: int, scatter_up_to: float = 0) -> Iterator[tuple[slice, torch.Tensor]]:
     """One pass: where a block's rows are, and its latents (b, d) as they came.
 
-    Up to `widest` dims blocks are of ROWS, as a Gram's products want them, otherwise of NUMBERS. Raises UneError where there are not `rows`.
+    Up to `scatter_up_to` dims blocks are of ROWS, as a Gram's products want them, otherwise of NUMBERS. Raises UneError where there are
+    not `rows`.
     """
     start = 0
     for block in _regrouped(blocks()):
         dim = block.shape[1]
-        for part in block.split(ROWS if dim <= widest else max(1, NUMBERS // dim)):
+        for part in block.split(ROWS if dim <= scatter_up_to else max(1, NUMBERS // dim)):
             yield slice(start, start + len(part)), part
             start += len(part)
     if start != rows or not rows:

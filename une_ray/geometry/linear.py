@@ -93,7 +93,7 @@ METHODS: dict[str, Callable[[Train], Linear]] = {
 }  # fmt: skip
 
 
-def widest(method: str, device: str) -> float:
+def scatter_up_to(method: str, device: str) -> float:
     """Dims up to which a method is told the scatter; of more, PCA reads the rows again and again: less work, and no d² numbers in memory."""
     return math.inf if method != "pca-logistic" else 8192 if device == "cpu" else 16384
 

@@ -51,7 +51,7 @@ def reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
     basis = components * torch.where(variances > 1e-6 * variances[0], (gram.count / variances).sqrt(), 0.0)
     mean, small = gram.mean_z.float(), basis.float()
     kept = [((z - mean) @ small, y) for z, y in rows()]
-    scatter = gram.count * torch.eye(rank, dtype=torch.float64, device=basis.device)
+    scatter = gram.count * torch.eye(basis.shape[1], dtype=torch.float64, device=basis.device)
     w, b, converged = logistic(lambda: kept, scatter, gram.count, penalty)
     return _folded(gram, basis @ w, b, converged)
 

@@ -10,7 +10,7 @@ import torch
 
 from une_ray.errors import unknown
 from une_ray.geometry.gram import Blocks, passes, train_grams
-from une_ray.geometry.linear import METHODS, Linear, Train, widest
+from une_ray.geometry.linear import METHODS, Linear, Train, scatter_up_to
 from une_ray.geometry.logistic import PASSES, Rows
 from une_ray.geometry.metrics import auc, measure
 
@@ -69,7 +69,7 @@ def fit(
     for known, columns in known_together(labels, fitted):
         y = _with_permuted(labels[:, columns], known, test, permutations, seed)
         fits: list[_Fit] = []
-        grams = train_grams(blocks, 2 * y - 1, test, known, device, widest(method, device))
+        grams = train_grams(blocks, 2 * y - 1, test, known, device, scatter_up_to(method, device))
         for gram, held_out, split in zip(grams, test.T, probes):
             if sound := [i for i, column in enumerate(columns) if split[column]["error"] is None]:
                 own = y

@@ -101,7 +101,7 @@ CREATE OR REPLACE MACRO same_space(a, b) AS a IN (b, '');
 -- z·w of every image and every probe of the table named `probe_table`; `value` is NULL where the image has no such label. une_ray's own
 -- sessions, `une sql` among them, put one in its place that has the same rows and multiplies by BLAS (une_ray/lake/products.py).
 CREATE OR REPLACE MACRO products_of(probe_table) AS TABLE
-WITH fitted_well AS (SELECT * FROM query_table(probe_table) WHERE status = 'ok'),
+WITH fitted_well AS (SELECT space, method, attribute, w, b, slope, "offset" FROM query_table(probe_table) WHERE status = 'ok'),
 read AS (
     SELECT space, image_id, split, attributes, z::DOUBLE[] AS z
     FROM latents SEMI JOIN fitted_well USING (space) JOIN images USING (image_id))

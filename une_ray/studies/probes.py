@@ -77,7 +77,7 @@ def probe(
 
 
 def _fast(lake: Lake, config: dict, ids, device: str) -> list[dict]:
-    """One pass over the latents for every attribute, λ and split; see geometry/probes.py."""
+    """Every attribute, λ and split together; see geometry/probes.py."""
     seeds = list(range(config["splits"]))
     labels, tested = labels_and_folds(lake, ids, config["attributes"], seeds)
     try:
@@ -87,7 +87,7 @@ def _fast(lake: Lake, config: dict, ids, device: str) -> list[dict]:
         )  # fmt: skip
     except NonFiniteLatents as error:
         raise UneError(
-            f"space {config['space']!r}: the latents of {len(error.rows)} images hold NaN or infinity, the first is "
+            f"space {config['space']!r}: the latents of {len(error.rows)} images or more hold NaN or infinity, the first is "
             f"{ids[error.rows[0]].as_py()!r}; une verify names their file: delete it and build again"
         ) from error
     made = {"space": config["space"], "method": config["method"], "engine": "fast", "space_fingerprint": config["fingerprint"]}
