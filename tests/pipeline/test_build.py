@@ -185,6 +185,7 @@ def test_a_space_that_is_none_says_what_would_be(tmp_path, spaces, message):
     assert not (tmp_path / "lake").exists()
 
 
+@pytest.mark.slow
 def test_a_build_killed_twice_and_resumed_equals_one_that_was_not(tmp_path, lake, tiny_spaces):
     url = str(tmp_path / "lake")
     arguments = ["build", "--corpus", "avatars:70", "--shard-size", "16", "--spaces", ",".join(tiny_spaces), "--lake", url, "--actors", "1"]
@@ -202,6 +203,7 @@ def test_a_build_killed_twice_and_resumed_equals_one_that_was_not(tmp_path, lake
     assert {k: v for k, v in hashes(url).items() if not k.startswith("tmp/")} == hashes(lake.url)
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_end_with_one_correct_lake(tmp_path, lake, tiny_spaces):
     url = str(tmp_path / "lake")
     arguments = ["build", "--corpus", "avatars:70", "--shard-size", "16", "--spaces", ",".join(tiny_spaces), "--lake", url, "--actors", "1"]
