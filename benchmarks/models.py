@@ -22,7 +22,7 @@ from transformers import (
     Dinov2Model,
     DINOv3ViTConfig,
     DINOv3ViTModel,
-)  # fmt: skip
+)
 
 from une_ray.models.encoders import load_encoder
 from une_ray.models.generators import load_generator
@@ -30,17 +30,29 @@ from une_ray.models.registry import MODELS
 from une_ray.models.spec import ModelSpec
 
 SD_UNET = {
-    "sample_size": 64, "in_channels": 4, "out_channels": 4, "layers_per_block": 2, "block_out_channels": (320, 640, 1280, 1280),
-    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",), "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-}  # fmt: skip
+    "sample_size": 64,
+    "in_channels": 4,
+    "out_channels": 4,
+    "layers_per_block": 2,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+}
 SD_VAE = {
-    "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "latent_channels": 4,
-}  # fmt: skip
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "block_out_channels": (128, 256, 512, 512),
+    "layers_per_block": 2,
+    "latent_channels": 4,
+}
 TEXT_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 TEXT_H = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16}
 SD1 = SD_UNET | {"attention_head_dim": 8, "cross_attention_dim": 768}
-SD2 = SD_UNET | {"attention_head_dim": (5, 10, 20, 20), "cross_attention_dim": 1024, "use_linear_projection": True}
+SD2 = SD_UNET | {
+    "attention_head_dim": (5, 10, 20, 20),
+    "cross_attention_dim": 1024,
+    "use_linear_projection": True,
+}
 VIT_B = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 VIT_L = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
 Cost = tuple[float, float]
@@ -52,14 +64,21 @@ def parameters(*models: torch.nn.Module) -> float:
 
 def gflops(call, *inputs: torch.Tensor) -> float:
     """The counter knows the plain attention operator, not the fused ones, so the backend is fixed."""
-    with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH), torch.no_grad():
+    with (
+        FlopCounterMode(display=False) as counter,
+        torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+        torch.no_grad(),
+    ):
         call(*inputs)
     return counter.get_total_flops() / 1e9
 
 
 def one_call(unet: UNet2DConditionModel) -> float:
     c = unet.config
-    noise, text = torch.empty(1, c.in_channels, c.sample_size, c.sample_size), torch.empty(1, 77, c.cross_attention_dim)
+    noise, text = (
+        torch.empty(1, c.in_channels, c.sample_size, c.sample_size),
+        torch.empty(1, 77, c.cross_attention_dim),
+    )
     return gflops(unet.eval(), noise, torch.tensor(1), text)
 
 
@@ -74,16 +93,24 @@ def encoder(model: torch.nn.Module) -> Cost:
 
 def hub() -> dict[str, Cost]:
     with torch.device("meta"):
-        base = encoder(CLIPVisionModelWithProjection(CLIPVisionConfig(**VIT_B, patch_size=16, projection_dim=512)))
-        large = encoder(CLIPVisionModelWithProjection(CLIPVisionConfig(**VIT_L, patch_size=14, projection_dim=768)))
+        base = encoder(
+            CLIPVisionModelWithProjection(CLIPVisionConfig(**VIT_B, patch_size=16, projection_dim=512))
+        )
+        large = encoder(
+            CLIPVisionModelWithProjection(CLIPVisionConfig(**VIT_L, patch_size=14, projection_dim=768))
+        )
         shape = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16}
         return {
-            "sd15": stable_diffusion(SD1, TEXT_L), "sd21-base": stable_diffusion(SD2, TEXT_H),
+            "sd15": stable_diffusion(SD1, TEXT_L),
+            "sd21-base": stable_diffusion(SD2, TEXT_H),
             "lcm-dreamshaper-v7": stable_diffusion(SD1 | {"time_cond_proj_dim": 256}, TEXT_L),
-            "clip-b16": base, "openclip-b16-laion2b": base, "clip-l14": large, "openclip-l14-laion2b": large,
+            "clip-b16": base,
+            "openclip-b16-laion2b": base,
+            "clip-l14": large,
+            "openclip-l14-laion2b": large,
             "dinov2-l14": encoder(Dinov2Model(Dinov2Config(**shape, patch_size=14, image_size=518))),
             "dinov3-l16": encoder(DINOv3ViTModel(DINOv3ViTConfig(**shape, intermediate_size=4096))),
-        }  # fmt: skip
+        }
 
 
 def shipped(spec: ModelSpec) -> Cost:
@@ -91,13 +118,19 @@ def shipped(spec: ModelSpec) -> Cost:
         g = load_generator(spec)
         return one_call(g.unet), parameters(g.unet, g.vae, g.text_encoder)
     embed, size = load_encoder(spec), spec.preprocessing.size
-    towers = [cell.cell_contents for cell in embed.__closure__ or () if isinstance(cell.cell_contents, torch.nn.Module)]
+    towers = [
+        cell.cell_contents
+        for cell in embed.__closure__ or ()
+        if isinstance(cell.cell_contents, torch.nn.Module)
+    ]
     towers = [getattr(tower, "visual", tower) for tower in towers]
     return gflops(embed, torch.zeros(1, 3, size, size)), parameters(*towers)
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     known = hub()
     print(f"{'':22} {'GFLOPs':>8} {'table':>8} {'million':>8} {'table':>8}")
     for name, spec in MODELS.items():

@@ -33,10 +33,18 @@ def bare(space: Space, corpus: str, images: int) -> float:
     step, source = space.load("cuda" if torch.cuda.is_available() else "cpu"), open_corpus(corpus)
     items = [item for item, _ in zip(source.items(), range(images))]
     warm = [source.read(item.source) for item in items[: space.model.batch_size]]
-    read_space(step, space.model.preprocessing, space.model.batch_size, [i.image_id for i in items[: len(warm)]], warm)
+    read_space(
+        step,
+        space.model.preprocessing,
+        space.model.batch_size,
+        [i.image_id for i in items[: len(warm)]],
+        warm,
+    )
     started = time.monotonic()
     data = [source.read(item.source) for item in items]
-    read_space(step, space.model.preprocessing, space.model.batch_size, [item.image_id for item in items], data)
+    read_space(
+        step, space.model.preprocessing, space.model.batch_size, [item.image_id for item in items], data
+    )
     return images / (time.monotonic() - started)
 
 
@@ -103,12 +111,16 @@ def _children(job: psutil.Popen) -> list[psutil.Process]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--space", default="mini-sd-a/ddim50")
     parser.add_argument("--corpus", help="default: avatars:IMAGES")
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--memory-space", default="mini-dino", help="an encoder, so that ten times the images take minutes")
+    parser.add_argument(
+        "--memory-space", default="mini-dino", help="an encoder, so that ten times the images take minutes"
+    )
     parser.add_argument("--memory-images", type=int, default=1500)
     parser.add_argument("--shard-size", type=int, default=64)
     args = parser.parse_args()
@@ -118,10 +130,16 @@ def main() -> None:
     for repeat in range(args.repeats):
         loop, ray = bare(space, corpus, args.images), piped(args.space, corpus, args.shard_size)
         ratios.append(ray / loop)
-        print(f"repeat {repeat + 1}: bare loop {loop:.2f} images/s, Ray pipeline {ray:.2f} images/s, ratio {ray / loop:.3f}", flush=True)
+        print(
+            f"repeat {repeat + 1}: bare loop {loop:.2f} images/s, Ray pipeline {ray:.2f} images/s, ratio {ray / loop:.3f}",
+            flush=True,
+        )
     if ratios:
         print(f"speed: median ratio {statistics.median(ratios):.3f} (target ≥ 0.95)", flush=True)
-    one, ten = (peak(args.memory_space, f"avatars:{count}", args.shard_size) for count in (args.memory_images, 10 * args.memory_images))
+    one, ten = (
+        peak(args.memory_space, f"avatars:{count}", args.shard_size)
+        for count in (args.memory_images, 10 * args.memory_images)
+    )
     print(
         f"memory: {one:,.0f} MiB at {args.memory_images:,} images, {ten:,.0f} MiB at {10 * args.memory_images:,}, ratio {ten / one:.3f} (target ≤ 1.1)"
     )

@@ -74,7 +74,9 @@ def reduce(z: np.ndarray, test: np.ndarray, rank: int) -> tuple[np.ndarray, np.n
 def classify(train: np.ndarray, held_out: np.ndarray, y: np.ndarray, test: np.ndarray) -> float:
     """Test AUC of one attribute at the end of the chain."""
     scaler = StandardScaler().fit(train)
-    classifier = LogisticRegression(C=1.0, solver="saga", random_state=0).fit(scaler.transform(train), y[~test])
+    classifier = LogisticRegression(C=1.0, solver="saga", random_state=0).fit(
+        scaler.transform(train), y[~test]
+    )
     return roc_auc_score(y[test], classifier.decision_function(scaler.transform(held_out)))
 
 
@@ -83,19 +85,38 @@ def speed(args: argparse.Namespace) -> None:
     blocks, labels = zip(*corpus.blocks())
     labels, test = np.concatenate(labels), corpus.test()
     (train, held_out), reducing = timed(reduce, np.concatenate(blocks), test[:, 0], args.rank)
-    chosen = np.arange(args.attributes) if args.all else np.linspace(0, args.attributes - 1, args.timed).round().astype(int)
-    aucs, classifying = timed(lambda: np.array([classify(train, held_out, y, test[:, 0]) for y in labels[:, chosen].T]))
+    chosen = (
+        np.arange(args.attributes)
+        if args.all
+        else np.linspace(0, args.attributes - 1, args.timed).round().astype(int)
+    )
+    aucs, classifying = timed(
+        lambda: np.array([classify(train, held_out, y, test[:, 0]) for y in labels[:, chosen].T])
+    )
     each = classifying / len(chosen)
-    print(f"scikit-learn, processor (elapsed) s: PCA {_seconds(reducing)}, scaling and saga {_seconds(each)} an attribute", flush=True)
-    print(f"    measured on {len(chosen)} attributes and scaled to {args.attributes}; their mean test AUC {aucs.mean():.4f}", flush=True)
+    print(
+        f"scikit-learn, processor (elapsed) s: PCA {_seconds(reducing)}, scaling and saga {_seconds(each)} an attribute",
+        flush=True,
+    )
+    print(
+        f"    measured on {len(chosen)} attributes and scaled to {args.attributes}; their mean test AUC {aucs.mean():.4f}",
+        flush=True,
+    )
     separate, shared = args.attributes * (reducing + each), reducing + args.attributes * each
     for method in args.methods.split(","):
-        found, seconds = timed(lambda method=method: fit(lambda: blocks, labels, test, method, rank=args.rank)[0])
+        found, seconds = timed(
+            lambda method=method: fit(lambda: blocks, labels, test, method, rank=args.rank)[0]
+        )
         auc = np.array([probe.metrics["auc"] for probe in found])
-        print(f"{method}: {_seconds(seconds)} for all {args.attributes}, whose mean test AUC is {auc.mean():.4f}")
+        print(
+            f"{method}: {_seconds(seconds)} for all {args.attributes}, whose mean test AUC is {auc.mean():.4f}"
+        )
         print(f"    {separate[0] / seconds[0]:.1f}× a pipeline per attribute ({_seconds(separate)})")
         print(f"    {shared[0] / seconds[0]:.1f}× with one PCA for all ({_seconds(shared)})")
-        print(f"    AUC of the {len(chosen)}: {auc[chosen].mean():.4f}, {auc[chosen].mean() - aucs.mean():+.4f}", flush=True)
+        print(
+            f"    AUC of the {len(chosen)}: {auc[chosen].mean():.4f}, {auc[chosen].mean() - aucs.mean():+.4f}",
+            flush=True,
+        )
 
 
 def _seconds(pair: np.ndarray) -> str:
@@ -116,7 +137,9 @@ def _peak(rows: int, dim: int, attributes: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=16_000)
     parser.add_argument("--dim", type=int, default=4096)
     parser.add_argument("--attributes", type=int, default=40)
@@ -126,10 +149,14 @@ def main() -> None:
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--memory-rows", type=int, default=8000)
     args = parser.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)  # saga stops after 100 epochs, as in the paper's chain
+    warnings.simplefilter(
+        "ignore", ConvergenceWarning
+    )  # saga stops after 100 epochs, as in the paper's chain
     speed(args)
     one, four = (peak(rows, args.dim, args.attributes) for rows in (args.memory_rows, 4 * args.memory_rows))
-    print(f"memory: {one:,.0f} MiB at {args.memory_rows:,} rows, {four:,.0f} MiB at {4 * args.memory_rows:,}, ratio {four / one:.3f}")
+    print(
+        f"memory: {one:,.0f} MiB at {args.memory_rows:,} rows, {four:,.0f} MiB at {4 * args.memory_rows:,}, ratio {four / one:.3f}"
+    )
 
 
 if __name__ == "__main__":

@@ -40,18 +40,41 @@ def fill(folder: str, images: int, dim: int, attributes: int) -> Lake:
     w = random.standard_normal((attributes, dim))
     labels = z @ w.T.astype(np.float32) + 20 * random.standard_normal((images, attributes)) > 0
     names = [f"attribute-{k:02}" for k in range(attributes)]
-    items = (Item(f"image-{n:08}", "", "train", "", dict(zip(names, map(bool, labels[n])))) for n in range(images))
+    items = (
+        Item(f"image-{n:08}", "", "train", "", dict(zip(names, map(bool, labels[n])))) for n in range(images)
+    )
     lake = create(Lake(folder), f"made-up:{images}", items, 256)
     for shard in range(lake.shards):
         plan = lake.plan(shard)
         some = z[256 * shard : 256 * (shard + 1)]
-        rows = pa.table({"image_id": plan["image_id"], "status": ["ok"] * len(some), "z": pa.array(list(some), pa.list_(pa.float16()))})
-        rest = {field.name: pa.nulls(len(some), field.type) for field in schema.SPACE if field.name not in rows.column_names}
+        rows = pa.table(
+            {
+                "image_id": plan["image_id"],
+                "status": ["ok"] * len(some),
+                "z": pa.array(list(some), pa.list_(pa.float16())),
+            }
+        )
+        rest = {
+            field.name: pa.nulls(len(some), field.type)
+            for field in schema.SPACE
+            if field.name not in rows.column_names
+        }
         space = pa.table(dict(zip(rows.column_names, rows.columns)) | rest).select(schema.SPACE.names)
         lake.store.commit(f"{space_folder(SPACE)}/{shard_file(shard)}", schema.parquet(space, {}))
-        readable = pa.Table.from_pylist([row | {"status": "ok"} for row in plan.to_pylist()], schema=schema.IMAGES)
+        readable = pa.Table.from_pylist(
+            [row | {"status": "ok"} for row in plan.to_pylist()], schema=schema.IMAGES
+        )
         lake.store.commit(f"images/{shard_file(shard)}", schema.parquet(readable, {}))
-    kind = {"space": SPACE, "method": "ridge", "engine": "fast", "split_seed": 0, "status": "ok", "slope": 1.0, "offset": 0.0, "b": 0.0}
+    kind = {
+        "space": SPACE,
+        "method": "ridge",
+        "engine": "fast",
+        "split_seed": 0,
+        "status": "ok",
+        "slope": 1.0,
+        "offset": 0.0,
+        "b": 0.0,
+    }
     results.commit(lake, "probes", {}, [kind | {"attribute": name, "w": row} for name, row in zip(names, w)])
     return lake
 
@@ -59,13 +82,21 @@ def fill(folder: str, images: int, dim: int, attributes: int) -> Lake:
 def read(lake: Lake) -> np.ndarray:
     """(n, d) float32, by pyarrow."""
     folder = lake.store.path(space_folder(SPACE))
-    found = ds.dataset(folder, format="parquet").to_table(columns=["z"], filter=ds.field("status") == "ok")["z"].combine_chunks()
+    found = (
+        ds.dataset(folder, format="parquet")
+        .to_table(columns=["z"], filter=ds.field("status") == "ok")["z"]
+        .combine_chunks()
+    )
     return found.flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1).astype(np.float32)
 
 
 def stored(lake: Lake) -> np.ndarray:
     """(k, d) float32 weights, by attribute."""
-    table = ds.dataset(lake.store.path("probes"), format="parquet").to_table(columns=["attribute", "w"]).sort_by("attribute")
+    table = (
+        ds.dataset(lake.store.path("probes"), format="parquet")
+        .to_table(columns=["attribute", "w"])
+        .sort_by("attribute")
+    )
     return np.array(table["w"].to_pylist(), dtype=np.float32)
 
 
@@ -89,7 +120,14 @@ def fit_sql(lake: Lake) -> np.ndarray:
     connection = connect(lake)
     connection.execute("SET VARIABLE penalty = ?", [PENALTY])
     connection.execute((QUERIES / "fit_probes.sql").read_text()).fetchall()
-    return np.array([w for (w,) in connection.sql("SELECT w FROM fitted WHERE method = 'ridge' ORDER BY attribute").fetchall()])
+    return np.array(
+        [
+            w
+            for (w,) in connection.sql(
+                "SELECT w FROM fitted WHERE method = 'ridge' ORDER BY attribute"
+            ).fetchall()
+        ]
+    )
 
 
 def fit_numpy(lake: Lake) -> np.ndarray:
@@ -100,7 +138,9 @@ def fit_numpy(lake: Lake) -> np.ndarray:
     return np.linalg.solve(gram + PENALTY * np.trace(gram) / len(gram) * np.eye(len(gram)), z.T @ y).T
 
 
-def compare(what: str, sql: Callable[[], np.ndarray], numpy: Callable[[], np.ndarray], repeats: int, target: str = "") -> None:
+def compare(
+    what: str, sql: Callable[[], np.ndarray], numpy: Callable[[], np.ndarray], repeats: int, target: str = ""
+) -> None:
     """Print the median of the ratios of times taken one after the other, and check that both found the same."""
     assert np.allclose(sql(), numpy(), rtol=1e-3, atol=1e-4), f"{what}: SQL and NumPy disagree"
     times = [(timed(sql), timed(numpy)) for _ in range(repeats)]
@@ -118,7 +158,9 @@ def timed(call: Callable) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=16_000)
     parser.add_argument("--fit-images", type=int, default=1_000)
     parser.add_argument("--dim", type=int, default=1_024)

@@ -45,5 +45,7 @@ def sscd(tmp_path_factory) -> str:
     from torchvision.models import resnet50
 
     file = tmp_path_factory.mktemp("sscd") / "sscd.safetensors"
-    save_file({f"backbone.{name}": value for name, value in resnet50(num_classes=512).state_dict().items()}, file)
+    save_file(
+        {f"backbone.{name}": value for name, value in resnet50(num_classes=512).state_dict().items()}, file
+    )
     return f"sscd:{file}"

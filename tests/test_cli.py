@@ -13,7 +13,13 @@ from une_ray.lake.layout import Lake
 
 def une(*arguments: str, input: str | None = None) -> subprocess.CompletedProcess:
     environment = os.environ | {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
-    return subprocess.run([sys.executable, "-m", "une_ray.cli", *arguments], capture_output=True, text=True, input=input, env=environment)
+    return subprocess.run(
+        [sys.executable, "-m", "une_ray.cli", *arguments],
+        capture_output=True,
+        text=True,
+        input=input,
+        env=environment,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +45,20 @@ def test_help_has_an_example(command):
             "unknown corpus kind 'avatar'; known, nearest first: avatars",
         ),
         (["build", "--corpus", "avatars:5", "--spaces", ",", "--lake", "/tmp/never"], "--spaces is empty"),
-        (["build", "--corpus", "avatars:5", "--spaces", "mini-dino", "--dtype", "int8", "--lake", "/tmp/never"], "'int8'; it is float32"),
+        (
+            [
+                "build",
+                "--corpus",
+                "avatars:5",
+                "--spaces",
+                "mini-dino",
+                "--dtype",
+                "int8",
+                "--lake",
+                "/tmp/never",
+            ],
+            "'int8'; it is float32",
+        ),
         (["sql", "--lake", "/no/lake", "-c", "SELECT 1"], "no lake at /no/lake"),
         (["verify", "/no/lake"], "no lake at /no/lake"),
         (["report", "/no/lake"], "no lake at /no/lake"),
@@ -47,7 +66,12 @@ def test_help_has_an_example(command):
 )
 def test_a_fault_is_one_line_and_exit_code_one(arguments, message):
     shown = une(*arguments)
-    assert shown.returncode == 1 and message in shown.stderr and "Traceback" not in shown.stderr and not os.path.exists("/tmp/never")
+    assert (
+        shown.returncode == 1
+        and message in shown.stderr
+        and "Traceback" not in shown.stderr
+        and not os.path.exists("/tmp/never")
+    )
 
 
 def test_the_command_line_is_there_before_torch_and_ray_are():
@@ -58,14 +82,19 @@ def test_the_command_line_is_there_before_torch_and_ray_are():
 
 
 def test_sql_runs_a_command_a_file_and_says_what_is_wrong(lake, tmp_path):
-    assert "a/b" in une("sql", "--lake", lake.url, "-c", 'SELECT space FROM counts; SELECT 1 AS "é"; -- all').stdout
+    assert (
+        "a/b"
+        in une("sql", "--lake", lake.url, "-c", 'SELECT space FROM counts; SELECT 1 AS "é"; -- all').stdout
+    )
     (tmp_path / "q.sql").write_text("SELECT count(*) AS n FROM latents WHERE space = 'a/b';")
     assert "9" in une("sql", "--lake", lake.url, "-f", str(tmp_path / "q.sql")).stdout
     (tmp_path / "v.sql").write_text("CREATE TEMP VIEW v AS SELECT getvariable('asked') AS told; FROM v;")
     both = une("sql", "--lake", lake.url, "-c", "SET VARIABLE asked = 'first'", "-f", str(tmp_path / "v.sql"))
     assert "first" in both.stdout and "Count" not in both.stdout, "what has no rows shows none"
     assert "can't read the SQL of none.sql" in une("sql", "--lake", lake.url, "-f", "none.sql").stderr
-    turned = une("sql", "--lake", lake.url, "-c", "PIVOT (SELECT 'left' AS side, 7 AS n) ON side USING sum(n)")
+    turned = une(
+        "sql", "--lake", lake.url, "-c", "PIVOT (SELECT 'left' AS side, 7 AS n) ON side USING sum(n)"
+    )
     assert "left" in turned.stdout and "7" in turned.stdout
     wrong = une("sql", "--lake", lake.url, "-c", "SELECT nothing FROM latents")
     assert wrong.returncode == 1 and "nothing" in wrong.stderr and "Traceback" not in wrong.stderr
@@ -75,7 +104,9 @@ def test_the_prompt_takes_statements_and_files_survives_errors_and_leaves(lake, 
     (tmp_path / "q.sql").write_text("SELECT 'from a file' AS s")
     lines = f"SELECT 40 +\n 2 AS answer;\nSELECT oops;\n.read none.sql\n.read\n.read ~nobody-at-all/x\n.read '{tmp_path}/q.sql';\nSELECT 'still here' AS s;\n.quit\n"
     shown = une("sql", "--lake", lake.url, input=lines)
-    assert shown.returncode == 0 and all(part in shown.stdout for part in ("42", "oops", "none.sql", "from a file", "still here"))
+    assert shown.returncode == 0 and all(
+        part in shown.stdout for part in ("42", "oops", "none.sql", "from a file", "still here")
+    )
 
 
 def test_verify_prints_what_holds_and_fails_on_what_does_not(lake):

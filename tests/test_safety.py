@@ -69,7 +69,9 @@ def test_code_beside_weights_is_not_run(tmp_path, sprung):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text(
-        json.dumps({"model_type": "theirs", "auto_map": {"AutoConfig": "theirs.Config", "AutoModel": "theirs.Model"}})
+        json.dumps(
+            {"model_type": "theirs", "auto_map": {"AutoConfig": "theirs.Config", "AutoModel": "theirs.Model"}}
+        )
     )
     (folder / "theirs.py").write_text(f"open({str(sprung)!r}, 'w')\nclass Config: ...\nclass Model: ...\n")
     save_file({"a": torch.zeros(1)}, folder / "model.safetensors")
@@ -102,14 +104,28 @@ def test_main_means_the_commit_that_it_was_when_the_lake_was_made():
         assert Space.parse(f"x=clip:owner/name@{revision}").as_in(known).model.revision == expected
 
 
-HOSTILE = ["a/b' OR '1' = '1", "'; DROP VIEW latents; --", "') UNION SELECT * FROM read_text('/etc/passwd') --"]
+HOSTILE = [
+    "a/b' OR '1' = '1",
+    "'; DROP VIEW latents; --",
+    "') UNION SELECT * FROM read_text('/etc/passwd') --",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize(
-    "call", ["nearest(?, 'i1', 3)", "nearest('a/b', ?, 3)", "attribute_means(?, 'Even')", "attribute_means('a/b', ?)", "probe_scores(?)",
-             "probe_metrics(?)", "direction(?, 'Even')", "agreement('a/b', ?)", "entanglement(?)"],
-)  # fmt: skip
+    "call",
+    [
+        "nearest(?, 'i1', 3)",
+        "nearest('a/b', ?, 3)",
+        "attribute_means(?, 'Even')",
+        "attribute_means('a/b', ?)",
+        "probe_scores(?)",
+        "probe_metrics(?)",
+        "direction(?, 'Even')",
+        "agreement('a/b', ?)",
+        "entanglement(?)",
+    ],
+)
 def test_macros_take_values_and_not_sql(tmp_path, call, text):
     connection = connect(fill(create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)))
     assert connection.execute(f"SELECT * FROM {call}", [text]).fetchall() == []
@@ -142,17 +158,27 @@ def calls(tree: ast.AST):
     """Every call of a module, as its name is written, with its keywords."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            yield (
+                ast.unparse(node.func),
+                {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords},
+            )
 
 
 def test_no_module_unpickles_or_evaluates():
     """A lake is JSON, Parquet and PNG, and their readers run nothing; so it is enough that nothing else is called."""
     for path in Path(une_ray.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text())
-        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
+        imported = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
         imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert not imported & {"pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}, path
         for name, keywords in calls(tree):
             assert name not in {"eval", "exec", "yaml.load", "yaml.unsafe_load"}, (path, name)
             assert name != "torch.load" or keywords.get("weights_only") == "True", path
-            assert keywords.get("trust_remote_code", "False") == keywords.get("allow_pickle", "False") == "False", path
+            assert (
+                keywords.get("trust_remote_code", "False") == keywords.get("allow_pickle", "False") == "False"
+            ), path

@@ -34,14 +34,33 @@ def head() -> Iterator[Head]:
     bin, token = Path(sys.executable).parent, secrets.token_hex(32)
     folder = tempfile.mkdtemp(prefix="une-", dir="/tmp")  # short, because the paths of sockets are
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")}, "PATH": f"{bin}:{os.environ['PATH']}",
-        "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0", "COLUMNS": "200",
-    }  # fmt: skip
-    ports = dict(zip(("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port"), free_ports(4)))
+        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
+        "PATH": f"{bin}:{os.environ['PATH']}",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": token,
+        "OMP_NUM_THREADS": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "COLUMNS": "200",
+    }
+    ports = dict(
+        zip(
+            ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port"), free_ports(4)
+        )
+    )
     options = [f"--{name}={value}" for name, value in ports.items()]
-    start = [bin / "ray", "start", "--head", "--block", "--num-cpus=4", "--object-store-memory=100000000", f"--temp-dir={folder}"]
+    start = [
+        bin / "ray",
+        "start",
+        "--head",
+        "--block",
+        "--num-cpus=4",
+        "--object-store-memory=100000000",
+        f"--temp-dir={folder}",
+    ]
     with open(f"{folder}/head.log", "w") as log:
-        process = subprocess.Popen([*start, *options], env=environment, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            [*start, *options], env=environment, stdout=log, stderr=log, start_new_session=True
+        )
     address = f"http://127.0.0.1:{ports['dashboard-port']}"
     try:
         wait_for(address, token, process, Path(log.name))
@@ -68,7 +87,9 @@ def wait_for(address: str, token: str, process: subprocess.Popen, log: Path, sec
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            answer = requests.get(f"{address}/api/jobs/", headers={"Authorization": f"Bearer {token}"}, timeout=5)
+            answer = requests.get(
+                f"{address}/api/jobs/", headers={"Authorization": f"Bearer {token}"}, timeout=5
+            )
             if answer.ok and "Ray runtime started" in log.read_text():
                 return
         except requests.RequestException:

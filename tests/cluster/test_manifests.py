@@ -20,7 +20,9 @@ from une_ray.steps.space import Space
 
 CHECKOUT = Path(__file__).parents[2]
 CLUSTER = CHECKOUT / "cluster"
-PINS = dict(line.split("==") for line in (CHECKOUT / "constraints.txt").read_text().splitlines() if "==" in line)
+PINS = dict(
+    line.split("==") for line in (CHECKOUT / "constraints.txt").read_text().splitlines() if "==" in line
+)
 IMAGE = f"une-ray:{une_ray.__version__}"
 
 
@@ -52,14 +54,25 @@ class TestRayUp:
             validate_config(prepare_config(self.config | {"min_wokers": 1}))
 
     def test_the_head_computes_nothing_and_workers_are_spot_machines_with_gpus(self):
-        head, worker = self.config["available_node_types"][self.config["head_node_type"]], self.config["available_node_types"]["gpu-spot"]
+        head, worker = (
+            self.config["available_node_types"][self.config["head_node_type"]],
+            self.config["available_node_types"]["gpu-spot"],
+        )
         assert head["resources"] == {"CPU": 0} and "InstanceMarketOptions" not in head["node_config"]
-        assert worker["resources"]["GPU"] == 1 and worker["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+        assert worker["resources"]["GPU"] == 1 and worker["node_config"]["InstanceMarketOptions"] == {
+            "MarketType": "spot"
+        }
         assert 0 == worker["min_workers"] < worker["max_workers"]
-        assert any("--autoscaling-config" in line and "--num-cpus=0" in line for line in self.config["head_start_ray_commands"])
+        assert any(
+            "--autoscaling-config" in line and "--num-cpus=0" in line
+            for line in self.config["head_start_ray_commands"]
+        )
 
     def test_every_node_has_the_token_and_the_image(self):
-        assert self.config["docker"]["image"] == IMAGE and "--env RAY_AUTH_MODE=token" in self.config["docker"]["run_options"]
+        assert (
+            self.config["docker"]["image"] == IMAGE
+            and "--env RAY_AUTH_MODE=token" in self.config["docker"]["run_options"]
+        )
         assert "/home/ray/.ray/auth_token" in self.config["file_mounts"]
 
 
@@ -78,56 +91,83 @@ class TestKubeRay:
 
     def test_ray_is_the_version_of_the_constraints_and_every_pod_has_the_image(self):
         assert self.spec["rayVersion"] == PINS["ray"]
-        assert {pod["image"] for group in (self.head, self.worker) for pod in group["template"]["spec"]["containers"]} == {IMAGE}
+        assert {
+            pod["image"]
+            for group in (self.head, self.worker)
+            for pod in group["template"]["spec"]["containers"]
+        } == {IMAGE}
 
     def test_nothing_is_scheduled_on_the_head_and_it_is_not_on_a_spot_node(self):
         assert self.head["rayStartParams"]["num-cpus"] == "0"
-        terms = self.head["template"]["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
-        assert terms["nodeSelectorTerms"][0]["matchExpressions"] == [{"key": "cloud.google.com/gke-spot", "operator": "DoesNotExist"}]
+        terms = self.head["template"]["spec"]["affinity"]["nodeAffinity"][
+            "requiredDuringSchedulingIgnoredDuringExecution"
+        ]
+        assert terms["nodeSelectorTerms"][0]["matchExpressions"] == [
+            {"key": "cloud.google.com/gke-spot", "operator": "DoesNotExist"}
+        ]
 
     def test_workers_come_from_none_to_as_many_as_the_job_asks_for(self):
         assert self.spec["enableInTreeAutoscaling"] and self.spec["autoscalerOptions"]["version"] == "v2"
         assert 0 == self.worker["minReplicas"] == self.worker["replicas"] < self.worker["maxReplicas"]
         arguments = shlex.split(self.job["spec"]["entrypoint"])
         assert int(arguments[arguments.index("--gpus") + 1]) == self.worker["maxReplicas"]
-        assert self.worker["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+        assert (
+            self.worker["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+        )
 
     def test_pods_are_guaranteed_what_they_ask_for(self):
         """Ray takes a container's limit as what the node has, so a request below it would be memory that is not there."""
         for group in (self.head, self.worker):
             resources = group["template"]["spec"]["containers"][0]["resources"]
-            assert resources["requests"] == resources["limits"] and {"cpu", "memory"} <= resources["limits"].keys()
+            assert (
+                resources["requests"] == resources["limits"]
+                and {"cpu", "memory"} <= resources["limits"].keys()
+            )
             assert all(re.fullmatch(r"\d+(m|Mi|Gi)?", amount) for amount in resources["limits"].values())
 
     def test_workers_tolerate_what_their_nodes_are_tainted_with(self):
         pod = self.worker["template"]["spec"]
         assert pod["nodeSelector"]["cloud.google.com/gke-spot"] == "true"
-        assert {toleration["key"] for toleration in pod["tolerations"]} == {"cloud.google.com/gke-spot", "nvidia.com/gpu"}
+        assert {toleration["key"] for toleration in pod["tolerations"]} == {
+            "cloud.google.com/gke-spot",
+            "nvidia.com/gpu",
+        }
 
     def test_a_worker_that_must_go_is_drained_within_its_grace(self):
         pod = self.worker["template"]["spec"]
         shell, flag, drain = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
         assert (shell, flag) == ("bash", "-c") and drain.startswith("ray drain-node ")
-        deadline, slept = (int(re.search(pattern, drain)[1]) for pattern in (r"--deadline-remaining-seconds (\d+)", r"sleep (\d+)"))
+        deadline, slept = (
+            int(re.search(pattern, drain)[1])
+            for pattern in (r"--deadline-remaining-seconds (\d+)", r"sleep (\d+)")
+        )
         assert slept < deadline < pod["terminationGracePeriodSeconds"] < 30
         subprocess.run([shell, "-n", flag, drain], check=True)
 
     def test_the_drain_command_is_one_that_this_ray_has(self):
         drain = self.worker["template"]["spec"]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][2]
-        shown = subprocess.run([Path(sys.executable).parent / "ray", "drain-node", "--help"], capture_output=True, text=True).stdout
+        shown = subprocess.run(
+            [Path(sys.executable).parent / "ray", "drain-node", "--help"], capture_output=True, text=True
+        ).stdout
         options = [word for word in shlex.split(drain) if word.startswith("--")]
-        assert options and all(option in shown for option in options) and "DRAIN_NODE_REASON_PREEMPTION" in shown
+        assert (
+            options and all(option in shown for option in options) and "DRAIN_NODE_REASON_PREEMPTION" in shown
+        )
         assert "Will default to current node" in " ".join(shown.split())
 
     def test_the_job_is_a_build_that_is_started_again_and_then_cleared_away(self):
         spec = self.job["spec"]
         une, *arguments = shlex.split(spec["entrypoint"])
         assert une == "une" and arguments[0] == "build"
-        typer.main.get_command(app).commands["build"].make_context("build", arguments[1:])  # raises what une build would refuse
+        typer.main.get_command(app).commands["build"].make_context(
+            "build", arguments[1:]
+        )  # raises what une build would refuse
         assert spec["submissionMode"] == "K8sJobMode" and spec["backoffLimit"] > 0
         assert spec["shutdownAfterJobFinishes"] and spec["ttlSecondsAfterFinished"] > 0
 
-    @pytest.mark.skipif("KUBERAY_CRDS" not in os.environ, reason="name KubeRay's folder of CRDs in KUBERAY_CRDS")
+    @pytest.mark.skipif(
+        "KUBERAY_CRDS" not in os.environ, reason="name KubeRay's folder of CRDs in KUBERAY_CRDS"
+    )
     @pytest.mark.parametrize("kind", ["raycluster", "rayjob"])
     def test_kuberays_own_schema_takes_it(self, kind):
         import jsonschema
@@ -145,8 +185,12 @@ def strict(schema):
         return schema
     if schema.get("x-kubernetes-int-or-string"):
         return {"type": ["integer", "string"]}
-    closed = "properties" in schema and isinstance(schema["properties"], dict) and schema.get("type") == "object"
-    return {key: strict(value) for key, value in schema.items()} | ({"additionalProperties": False} if closed else {})
+    closed = (
+        "properties" in schema and isinstance(schema["properties"], dict) and schema.get("type") == "object"
+    )
+    return {key: strict(value) for key, value in schema.items()} | (
+        {"additionalProperties": False} if closed else {}
+    )
 
 
 class TestContainerFile:
@@ -170,7 +214,11 @@ class TestContainerFile:
         assert shlex.split(install)[-1] == ".[cluster]" and "--constraint constraints.txt" in install
 
     def test_what_the_package_needs_to_build_is_copied_before(self):
-        before = [rest for key, rest in self.instructions[: [key for key, _ in self.instructions].index("RUN")] if key == "COPY"]
+        before = [
+            rest
+            for key, rest in self.instructions[: [key for key, _ in self.instructions].index("RUN")]
+            if key == "COPY"
+        ]
         assert all(name in " ".join(before) for name in ("pyproject.toml", "README.md", "LICENSE", "une_ray"))
 
 
@@ -181,10 +229,16 @@ class TestSlurm:
         subprocess.run(["bash", "-n", self.script], check=True)
         lines = self.script.read_text().splitlines()
         first_command = next(i for i, line in enumerate(lines) if line and not line.startswith("#"))
-        assert all(i < first_command for i, line in enumerate(lines) if line.startswith("#SBATCH"))  # Slurm ignores later ones
+        assert all(
+            i < first_command for i, line in enumerate(lines) if line.startswith("#SBATCH")
+        )  # Slurm ignores later ones
 
     def test_one_ray_per_node_that_outlives_a_lost_node(self):
-        options = [line.split(None, 1)[1] for line in self.script.read_text().splitlines() if line.startswith("#SBATCH")]
+        options = [
+            line.split(None, 1)[1]
+            for line in self.script.read_text().splitlines()
+            if line.startswith("#SBATCH")
+        ]
         assert {"--ntasks-per-node=1", "--no-kill", "--requeue", "--open-mode=append"} <= set(options)
         assert all(re.fullmatch(r"--[a-z-]+(=\S+)?", option) for option in options)
 
@@ -201,17 +255,39 @@ class TestSlurm:
         for name, body in commands.items():
             (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")
             (tmp_path / name).chmod(0o755)
-        slurm = {"SUBMIT_DIR": str(tmp_path), "JOB_NODELIST": "n[07-09]", "JOB_ID": "41234", "JOB_NUM_NODES": "3", "CPUS_PER_TASK": "16", "GPUS_ON_NODE": "4"}  # fmt: skip
+        slurm = {
+            "SUBMIT_DIR": str(tmp_path),
+            "JOB_NODELIST": "n[07-09]",
+            "JOB_ID": "41234",
+            "JOB_NUM_NODES": "3",
+            "CPUS_PER_TASK": "16",
+            "GPUS_ON_NODE": "4",
+        }
         environment = os.environ | {f"SLURM_{key}": value for key, value in slurm.items()}
         shown = subprocess.run(
-            ["bash", self.script, "build", "--lake", "/a lake"], env=environment, capture_output=True, text=True, check=True
+            ["bash", self.script, "build", "--lake", "/a lake"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         token, command, *arguments = shown.stdout.splitlines()
         assert (token, command) == ("token 64", "symmetric-run")
         assert arguments == [
-            "--address", "n07:21234", "--min-nodes", "3", "--num-cpus=16", "--num-gpus=4",
-            "--", "env", "RAY_ADDRESS=n07:21234", "une", "build", "--lake", "/a lake",
-        ]  # fmt: skip
+            "--address",
+            "n07:21234",
+            "--min-nodes",
+            "3",
+            "--num-cpus=16",
+            "--num-gpus=4",
+            "--",
+            "env",
+            "RAY_ADDRESS=n07:21234",
+            "une",
+            "build",
+            "--lake",
+            "/a lake",
+        ]
 
 
 class TestReadme:
@@ -222,12 +298,18 @@ class TestReadme:
         assert files == set(re.findall(r"^\| `([\w.]+)` \|", self.text, re.MULTILINE))
 
     def test_the_estimates_are_what_the_formula_gives(self):
-        rows = re.findall(r"^\| `(\S+)` \| ([\d.]+) \| \w+ \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", self.text, re.MULTILINE)
+        rows = re.findall(
+            r"^\| `(\S+)` \| ([\d.]+) \| \w+ \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|",
+            self.text,
+            re.MULTILINE,
+        )
         assert len(rows) == 5
         for space, *figures in rows:
             teraflops, peak, seconds, gpu_hours, hours = map(float, figures)
             model = Space.parse(space).model
-            assert teraflops == pytest.approx(model.gflops / 1000 * (49 * (1 + ROUND_TRIPS) if model.is_generator else 1), rel=0.005)
+            assert teraflops == pytest.approx(
+                model.gflops / 1000 * (49 * (1 + ROUND_TRIPS) if model.is_generator else 1), rel=0.005
+            )
             assert seconds == pytest.approx(teraflops / (0.3 * peak), rel=0.02)
             assert gpu_hours == pytest.approx(200_000 * seconds / 3600, rel=0.02)
             assert hours == pytest.approx(gpu_hours / 8, rel=0.06, abs=0.005)

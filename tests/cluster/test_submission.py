@@ -41,24 +41,49 @@ def lake(tmp_path_factory) -> str:
 @pytest.fixture
 def client(head) -> JobSubmissionClient:
     """With the token as a header, since Ray reads the environment's once in a process, and this one had none."""
-    return JobSubmissionClient(head.address, headers={"Authorization": f"Bearer {head.environment['RAY_AUTH_TOKEN']}"})
+    return JobSubmissionClient(
+        head.address, headers={"Authorization": f"Bearer {head.environment['RAY_AUTH_TOKEN']}"}
+    )
 
 
 def run(head, *command: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command, cwd=CHECKOUT, env=head.environment | environment, capture_output=True, text=True)
+    return subprocess.run(
+        command, cwd=CHECKOUT, env=head.environment | environment, capture_output=True, text=True
+    )
 
 
 def submit(head, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return run(head, sys.executable, "-m", "une_ray.cli", "submit", "--address", head.address, *arguments, **environment)
+    return run(
+        head,
+        sys.executable,
+        "-m",
+        "une_ray.cli",
+        "submit",
+        "--address",
+        head.address,
+        *arguments,
+        **environment,
+    )
 
 
 def runtime_env() -> dict:
-    return yaml.safe_load((CHECKOUT / "cluster/runtime_env.yaml").read_text()) | {"working_dir": str(CHECKOUT)}
+    return yaml.safe_load((CHECKOUT / "cluster/runtime_env.yaml").read_text()) | {
+        "working_dir": str(CHECKOUT)
+    }
 
 
 def test_ray_job_submit_builds_a_lake_and_its_log_is_followed(head, spaces, lake):
     arguments = ["--working-dir", ".", "--runtime-env", "cluster/runtime_env.yaml", "--address", head.address]
-    script = ["python", "jobs/build_noisezoo.py", "--corpus", "avatars:40", "--spaces", spaces, "--lake", lake]
+    script = [
+        "python",
+        "jobs/build_noisezoo.py",
+        "--corpus",
+        "avatars:40",
+        "--spaces",
+        spaces,
+        "--lake",
+        lake,
+    ]
     done = run(head, "ray", "job", "submit", *arguments, "--", *script)
     assert done.returncode == 0 and f"{lake}: 2 of 2 shards built" in done.stdout, done.stdout + done.stderr
     assert len(list(verify(Lake(lake)))) == 3
@@ -68,7 +93,16 @@ def test_a_client_of_the_job_server_gets_log_and_exit_code(client, spaces, lake)
     async def log(job: str) -> str:
         return "".join([text async for text in client.tail_job_logs(job)])
 
-    script = ["python", "jobs/build_noisezoo.py", "--corpus", "avatars:40", "--spaces", spaces, "--lake", lake]
+    script = [
+        "python",
+        "jobs/build_noisezoo.py",
+        "--corpus",
+        "avatars:40",
+        "--spaces",
+        spaces,
+        "--lake",
+        lake,
+    ]
     job = client.submit_job(entrypoint=shlex.join(script), runtime_env=runtime_env())
     assert f"{lake}: all 2 shards of 40 images were there already" in asyncio.run(log(job))
     ended = client.get_job_info(job)
@@ -80,10 +114,18 @@ def test_what_travels_is_the_code_alone(client):
     job = client.submit_job(entrypoint="find . -type f -printf 'arrived %s %P\\n'", runtime_env=runtime_env())
     while not client.get_job_status(job).is_terminal():
         time.sleep(0.2)
-    arrived = [line.split(" ", 2)[1:] for line in client.get_job_logs(job).splitlines() if line.startswith("arrived ")]
+    arrived = [
+        line.split(" ", 2)[1:]
+        for line in client.get_job_logs(job).splitlines()
+        if line.startswith("arrived ")
+    ]
     names = {name for _, name in arrived}
     assert {"jobs/build_noisezoo.py", "une_ray/cli.py", "une_ray/queries/noisezoo.sql"} <= names
-    assert not [name for name in names if name.startswith((".git/", ".venv/", ".zoo/", "demo/", "tests/", "une_ray/models/weights/"))]
+    assert not [
+        name
+        for name in names
+        if name.startswith((".git/", ".venv/", ".zoo/", "demo/", "tests/", "une_ray/models/weights/"))
+    ]
     assert sum(int(size) for size, _ in arrived) < TRAVEL_LIMIT
 
 
@@ -92,14 +134,18 @@ def test_une_submit_follows_a_build_and_says_how_to_follow_see_and_stop_it(head,
     assert shown.returncode == 0 and "were there already" in shown.stdout, shown.stdout + shown.stderr
     submitted, follow, see, stop, *_ = shown.stdout.splitlines()
     job = submitted.split()[1]
-    assert follow.endswith(f"ray job logs --address {head.address} --follow {job}") and see.endswith(f"une status {lake}")
+    assert follow.endswith(f"ray job logs --address {head.address} --follow {job}") and see.endswith(
+        f"une status {lake}"
+    )
     assert stop.endswith(f"ray job stop --address {head.address} {job}")
     assert shown.stderr.splitlines()[-1] == f"{job}: succeeded"
 
 
 def test_a_failed_job_says_why_in_its_last_line_and_its_exit_code_is_ours(head, spaces, lake):
     shown = submit(head, "--follow", "build", "--corpus", "avatars:41", "--spaces", spaces, "--lake", lake)
-    assert shown.returncode == 1 and shown.stderr.splitlines()[-1].endswith(": failed"), shown.stdout + shown.stderr
+    assert shown.returncode == 1 and shown.stderr.splitlines()[-1].endswith(": failed"), (
+        shown.stdout + shown.stderr
+    )
     assert "use the lake's own, or another --lake" in shown.stdout.splitlines()[-1]
 
 
@@ -108,7 +154,10 @@ def test_a_failed_job_says_why_in_its_last_line_and_its_exit_code_is_ours(head, 
     [
         (["edit", "--space", "nothing", "--attribute", "Smiling"], "unknown space 'nothing'; there is none"),
         (["memorization", "--methods", "nothing"], "unknown method against memorisation 'nothing'"),
-        (["sweep", "orthogonalization", "--scale", "huge"], "'huge'; known, nearest first: large, medium, small"),
+        (
+            ["sweep", "orthogonalization", "--scale", "huge"],
+            "'huge'; known, nearest first: large, medium, small",
+        ),
         (["sweep", "mitigation", "--scale", "huge"], "'huge'; known, nearest first: large, medium, small"),
     ],
     ids=["edit", "memorization", "sweep orthogonalization", "sweep mitigation"],
@@ -119,7 +168,9 @@ def test_every_other_job_arrives_at_its_command_as_well(head, lake, job, message
 
 
 def test_a_build_is_stopped_by_the_command_that_was_printed(head, client, spaces, tmp_path):
-    shown = submit(head, "build", "--corpus", "avatars:50000", "--spaces", spaces, "--lake", f"{tmp_path}/lake")
+    shown = submit(
+        head, "build", "--corpus", "avatars:50000", "--spaces", spaces, "--lake", f"{tmp_path}/lake"
+    )
     assert shown.returncode == 0, shown.stderr
     stop = shlex.split(shown.stdout.splitlines()[3].partition("stop it:")[2])
     wait_until((tmp_path / "lake").exists, client, stop[-1])
@@ -141,7 +192,13 @@ def worker(head) -> Iterator[subprocess.Popen]:
         "--num-gpus=1",
         "--object-store-memory=100000000",
     ]
-    process = subprocess.Popen(start, env=head.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        start,
+        env=head.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         yield process
     finally:
@@ -152,7 +209,9 @@ def worker(head) -> Iterator[subprocess.Popen]:
 def lose(node: subprocess.Popen) -> None:
     """With all of its workers, as a machine that is gone: one that outlived the raylet would miss the folder, and tell the job."""
     with suppress(psutil.NoSuchProcess):
-        for process in (found := [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]):
+        for process in (
+            found := [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]
+        ):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(found)
@@ -162,10 +221,27 @@ def lose(node: subprocess.Popen) -> None:
 def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head, client, spaces, tmp_path):
     """On GPUs that come, go and come again; the job was told that there would be one."""
     lake = Lake(f"{tmp_path}/lake")
-    shown = submit(head, "build", "--corpus", "avatars:400", "--spaces", spaces, "--shard-size", "8", "--lake", lake.url, "--gpus", "1")
+    shown = submit(
+        head,
+        "build",
+        "--corpus",
+        "avatars:400",
+        "--spaces",
+        spaces,
+        "--shard-size",
+        "8",
+        "--lake",
+        lake.url,
+        "--gpus",
+        "1",
+    )
     job = shown.stdout.split()[1]
     with worker(head) as first:
-        wait_until(lambda: list(tmp_path.glob("lake/spaces/*/shard-*")) or client.get_job_status(job).is_terminal(), client, job)
+        wait_until(
+            lambda: list(tmp_path.glob("lake/spaces/*/shard-*")) or client.get_job_status(job).is_terminal(),
+            client,
+            job,
+        )
         lose(first)
     seen = run(head, sys.executable, "-m", "une_ray.cli", "status", lake.url).stdout
     done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", seen).groups())
@@ -190,13 +266,28 @@ BUILD = ["build", "--corpus", "avatars:5", "--spaces", "mini-dino"]
     ("arguments", "message"),
     [
         (["biuld", *BUILD[1:]], "unknown job 'biuld'; known, nearest first: build"),
-        (["memorization", "audit", "--lake", "/lake"], "unknown job 'memorization audit'; known, nearest first: memorization"),
-        (["sweep", "mitigation", "--lake", "/lake", "--state", "here"], "--state 'here' would lie in the job's own copy"),
+        (
+            ["memorization", "audit", "--lake", "/lake"],
+            "unknown job 'memorization audit'; known, nearest first: memorization",
+        ),
+        (
+            ["sweep", "mitigation", "--lake", "/lake", "--state", "here"],
+            "--state 'here' would lie in the job's own copy",
+        ),
         ([*BUILD, "--lake", "demo/lake"], "--lake 'demo/lake' would lie in the job's own copy of the code"),
-        (["sweep", "best", "--lake", "/lake"], "unknown job 'sweep best'; known, nearest first: sweep mitigation"),
+        (
+            ["sweep", "best", "--lake", "/lake"],
+            "unknown job 'sweep best'; known, nearest first: sweep mitigation",
+        ),
         (["memorization", "--seeds", "1"], "une submit memorization needs a --lake"),
-        (["--working-dir", "/usr", *BUILD, "--lake", "/lake"], "no jobs/build_noisezoo.py in /usr; name a checkout"),
-        (["--address", "http://127.0.0.1:9", *BUILD, "--lake", "/lake"], "Name its job server with --address"),
+        (
+            ["--working-dir", "/usr", *BUILD, "--lake", "/lake"],
+            "no jobs/build_noisezoo.py in /usr; name a checkout",
+        ),
+        (
+            ["--address", "http://127.0.0.1:9", *BUILD, "--lake", "/lake"],
+            "Name its job server with --address",
+        ),
     ],
 )
 def test_what_can_be_known_here_is_refused_here(head, arguments, message):

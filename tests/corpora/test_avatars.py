@@ -39,9 +39,17 @@ def test_there_are_at_least_twenty_attributes_and_each_has_prompts_and_both_valu
 
 @pytest.mark.parametrize(
     ("a", "b", "sign"),
-    [("Male", "Long_Hair", -1), ("Male", "No_Beard", -1), ("Young", "Gray_Hair", -1), ("Young", "Eyeglasses", -1),
-     ("Eyeglasses", "Gray_Hair", 1), ("Male", "Wearing_Suit", 1), ("Male", "Smiling", -1), ("Dark_Skin", "Black_Hair", 1)],
-)  # fmt: skip
+    [
+        ("Male", "Long_Hair", -1),
+        ("Male", "No_Beard", -1),
+        ("Young", "Gray_Hair", -1),
+        ("Young", "Eyeglasses", -1),
+        ("Eyeglasses", "Gray_Hair", 1),
+        ("Male", "Wearing_Suit", 1),
+        ("Male", "Smiling", -1),
+        ("Dark_Skin", "Black_Hair", 1),
+    ],
+)
 def test_documented_spurious_correlations_are_there(a, b, sign):
     assert sign * phi(a, b) > 0.15
 

@@ -31,13 +31,21 @@ def test_a_folders_table_gives_captions_splits_and_attributes(tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text("file,caption,split,Smiling,Young\na.png,a face,test,1,-1\nb.png,,,true,\n")
     first, second = open_corpus(f"folder:{tmp_path}?table={table}").items()
-    assert (first.caption, first.split, first.attributes) == ("a face", "test", {"Smiling": True, "Young": False})
+    assert (first.caption, first.split, first.attributes) == (
+        "a face",
+        "test",
+        {"Smiling": True, "Young": False},
+    )
     assert second.attributes == {"Smiling": True}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("name,Smiling\na.png,1\n", "no column 'file'"), ("file,Smiling\na.png,maybe\n", "'maybe'"), ("file,Smiling\nz.png,1\n", "no row of")],
+    [
+        ("name,Smiling\na.png,1\n", "no column 'file'"),
+        ("file,Smiling\na.png,maybe\n", "'maybe'"),
+        ("file,Smiling\nz.png,1\n", "no row of"),
+    ],
 )
 def test_a_bad_table_is_one_clear_error(tmp_path, text, message):
     (tmp_path / "a.png").write_bytes(png())
@@ -60,7 +68,9 @@ def celeba(tmp_path):
     (tmp_path / "img_align_celeba").mkdir()
     for i in (1, 2, 3):
         (tmp_path / "img_align_celeba" / f"{i:06}.jpg").write_bytes(png(seed=i, format="JPEG"))
-    (tmp_path / "list_attr_celeba.txt").write_text("3\nMale Smiling\n000001.jpg  1 -1\n000002.jpg -1 -1\n000003.jpg -1  1\n")
+    (tmp_path / "list_attr_celeba.txt").write_text(
+        "3\nMale Smiling\n000001.jpg  1 -1\n000002.jpg -1 -1\n000003.jpg -1  1\n"
+    )
     (tmp_path / "list_eval_partition.txt").write_text("000001.jpg 0\n000002.jpg 1\n000003.jpg 2\n")
     return tmp_path
 
@@ -69,8 +79,10 @@ def test_celeba_is_read_in_its_published_layout(celeba):
     corpus = open_corpus(f"celeba:{celeba}")
     items = list(corpus.items())
     assert [(item.split, item.attributes["Male"], item.attributes["Smiling"]) for item in items] == [
-        ("train", True, False), ("val", False, False), ("test", False, True)
-    ]  # fmt: skip
+        ("train", True, False),
+        ("val", False, False),
+        ("test", False, True),
+    ]
     assert corpus.read(items[0].source)[:2] == b"\xff\xd8"
     assert [item.image_id for item in open_corpus(f"celeba:{celeba}?partition=val").items()] == ["000002.jpg"]
 
@@ -88,7 +100,14 @@ def test_a_celeba_folder_that_is_not_whole_is_refused(celeba):
 def test_parquet_images_come_back_by_row(tmp_path, nested):
     data = [png(seed=i) for i in range(5)]
     images = [{"bytes": b, "path": None} for b in data] if nested else data
-    table = pa.table({"image": images, "key": [f"k{i}" for i in range(5)], "text": ["t"] * 5, "Smiling": [True, False, None, True, True]})
+    table = pa.table(
+        {
+            "image": images,
+            "key": [f"k{i}" for i in range(5)],
+            "text": ["t"] * 5,
+            "Smiling": [True, False, None, True, True],
+        }
+    )
     pq.write_table(table, tmp_path / "x.parquet", row_group_size=2)
     corpus = open_corpus(f"parquet:{tmp_path}?id=key&caption=text")
     items = list(corpus.items())
@@ -106,8 +125,14 @@ def test_a_missing_parquet_column_names_those_there_are(tmp_path):
 def test_a_data_set_in_the_hubs_layout_is_read(tmp_path):
     import datasets
 
-    rows = {"image": [{"bytes": png(seed=i), "path": None} for i in range(3)], "text": ["a", "b", "c"], "Smiling": [True, False, True]}
-    features = datasets.Features({"image": datasets.Image(), "text": datasets.Value("string"), "Smiling": datasets.Value("bool")})
+    rows = {
+        "image": [{"bytes": png(seed=i), "path": None} for i in range(3)],
+        "text": ["a", "b", "c"],
+        "Smiling": [True, False, True],
+    }
+    features = datasets.Features(
+        {"image": datasets.Image(), "text": datasets.Value("string"), "Smiling": datasets.Value("bool")}
+    )
     datasets.Dataset.from_dict(rows, features).to_parquet(tmp_path / "train-00000-of-00001.parquet")
     corpus = open_corpus(f"hub:{tmp_path}?caption=text")
     items = list(corpus.items())
@@ -117,10 +142,16 @@ def test_a_data_set_in_the_hubs_layout_is_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("faces", "KIND:ARGUMENT"), ("foldr:/x", "nearest first: folder"), ("folder:/nowhere/at/all", "not a folder"),
-     ("folder:/tmp?tabel=x", "nearest first: table"), ("hub:owner/name", "needs a revision"), ("parquet:/nowhere.parquet", "does not exist"),
-     ("celeba:/tmp?partition=validation", "nearest first: train|nearest first: val")],
-)  # fmt: skip
+    [
+        ("faces", "KIND:ARGUMENT"),
+        ("foldr:/x", "nearest first: folder"),
+        ("folder:/nowhere/at/all", "not a folder"),
+        ("folder:/tmp?tabel=x", "nearest first: table"),
+        ("hub:owner/name", "needs a revision"),
+        ("parquet:/nowhere.parquet", "does not exist"),
+        ("celeba:/tmp?partition=validation", "nearest first: train|nearest first: val"),
+    ],
+)
 def test_a_name_that_opens_nothing_says_what_would(text, message):
     with pytest.raises(UneError, match=message):
         list(open_corpus(text).items())
@@ -133,7 +164,9 @@ def test_an_image_over_the_size_limit_is_not_read(tmp_path, monkeypatch):
         open_corpus(f"folder:{tmp_path}").read("a.png")
 
 
-@pytest.mark.parametrize(("error", "fate"), [(TimeoutError("slow"), "retried"), (FileNotFoundError("gone"), "reject")])
+@pytest.mark.parametrize(
+    ("error", "fate"), [(TimeoutError("slow"), "retried"), (FileNotFoundError("gone"), "reject")]
+)
 def test_faults_that_pass_are_tried_again_and_others_are_rejects(monkeypatch, error, fate):
     monkeypatch.setattr("une_ray.steps.shard.PAUSE", 0.0)
     calls = []
@@ -146,7 +179,11 @@ def test_faults_that_pass_are_tried_again_and_others_are_rejects(monkeypatch, er
             return b"data"
 
     (found,) = read_bytes(Flaky(), ["a"])
-    assert (found == b"data" and len(calls) == 3) if fate == "retried" else (isinstance(found, Unreadable) and len(calls) == 1)
+    assert (
+        (found == b"data" and len(calls) == 3)
+        if fate == "retried"
+        else (isinstance(found, Unreadable) and len(calls) == 1)
+    )
 
 
 def test_a_fault_that_does_not_pass_ends_the_build_rather_than_lose_good_images(monkeypatch):

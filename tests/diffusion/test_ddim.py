@@ -10,7 +10,13 @@ from une_ray.diffusion.ddim import invert, predict, sample
 from une_ray.diffusion.schedule import SPACINGS, timesteps, zero_terminal_snr
 from une_ray.errors import UneError
 
-SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False, "steps_offset": 1}
+SD = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "steps_offset": 1,
+}
 ALPHAS = DDIMScheduler(**SD).alphas_cumprod
 Z0 = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -37,7 +43,9 @@ def test_a_constant_network_is_undone_exactly(steps, spacing):
     nodes = timesteps(steps, spacing)
     up = invert(lambda x, t: constant, Z0, nodes, ALPHAS)
     back = sample(lambda x, t: constant, up, nodes, ALPHAS)
-    assert (back - Z0).abs().max() < 1e-6 / ALPHAS[nodes[-1]].sqrt() * up.abs().max()  # float32 rounding, as the last step amplifies it
+    assert (back - Z0).abs().max() < 1e-6 / ALPHAS[
+        nodes[-1]
+    ].sqrt() * up.abs().max()  # float32 rounding, as the last step amplifies it
 
 
 def test_with_gaussian_data_the_round_trip_error_falls_as_one_over_n():
@@ -54,7 +62,13 @@ def test_with_gaussian_data_the_round_trip_error_falls_as_one_over_n():
 def test_with_gaussian_data_inversion_reaches_the_exact_flow():
     """The probability flow of N(0, s²) scales x by the ratio of the marginals' standard deviations."""
     std, nodes = 0.5, timesteps(500)
-    exact = Z0 * ((ALPHAS[nodes[-1]] * std**2 + 1 - ALPHAS[nodes[-1]]) / (ALPHAS[nodes[0]] * std**2 + 1 - ALPHAS[nodes[0]])).sqrt()
+    exact = (
+        Z0
+        * (
+            (ALPHAS[nodes[-1]] * std**2 + 1 - ALPHAS[nodes[-1]])
+            / (ALPHAS[nodes[0]] * std**2 + 1 - ALPHAS[nodes[0]])
+        ).sqrt()
+    )
     assert torch.allclose(invert(gaussian_denoiser(std), Z0, nodes, ALPHAS), exact, rtol=0.02)
 
 
@@ -62,7 +76,9 @@ def test_epsilon_v_and_sample_predictions_of_one_network_walk_one_path():
     nodes, denoiser = timesteps(20), gaussian_denoiser(0.7)
     by_epsilon = invert(denoiser, Z0, nodes, ALPHAS)
     by_v = invert(as_v(denoiser), Z0, nodes, ALPHAS, "v_prediction")
-    by_sample = invert(lambda x, t: predict(denoiser(x, t), x, ALPHAS[t], "epsilon")[0], Z0, nodes, ALPHAS, "sample")
+    by_sample = invert(
+        lambda x, t: predict(denoiser(x, t), x, ALPHAS[t], "epsilon")[0], Z0, nodes, ALPHAS, "sample"
+    )
     assert torch.allclose(by_v, by_epsilon, atol=1e-5) and torch.allclose(by_sample, by_epsilon, atol=1e-3)
 
 
@@ -115,7 +131,9 @@ def test_v_prediction_takes_gaussian_data_up_to_zero_snr_and_down_again():
 def test_sampling_from_zero_snr_agrees_with_diffusers():
     network = torch.nn.Conv2d(4, 4, 3, padding=1).requires_grad_(False)
     denoiser = lambda x, t: network(x) * (t / 1000)  # noqa: E731
-    scheduler = DDIMScheduler(**SD, rescale_betas_zero_snr=True, prediction_type="v_prediction", timestep_spacing="trailing")
+    scheduler = DDIMScheduler(
+        **SD, rescale_betas_zero_snr=True, prediction_type="v_prediction", timestep_spacing="trailing"
+    )
     scheduler.set_timesteps(25)
     assert scheduler.timesteps[0] == 999 and scheduler.alphas_cumprod[999] == 0
     x = Z0
@@ -134,7 +152,9 @@ def test_epsilon_prediction_at_zero_snr_is_refused_before_the_network_is_asked(w
         walk(never, Z0, timesteps(10, "trailing"), zero_terminal_snr(ALPHAS))
     with pytest.raises(UneError, match="zero-terminal-SNR"):
         predict(Z0, Z0, torch.tensor(0.0), "epsilon")
-    assert torch.isfinite(walk(lambda x, t: x, Z0, timesteps(10), zero_terminal_snr(ALPHAS))).all()  # leading timesteps stop short of it
+    assert torch.isfinite(
+        walk(lambda x, t: x, Z0, timesteps(10), zero_terminal_snr(ALPHAS))
+    ).all()  # leading timesteps stop short of it
 
 
 def test_the_state_is_float32_whatever_the_network_gives():
@@ -160,7 +180,11 @@ def test_the_callback_sees_every_state():
 
 @pytest.mark.parametrize(
     ("steps", "spacing", "message"),
-    [(1, "leading", "between 2 and 1000"), (1001, "leading", "1001"), (5, "leadin", "nearest first: leading")],
+    [
+        (1, "leading", "between 2 and 1000"),
+        (1001, "leading", "1001"),
+        (5, "leadin", "nearest first: leading"),
+    ],
 )
 def test_bad_schedules_are_refused(steps, spacing, message):
     with pytest.raises(UneError, match=message):

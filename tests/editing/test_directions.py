@@ -44,7 +44,9 @@ def test_a_step_that_keeps_others_still_raises_its_own_score_by_one_deviation(di
     assert kept.w @ kept.step == pytest.approx(kept.std)
     for w in OTHERS.values():
         assert abs(w @ kept.step) < 1e-9 * np.linalg.norm(w) * np.linalg.norm(kept.step)
-    assert kept.nuisances == ("Male", "Young") and kept.inner_product == ("plain" if covariance is None else "covariance")
+    assert kept.nuisances == ("Male", "Young") and kept.inner_product == (
+        "plain" if covariance is None else "covariance"
+    )
 
 
 def test_what_is_kept_costs_length(direction):

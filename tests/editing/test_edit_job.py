@@ -45,8 +45,13 @@ def lake_of(url: str, spaces: list[Space], corpus: str = "avatars:48") -> Lake:
     for space, fingerprint in (space.pinned() for space in spaces):
         lake.register(space.name, fingerprint)
         ids = [row["image_id"] for row in plan]
-        z = space.load()(np.stack([fit(picture, space.model.preprocessing) for picture in pictures]), ids)["z"].astype(np.float16)
-        rows = [{"image_id": i, "status": "ok", "z": row, "norm": np.linalg.norm(row.astype(float))} for i, row in zip(ids, z)]
+        z = space.load()(np.stack([fit(picture, space.model.preprocessing) for picture in pictures]), ids)[
+            "z"
+        ].astype(np.float16)
+        rows = [
+            {"image_id": i, "status": "ok", "z": row, "norm": np.linalg.norm(row.astype(float))}
+            for i, row in zip(ids, z)
+        ]
         write(lake, f"{space_folder(space.name)}/{shard_file(0)}", rows, schema.SPACE, fingerprint)
         planted(lake, space.name, z.astype(float))
     return lake
@@ -55,7 +60,17 @@ def lake_of(url: str, spaces: list[Space], corpus: str = "avatars:48") -> Lake:
 def planted(lake: Lake, space: str, z: np.ndarray) -> None:
     names = [name for name, _ in lake.plan(0)["attributes"][0].as_py()]
     made = {"space": space, "method": "ridge", "engine": "fast", "split_seed": 0}
-    ok = [made | {"attribute": name, "status": "ok", "w": RANDOM.standard_normal(z.shape[1]), "b": 0.5, "penalty": 1.0} for name in names]
+    ok = [
+        made
+        | {
+            "attribute": name,
+            "status": "ok",
+            "w": RANDOM.standard_normal(z.shape[1]),
+            "b": 0.5,
+            "penalty": 1.0,
+        }
+        for name in names
+    ]
     twin = made | {"attribute": "Twin", "status": "ok", "w": -2 * ok[names.index("Male")]["w"], "b": 0.0}
     refused = made | {"attribute": "Refused", "status": "refused", "error": "only 3 positives"}
     results.commit(lake, "probes", {"space": space}, [*ok, twin, refused])
@@ -63,7 +78,10 @@ def planted(lake: Lake, space: str, z: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory, tiny_spaces) -> Lake:
-    return lake_of(str(tmp_path_factory.mktemp("edited") / "lake"), [Space.parse(tiny_spaces[0]), Space.parse(tiny_spaces[2])])
+    return lake_of(
+        str(tmp_path_factory.mktemp("edited") / "lake"),
+        [Space.parse(tiny_spaces[0]), Space.parse(tiny_spaces[2])],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -82,16 +100,30 @@ def done(lake, asked) -> tuple[list[dict], dict, EditImages]:
 
 
 def latents(lake: Lake, space: str) -> dict[str, np.ndarray]:
-    return {i: np.array(z) for i, z in connect(lake).execute("SELECT image_id, z FROM latents WHERE space = ?", [space]).fetchall()}
+    return {
+        i: np.array(z)
+        for i, z in connect(lake)
+        .execute("SELECT image_id, z FROM latents WHERE space = ?", [space])
+        .fetchall()
+    }
 
 
 def probe(lake: Lake, space: str, attribute: str) -> np.ndarray:
-    ((w,),) = connect(lake).execute("SELECT w FROM probes WHERE space = ? AND attribute = ?", [space, attribute]).fetchall()
+    ((w,),) = (
+        connect(lake)
+        .execute("SELECT w FROM probes WHERE space = ? AND attribute = ?", [space, attribute])
+        .fetchall()
+    )
     return np.array(w)
 
 
 def rows(lake: Lake, where: str) -> list[dict]:
-    return connect(lake).sql(f"SELECT * FROM edits WHERE {where} ORDER BY image_id, alpha").to_arrow_table().to_pylist()
+    return (
+        connect(lake)
+        .sql(f"SELECT * FROM edits WHERE {where} ORDER BY image_id, alpha")
+        .to_arrow_table()
+        .to_pylist()
+    )
 
 
 def decoded(worker: EditImages, z: np.ndarray) -> np.ndarray:
@@ -108,7 +140,9 @@ def test_the_picture_is_that_of_z_moved_by_alpha_deviations_along_the_probe(lake
     for row in rows(lake, "direction = 'probe'")[:6]:
         moved = z[row["image_id"]] + row["alpha"] * spread * w / (w @ w)
         stored = np.asarray(Image.open(io.BytesIO(lake.store.read(row["picture"]))), float)
-        assert np.abs(stored - decoded(done[2], moved)).max() < 1.5  # rounding to 8 bits, and a batch of another size
+        assert (
+            np.abs(stored - decoded(done[2], moved)).max() < 1.5
+        )  # rounding to 8 bits, and a batch of another size
         assert row["norm"] == pytest.approx(np.linalg.norm(moved), rel=1e-5) and row["judge"] == "dino"
 
 
@@ -122,7 +156,9 @@ def test_a_step_raises_its_own_score_by_one_deviation_and_no_kept_one(lake, done
         w = probe(lake, "sd", attribute)
         assert np.abs(w @ kept) < 1e-10 * np.std(z @ w)
         assert np.abs(w @ options["directions"]["probe"].step) > 1e-3 * np.std(z @ w)
-    assert np.linalg.norm(options["directions"]["random"].step) == pytest.approx(np.linalg.norm(options["directions"]["probe"].step))
+    assert np.linalg.norm(options["directions"]["random"].step) == pytest.approx(
+        np.linalg.norm(options["directions"]["probe"].step)
+    )
 
 
 def test_at_no_dose_every_direction_is_judged_as_the_round_trip(lake, done):
@@ -130,8 +166,12 @@ def test_at_no_dose_every_direction_is_judged_as_the_round_trip(lake, done):
     judge = done[2].judges[0]
     for row in rows(lake, "alpha = 0"):
         trip = decoded(done[2], z[row["image_id"]]).round().astype(np.uint8)
-        embedding = judge.embed(fit(Image.fromarray(trip), judge.space.model.preprocessing)[None], [""])["z"][0]
-        assert dict(row["scores"])["Smiling"] == pytest.approx(embedding @ w + 0.5, abs=1e-2 * np.linalg.norm(w))
+        embedding = judge.embed(fit(Image.fromarray(trip), judge.space.model.preprocessing)[None], [""])["z"][
+            0
+        ]
+        assert dict(row["scores"])["Smiling"] == pytest.approx(
+            embedding @ w + 0.5, abs=1e-2 * np.linalg.norm(w)
+        )
         original = originals[row["image_id"]]
         cosine = embedding @ original / np.linalg.norm(embedding) / np.linalg.norm(original)
         assert row["identity"] == pytest.approx(cosine, abs=1e-3)
@@ -159,7 +199,9 @@ def test_a_direction_may_be_a_query_and_every_path_is_one_that_rows_can_have_gon
     sql = "SELECT w, b FROM orthogonalized('sd', 'Smiling', ['Male'])"
     ((w, b),) = connect(lake).execute(sql).fetchall()
     for path in PATHS:
-        tasks, options = plan(lake, Edit("sd", "Smiling", alphas=(1.0,), baselines=("random",), path=path, query=sql), 2)
+        tasks, options = plan(
+            lake, Edit("sd", "Smiling", alphas=(1.0,), baselines=("random",), path=path, query=sql), 2
+        )
         assert [task["edit"]["direction"] for task in tasks] == ["probe", "random", "query"]
         assert options["directions"]["query"].w == pytest.approx(w) and options["directions"]["query"].b == b
         found = [row for task in tasks for row in EditImages(lake.url, options)(task)]
@@ -172,7 +214,12 @@ def test_a_direction_may_be_a_query_and_every_path_is_one_that_rows_can_have_gon
 def test_a_query_of_another_intercept_is_another_edit(lake):
     """A path to a score depends on it."""
     named = [
-        plan(lake, Edit("sd", "Smiling", baselines=(), query=f"SELECT w, {b} AS b FROM direction('sd', 'Smiling')"), 2)[0] for b in (0, 0.5)
+        plan(
+            lake,
+            Edit("sd", "Smiling", baselines=(), query=f"SELECT w, {b} AS b FROM direction('sd', 'Smiling')"),
+            2,
+        )[0]
+        for b in (0, 0.5)
     ]
     assert named[0][0] == named[1][0] and named[0][-1] != named[1][-1]
 
@@ -185,10 +232,19 @@ def test_a_lake_that_grows_while_it_is_read_is_no_pairing_of_latents_and_labels(
 
 
 @pytest.mark.parametrize(("changed", "named"), [("sd", "sd"), ("dino", "dino")])
-def test_a_model_that_changed_since_the_lake_was_built_neither_decodes_nor_judges(lake, monkeypatch, changed, named):
+def test_a_model_that_changed_since_the_lake_was_built_neither_decodes_nor_judges(
+    lake, monkeypatch, changed, named
+):
     pin = space_module.pin
-    monkeypatch.setattr(space_module, "pin", lambda model: (model, "sha256:new") if model.source.endswith(changed) else pin(model))
-    with pytest.raises(UneError, match=f"space '{named}' was built with the weights sha256:.*now has sha256:new; put those back"):
+    monkeypatch.setattr(
+        space_module,
+        "pin",
+        lambda model: (model, "sha256:new") if model.source.endswith(changed) else pin(model),
+    )
+    with pytest.raises(
+        UneError,
+        match=f"space '{named}' was built with the weights sha256:.*now has sha256:new; put those back",
+    ):
         plan(lake, Edit("sd", "Smiling", baselines=()), 2)
 
 
@@ -198,15 +254,23 @@ def test_a_penalty_of_nothing_is_asked_for_as_such(lake):
 
 
 def test_permuted_labels_are_fitted_at_the_rank_that_was_not_named(lake):
-    _, options = plan(lake, Edit("sd", "Smiling", baselines=("permuted",), method="pca-logistic", penalty=1.0), 2)
+    _, options = plan(
+        lake, Edit("sd", "Smiling", baselines=("permuted",), method="pca-logistic", penalty=1.0), 2
+    )
     assert np.isfinite(options["directions"]["permuted"].w).all()
 
 
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("SELECT list_transform(w, lambda x: NULL::DOUBLE) AS w FROM direction('sd', 'Smiling')", "a w or b with NULL, NaN or infinity"),
-        ("SELECT list_transform(w, lambda x: 'much') AS w FROM direction('sd', 'Smiling')", "a w or b that is not of numbers"),
+        (
+            "SELECT list_transform(w, lambda x: NULL::DOUBLE) AS w FROM direction('sd', 'Smiling')",
+            "a w or b with NULL, NaN or infinity",
+        ),
+        (
+            "SELECT list_transform(w, lambda x: 'much') AS w FROM direction('sd', 'Smiling')",
+            "a w or b that is not of numbers",
+        ),
         ("SELECT w FROM probes WHERE space = 'none'", "gives 0 rows; it must be one, with a list w of"),
         ("SELECT [1.0, 2.0] AS w", "gives 1 rows; it must be one, with a list w of"),
         ("SELECT oops", "gives no rows: .*oops"),
@@ -219,7 +283,10 @@ def test_sql_that_gives_no_direction_is_refused(lake, sql, message):
 
 @pytest.mark.parametrize(
     ("corpus", "attribute", "prompt"),
-    [("avatars:5?seed=3", "Eyeglasses", "a person with glasses"), ("celeba:/data", "Bushy_Eyebrows", "a person with bushy eyebrows")],
+    [
+        ("avatars:5?seed=3", "Eyeglasses", "a person with glasses"),
+        ("celeba:/data", "Bushy_Eyebrows", "a person with bushy eyebrows"),
+    ],
 )
 def test_the_prompt_is_the_corpus_own_word_for_an_attribute_or_its_name(corpus, attribute, prompt):
     assert prompt_of(corpus, attribute) == prompt
@@ -230,7 +297,9 @@ def test_only_test_images_are_edited_and_fewer_are_the_first_of_more(lake, asked
     split = dict(connect(lake).execute("SELECT image_id, split FROM images").fetchall())
     assert len(few) == IMAGES and {split[i] for i in few} == {"test"}
     more, _ = plan(lake, asked, 100)
-    assert {tuple(task["images"][:IMAGES]) for task in more if set(task["images"]) & few} == {tuple(done[0][0]["images"])}
+    assert {tuple(task["images"][:IMAGES]) for task in more if set(task["images"]) & few} == {
+        tuple(done[0][0]["images"])
+    }
 
 
 def test_what_is_finished_is_not_done_again(lake, asked, done, monkeypatch):
@@ -238,7 +307,9 @@ def test_what_is_finished_is_not_done_again(lake, asked, done, monkeypatch):
     monkeypatch.setattr(pipeline, "_distribute", lambda *_: pytest.fail("there is nothing left to do"))
     tasks, options = plan(lake, asked, IMAGES)
     assert [*map(results.config_hash, tasks)] == [*map(results.config_hash, done[0])]
-    assert sorted(pipeline.run(lake, "edits", tasks, WORKER, options, "editing")) == sorted(map(results.config_hash, tasks))
+    assert sorted(pipeline.run(lake, "edits", tasks, WORKER, options, "editing")) == sorted(
+        map(results.config_hash, tasks)
+    )
 
 
 def test_a_task_that_runs_twice_leaves_the_same_rows(done):
@@ -251,7 +322,9 @@ def test_outcomes_are_the_measures_of_the_rows(lake, done):
     outcome, told = found["orthogonalised"], rows(lake, "direction = 'orthogonalised'")
     assert outcome.alphas.tolist() == [-2, 0, 1] and outcome.keep == ("Male", "Young")
     scores = np.array([dict(row["scores"])["Smiling"] for row in told]).reshape(IMAGES, 3)
-    assert np.array_equal(outcome.scores[:, outcome.target], scores) and np.array_equal(outcome.before[:, outcome.target], scores[:, 1])
+    assert np.array_equal(outcome.scores[:, outcome.target], scores) and np.array_equal(
+        outcome.before[:, outcome.target], scores[:, 1]
+    )
     assert outcome.quality[1] < outcome.quality[0] * 10 and outcome.z.shape[:2] == (IMAGES, 3)
     changed = measures.changes(outcome.before, outcome.scores)
     assert np.allclose(outcome.slopes, measures.slopes(changed, [-2, 0, 1]))
@@ -268,11 +341,14 @@ def test_sql_measures_as_python_does(lake, done):
         assert np.allclose(slopes, outcome.slopes.mean(0)[np.argsort(outcome.attributes)])
         query = "SELECT change, flips, identity FROM edit_response WHERE edit = ? ORDER BY alpha"
         change, flips, identity = np.array(connection.execute(query, [outcome.edit]).fetchall(), float).T
-        assert np.allclose(change, outcome.changes[:, outcome.target].mean(0)) and np.allclose(identity, outcome.identity.mean(0))
+        assert np.allclose(change, outcome.changes[:, outcome.target].mean(0)) and np.allclose(
+            identity, outcome.identity.mean(0)
+        )
         assert np.allclose(flips, outcome.flips, equal_nan=True)
         query = "SELECT effect, leakage FROM edit_tradeoffs WHERE edit = ?"
         assert np.allclose(
-            connection.execute(query, [outcome.edit]).fetchone(), (outcome.summary()["effect"], outcome.summary()["leakage"])
+            connection.execute(query, [outcome.edit]).fetchone(),
+            (outcome.summary()["effect"], outcome.summary()["leakage"]),
         )
     efficient = connection.execute("SELECT bool_or(efficient) FROM edit_tradeoffs").fetchone()
     assert efficient == (True,)
@@ -332,11 +408,20 @@ def test_settings_that_mean_nothing_are_refused(settings, message):
 
 
 def test_without_test_images_the_selection_is_empty(tmp_path, tiny_spaces):
-    bare = lake_of(str(tmp_path / "lake"), [Space.parse(tiny_spaces[0]), Space.parse(tiny_spaces[2])], "avatars:2")
-    write(bare, f"images/{shard_file(0)}", [row | {"status": "ok", "split": "train"} for row in bare.plan(0).to_pylist()], schema.IMAGES)
+    bare = lake_of(
+        str(tmp_path / "lake"), [Space.parse(tiny_spaces[0]), Space.parse(tiny_spaces[2])], "avatars:2"
+    )
+    write(
+        bare,
+        f"images/{shard_file(0)}",
+        [row | {"status": "ok", "split": "train"} for row in bare.plan(0).to_pylist()],
+        schema.IMAGES,
+    )
     with pytest.raises(UneError, match="no image of the test split has a latent in each of sd, dino"):
         plan(bare, Edit("sd", "Smiling", baselines=()), 4)
-    with pytest.raises(UneError, match="can't be fitted to permuted labels of Smiling: .*; leave permuted out of --baselines"):
+    with pytest.raises(
+        UneError, match="can't be fitted to permuted labels of Smiling: .*; leave permuted out of --baselines"
+    ):
         plan(bare, Edit("sd", "Smiling", baselines=("permuted",)), 4)
 
 

@@ -24,7 +24,11 @@ def nuisances(labels: np.ndarray = LABELS, shrinkage: float = 0.0) -> Nuisances:
 def test_every_erasure_leaves_a_step_of_one_deviation_and_names_what_it_keeps(erasure, covariant):
     told = nuisances()
     found = ERASURES[erasure](TARGET, told, told.covariance if covariant else None, 2)
-    assert found.w @ found.step == pytest.approx(found.std) and found.nuisances == ("a", "b") and 0 < found.remaining_norm
+    assert (
+        found.w @ found.step == pytest.approx(found.std)
+        and found.nuisances == ("a", "b")
+        and 0 < found.remaining_norm
+    )
 
 
 def test_iterative_erasure_of_one_round_keeps_the_score_of_a_ridge_probe_and_of_more_rounds_more():
@@ -55,7 +59,9 @@ def test_in_the_covariance_inner_product_leace_is_orthogonality_to_the_least_squ
 def test_leace_passes_over_images_whose_labels_are_not_all_known_and_needs_some():
     partly = LABELS.copy()
     partly[300:, 1] = np.nan
-    step = ERASURES["leace"](TARGET, Nuisances({"a": W[1], "b": W[2]}, Z, partly, np.cov(Z[:300].T, bias=True)), None, 0).step
+    step = ERASURES["leace"](
+        TARGET, Nuisances({"a": W[1], "b": W[2]}, Z, partly, np.cov(Z[:300].T, bias=True)), None, 0
+    ).step
     readings = LinearRegression().fit(Z[:300], LABELS[:300]).coef_
     assert np.abs(readings @ step).max() < 1e-9 * np.linalg.norm(readings) * np.linalg.norm(step)
     with pytest.raises(UneError, match="no train image has a label of each of a, b"):

@@ -51,7 +51,11 @@ def test_flips_grow_with_the_dose_as_the_normal_law_says():
     target = stats.norm.ppf((np.arange(4000) + 0.5) / 4000)
     rates = flip_rate(target, target[:, None] + ALPHAS, ALPHAS)
     upward = (stats.norm.cdf(ALPHAS[4:]) - 0.5) / 0.5  # of those below 0, the ones above −α
-    assert np.allclose(rates[4:], upward, atol=1e-3) and np.allclose(rates[:3], upward[::-1], atol=1e-3) and np.isnan(rates[3])
+    assert (
+        np.allclose(rates[4:], upward, atol=1e-3)
+        and np.allclose(rates[:3], upward[::-1], atol=1e-3)
+        and np.isnan(rates[3])
+    )
 
 
 def test_leakage_is_of_the_others_alone():
@@ -98,14 +102,18 @@ def test_kendall_and_spearman_are_scipys():
     assert np.allclose(kendall(scores), [stats.kendalltau(ALPHAS, row).statistic for row in scores])
     assert (monotone(scores) == [stats.spearmanr(ALPHAS, row).statistic > 1 - 1e-9 for row in scores]).all()
     assert 0 < monotone(scores).mean() < 1
-    assert not monotone(np.ones((1, 3))).any() and kendall(np.ones((1, 3))) == 0  # no response is not monotone
+    assert (
+        not monotone(np.ones((1, 3))).any() and kendall(np.ones((1, 3))) == 0
+    )  # no response is not monotone
 
 
 def test_the_bootstrap_is_scipys():
     x, y = RNG.standard_normal((2, 100))
     correlation = lambda x, y: np.corrcoef(x, y)[0, 1]  # noqa: E731
     found = bootstrap(correlation, x, y, draws=4000)
-    expected = stats.bootstrap((x, y), correlation, paired=True, vectorized=False, method="percentile", n_resamples=4000, rng=1)
+    expected = stats.bootstrap(
+        (x, y), correlation, paired=True, vectorized=False, method="percentile", n_resamples=4000, rng=1
+    )
     assert found.value == pytest.approx(correlation(x, y))
     assert [found.low, found.high] == pytest.approx(list(expected.confidence_interval), abs=0.02)
 

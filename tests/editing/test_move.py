@@ -8,7 +8,16 @@ import torch
 from scipy import stats
 
 from une_ray.editing.directions import Direction
-from une_ray.editing.move import along_shell, from_boundary, move, rescaled, score, to_boundary, to_quantile, to_score
+from une_ray.editing.move import (
+    along_shell,
+    from_boundary,
+    move,
+    rescaled,
+    score,
+    to_boundary,
+    to_quantile,
+    to_score,
+)
 from une_ray.errors import UneError
 
 DIM, ROWS = 32, 4000
@@ -35,13 +44,17 @@ def test_every_image_may_have_its_own_alpha():
 
 def test_the_boundary_is_reached_as_the_paper_says():
     alpha = -(Z.double() @ torch.from_numpy(PLAIN.w) + PLAIN.b) / (PLAIN.w @ PLAIN.w)
-    assert torch.allclose(to_boundary(Z, PLAIN), (Z + alpha[:, None] * torch.from_numpy(PLAIN.w)).float(), atol=1e-6)
+    assert torch.allclose(
+        to_boundary(Z, PLAIN), (Z + alpha[:, None] * torch.from_numpy(PLAIN.w)).float(), atol=1e-6
+    )
 
 
 @DIRECTIONS
 def test_on_the_boundary_the_probe_reads_zero_and_past_it_the_other_side(direction):
     before = score(Z, direction)
-    assert torch.allclose(score(to_boundary(Z, direction), direction), torch.zeros_like(before), atol=1e-5 * direction.std)
+    assert torch.allclose(
+        score(to_boundary(Z, direction), direction), torch.zeros_like(before), atol=1e-5 * direction.std
+    )
     beyond = score(to_boundary(Z, direction, past=1.5), direction)
     assert torch.allclose(beyond, -1.5 * direction.std * before.sign(), atol=1e-5 * direction.std)
 
@@ -52,11 +65,15 @@ def test_past_the_boundary_every_image_reads_the_same_and_a_dose_of_nothing_leav
     found = from_boundary(Z, PLAIN, alphas)
     assert torch.equal(found[::5], Z[::5])
     moved = alphas != 0
-    assert torch.allclose(score(found, PLAIN)[moved], (alphas * PLAIN.std).double()[moved], atol=1e-5 * PLAIN.std)
+    assert torch.allclose(
+        score(found, PLAIN)[moved], (alphas * PLAIN.std).double()[moved], atol=1e-5 * PLAIN.std
+    )
 
 
 def test_a_random_step_moves_but_cannot_be_sent_to_a_score():
-    assert (move(Z, PLAIN.random(0), 1.0) - Z).norm(dim=1).numpy() == pytest.approx(np.linalg.norm(PLAIN.step), rel=1e-5)
+    assert (move(Z, PLAIN.random(0), 1.0) - Z).norm(dim=1).numpy() == pytest.approx(
+        np.linalg.norm(PLAIN.step), rel=1e-5
+    )
     with pytest.raises(UneError, match="random step along Smiling .* not 1"):
         to_score(Z, PLAIN.random(0), 0.0)
 
@@ -72,11 +89,15 @@ def test_quantile_steps_land_on_the_shifted_quantile():
 def test_of_gaussian_scores_a_quantile_step_is_an_ordinary_one():
     scores = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000, PLAIN.scores.mean(), PLAIN.std)
     for alpha in (-2.0, 1.0, 6.0):  # the last far beyond any train score
-        assert torch.allclose(to_quantile(Z, replace(PLAIN, scores=scores), alpha), move(Z, PLAIN, alpha), atol=1e-3)
+        assert torch.allclose(
+            to_quantile(Z, replace(PLAIN, scores=scores), alpha), move(Z, PLAIN, alpha), atol=1e-3
+        )
 
 
 def test_quantile_steps_of_nothing_change_nothing_and_are_undone():
-    uneven = replace(PLAIN, scores=RNG.exponential(size=300).round(1) * PLAIN.std)  # with ties, and images far outside
+    uneven = replace(
+        PLAIN, scores=RNG.exponential(size=300).round(1) * PLAIN.std
+    )  # with ties, and images far outside
     assert torch.allclose(to_quantile(Z, uneven, 0.0), Z, atol=1e-5)
     alphas = torch.linspace(-4, 4, len(Z))
     assert torch.allclose(to_quantile(to_quantile(Z, uneven, alphas), uneven, -alphas), Z, atol=1e-4)

@@ -15,12 +15,28 @@ LINE = "{:44} {:>5} {:>9} {:>12} {:>15} {:>19}"
 
 def main() -> int:
     """Exit code 1 where a row was lost, doubled or changed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Faults inflicted on real builds, edits and sweeps.")
-    parser.add_argument("--long", action="store_true", help="with real models, and most faults several times: an hour on two cores")
-    parser.add_argument("words", nargs="*", metavar="WORD", help="only faults with a WORD in their name; default: all")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults", description="Faults inflicted on real builds, edits and sweeps."
+    )
+    parser.add_argument(
+        "--long",
+        action="store_true",
+        help="with real models, and most faults several times: an hour on two cores",
+    )
+    parser.add_argument(
+        "words", nargs="*", metavar="WORD", help="only faults with a WORD in their name; default: all"
+    )
     asked, whole = parser.parse_args(), True
-    with tempfile.TemporaryDirectory(prefix="une-faults-") as folder, scene(Path(folder), REAL if asked.long else QUICK) as found:
-        print(LINE.format("fault", "times", "rows lost", "rows doubled", "rows different", "seconds to recover"), flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="une-faults-") as folder,
+        scene(Path(folder), REAL if asked.long else QUICK) as found,
+    ):
+        print(
+            LINE.format(
+                "fault", "times", "rows lost", "rows doubled", "rows different", "seconds to recover"
+            ),
+            flush=True,
+        )
         for fault in FAULTS:
             times = fault.long if asked.long else fault.short or 1
             if not asked.words or any(word in fault.name for word in asked.words):

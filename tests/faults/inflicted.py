@@ -17,7 +17,21 @@ import numpy as np
 import pytest
 
 from tests.faults import jobs, networks, objects, studies
-from tests.faults.scene import CHECKOUT, DEADLY, HOOK, NODE, Left, Scene, committed, finish, ids, kill, left, meanwhile, wait_for
+from tests.faults.scene import (
+    CHECKOUT,
+    DEADLY,
+    HOOK,
+    NODE,
+    Left,
+    Scene,
+    committed,
+    finish,
+    ids,
+    kill,
+    left,
+    meanwhile,
+    wait_for,
+)
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.pipeline import ray_data
@@ -57,7 +71,9 @@ def drivers_killed(scene: Scene, lake: Lake, times: int) -> float:
     """While it starts, or when a few more shards are done."""
     for _ in range(times):
         if committed(lake) == 2 * scene.undisturbed.shards:
-            lake.store.filesystem.rm(lake.store.path("spaces"), recursive=True)  # there must be something left to do
+            lake.store.filesystem.rm(
+                lake.store.path("spaces"), recursive=True
+            )  # there must be something left to do
         kill_at_some_moment(scene, lake, scene.driver(lake, "--address", scene.cluster.address))
     since = time.monotonic()
     finish(scene.driver(lake, "--address", scene.cluster.address))
@@ -82,7 +98,9 @@ def nodes_lost(scene: Scene, lake: Lake, times: int) -> float:
 
     def strike() -> None:
         busy = {actor.parent().pid for actor in scene.actors()}
-        lost = next(node for node in scene.cluster.worker_nodes if node.all_processes["raylet"][0].process.pid in busy)
+        lost = next(
+            node for node in scene.cluster.worker_nodes if node.all_processes["raylet"][0].process.pid in busy
+        )
         scene.cluster.remove_node(lost, allow_graceful=False)
         scene.cluster.add_node(**NODE)
 
@@ -196,25 +214,58 @@ def another_plan(scene: Scene, lake: Lake, times: int) -> float:
     return since
 
 
-UNDECODABLE, UNFIT = (ids(number for number, how in DEADLY.items() if how.startswith(at)) for at in ("decode", "fit"))
+UNDECODABLE, UNFIT = (
+    ids(number for number, how in DEADLY.items() if how.startswith(at)) for at in ("decode", "fit")
+)
 FAULTS = (
     Fault("driver killed with -9", drivers_killed, long=25),
     Fault("actor killed", actors_killed, short=1, long=5),
     Fault("node lost, another added", nodes_lost, short=1, long=3),
     Fault("node cut off from the network, and at work", networks.nodes_cut_off),
     Fault("write that dies half-way", built_with(TornWrites), short=1),
-    Fault("images that kill whoever decodes them", functools.partial(inputs_that_kill, at="decode"), 2, 2, functools.partial(left, rejected=(UNDECODABLE,) * 3)),
-    Fault("image that kills whoever fits it", functools.partial(inputs_that_kill, at="fit"), 0, 1, functools.partial(left, rejected=(set(), UNFIT, UNFIT))),
-    Fault("model that gives NaN", built_with(Cursed), 1, len(CURSED), functools.partial(left, rejected=(set(), set(), CURSED))),
+    Fault(
+        "images that kill whoever decodes them",
+        functools.partial(inputs_that_kill, at="decode"),
+        2,
+        2,
+        functools.partial(left, rejected=(UNDECODABLE,) * 3),
+    ),
+    Fault(
+        "image that kills whoever fits it",
+        functools.partial(inputs_that_kill, at="fit"),
+        0,
+        1,
+        functools.partial(left, rejected=(set(), UNFIT, UNFIT)),
+    ),
+    Fault(
+        "model that gives NaN",
+        built_with(Cursed),
+        1,
+        len(CURSED),
+        functools.partial(left, rejected=(set(), set(), CURSED)),
+    ),
     Fault("disk full", disk_full, short=1),
     Fault("two drivers on one lake", two_drivers),
     Fault("two drivers, clocks two days apart", clocks_apart),
     Fault("another shard size, a grown corpus", another_plan, 1, 2),
-    *(Fault(f"object store that {trouble}", functools.partial(objects.build_in, trouble=trouble)) for trouble in objects.TROUBLES),
+    *(
+        Fault(f"object store that {trouble}", functools.partial(objects.build_in, trouble=trouble))
+        for trouble in objects.TROUBLES
+    ),
     Fault("driver of independent tasks killed", jobs.drivers_killed, short=1, long=10, left=jobs.left),
     *(
-        Fault(f"driver of {kind} killed", functools.partial(studies.drivers_killed, kind=kind), long=5, left=functools.partial(studies.left, kind=kind))
+        Fault(
+            f"driver of {kind} killed",
+            functools.partial(studies.drivers_killed, kind=kind),
+            long=5,
+            left=functools.partial(studies.left, kind=kind),
+        )
         for kind in ("edits", "sweeps")
     ),
-    Fault("driver of sweeps killed, state in a bucket", studies.sweepers_killed, long=2, left=functools.partial(studies.left, kind="sweeps")),
-)  # fmt: skip
+    Fault(
+        "driver of sweeps killed, state in a bucket",
+        studies.sweepers_killed,
+        long=2,
+        left=functools.partial(studies.left, kind="sweeps"),
+    ),
+)

@@ -16,7 +16,11 @@ from une_ray.lake.layout import Lake
 from une_ray.pipeline import tasks
 from une_ray.pipeline.cluster import Cluster
 
-KIND, WORKER, LABEL = "gaussianity", "tests.faults.jobs:Roots", "taking roots"  # any kind with a column for a number
+KIND, WORKER, LABEL = (
+    "gaussianity",
+    "tests.faults.jobs:Roots",
+    "taking roots",
+)  # any kind with a column for a number
 TASKS = [{"x": x} for x in range(40)]
 SECONDS = 0.05
 
@@ -28,7 +32,10 @@ class Roots:
 
     def __call__(self, task: dict) -> list[dict]:
         time.sleep(SECONDS)
-        return [{"unit": unit, "statistic": float(task["x"] ** (1 / unit_root))} for unit, unit_root in (("square", 2), ("cube", 3))]
+        return [
+            {"unit": unit, "statistic": float(task["x"] ** (1 / unit_root))}
+            for unit, unit_root in (("square", 2), ("cube", 3))
+        ]
 
 
 def work(lake: Lake, cluster: Cluster) -> None:
@@ -43,13 +50,20 @@ def drivers_killed(scene: Scene, lake: Lake, times: int) -> float:
     command = [sys.executable, "-c", f"from tests.faults.jobs import *; work({lake!r}, {cluster!r})"]
     for number in range(times):
         driver = subprocess.Popen(
-            command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         wait_for(lambda enough=1 + 3 * number: len(lake.store.names(KIND)) >= enough, "tasks")
         time.sleep(scene.chance.uniform(0, SECONDS))
         kill(driver)
     since = time.monotonic()
-    finish(subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    finish(
+        subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    )
     return since
 
 
@@ -57,9 +71,15 @@ def left(_: Scene | None, lake: Lake) -> Left:
     """Against the worker called here, without Ray."""
     expected = {results.config_hash(task): Roots("", {}, "")(task) for task in TASKS}
     files = {config: Path(lake.url, KIND, f"{config}.parquet") for config in expected}
-    found = {config: pq.read_table(file, columns=["unit", "statistic"]).to_pylist() for config, file in files.items() if file.exists()}
+    found = {
+        config: pq.read_table(file, columns=["unit", "statistic"]).to_pylist()
+        for config, file in files.items()
+        if file.exists()
+    }
     units = Counter((config, row["unit"]) for config, rows in found.items() for row in rows)
     strangers = lake.store.names(KIND) - {file.name for file in files.values()}
     return Left(
-        2 * len(expected) - len(units), sum(units.values()) - len(units) + len(strangers), sum(found[c] != expected[c] for c in found)
+        2 * len(expected) - len(units),
+        sum(units.values()) - len(units) + len(strangers),
+        sum(found[c] != expected[c] for c in found),
     )

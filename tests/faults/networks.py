@@ -55,7 +55,9 @@ def archipelago(nodes: tuple[int, ...]) -> Iterator[list[Island]]:
         try:
             ip(f"link add {SWITCH} type bridge")
         except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"networks of their own need root and the command ip: {getattr(error, 'stderr', error)}")
+            pytest.skip(
+                f"networks of their own need root and the command ip: {getattr(error, 'stderr', error)}"
+            )
         afterwards.callback(_try, f"link del {SWITCH}")
         ip(f"addr add {HEAD}/24 dev {SWITCH}")
         ip(f"link set {SWITCH} up")
@@ -109,11 +111,28 @@ def _remove(number: int) -> None:
 def _running(number: int, options: list[str], inside: Sequence[str] = ()) -> Iterator[Island]:
     """A node of Ray, with a folder of its own, until it is killed."""
     folder = tempfile.mkdtemp(prefix="une-", dir="/tmp")  # its sockets' paths may have 107 characters
-    command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--temp-dir", folder, "--disable-usage-stats"]
-    command += ["--node-ip-address", f"10.213.0.{number}", "--object-store-memory", str(NODE["object_store_memory"]), *options]
+    command = [
+        str(Path(sys.executable).with_name("ray")),
+        "start",
+        "--block",
+        "--temp-dir",
+        folder,
+        "--disable-usage-stats",
+    ]
+    command += [
+        "--node-ip-address",
+        f"10.213.0.{number}",
+        "--object-store-memory",
+        str(NODE["object_store_memory"]),
+        *options,
+    ]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    environment |= {"RAY_AUTH_MODE": "disabled"} | {f"RAY_{name}": str(value) for name, value in QUICK_TO_NOTICE.items()}
-    started = subprocess.Popen([*inside, *command], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment |= {"RAY_AUTH_MODE": "disabled"} | {
+        f"RAY_{name}": str(value) for name, value in QUICK_TO_NOTICE.items()
+    }
+    started = subprocess.Popen(
+        [*inside, *command], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     island = Island(number, psutil.Process(started.pid))
     try:
         yield island
@@ -134,7 +153,9 @@ def nodes_cut_off(scene: Scene, lake: Lake, times: int) -> float:
             lost = next(island for island in islands if island.computes)
             lost.cut_off()
             since = time.monotonic()
-            assert committed(lake) < 2 * scene.undisturbed.shards and lost.computes, "there was nothing left to lose"
+            assert committed(lake) < 2 * scene.undisturbed.shards and lost.computes, (
+                "there was nothing left to lose"
+            )
             finish(driver)
         finally:
             kill(driver)

@@ -40,7 +40,10 @@ class Trouble:
             return self.behind(environ, start_response)
         if self.kind == "errors" and now:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            start_response("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(SLOW_DOWN)))])
+            start_response(
+                "503 Slow Down",
+                [("Content-Type", "application/xml"), ("Content-Length", str(len(SLOW_DOWN)))],
+            )
             return [SLOW_DOWN]
         if self.kind == "times out" and now:
             time.sleep(SILENCE)
@@ -56,11 +59,14 @@ class Trouble:
         body = b"".join(self.server(environ, lambda *head: answer.extend(head))).decode()
         for key in re.findall(r"<Key>(.*?)</Key>", body):
             if time.monotonic() - self.written.get(key, 0) < BEHIND:
-                body = re.sub(rf"<Contents>\s*<Key>{re.escape(key)}</Key>.*?</Contents>", "", body, flags=re.DOTALL)
+                body = re.sub(
+                    rf"<Contents>\s*<Key>{re.escape(key)}</Key>.*?</Contents>", "", body, flags=re.DOTALL
+                )
         data = body.encode()
         start_response(
             answer[0],
-            [(name, value) for name, value in answer[1] if name.lower() != "content-length"] + [("Content-Length", str(len(data)))],
+            [(name, value) for name, value in answer[1] if name.lower() != "content-length"]
+            + [("Content-Length", str(len(data)))],
         )
         return io.BytesIO(data)
 
@@ -98,8 +104,19 @@ def bucket(trouble: str | None = None) -> Iterator[Bucket]:
     server = make_server("127.0.0.1", 0, application, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint}
-    client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    keys = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": endpoint,
+    }
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        region_name="us-east-1",
+    )
     name = f"zoo-{uuid.uuid4().hex}"  # moto's servers of one process share their buckets
     client.create_bucket(Bucket=name)
     patience = json.dumps({"config_kwargs": {"read_timeout": PATIENCE}})

@@ -36,9 +36,17 @@ QUICK, REAL = (
     ("mini-dino", "mini-sd-a/ddim3"),
 )  # spaces of the short and the long run, sorted as a lake lists them
 IMAGES, SHARD_SIZE = 60, 3
-DEADLY = {7: "decode SIGSEGV", 8: "decode SIGKILL", 31: "fit SIGSEGV"}  # on machines whose decoder has hook/'s bugs
+DEADLY = {
+    7: "decode SIGSEGV",
+    8: "decode SIGKILL",
+    31: "fit SIGSEGV",
+}  # on machines whose decoder has hook/'s bugs
 NODE = {"num_cpus": 2, "object_store_memory": 80_000_000}
-QUICK_TO_NOTICE = {"health_check_period_ms": 1000, "health_check_timeout_ms": 3000, "health_check_failure_threshold": 3}  # a lost node
+QUICK_TO_NOTICE = {
+    "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 3000,
+    "health_check_failure_threshold": 3,
+}  # a lost node
 HEAD = NODE | {"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK_TO_NOTICE}
 PATIENCE = 300.0  # seconds
 
@@ -69,7 +77,16 @@ class Scene:
 
     def driver(self, lake: Lake, *options: str, **environment: str) -> subprocess.Popen:
         """`une build` as a process of its own; on a Ray of its own too, unless `options` has an --address."""
-        arguments = ["--corpus", self.corpus, "--spaces", ",".join(self.spaces), "--shard-size", str(SHARD_SIZE), "--lake", lake.url]
+        arguments = [
+            "--corpus",
+            self.corpus,
+            "--spaces",
+            ",".join(self.spaces),
+            "--shard-size",
+            str(SHARD_SIZE),
+            "--lake",
+            lake.url,
+        ]
         return command("build", *arguments, "--actors", "1", *options, **environment)
 
     def actors(self) -> list[psutil.Process]:
@@ -77,7 +94,11 @@ class Scene:
         found = []
         for node in self.cluster.list_all_nodes():
             raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-            found += [child for child in raylet.children(recursive=True) if title(child).startswith("ray::MapWorker")]
+            found += [
+                child
+                for child in raylet.children(recursive=True)
+                if title(child).startswith("ray::MapWorker")
+            ]
         return found
 
 
@@ -86,8 +107,13 @@ def command(*words: str, **environment: str) -> subprocess.Popen:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     return subprocess.Popen(
         [sys.executable, "-m", "une_ray.cli", *words],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=CHECKOUT, env=inherited | environment, start_new_session=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=CHECKOUT,
+        env=inherited | environment,
+        start_new_session=True,
+    )
 
 
 def title(process: psutil.Process) -> str:
@@ -100,7 +126,9 @@ def title(process: psutil.Process) -> str:
 def scene(folder: Path, spaces: tuple[str, str], seed: int = 0) -> Iterator[Scene]:
     """A head that computes nothing and two nodes; all of it is gone afterwards."""
     pictures(folder / "pictures")
-    apart = tempfile.mkdtemp(prefix="une-", dir="/tmp")  # it would else make itself the one that this machine's every ray.init() joins
+    apart = tempfile.mkdtemp(
+        prefix="une-", dir="/tmp"
+    )  # it would else make itself the one that this machine's every ray.init() joins
     with patch.dict(os.environ, RAY_TMPDIR=apart):
         cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=HEAD)
     found = Scene(folder, cluster, spaces, random.Random(seed))
@@ -205,7 +233,11 @@ def left(scene: Scene, lake: Lake, rejected: tuple[set[str], set[str], set[str]]
                 different += unlike(rows, undisturbed.read_table(name), expected)
             elif lake.store.read(name) != undisturbed.store.read(name):
                 different += len(rows)
-        planned = {image_id for shard in range(undisturbed.shards) for image_id in undisturbed.plan(shard)["image_id"].to_pylist()}
+        planned = {
+            image_id
+            for shard in range(undisturbed.shards)
+            for image_id in undisturbed.plan(shard)["image_id"].to_pylist()
+        }
         lost += len(planned - found.keys())
         doubled += sum(found.values()) - len(found)
     return Left(lost, doubled, different)
@@ -214,4 +246,7 @@ def left(scene: Scene, lake: Lake, rejected: tuple[set[str], set[str], set[str]]
 def unlike(rows: pa.Table, expected: pa.Table, rejected: set[str]) -> int:
     """How many rows are not the undisturbed ones, or, of the rejected ones, no rejects with a reason."""
     pairs = zip(rows.to_pylist(), expected.to_pylist(), strict=True)
-    return sum(row["status"] != "reject" or not row["error"] if row["image_id"] in rejected else row != other for row, other in pairs)
+    return sum(
+        row["status"] != "reject" or not row["error"] if row["image_id"] in rejected else row != other
+        for row, other in pairs
+    )

@@ -16,7 +16,18 @@ from tests.faults.scene import Left, Scene, command, finish, kill, wait_for
 from une_ray.lake.layout import Lake
 
 SPACE, JUDGE, IMAGES = "mini-sd-a/ddim3", "mini-resnet", 160
-EDIT = ["edit", "--space", SPACE, "--attribute", "Smiling", "--keep", "Male", "--alphas=-2,2", "--images", "24"]
+EDIT = [
+    "edit",
+    "--space",
+    SPACE,
+    "--attribute",
+    "Smiling",
+    "--keep",
+    "Male",
+    "--alphas=-2,2",
+    "--images",
+    "24",
+]
 POINTS = {
     f"{path}-{alpha}": f"{{method: mean-difference, keep: none, path: {path}, alpha: {alpha}}}"
     for path in ("straight", "shell")
@@ -37,13 +48,17 @@ scales:
 OF_THE_RUN = {"sweeps": ["seconds"]}  # columns that no two runs agree in
 
 
-def drivers_killed(scene: Scene, lake: Lake, times: int, kind: str, *options: str, **environment: str) -> float:
+def drivers_killed(
+    scene: Scene, lake: Lake, times: int, kind: str, *options: str, **environment: str
+) -> float:
     """At any moment after the first new file of rows."""
     shutil.copytree(labelled(scene).url, lake.url)
     for _ in range(times):
         had = len(rows(lake, kind))
         driver = une(scene, kind, lake, *options, **environment)
-        wait_for(lambda driver=driver, had=had: len(rows(lake, kind)) > had or driver.poll() is not None, kind)
+        wait_for(
+            lambda driver=driver, had=had: len(rows(lake, kind)) > had or driver.poll() is not None, kind
+        )
         time.sleep(scene.chance.uniform(0, 1))
         assert driver.poll() in (None, 0), driver.communicate()
         kill(driver)
@@ -55,8 +70,12 @@ def drivers_killed(scene: Scene, lake: Lake, times: int, kind: str, *options: st
 def sweepers_killed(scene: Scene, lake: Lake, times: int) -> float:
     """What the sweep knows is in an object store."""
     with objects.bucket() as found:
-        since = drivers_killed(scene, lake, times, "sweeps", "--state", f"{found.url}/unfinished", **found.environment)
-        assert found.keys() in ([], ["unfinished/"]), "a finished sweep leaves no state"  # Arrow marks folders by empty objects
+        since = drivers_killed(
+            scene, lake, times, "sweeps", "--state", f"{found.url}/unfinished", **found.environment
+        )
+        assert found.keys() in ([], ["unfinished/"]), (
+            "a finished sweep leaves no state"
+        )  # Arrow marks folders by empty objects
     return since
 
 
@@ -64,7 +83,10 @@ def une(scene: Scene, kind: str, lake: Lake, *options: str, **environment: str) 
     """The job of a kind of rows, with a Ray of its own."""
     study = scene.folder / "study.yaml"
     study.write_text(STUDY)
-    words = {"edits": [*EDIT, "--judges", JUDGE], "sweeps": ["sweep", "orthogonalization", "--study", str(study)]}[kind]
+    words = {
+        "edits": [*EDIT, "--judges", JUDGE],
+        "sweeps": ["sweep", "orthogonalization", "--study", str(study)],
+    }[kind]
     return command(*words, "--lake", lake.url, "--actors", "1", *options, **environment)
 
 
@@ -86,7 +108,9 @@ def once(make: Callable[..., None]) -> Callable[..., Lake]:
 @once
 def labelled(scene: Scene, lake: Lake) -> None:
     """Avatars' noise and a judge's features, with probes."""
-    finish(command("build", "--corpus", f"avatars:{IMAGES}", "--spaces", f"{SPACE},{JUDGE}", "--lake", lake.url))
+    finish(
+        command("build", "--corpus", f"avatars:{IMAGES}", "--spaces", f"{SPACE},{JUDGE}", "--lake", lake.url)
+    )
     finish(command("probe", "--lake", lake.url, "--permutations", "0"))
 
 
@@ -107,12 +131,21 @@ def left(scene: Scene, lake: Lake, kind: str) -> Left:
     found, expected = rows(lake, kind), rows(reference, kind)
     for name in found.keys() | expected.keys():
         ours, theirs = (
-            pq.read_table(tables[name]).drop_columns(OF_THE_RUN.get(kind, [])).to_pylist() if name in tables else []
+            pq.read_table(tables[name]).drop_columns(OF_THE_RUN.get(kind, [])).to_pylist()
+            if name in tables
+            else []
             for tables in (found, expected)
         )
         lost += max(0, len(theirs) - len(ours))
         doubled += max(0, len(ours) - len(theirs))
         different += sum(one != other for one, other in zip(ours, theirs))
-    pictures = {picture for file in expected.values() for picture in pq.read_table(file).to_pydict().get("picture", [])}
-    different += sum(Path(lake.url, picture).read_bytes() != Path(reference.url, picture).read_bytes() for picture in pictures)
+    pictures = {
+        picture
+        for file in expected.values()
+        for picture in pq.read_table(file).to_pydict().get("picture", [])
+    }
+    different += sum(
+        Path(lake.url, picture).read_bytes() != Path(reference.url, picture).read_bytes()
+        for picture in pictures
+    )
     return Left(lost, doubled, different)

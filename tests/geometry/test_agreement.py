@@ -19,7 +19,10 @@ def test_coefficients_are_scipys():
 
 def test_intervals_are_those_of_scipys_percentile_bootstrap():
     found = agreement(A, B, resamples=20_000)
-    coefficients = {"pearson": lambda x, y: stats.pearsonr(x, y).statistic, "spearman": lambda x, y: stats.spearmanr(x, y).statistic}
+    coefficients = {
+        "pearson": lambda x, y: stats.pearsonr(x, y).statistic,
+        "spearman": lambda x, y: stats.spearmanr(x, y).statistic,
+    }
     for name, coefficient in coefficients.items():
         options = {"paired": True, "vectorized": False, "method": "percentile", "n_resamples": 3000, "rng": 1}
         interval = stats.bootstrap((A, B), coefficient, **options).confidence_interval
@@ -29,13 +32,17 @@ def test_intervals_are_those_of_scipys_percentile_bootstrap():
 @pytest.mark.parametrize("pairs", [5, 7])
 def test_p_values_are_those_of_the_exact_permutation_test(pairs):
     x, y = np.arange(pairs, dtype=float), np.array([1.0, 0, 2, 4, 3, 6, 5][:pairs])
-    exact = stats.permutation_test((x,), lambda x: stats.pearsonr(x, y).statistic, permutation_type="pairings", alternative="greater")
+    exact = stats.permutation_test(
+        (x,), lambda x: stats.pearsonr(x, y).statistic, permutation_type="pairings", alternative="greater"
+    )
     assert agreement(x, y, resamples=20_000)["pearson"].p_value == pytest.approx(exact.pvalue, abs=0.005)
 
 
 def test_unrelated_spaces_are_found_so():
     random = np.random.default_rng(3)
-    p_values = [agreement(*random.standard_normal((2, 15)), resamples=200)["spearman"].p_value for _ in range(200)]
+    p_values = [
+        agreement(*random.standard_normal((2, 15)), resamples=200)["spearman"].p_value for _ in range(200)
+    ]
     assert stats.kstest(p_values, "uniform").pvalue > 0.01
 
 
@@ -43,14 +50,19 @@ def test_seeds_that_disagree_widen_the_interval():
     random = np.random.default_rng(4)
     steady, shaky = np.tile(A, (3, 1)), A + 0.3 * random.standard_normal((3, 20))
     shaky += A - shaky.mean(0)  # the same means, so the same coefficient
-    calm, wide = agreement(steady, np.tile(B, (3, 1)))["pearson"], agreement(shaky, np.tile(B, (3, 1)))["pearson"]
+    calm, wide = (
+        agreement(steady, np.tile(B, (3, 1)))["pearson"],
+        agreement(shaky, np.tile(B, (3, 1)))["pearson"],
+    )
     assert calm.value == pytest.approx(wide.value) and wide.high - wide.low > 1.3 * (calm.high - calm.low)
 
 
 def test_equal_seeds_change_nothing():
     once, thrice = agreement(A, B), agreement(np.tile(A, (3, 1)), np.tile(B, (3, 1)))
     assert once["pearson"].value == pytest.approx(thrice["pearson"].value)
-    assert (once["pearson"].low, once["pearson"].high) == pytest.approx((thrice["pearson"].low, thrice["pearson"].high), abs=0.02)
+    assert (once["pearson"].low, once["pearson"].high) == pytest.approx(
+        (thrice["pearson"].low, thrice["pearson"].high), abs=0.02
+    )
 
 
 @pytest.mark.parametrize("shapes", [((2,), (2,)), ((5,), (6,)), ((2, 5), (3, 5))])

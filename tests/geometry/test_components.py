@@ -39,18 +39,25 @@ def test_the_papers_chain_misses_less_of_a_flat_spectrum_than_scikit_learns_pca(
     gram.add(torch.as_tensor(z), torch.ones(2000, 1))
     scatter, peer = gram.scatter(), PCA(100, svd_solver="randomized", random_state=0).fit(z).components_.T
     ours = principal_components(gram, 100, MISSED)[1].sum().item()
-    exact, theirs = torch.linalg.eigvalsh(scatter)[-100:].sum().item(), np.sum(peer * (scatter.numpy() @ peer))
+    exact, theirs = (
+        torch.linalg.eigvalsh(scatter)[-100:].sum().item(),
+        np.sum(peer * (scatter.numpy() @ peer)),
+    )
     assert 1 - ours / exact < min(1e-3, 1 - theirs / exact)
 
 
-@pytest.mark.parametrize("spread", [np.linspace(1.5, 1, 600), np.geomspace(1, 1e-4, 600)], ids=["flat", "steep"])
+@pytest.mark.parametrize(
+    "spread", [np.linspace(1.5, 1, 600), np.geomspace(1, 1e-4, 600)], ids=["flat", "steep"]
+)
 def test_components_hold_the_most_variance_where_no_gap_marks_them(spread):
     gram = Gram.empty(600, 1)
     gram.add(torch.as_tensor(RNG.normal(size=(2000, 600)) * spread), torch.ones(2000, 1))
     components, values = principal_components(gram, 60, 1e-10)
     exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:60]
     captured = torch.trace(components.T @ gram.scatter() @ components)
-    assert captured == pytest.approx(exact.sum().item(), rel=1e-4) and values.sum() == pytest.approx(captured.item(), rel=1e-9)
+    assert captured == pytest.approx(exact.sum().item(), rel=1e-4) and values.sum() == pytest.approx(
+        captured.item(), rel=1e-9
+    )
     assert torch.allclose(components.T @ components, torch.eye(60, dtype=torch.float64), atol=1e-10)
 
 
@@ -74,7 +81,9 @@ def test_components_of_rows_miss_no_more_than_they_say_nor_than_scikit_learns(de
     captured = torch.diagonal(components.T @ gram.scatter() @ components)
     peer = PCA(60, svd_solver="randomized", random_state=0).fit(z.astype(np.float32)).components_.T
     theirs = np.sum(peer * (gram.scatter().numpy() @ peer))
-    assert 0 <= 1 - captured.sum() / exact < min(missed, 1 - theirs / exact) and torch.allclose(values, captured, rtol=1e-5)
+    assert 0 <= 1 - captured.sum() / exact < min(missed, 1 - theirs / exact) and torch.allclose(
+        values, captured, rtol=1e-5
+    )
     assert torch.allclose(components.T @ components, torch.eye(60, dtype=torch.float64), atol=1e-5)
 
 
@@ -88,7 +97,10 @@ def test_components_of_rows_far_from_zero_are_scikit_learns(wide):
 HARD = {  # latents and a rank that exceeds what they span, or that one value of many hides
     "fewer rows than components": (RNG.normal(size=(100, 600))[np.arange(700) % 100], 250),
     "equal values": (np.eye(700)[np.arange(1600) % 400], 150),
-    "one large coordinate": (RNG.normal(size=(2000, 700)) * np.arange(1, 701) ** -0.25 * np.where(np.arange(700) == 9, 300, 1), 60),
+    "one large coordinate": (
+        RNG.normal(size=(2000, 700)) * np.arange(1, 701) ** -0.25 * np.where(np.arange(700) == 9, 300, 1),
+        60,
+    ),
     "one large row": (RNG.normal(size=(600, 900)) * np.where(np.arange(600) == 5, 300, 1)[:, None], 200),
     "smooth": (np.exp(-(((np.arange(1024) - 1.7 * np.arange(600)[:, None]) / 40) ** 2)), 250),
     "rank close to the dims": (RNG.normal(size=(1500, 300)) * np.geomspace(1, 0.01, 300), 270),
@@ -118,4 +130,8 @@ def test_products_end_where_no_variance_is_left():
     components, values, passes, gram = of_rows(z, 39, MISSED)
     exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:39]
     captured = torch.diagonal(components.T @ gram.scatter() @ components)
-    assert torch.allclose(values, exact, rtol=1e-4) and torch.allclose(captured, exact, rtol=1e-4) and passes == 2
+    assert (
+        torch.allclose(values, exact, rtol=1e-4)
+        and torch.allclose(captured, exact, rtol=1e-4)
+        and passes == 2
+    )

@@ -29,13 +29,23 @@ def anderson(found, unit):
 
 def test_noise_is_accepted_by_every_family():
     found = families(normal(600, 256, 0), (4, 8, 8), directions=1000)
-    assert {one.unit for one in found} == {"direction", "coordinate", "component", "mahalanobis", "norm", "map"}
+    assert {one.unit for one in found} == {
+        "direction",
+        "coordinate",
+        "component",
+        "mahalanobis",
+        "norm",
+        "map",
+    }
     assert all(0.9 < one.accepted < 0.99 and one.rejected_fdr < 0.02 for one in found if one.tests > 1)
     assert all(one.smallest_p > 0.001 for one in found if one.tests == 1)
 
 
 def test_the_bimodal_control_is_accepted_as_often_as_the_papers():
-    shares = [anderson(families(bimodal(500, 64, seed), directions=500, seed=seed), "direction").accepted for seed in range(20)]
+    shares = [
+        anderson(families(bimodal(500, 64, seed), directions=500, seed=seed), "direction").accepted
+        for seed in range(20)
+    ]
     assert abs(np.mean(shares) - 0.1588) < 0.02
 
 
@@ -47,7 +57,9 @@ def test_directions_see_the_two_modes_whatever_the_dimension(d):
 
 def test_random_directions_accept_signs_that_single_coordinates_reject():
     """Why there is more than the paper's test: at 2,048 dimensions the central limit theorem hides ±1."""
-    found = families(np.random.default_rng(0).choice(np.array([-1, 1], np.float32), (500, 2048)), directions=1000)
+    found = families(
+        np.random.default_rng(0).choice(np.array([-1, 1], np.float32), (500, 2048)), directions=1000
+    )
     assert anderson(found, "direction").accepted > 0.92
     assert anderson(found, "coordinate").accepted == 0 and anderson(found, "coordinate").rejected_fdr == 1
 
@@ -63,10 +75,14 @@ def test_components_find_one_odd_line_that_directions_average_away():
 
 def test_gaussian_data_of_any_covariance_passes_all_but_the_test_of_the_norm():
     rng = np.random.default_rng(0)
-    z = 3 + normal(800, 120, 0) @ (rng.standard_normal((120, 120)) * np.geomspace(1, 0.1, 120)).astype(np.float32)
+    z = 3 + normal(800, 120, 0) @ (rng.standard_normal((120, 120)) * np.geomspace(1, 0.1, 120)).astype(
+        np.float32
+    )
     found = families(z, (3, 5, 8), directions=500)
     for unit in ("direction", "component", "mahalanobis"):
-        assert all(one.accepted > 0.85 and one.rejected_fdr < 0.02 for one in by_test(found, unit).values()), unit
+        assert all(
+            one.accepted > 0.85 and one.rejected_fdr < 0.02 for one in by_test(found, unit).values()
+        ), unit
     assert all(one.accepted == 0 for one in by_test(found, "norm").values())
 
 
@@ -74,14 +90,19 @@ def test_gaussian_data_of_any_covariance_passes_all_but_the_test_of_the_norm():
 def test_whitened_norms_follow_their_exact_law_also_with_more_dimensions_than_rows(n, d):
     rng = np.random.default_rng(0)
     mixing = rng.standard_normal((d, d)) * np.geomspace(1, 0.05, d)
-    p = [mahalanobis(principal_components(rng.standard_normal((n, d)) @ mixing)).smallest_p for _ in range(150)]
+    p = [
+        mahalanobis(principal_components(rng.standard_normal((n, d)) @ mixing)).smallest_p for _ in range(150)
+    ]
     assert np.mean(np.array(p) < 0.05) < 0.09 and 0.4 < np.mean(p) < 0.85
 
 
 def test_a_common_random_scale_shows_in_the_norms_alone():
     scale = np.random.default_rng(0).uniform(0.8, 1.2, (1000, 1)).astype(np.float32)
     found = families(normal(1000, 300, 0) * scale, directions=500)
-    assert anderson(found, "direction").accepted > 0.9 and by_test(found, "mahalanobis")["kolmogorov_smirnov"].smallest_p < 1e-10
+    assert (
+        anderson(found, "direction").accepted > 0.9
+        and by_test(found, "mahalanobis")["kolmogorov_smirnov"].smallest_p < 1e-10
+    )
 
 
 def test_noise_keeps_its_norms_law_at_every_level():
@@ -94,33 +115,48 @@ def test_the_mean_square_norm_and_its_p_are_those_of_chi2():
     total, law = (z.astype(float) ** 2).sum(), stats.chi2(400 * 50)
     mean = by_test(norm(z), "norm")["mean_square"]
     assert mean.statistic == pytest.approx(total / 400 / 50, rel=1e-6)
-    assert mean.smallest_p == pytest.approx(2 * min(law.cdf(total), law.sf(total)), rel=0.1)  # normal approximation of χ²
+    assert mean.smallest_p == pytest.approx(
+        2 * min(law.cdf(total), law.sf(total)), rel=0.1
+    )  # normal approximation of χ²
 
 
 def test_lags_are_standard_normal_for_white_noise_of_any_scale():
     scale = np.geomspace(0.1, 10, 4000, dtype=np.float32)[:, None]
     for shape in ((4, 8, 8), (1, 12, 20)):
         white = normal(4000, int(np.prod(shape)), 1)
-        for one, same in zip(autocorrelation(white.reshape(-1, *shape)), autocorrelation((white * scale).reshape(-1, *shape))):
+        for one, same in zip(
+            autocorrelation(white.reshape(-1, *shape)), autocorrelation((white * scale).reshape(-1, *shape))
+        ):
             assert abs(one.statistic) < 0.08 and abs(one.accepted - 0.95) < 0.015
-            assert same.statistic == pytest.approx(one.statistic, rel=1e-4) and same.accepted == pytest.approx(one.accepted, abs=1e-3)
+            assert same.statistic == pytest.approx(
+                one.statistic, rel=1e-4
+            ) and same.accepted == pytest.approx(one.accepted, abs=1e-3)
 
 
 def test_a_lag_says_which_way_neighbours_are_alike():
     maps = np.random.default_rng(0).standard_normal((200, 3, 10, 11)).astype(np.float32)
-    across = (maps[..., 1:] + maps[..., :-1]) / np.sqrt(2)  # correlation ½ with the pixel to the right, none with the one below
+    across = (maps[..., 1:] + maps[..., :-1]) / np.sqrt(
+        2
+    )  # correlation ½ with the pixel to the right, none with the one below
     found = {one.test: one for one in autocorrelation(across)}
     assert found["autocorrelation_0_1"].statistic == pytest.approx(0.5 * np.sqrt(3 * 10 * 9), rel=0.1)
-    assert abs(found["autocorrelation_1_0"].statistic) < 0.5 and found["autocorrelation_1_0"].rows == 3 * 9 * 10
+    assert (
+        abs(found["autocorrelation_1_0"].statistic) < 0.5 and found["autocorrelation_1_0"].rows == 3 * 9 * 10
+    )
 
 
 def test_a_column_of_the_matrix_gets_what_scipy_gives_its_rows():
     X = np.random.default_rng(0).exponential(size=(40, 9))
     for one in normality("coordinate", X, 250, np.random.default_rng(0)):
-        scipy = {"anderson_darling": lambda x: stats.anderson(x, method="interpolate"), "dagostino_pearson": stats.normaltest}
+        scipy = {
+            "anderson_darling": lambda x: stats.anderson(x, method="interpolate"),
+            "dagostino_pearson": stats.normaltest,
+        }
         theirs = [scipy.get(one.test, stats.shapiro)(x) for x in X.T]
         p = np.array([each.pvalue for each in theirs])
-        assert one.rows == 40 and one.statistic == pytest.approx(np.median([each.statistic for each in theirs]), abs=1e-9)
+        assert one.rows == 40 and one.statistic == pytest.approx(
+            np.median([each.statistic for each in theirs]), abs=1e-9
+        )
         assert one.accepted == (p > 0.05).mean()
 
 
@@ -140,14 +176,20 @@ def test_directions_are_unit_and_everywhere():
 def test_components_are_the_left_singular_vectors():
     for shape in ((50, 20), (20, 50)):
         z = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-        U = np.linalg.svd(z - z.mean(0, dtype=float), full_matrices=False)[0][:, : min(shape[1], shape[0] - 1)]
+        U = np.linalg.svd(z - z.mean(0, dtype=float), full_matrices=False)[0][
+            :, : min(shape[1], shape[0] - 1)
+        ]
         found = principal_components(z)
         assert found.shape == U.shape and np.allclose(np.abs((found * U).sum(0)), 1, atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_findings():
     z = normal(100, 20, 0)
-    assert families(z, directions=50, seed=3) == families(z, directions=50, seed=3) != families(z, directions=50, seed=4)
+    assert (
+        families(z, directions=50, seed=3)
+        == families(z, directions=50, seed=3)
+        != families(z, directions=50, seed=4)
+    )
 
 
 def test_constant_coordinates_are_left_out_and_not_counted():

@@ -22,7 +22,14 @@ def blocks(z=Z, size=700):
 def moments(z, y):
     z, y = z.astype(np.float64), y.astype(np.float64)
     z0, y0 = z - z.mean(0), y - y.mean(0)
-    return {"mean_z": z.mean(0), "mean_y": y.mean(0), "zz": z0.T @ z0, "zy": z0.T @ y0, "yy": (y0**2).sum(0), "spread": (z0**2).sum()}
+    return {
+        "mean_z": z.mean(0),
+        "mean_y": y.mean(0),
+        "zz": z0.T @ z0,
+        "zy": z0.T @ y0,
+        "yy": (y0**2).sum(0),
+        "spread": (z0**2).sum(),
+    }
 
 
 def assert_is(gram, z, y):
@@ -36,11 +43,20 @@ def assert_is(gram, z, y):
         scatter, scatter.T, rtol=0, atol=1e-6 * scale.max() ** 2
     )
     assert np.abs((gram.zy.numpy() - expected["zy"]) / np.outer(scale, np.sqrt(expected["yy"]))).max() < 1e-6
-    assert np.allclose(gram.yy, expected["yy"], rtol=1e-6) and gram.spread == pytest.approx(expected["spread"], rel=1e-6)
+    assert np.allclose(gram.yy, expected["yy"], rtol=1e-6) and gram.spread == pytest.approx(
+        expected["spread"], rel=1e-6
+    )
 
 
 def gram_of(z, y, size=700):
-    return next(train_grams(blocks(z, size), torch.as_tensor(y), np.zeros((len(z), 1), dtype=bool), np.ones(len(z), dtype=bool)))
+    return next(
+        train_grams(
+            blocks(z, size),
+            torch.as_tensor(y),
+            np.zeros((len(z), 1), dtype=bool),
+            np.ones(len(z), dtype=bool),
+        )
+    )
 
 
 @pytest.mark.parametrize("size", [7, 700, 5000])
@@ -89,10 +105,14 @@ def test_latents_and_labels_of_different_rows_are_refused():
 
 
 def test_wide_latents_need_no_scatter():
-    for gram, held_out in zip(train_grams(blocks(), torch.as_tensor(Y), SPLITS, ALL, scatter_up_to=D - 1), SPLITS.T):
+    for gram, held_out in zip(
+        train_grams(blocks(), torch.as_tensor(Y), SPLITS, ALL, scatter_up_to=D - 1), SPLITS.T
+    ):
         expected = moments(Z[~held_out], Y[~held_out])
         assert not gram.has_scatter and not gram.zz.numel() and gram.count == (~held_out).sum()
-        assert np.allclose(gram.mean_z, expected["mean_z"], atol=1e-9) and gram.spread == pytest.approx(expected["spread"], rel=1e-6)
+        assert np.allclose(gram.mean_z, expected["mean_z"], atol=1e-9) and gram.spread == pytest.approx(
+            expected["spread"], rel=1e-6
+        )
         assert np.allclose(gram.yy, expected["yy"], rtol=1e-6)
         assert (gram - gram).count == 0
     assert next(train_grams(blocks(), torch.as_tensor(Y), SPLITS, ALL, scatter_up_to=D)).has_scatter
@@ -102,10 +122,16 @@ def test_wide_latents_need_no_scatter():
 def test_latents_that_are_all_the_same_are_refused(scatter):
     with pytest.raises(UneError, match="all 3000 train rows have the same latent"):
         none = np.zeros((N, 1), dtype=bool)
-        next(train_grams(blocks(np.full_like(Z, 0.3)), torch.as_tensor(Y), none, ALL, scatter_up_to=D if scatter else 0))
+        next(
+            train_grams(
+                blocks(np.full_like(Z, 0.3)), torch.as_tensor(Y), none, ALL, scatter_up_to=D if scatter else 0
+            )
+        )
 
 
 def test_a_pass_comes_in_blocks_that_are_quickly_forgotten_or_as_a_gram_wants_them():
     wide = np.zeros((40, NUMBERS // 16), dtype=np.float16)
     assert [len(z) for _, z in passes(blocks(wide, 33), 40)] == [16, 16, 8]
-    assert [(at.start, at.stop) for at, _ in passes(blocks(wide, 33), 40, scatter_up_to=wide.shape[1])] == [(0, 40)]
+    assert [(at.start, at.stop) for at, _ in passes(blocks(wide, 33), 40, scatter_up_to=wide.shape[1])] == [
+        (0, 40)
+    ]

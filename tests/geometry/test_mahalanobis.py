@@ -13,7 +13,9 @@ DRAW = np.random.default_rng(0)
 def test_it_is_scipys_over_the_root_of_the_dimension():
     real, made = DRAW.normal(size=(50, 4)) @ DRAW.normal(size=(4, 4)) + 3, DRAW.normal(size=(5, 4))
     inverse = np.linalg.inv(np.cov(real.T))
-    assert Mahalanobis(real)(made) == pytest.approx([mahalanobis(row, real.mean(0), inverse) / 2 for row in made])
+    assert Mahalanobis(real)(made) == pytest.approx(
+        [mahalanobis(row, real.mean(0), inverse) / 2 for row in made]
+    )
 
 
 def test_it_does_not_depend_on_the_scale_or_the_axes_of_the_space():

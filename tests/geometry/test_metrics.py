@@ -21,10 +21,13 @@ def test_every_metric_is_scikit_learns_on_the_labelled_rows(column):
     s, y = SCORES[known, column], LABELS[known, column]
     p = 1 / (1 + np.exp(-(SLOPE[column] * s + OFFSET[column])))
     expected = {
-        "accuracy": sk.accuracy_score(y, s > 0), "balanced_accuracy": sk.balanced_accuracy_score(y, s > 0),
-        "auc": sk.roc_auc_score(y, s), "average_precision": sk.average_precision_score(y, s), "brier": sk.brier_score_loss(y, p),
+        "accuracy": sk.accuracy_score(y, s > 0),
+        "balanced_accuracy": sk.balanced_accuracy_score(y, s > 0),
+        "auc": sk.roc_auc_score(y, s),
+        "average_precision": sk.average_precision_score(y, s),
+        "brier": sk.brier_score_loss(y, p),
         "majority": max(y.mean(), 1 - y.mean()),
-    }  # fmt: skip
+    }
     for name, value in expected.items():
         assert FOUND[name][column] == pytest.approx(value, abs=1e-12), name
 
@@ -32,9 +35,16 @@ def test_every_metric_is_scikit_learns_on_the_labelled_rows(column):
 def test_calibration_error_is_the_bins_weighted_gap():
     for column in range(K):
         known = ~np.isnan(LABELS[:, column])
-        p, y = 1 / (1 + np.exp(-(SLOPE[column] * SCORES[known, column] + OFFSET[column]))), LABELS[known, column]
+        p, y = (
+            1 / (1 + np.exp(-(SLOPE[column] * SCORES[known, column] + OFFSET[column]))),
+            LABELS[known, column],
+        )
         bins = np.clip(np.digitize(p, np.linspace(0, 1, 11)) - 1, 0, 9)
-        gaps = [(bins == i).mean() * abs(p[bins == i].mean() - y[bins == i].mean()) for i in range(10) if (bins == i).any()]
+        gaps = [
+            (bins == i).mean() * abs(p[bins == i].mean() - y[bins == i].mean())
+            for i in range(10)
+            if (bins == i).any()
+        ]
         assert FOUND["calibration_error"][column] == pytest.approx(sum(gaps), abs=1e-12)
 
 

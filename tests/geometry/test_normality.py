@@ -20,7 +20,9 @@ SHAPES = {
     "heavy-tailed": lambda rng, size: rng.standard_t(3, size),
     "bimodal": lambda rng, size: rng.standard_normal(size) + 6 * rng.integers(0, 2, size),
     "tied": lambda rng, size: rng.integers(0, 9, size).astype(float),
-    "one outlier": lambda rng, size: np.where(np.arange(size[0])[:, None] == 0, 1e6, rng.standard_normal(size)),
+    "one outlier": lambda rng, size: np.where(
+        np.arange(size[0])[:, None] == 0, 1e6, rng.standard_normal(size)
+    ),
 }
 
 
@@ -40,12 +42,17 @@ def test_statistics_and_p_are_scipys(test, shape, n):
 def test_five_percent_of_normal_samples_are_rejected_at_five_percent(test):
     _, p = test(np.random.default_rng(0).standard_normal((250, 4000)))
     for level in (0.05, 0.01):
-        assert abs((p < level).mean() - level) < 4 * np.sqrt(level / 4000) + 0.25 * level  # p is approximate: K² rejects 1.2 % at 1 %
+        assert (
+            abs((p < level).mean() - level) < 4 * np.sqrt(level / 4000) + 0.25 * level
+        )  # p is approximate: K² rejects 1.2 % at 1 %
 
 
 def test_anderson_darlings_p_falls_without_a_step_to_far_below_one_percent():
     mixture = np.linspace(0, 2, 400)
-    X = np.random.default_rng(0).standard_normal((250, 1)) + mixture * np.sign(np.arange(250) % 2 - 0.5)[:, None]
+    X = (
+        np.random.default_rng(0).standard_normal((250, 1))
+        + mixture * np.sign(np.arange(250) % 2 - 0.5)[:, None]
+    )
     statistic, p = anderson_darling(X)
     order = np.argsort(statistic)
     assert (np.diff(p[order]) <= 0).all() and p.min() < 1e-8

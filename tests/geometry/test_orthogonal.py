@@ -17,7 +17,9 @@ METRICS = {"plain": None, "covariance": SIGMA}
 
 def draw(seed: int, nuisances: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     rng = np.random.default_rng(seed)
-    scale = 10.0 ** rng.integers(-6, 6, nuisances + 1)  # probes of different methods differ in length by orders of magnitude
+    scale = 10.0 ** rng.integers(
+        -6, 6, nuisances + 1
+    )  # probes of different methods differ in length by orders of magnitude
     w, *others = rng.standard_normal((nuisances + 1, DIM)) * scale[:, None]
     return w, {f"n{i}": u for i, u in enumerate(others)}
 
@@ -75,7 +77,10 @@ def test_the_two_notions_do_not_mix():
     """What is uncorrelated must be moved along its pattern, what is perpendicular along itself: else the nuisance moves."""
     w, nuisances = draw(5, 1)
     u = nuisances["n0"] / np.linalg.norm(nuisances["n0"])
-    plain, uncorrelated = orthogonalized(w, nuisances).w / np.linalg.norm(w), orthogonalized(w, nuisances, SIGMA).w / np.linalg.norm(w)
+    plain, uncorrelated = (
+        orthogonalized(w, nuisances).w / np.linalg.norm(w),
+        orthogonalized(w, nuisances, SIGMA).w / np.linalg.norm(w),
+    )
     assert abs(u @ uncorrelated) > 0.01 and abs(u @ SIGMA @ plain) > 0.01
     assert abs(u @ plain) < 1e-12 and abs(u @ SIGMA @ uncorrelated) < 1e-12
 
@@ -83,7 +88,9 @@ def test_the_two_notions_do_not_mix():
 def test_in_white_latents_the_two_are_one():
     w, nuisances = draw(6, 3)
     plain, white = orthogonalized(w, nuisances), orthogonalized(w, nuisances, 2.5 * np.eye(DIM))
-    assert np.allclose(plain.move, white.move, rtol=1e-9) and plain.remaining_norm == pytest.approx(white.remaining_norm)
+    assert np.allclose(plain.move, white.move, rtol=1e-9) and plain.remaining_norm == pytest.approx(
+        white.remaining_norm
+    )
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -91,7 +98,9 @@ def test_nuisances_may_repeat_depend_on_one_another_and_be_zero(metric):
     w, nuisances = draw(9, 2)
     a, b = nuisances.values()
     once = orthogonalized(w, nuisances, METRICS[metric])
-    again = orthogonalized(w, nuisances | {"double": 2 * a, "sum": a + b, "none": np.zeros(DIM)}, METRICS[metric])
+    again = orthogonalized(
+        w, nuisances | {"double": 2 * a, "sum": a + b, "none": np.zeros(DIM)}, METRICS[metric]
+    )
     assert np.allclose(once.w, again.w, rtol=1e-9)
 
 
@@ -100,7 +109,10 @@ def test_a_covariance_of_fewer_rows_than_dims_will_do():
     w, nuisances = draw(10, 2)
     found = orthogonalized(w, nuisances, few)
     assert w @ found.move == pytest.approx(1)
-    assert all(abs(u @ found.move) < 1e-9 * np.linalg.norm(u) * np.linalg.norm(found.move) for u in nuisances.values())
+    assert all(
+        abs(u @ found.move) < 1e-9 * np.linalg.norm(u) * np.linalg.norm(found.move)
+        for u in nuisances.values()
+    )
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -109,7 +121,9 @@ def test_nuisances_that_span_the_target_are_refused_with_the_nearest_named(metri
     far, _ = nuisances.values()
     with pytest.raises(UneError, match=r"Far, Near span the target: .*e-1\d of its norm.*nearest is Near"):
         orthogonalized(
-            w / np.linalg.norm(w), {"Far": far, "Near": w / np.linalg.norm(w) + 1e-3 * far / np.linalg.norm(far)}, METRICS[metric]
+            w / np.linalg.norm(w),
+            {"Far": far, "Near": w / np.linalg.norm(w) + 1e-3 * far / np.linalg.norm(far)},
+            METRICS[metric],
         )
 
 

@@ -18,7 +18,9 @@ RNG = np.random.default_rng(0)
 N, D = 1200, 30
 Z = (RNG.normal(size=(N, D)) * np.geomspace(3, 0.3, D) + 2).astype(np.float32)
 CLEAR, FAINT, MISSING, NOISE = range(4)
-LABELS = (((Z - 2) @ RNG.normal(size=(D, 4)) * [1, 0.1, 1, 0] + RNG.logistic(size=(N, 4))) > [0, 1, 0, 0]).astype(np.float32)
+LABELS = (
+    ((Z - 2) @ RNG.normal(size=(D, 4)) * [1, 0.1, 1, 0] + RNG.logistic(size=(N, 4))) > [0, 1, 0, 0]
+).astype(np.float32)
 LABELS[RNG.random(N) < 0.3, MISSING] = np.nan
 TEST = RNG.random((N, 2)) < 0.25
 
@@ -31,7 +33,12 @@ def rows(split, column):
     """Train and test latents and labels of an attribute's labelled rows."""
     known = ~np.isnan(LABELS[:, column])
     train, test = known & ~TEST[:, split], known & TEST[:, split]
-    return Z[train].astype(np.float64), LABELS[train, column], Z[test].astype(np.float64), LABELS[test, column]
+    return (
+        Z[train].astype(np.float64),
+        LABELS[train, column],
+        Z[test].astype(np.float64),
+        LABELS[test, column],
+    )
 
 
 def unit(z):
@@ -44,7 +51,9 @@ CASES = [(split, column) for split in range(2) for column in (CLEAR, FAINT, MISS
 
 @pytest.mark.parametrize("split, column", CASES)
 @pytest.mark.parametrize("method, penalty", [("ridge", 0.3), ("least-squares", 0.0)])
-def test_regressions_are_scikit_learns_on_the_labelled_train_rows_of_each_split(method, penalty, split, column):
+def test_regressions_are_scikit_learns_on_the_labelled_train_rows_of_each_split(
+    method, penalty, split, column
+):
     z, y, _, _ = rows(split, column)
     model = Ridge(penalty * unit(z)) if penalty else LinearRegression()
     probe, model = probes(method, penalties=[penalty])[split][column], model.fit(z, 2 * y - 1)
@@ -73,7 +82,10 @@ def test_cross_validation_prefers_no_penalty_that_does_worse_on_test_rows_by_muc
 @pytest.mark.parametrize("split, column", CASES)
 def test_lda_without_shrinkage_is_scikit_learns_with_its_log_odds(split, column):
     z, y, _, _ = rows(split, column)
-    probe, model = probes("lda", penalties=[0.0])[split][column], LinearDiscriminantAnalysis(solver="lsqr").fit(z, y)
+    probe, model = (
+        probes("lda", penalties=[0.0])[split][column],
+        LinearDiscriminantAnalysis(solver="lsqr").fit(z, y),
+    )
     assert np.linalg.norm(probe.w - model.coef_[0]) < 1e-4 * np.linalg.norm(model.coef_)
     assert probe.b == pytest.approx(model.intercept_[0], abs=1e-3)
     # The score is the log odds, but for the two degrees of freedom that the classes' means take from the variance.
@@ -102,13 +114,17 @@ def test_mean_difference_is_the_difference_of_means_with_zero_halfway():
 @pytest.mark.parametrize("method, steps", [("logistic", ()), ("pca-logistic", (PCA(9, svd_solver="full"),))])
 def test_logistic_probes_are_scikit_learns_in_scores(method, steps, column):
     z, y, z_test, y_test = rows(1, column)
-    model = make_pipeline(*steps, StandardScaler(), LogisticRegression(C=0.5, tol=1e-10, max_iter=1000)).fit(z, y)
+    model = make_pipeline(*steps, StandardScaler(), LogisticRegression(C=0.5, tol=1e-10, max_iter=1000)).fit(
+        z, y
+    )
     probe = probes(method, penalties=[2.0], rank=9)[1][column]
     expected = model.decision_function(z_test)
     assert np.abs(z_test @ probe.w + probe.b - expected).max() < 1e-3 * expected.std()
     assert probe.metrics["auc"] == pytest.approx(roc_auc_score(y_test, expected), abs=1e-4)
     assert probe.metrics["accuracy"] == pytest.approx(np.mean((expected > 0) == y_test), abs=2e-3)
-    assert probe.metrics["brier"] == pytest.approx(np.mean((model.predict_proba(z_test)[:, 1] - y_test) ** 2), abs=1e-4)
+    assert probe.metrics["brier"] == pytest.approx(
+        np.mean((model.predict_proba(z_test)[:, 1] - y_test) ** 2), abs=1e-4
+    )
     assert probe.rank == (9 if steps else None)
 
 
@@ -120,7 +136,9 @@ def test_probabilities_of_gaussian_classes_are_true():
         probe = probes(method, labels, rng.random((40_000, 1)) < 0.5, z)[0][0]
         assert probe.metrics["calibration_error"] < 0.01, method
         direction = probe.slope * probe.w
-        assert np.allclose(direction, [1, 0.5, 0, 0, 0], atol=0.07), method  # Σ⁻¹Δ, the log odds' own direction
+        assert np.allclose(direction, [1, 0.5, 0, 0, 0], atol=0.07), (
+            method
+        )  # Σ⁻¹Δ, the log odds' own direction
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -128,8 +146,15 @@ def test_counts_and_metrics_are_of_the_labelled_rows(method):
     for split in range(2):
         for column in (CLEAR, MISSING):
             probe, (_, y, z_test, y_test) = probes(method, rank=20)[split][column], rows(split, column)
-            assert (probe.train, probe.train_positive, probe.test, probe.test_positive) == (len(y), y.sum(), len(y_test), y_test.sum())
-            assert probe.metrics["auc"] == pytest.approx(roc_auc_score(y_test, z_test @ probe.w + probe.b), abs=1e-9)
+            assert (probe.train, probe.train_positive, probe.test, probe.test_positive) == (
+                len(y),
+                y.sum(),
+                len(y_test),
+                y_test.sum(),
+            )
+            assert probe.metrics["auc"] == pytest.approx(
+                roc_auc_score(y_test, z_test @ probe.w + probe.b), abs=1e-9
+            )
 
 
 def test_shuffled_labels_tell_noise_from_signal():
@@ -143,7 +168,13 @@ def test_shuffled_labels_tell_noise_from_signal():
 def test_p_values_of_noise_are_uniform():
     rng = np.random.default_rng(5)
     labels = (rng.random((300, 200)) < 0.4).astype(np.float32)
-    found = probes("mean-difference", labels, rng.random((300, 1)) < 0.3, rng.normal(size=(300, 4)).astype(np.float32), permutations=19)
+    found = probes(
+        "mean-difference",
+        labels,
+        rng.random((300, 1)) < 0.3,
+        rng.normal(size=(300, 4)).astype(np.float32),
+        permutations=19,
+    )
     p = np.array([probe.p_value for probe in found[0]])
     assert abs((p <= 0.05).mean() - 0.05) < 0.04 and abs(p.mean() - 0.525) < 0.06
 
@@ -159,10 +190,12 @@ def test_attributes_that_no_probe_can_read_say_why_and_cost_the_others_nothing()
         found = probes(method, np.concatenate([LABELS, bad], axis=1), rank=10)[0]
         count = (~TEST[:, 0]).sum()
         assert [p.error for p in found[4:]] == [
-            f"constant in train: all {count} rows are negative", f"only 3 positives among {count} train rows, fewer than 5",
-            "no train row has this label", f"constant in test: all {N - count} rows are negative",
+            f"constant in train: all {count} rows are negative",
+            f"only 3 positives among {count} train rows, fewer than 5",
+            "no train row has this label",
+            f"constant in test: all {N - count} rows are negative",
             f"constant in train: all {count} rows are positive",
-        ]  # fmt: skip
+        ]
         assert all(p.status == "refused" and p.w is None and p.metrics is None for p in found[4:])
         assert [p.status for p in found[:4]] == ["ok"] * 4
         assert np.allclose(found[CLEAR].w, probes(method, rank=10)[0][CLEAR].w, rtol=1e-6)
@@ -171,14 +204,19 @@ def test_attributes_that_no_probe_can_read_say_why_and_cost_the_others_nothing()
 def assert_are(found, expected):
     """The same weights, but for the rounding of products of other shapes in float32."""
     for one, other in zip(found, expected, strict=True):
-        assert np.abs(one.w - other.w).max() < 1e-4 * np.abs(other.w).max() and one.metrics["auc"] == pytest.approx(other.metrics["auc"])
+        assert np.abs(one.w - other.w).max() < 1e-4 * np.abs(other.w).max() and one.metrics[
+            "auc"
+        ] == pytest.approx(other.metrics["auc"])
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("held_out", [0, 1])
 def test_a_split_without_train_or_test_rows_costs_the_others_nothing(method, held_out):
     """As a corpus of one partition has it in the split of its own."""
-    bare, alone = (probes(method, test=np.column_stack([*first, TEST[:, 1]]), rank=10) for first in ([np.full(N, held_out)], []))
+    bare, alone = (
+        probes(method, test=np.column_stack([*first, TEST[:, 1]]), rank=10)
+        for first in ([np.full(N, held_out)], [])
+    )
     assert {p.error for p in bare[0]} == {f"no {('test', 'train')[held_out]} row has this label"}
     assert_are(bare[1], alone[0])
 
@@ -198,7 +236,9 @@ def test_nothing_to_fit_is_rows_of_reasons():
 
 def test_least_squares_with_fewer_rows_than_dims_names_the_remedy_that_works():
     few, z = slice(200), RNG.normal(size=(200, 250)).astype(np.float32)
-    with pytest.raises(UneError, match="needs more train rows than the 250 dims, but there are .*; give ridge a λ > 0"):
+    with pytest.raises(
+        UneError, match="needs more train rows than the 250 dims, but there are .*; give ridge a λ > 0"
+    ):
         probes("least-squares", LABELS[few], TEST[few], z)
     assert probes("ridge", LABELS[few], TEST[few], z)[0][CLEAR].status == "ok"
 
@@ -215,14 +255,23 @@ def test_the_papers_chain_of_wide_latents_is_that_of_narrow_ones(monkeypatch, ra
     monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda method, device: D - 1)
     for splits in zip(narrow, probes("pca-logistic", rank=rank, permutations=3)):
         for one, other in zip(*splits):
-            assert (one.train, one.test, one.rank, one.p_value) == (other.train, other.test, other.rank, other.p_value)
-            assert one.metrics == pytest.approx(other.metrics, abs=1e-3) and np.allclose(one.w, other.w, atol=1e-3 * np.abs(one.w).max())
+            assert (one.train, one.test, one.rank, one.p_value) == (
+                other.train,
+                other.test,
+                other.rank,
+                other.p_value,
+            )
+            assert one.metrics == pytest.approx(other.metrics, abs=1e-3) and np.allclose(
+                one.w, other.w, atol=1e-3 * np.abs(one.w).max()
+            )
 
 
 def test_the_papers_chain_of_wide_latents_reads_as_well_after_some_passes(monkeypatch):
     random = np.random.default_rng(1)
     z = (random.normal(size=(N, 420)) * np.arange(1, 421) ** -0.25 + 2).astype(np.float16)
-    labels = ((z[:, :30].astype(np.float32) - 2) @ random.normal(size=(30, 3)) + random.logistic(size=(N, 3)) > 0).astype(np.float32)
+    labels = (
+        (z[:, :30].astype(np.float32) - 2) @ random.normal(size=(30, 3)) + random.logistic(size=(N, 3)) > 0
+    ).astype(np.float32)
     labels[::3, 1] = np.nan
     narrow = probes("pca-logistic", labels, z=z, rank=40, permutations=2)
     monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda method, device: 419)

@@ -64,7 +64,9 @@ def test_nearly_white_scatters_need_no_factor(share, factors):
     found, left = Shifted(s, b, 3 * DIM).solve(shift)
     assert not factors
     assert_solves(found, s, b, shift, shifted.TOLERANCE)
-    assert left == pytest.approx(free(s, shift, 3 * DIM), rel=3 * shifted.PRECISION) and left != free(s, shift, 3 * DIM)
+    assert left == pytest.approx(free(s, shift, 3 * DIM), rel=3 * shifted.PRECISION) and left != free(
+        s, shift, 3 * DIM
+    )
 
 
 def test_a_steep_scatter_gets_a_factor_after_a_few_products_and_keeps_it(factors):

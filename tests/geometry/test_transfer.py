@@ -7,14 +7,25 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 
 from une_ray.errors import UneError
-from une_ray.geometry.transfer import PENALTIES, Fidelity, JointMoments, LinearMap, Probes, Ridge, Trial, reading
+from une_ray.geometry.transfer import (
+    PENALTIES,
+    Fidelity,
+    JointMoments,
+    LinearMap,
+    Probes,
+    Ridge,
+    Trial,
+    reading,
+)
 
 
 def spaces(rows: int = 300, noise: float = 0.3, seed: int = 0) -> dict[str, np.ndarray]:
     """Three linear views of one latent, with means far from zero."""
     random = np.random.default_rng(seed)
     hidden = random.standard_normal((rows, 5))
-    view = lambda dim: hidden @ random.standard_normal((5, dim)) + noise * random.standard_normal((rows, dim)) + 3  # noqa: E731
+    view = lambda dim: (
+        hidden @ random.standard_normal((5, dim)) + noise * random.standard_normal((rows, dim)) + 3
+    )  # noqa: E731
     return {"a": view(8), "b": view(6), "c": view(4)}
 
 
@@ -37,7 +48,9 @@ def test_a_map_is_scikit_learns_ridge_at_its_penalty(source, target):
     rows = {space: z.astype(np.float32).astype(float) for space, z in spaces().items()}
     found = Ridge(moments_of(rows), source).fit(target)
     expected = SklearnRidge(alpha=found.penalty).fit(rows[source], rows[target])
-    assert np.allclose(found.weight, expected.coef_.T, atol=1e-8) and np.allclose(found.intercept, expected.intercept_, atol=1e-8)
+    assert np.allclose(found.weight, expected.coef_.T, atol=1e-8) and np.allclose(
+        found.intercept, expected.intercept_, atol=1e-8
+    )
 
 
 @pytest.mark.parametrize("noise", [0.01, 1.0, 20.0])
@@ -51,7 +64,11 @@ def test_the_penalty_is_the_grids_best_by_the_hat_matrix(noise):
 
 def test_with_fewer_rows_than_dims_the_map_still_finds_what_is_there():
     random = np.random.default_rng(0)
-    hidden, lift, view = random.standard_normal((400, 4)), random.standard_normal((4, 200)), random.standard_normal((4, 3))
+    hidden, lift, view = (
+        random.standard_normal((400, 4)),
+        random.standard_normal((4, 200)),
+        random.standard_normal((4, 3)),
+    )
     rows = {"a": hidden @ lift + 0.1 * random.standard_normal((400, 200)), "b": hidden @ view}
     found = Ridge(moments_of({space: z[:100] for space, z in rows.items()}, batch=100), "a").fit("b")
     assert r2_score(rows["b"][100:], found(rows["a"][100:])) > 0.99
@@ -60,7 +77,9 @@ def test_with_fewer_rows_than_dims_the_map_still_finds_what_is_there():
 def test_batches_do_not_matter():
     rows = spaces()
     whole, pieces = moments_of(rows, batch=300), moments_of(rows, batch=7)
-    assert np.allclose(whole.scatter("a", "c"), pieces.scatter("a", "c")) and np.allclose(whole.mean("b"), pieces.mean("b"))
+    assert np.allclose(whole.scatter("a", "c"), pieces.scatter("a", "c")) and np.allclose(
+        whole.mean("b"), pieces.mean("b")
+    )
 
 
 def test_the_shuffled_pairing_finds_nothing_in_spaces_that_determine_each_other():
@@ -74,7 +93,11 @@ def test_nobody_is_paired_with_itself_in_the_shuffled_pairing():
     """Of one-hot rows a fixed point would show on the product's diagonal."""
     moments = JointMoments({"a": 50})
     moments.add({"a": np.eye(50)})
-    assert np.trace(moments.shuffled) == 0 and (moments.shuffled.sum(0) == 1).all() and (moments.shuffled.sum(1) == 1).all()
+    assert (
+        np.trace(moments.shuffled) == 0
+        and (moments.shuffled.sum(0) == 1).all()
+        and (moments.shuffled.sum(1) == 1).all()
+    )
 
 
 def test_the_mean_control_ignores_the_source():
@@ -92,7 +115,10 @@ def test_a_source_without_variance_maps_to_the_mean():
 
 def test_a_probe_pulled_back_gives_the_scores_of_mapped_rows():
     random = np.random.default_rng(0)
-    linear, z = LinearMap(random.standard_normal((8, 6)), random.standard_normal(6)), random.standard_normal((10, 8))
+    linear, z = (
+        LinearMap(random.standard_normal((8, 6)), random.standard_normal(6)),
+        random.standard_normal((10, 8)),
+    )
     probes = Probes(["x", "y", "z"], random.standard_normal((6, 3)), random.standard_normal(3))
     assert np.allclose(linear.pull_back(probes)(z), linear(z) @ probes.w + probes.b)
 
@@ -104,11 +130,13 @@ def test_fidelity_is_scipys_cosine_and_scikit_learns_r2():
     fidelity = Fidelity(centre)
     for part in np.split(np.arange(40), [3, 25]):
         fidelity.add(predicted[part], true[part])
-    assert fidelity.figures() == pytest.approx({
-        "cosine": np.mean([1 - cosine(p, t) for p, t in zip(predicted, true)]),
-        "centred_cosine": np.mean([1 - cosine(p - centre, t - centre) for p, t in zip(predicted, true)]),
-        "r2": r2_score(true, predicted, multioutput="variance_weighted"),
-    })  # fmt: skip
+    assert fidelity.figures() == pytest.approx(
+        {
+            "cosine": np.mean([1 - cosine(p, t) for p, t in zip(predicted, true)]),
+            "centred_cosine": np.mean([1 - cosine(p - centre, t - centre) for p, t in zip(predicted, true)]),
+            "r2": r2_score(true, predicted, multioutput="variance_weighted"),
+        }
+    )
 
 
 def test_predicting_the_mean_has_a_high_raw_cosine_and_nothing_else():
@@ -120,7 +148,10 @@ def test_predicting_the_mean_has_a_high_raw_cosine_and_nothing_else():
 
 def test_accuracy_and_auc_are_scikit_learns_where_the_label_is_known():
     random = np.random.default_rng(2)
-    labels, scores = random.integers(0, 2, 50).astype(float), random.integers(-3, 4, 50).astype(float)  # with ties
+    labels, scores = (
+        random.integers(0, 2, 50).astype(float),
+        random.integers(-3, 4, 50).astype(float),
+    )  # with ties
     labels[[4, 9]] = np.nan
     known = ~np.isnan(labels)
     expected = accuracy_score(labels[known], scores[known] > 0), roc_auc_score(labels[known], scores[known])
@@ -129,7 +160,10 @@ def test_accuracy_and_auc_are_scikit_learns_where_the_label_is_known():
 
 def test_what_cannot_be_read_has_no_figure():
     scores = np.array([1.0, -1.0])
-    assert reading(np.array([1.0, 1.0]), scores) == (0.5, None) and reading(np.full(2, np.nan), scores) == (None, None)
+    assert reading(np.array([1.0, 1.0]), scores) == (0.5, None) and reading(np.full(2, np.nan), scores) == (
+        None,
+        None,
+    )
 
 
 def test_a_trial_judges_maps_as_scoring_the_mapped_rows_would():

@@ -19,7 +19,10 @@ FINGERPRINT = {"model": "m", "steps": 3}
 
 
 def items(count: int = 10):
-    return [Item(f"i{n}", f"{n}.png", "train" if n % 3 else "test", f"caption {n}", {"Even": n % 2 == 0}) for n in range(count)]
+    return [
+        Item(f"i{n}", f"{n}.png", "train" if n % 3 else "test", f"caption {n}", {"Even": n % 2 == 0})
+        for n in range(count)
+    ]
 
 
 def fill(lake: Lake, space: str = "a/b", dim: int = 4) -> Lake:
@@ -28,7 +31,8 @@ def fill(lake: Lake, space: str = "a/b", dim: int = 4) -> Lake:
     for shard in range(lake.shards):
         ids = lake.plan(shard)["image_id"].to_pylist()
         rows = [
-            row | ({"status": "reject", "error": "empty file"} if row["image_id"] == "i3" else {"status": "ok"})
+            row
+            | ({"status": "reject", "error": "empty file"} if row["image_id"] == "i3" else {"status": "ok"})
             for row in lake.plan(shard).to_pylist()
         ]
         write(lake, f"images/{shard_file(shard)}", rows, schema.IMAGES)
@@ -44,7 +48,9 @@ def latent(image_id: str, dim: int = 4) -> dict:
 
 
 def write(lake, name, rows, columns, fingerprint=FINGERPRINT):
-    lake.store.commit(name, schema.parquet(pa.Table.from_pylist(rows, schema=columns), {"fingerprint": fingerprint}))
+    lake.store.commit(
+        name, schema.parquet(pa.Table.from_pylist(rows, schema=columns), {"fingerprint": fingerprint})
+    )
 
 
 @pytest.fixture
@@ -66,22 +72,99 @@ def space_rows(shard=0, **changes):
 
 
 BREAKS = {
-    "a row lost": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows()[1:], schema.SPACE), "lacks 'i0'"),
-    "a row twice": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows() + space_rows()[:1], schema.SPACE), "repeats"),
-    "a row of elsewhere": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(image_id="i99") + space_rows()[:1], schema.SPACE), "'i99' too many"),
-    "a latent not finite": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(z=np.full(4, np.nan, np.float16)), schema.SPACE), "not finite"),
-    "a latent too short": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(z=np.ones(3, np.float16)), schema.SPACE), "several lengths"),
-    "a wrong norm": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(norm=7.0), schema.SPACE), "norms do not belong"),
-    "a reject without reason": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(status="reject", z=None), schema.SPACE), "a reject has a reason"),
-    "another fingerprint": (lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(), schema.SPACE, {"model": "n"}), "fingerprint is not the space's"),
-    "a torn file": (lambda lake: lake.store.commit(f"images/{shard_file(1)}", b"PAR1 torn"), "not readable Parquet"),
-    "a file lost": (lambda lake: lake.store.filesystem.rm(lake.store.path(f"images/{shard_file(1)}")), "images/shard-00001.parquet is missing"),
-    "another plan": (lambda lake: write(lake, f"plan/{shard_file(2)}", [{"image_id": "j0", "source": "x", "attributes": [], "factors": []}] * 2, schema.PLAN), "plan: its hash"),
-    "a stray file": (lambda lake: write(lake, f"{space_folder('a/b')}/copy-of-{shard_file(0)}", space_rows(), schema.SPACE), "belongs to no shard"),
-    "a stray space": (lambda lake: write(lake, f"{space_folder('c')}/{shard_file(0)}", space_rows(), schema.SPACE), "is of no registered space"),
-    "a changed label": (lambda lake: write(lake, f"images/{shard_file(0)}", [row | {"caption": "other"} for row in lake.read_table(f"images/{shard_file(0)}").to_pylist()], schema.IMAGES), "caption is not what the plan says"),
-    "a column too many": (lambda lake: lake.store.commit(f"images/{shard_file(0)}", schema.parquet(pa.table({"x": [1]}), {})), "are not those of format 1"),
-}  # fmt: skip
+    "a row lost": (
+        lambda lake: write(lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows()[1:], schema.SPACE),
+        "lacks 'i0'",
+    ),
+    "a row twice": (
+        lambda lake: write(
+            lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows() + space_rows()[:1], schema.SPACE
+        ),
+        "repeats",
+    ),
+    "a row of elsewhere": (
+        lambda lake: write(
+            lake,
+            f"{space_folder('a/b')}/{shard_file(0)}",
+            space_rows(image_id="i99") + space_rows()[:1],
+            schema.SPACE,
+        ),
+        "'i99' too many",
+    ),
+    "a latent not finite": (
+        lambda lake: write(
+            lake,
+            f"{space_folder('a/b')}/{shard_file(0)}",
+            space_rows(z=np.full(4, np.nan, np.float16)),
+            schema.SPACE,
+        ),
+        "not finite",
+    ),
+    "a latent too short": (
+        lambda lake: write(
+            lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(z=np.ones(3, np.float16)), schema.SPACE
+        ),
+        "several lengths",
+    ),
+    "a wrong norm": (
+        lambda lake: write(
+            lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(norm=7.0), schema.SPACE
+        ),
+        "norms do not belong",
+    ),
+    "a reject without reason": (
+        lambda lake: write(
+            lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(status="reject", z=None), schema.SPACE
+        ),
+        "a reject has a reason",
+    ),
+    "another fingerprint": (
+        lambda lake: write(
+            lake, f"{space_folder('a/b')}/{shard_file(0)}", space_rows(), schema.SPACE, {"model": "n"}
+        ),
+        "fingerprint is not the space's",
+    ),
+    "a torn file": (
+        lambda lake: lake.store.commit(f"images/{shard_file(1)}", b"PAR1 torn"),
+        "not readable Parquet",
+    ),
+    "a file lost": (
+        lambda lake: lake.store.filesystem.rm(lake.store.path(f"images/{shard_file(1)}")),
+        "images/shard-00001.parquet is missing",
+    ),
+    "another plan": (
+        lambda lake: write(
+            lake,
+            f"plan/{shard_file(2)}",
+            [{"image_id": "j0", "source": "x", "attributes": [], "factors": []}] * 2,
+            schema.PLAN,
+        ),
+        "plan: its hash",
+    ),
+    "a stray file": (
+        lambda lake: write(
+            lake, f"{space_folder('a/b')}/copy-of-{shard_file(0)}", space_rows(), schema.SPACE
+        ),
+        "belongs to no shard",
+    ),
+    "a stray space": (
+        lambda lake: write(lake, f"{space_folder('c')}/{shard_file(0)}", space_rows(), schema.SPACE),
+        "is of no registered space",
+    ),
+    "a changed label": (
+        lambda lake: write(
+            lake,
+            f"images/{shard_file(0)}",
+            [row | {"caption": "other"} for row in lake.read_table(f"images/{shard_file(0)}").to_pylist()],
+            schema.IMAGES,
+        ),
+        "caption is not what the plan says",
+    ),
+    "a column too many": (
+        lambda lake: lake.store.commit(f"images/{shard_file(0)}", schema.parquet(pa.table({"x": [1]}), {})),
+        "are not those of format 1",
+    ),
+}
 
 
 @pytest.mark.parametrize("what", BREAKS)
@@ -107,8 +190,12 @@ def test_making_the_same_lake_again_changes_nothing(lake):
 
 @pytest.mark.parametrize(
     ("corpus", "count", "size", "message"),
-    [("test:11", 10, 4, "was made with"), ("test:10", 10, 5, "was made with"), ("test:10", 11, 4, "now lists 11")],
-)  # fmt: skip
+    [
+        ("test:11", 10, 4, "was made with"),
+        ("test:10", 10, 5, "was made with"),
+        ("test:10", 11, 4, "now lists 11"),
+    ],
+)
 def test_another_corpus_size_or_listing_is_refused(lake, corpus, count, size, message):
     with pytest.raises(UneError, match=message):
         create(Lake(lake.url), corpus, iter(items(count)), size)

@@ -16,7 +16,10 @@ from une_ray.lake.session import QUERIES
 SPACE, DIM = "gen/ddim50", 64
 NAMES = ("Eyeglasses", "Gray_Hair", "Male", "Young")
 RNG = np.random.default_rng(0)
-W = {method: dict(zip(NAMES, RNG.standard_normal((4, DIM)) * 10.0 ** RNG.integers(-4, 4, (4, 1)))) for method in ("ridge", "logistic")}
+W = {
+    method: dict(zip(NAMES, RNG.standard_normal((4, DIM)) * 10.0 ** RNG.integers(-4, 4, (4, 1))))
+    for method in ("ridge", "logistic")
+}
 W["ridge"]["Twin"] = W["ridge"]["Male"] * -3  # the same reading in other words
 W["ridge"]["Nothing"] = np.zeros(DIM)
 W["ridge"]["Mixture"] = W["ridge"]["Eyeglasses"] + W["ridge"]["Male"]
@@ -28,15 +31,33 @@ def lake(tmp_path_factory) -> Lake:
     """Probes of two methods; `Bald` has a row without weights, and another space has probes of the same attributes."""
     lake = create(Lake(str(tmp_path_factory.mktemp("lake") / "with 'quote")), "test:10", iter(items()), 4)
     for method, readings in W.items():
-        rows = [probe(SPACE, name, method, w) for name, w in readings.items()] + [probe(SPACE, "Bald", method, None)]
+        rows = [probe(SPACE, name, method, w) for name, w in readings.items()] + [
+            probe(SPACE, "Bald", method, None)
+        ]
         results.commit(lake, "probes", {"space": SPACE, "method": method}, rows)
-    results.commit(lake, "probes", {"space": "enc"}, [probe("enc", name, "ridge", RNG.standard_normal(8)) for name in NAMES])
+    results.commit(
+        lake,
+        "probes",
+        {"space": "enc"},
+        [probe("enc", name, "ridge", RNG.standard_normal(8)) for name in NAMES],
+    )
     return lake
 
 
 def probe(space: str, attribute: str, method: str, w: np.ndarray | None) -> dict:
-    found = {"status": "reject", "error": "no positives"} if w is None else {"status": "ok", "w": w.tolist(), "b": B[method]}
-    return {"space": space, "attribute": attribute, "method": method, "engine": "fast", "split_seed": 0, **found}
+    found = (
+        {"status": "reject", "error": "no positives"}
+        if w is None
+        else {"status": "ok", "w": w.tolist(), "b": B[method]}
+    )
+    return {
+        "space": space,
+        "attribute": attribute,
+        "method": method,
+        "engine": "fast",
+        "split_seed": 0,
+        **found,
+    }
 
 
 def expected(method: str, target: str, nuisances: list[str]) -> tuple[np.ndarray, float]:
@@ -51,7 +72,9 @@ def ask(nuisances: list[str], target: str = "Eyeglasses", space: str = SPACE, me
 
 
 @pytest.mark.parametrize("method", W)
-@pytest.mark.parametrize("nuisances", [["Male"], ["Gray_Hair", "Male"], ["Young", "Male", "Gray_Hair"], ["Male", "Male"]])
+@pytest.mark.parametrize(
+    "nuisances", [["Male"], ["Gray_Hair", "Male"], ["Young", "Male", "Gray_Hair"], ["Male", "Male"]]
+)
 def test_it_is_numpys_projection_on_the_null_space(lake, method, nuisances):
     ((w, b, remaining_norm),) = module(lake).execute(ask(nuisances, method=method)).fetchall()
     left, share = expected(method, "Eyeglasses", nuisances)
@@ -62,7 +85,9 @@ def test_it_is_numpys_projection_on_the_null_space(lake, method, nuisances):
 def test_it_is_pythons_orthogonalized(lake):
     found = orthogonalized(W["ridge"]["Eyeglasses"], {name: W["ridge"][name] for name in ("Male", "Young")})
     ((w, _, remaining_norm),) = module(lake).execute(ask(["Male", "Young"])).fetchall()
-    assert np.allclose(w, found.w, rtol=1e-9) and remaining_norm == pytest.approx(found.remaining_norm, abs=1e-9)
+    assert np.allclose(w, found.w, rtol=1e-9) and remaining_norm == pytest.approx(
+        found.remaining_norm, abs=1e-9
+    )
 
 
 def test_the_stock_shell_answers_alike_by_ridge_unless_told_otherwise(lake):
@@ -112,8 +137,19 @@ def test_ten_nuisances_of_a_whole_generator_take_seconds_at_most():
         "list_transform(range(16384), lambda d: hash(i || '/' || d) / 1.8446744073709552e19 - 0.5) AS w FROM range(11) t(i)"
     )
     statements = connection.extract_statements((QUERIES / "noisezoo.sql").read_text())
-    connection.execute(next(statement for statement in statements if "MACRO orthogonalized" in statement.query))
+    connection.execute(
+        next(statement for statement in statements if "MACRO orthogonalized" in statement.query)
+    )
     nuisances = [f"a{i}" for i in range(1, 11)]
-    ((w, remaining_norm),) = connection.execute(f"SELECT w, remaining_norm FROM orthogonalized('s', 'a0', {nuisances})").fetchall()
-    others = np.array([row[0] for row in connection.execute("SELECT w FROM chosen_probes WHERE attribute <> 'a0'").fetchall()])
-    assert np.abs(others @ np.array(w)).max() < 1e-9 * np.linalg.norm(others[0]) and 0.99 < remaining_norm <= 1
+    ((w, remaining_norm),) = connection.execute(
+        f"SELECT w, remaining_norm FROM orthogonalized('s', 'a0', {nuisances})"
+    ).fetchall()
+    others = np.array(
+        [
+            row[0]
+            for row in connection.execute("SELECT w FROM chosen_probes WHERE attribute <> 'a0'").fetchall()
+        ]
+    )
+    assert (
+        np.abs(others @ np.array(w)).max() < 1e-9 * np.linalg.norm(others[0]) and 0.99 < remaining_norm <= 1
+    )

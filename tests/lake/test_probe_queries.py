@@ -26,12 +26,25 @@ TRAIN = np.array([n for n in range(ROWS) if n % 3 and n != 7])  # the image i007
 TEST = np.array([n for n in range(ROWS) if n % 3 == 0])
 RNG = np.random.default_rng(0)
 Z = {
-    "enc": (RNG.standard_normal((ROWS, 12)) @ RNG.standard_normal((12, 12)) + RNG.standard_normal(12)).astype(np.float16),
+    "enc": (RNG.standard_normal((ROWS, 12)) @ RNG.standard_normal((12, 12)) + RNG.standard_normal(12)).astype(
+        np.float16
+    ),
     "gen/ddim50": RNG.standard_normal((ROWS, 130)).astype(np.float16),
 }
 EASY = ("Bald", "Male", "Smiling", "Young")
-Y = {name: Z["enc"].astype(float) @ RNG.standard_normal(12) + 3 * RNG.standard_normal(ROWS) > 1 for name in EASY}
-METRICS = ("accuracy", "balanced_accuracy", "auc", "average_precision", "brier", "calibration_error", "majority")
+Y = {
+    name: Z["enc"].astype(float) @ RNG.standard_normal(12) + 3 * RNG.standard_normal(ROWS) > 1
+    for name in EASY
+}
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "auc",
+    "average_precision",
+    "brier",
+    "calibration_error",
+    "majority",
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +62,25 @@ def probed(tmp_path_factory) -> Lake:
     refused = [row | {"engine": "fast", "status": "refused", "w": None, "auc": None} for row in rows]
     results.commit(lake, "probes", {"rows": "refused by an engine earlier in the alphabet"}, refused)
     results.commit(lake, "probes", {"rows": "another split"}, [row | {"split_seed": 1} for row in nonsense])
-    results.commit(lake, "probes", {"rows": "an engine later in the alphabet"}, [row | {"engine": "zeta"} for row in nonsense])
+    results.commit(
+        lake,
+        "probes",
+        {"rows": "an engine later in the alphabet"},
+        [row | {"engine": "zeta"} for row in nonsense],
+    )
     return lake
 
 
 def fill(folder: Path, z: dict[str, np.ndarray | list], labels: dict[str, np.ndarray | list]) -> Lake:
     """A lake of `z` and `labels`, by row; a label of None is not there."""
     items = [
-        Item(f"i{n:03}", "x.png", "train" if n % 3 else "test", "", {name: bool(y[n]) for name, y in labels.items() if y[n] is not None})
+        Item(
+            f"i{n:03}",
+            "x.png",
+            "train" if n % 3 else "test",
+            "",
+            {name: bool(y[n]) for name, y in labels.items() if y[n] is not None},
+        )
         for n in range(ROWS)
     ]
     lake = create(Lake(str(folder)), "test", iter(items), 64)
@@ -70,7 +94,11 @@ def fill(folder: Path, z: dict[str, np.ndarray | list], labels: dict[str, np.nda
 
 
 def latent(image_id: str, z: np.ndarray) -> dict:
-    found = {"status": "reject", "error": "out of memory"} if image_id == "i007" else {"status": "ok", "z": z, "norm": 1.0}
+    found = (
+        {"status": "reject", "error": "out of memory"}
+        if image_id == "i007"
+        else {"status": "ok", "z": z, "norm": 1.0}
+    )
     return {"image_id": image_id, **found}
 
 
@@ -121,11 +149,19 @@ def test_ridge_probes_are_numpys_and_scikit_learns(lake, space, penalty):
     z, ridge = centred(space, penalty)
     for name in EASY:
         y = np.where(Y[name][TRAIN], 1.0, -1.0)
-        probe, theirs = found[space, name, "ridge"], Ridge(ridge, solver="cholesky").fit(Z[space][TRAIN].astype(float), y)
+        probe, theirs = (
+            found[space, name, "ridge"],
+            Ridge(ridge, solver="cholesky").fit(Z[space][TRAIN].astype(float), y),
+        )
         w = np.linalg.solve(z.T @ z + ridge * np.eye(z.shape[1]), z.T @ y)
         assert np.allclose(probe["w"], w, rtol=0, atol=1e-9 * np.abs(w).max())
-        assert np.allclose(probe["w"], theirs.coef_, rtol=0, atol=1e-9 * np.abs(w).max()) and probe["b"] == pytest.approx(theirs.intercept_)
-        assert probe["penalty"] == penalty and (probe["train"], probe["train_positive"]) == (len(TRAIN), Y[name][TRAIN].sum())
+        assert np.allclose(probe["w"], theirs.coef_, rtol=0, atol=1e-9 * np.abs(w).max()) and probe[
+            "b"
+        ] == pytest.approx(theirs.intercept_)
+        assert probe["penalty"] == penalty and (probe["train"], probe["train_positive"]) == (
+            len(TRAIN),
+            Y[name][TRAIN].sum(),
+        )
 
 
 def test_without_penalty_ridge_is_least_squares(lake):
@@ -133,9 +169,9 @@ def test_without_penalty_ridge_is_least_squares(lake):
     found = fitted(lake, penalty=0)
     for name in EASY:
         *w, b = np.linalg.lstsq(z, np.where(Y[name][TRAIN], 1.0, -1.0))[0]
-        assert np.allclose(found["enc", name, "ridge"]["w"], w, rtol=1e-6) and found["enc", name, "ridge"]["b"] == pytest.approx(
-            b, rel=1e-6
-        )
+        assert np.allclose(found["enc", name, "ridge"]["w"], w, rtol=1e-6) and found["enc", name, "ridge"][
+            "b"
+        ] == pytest.approx(b, rel=1e-6)
 
 
 def test_without_penalty_lda_is_scikit_learns(lake):
@@ -143,7 +179,9 @@ def test_without_penalty_lda_is_scikit_learns(lake):
     for name in EASY:
         theirs = LinearDiscriminantAnalysis(solver="lsqr").fit(Z["enc"][TRAIN].astype(float), Y[name][TRAIN])
         probe = found["enc", name, "lda"]
-        assert np.allclose(probe["w"], theirs.coef_[0], rtol=1e-6) and probe["b"] == pytest.approx(theirs.intercept_[0], rel=1e-6)
+        assert np.allclose(probe["w"], theirs.coef_[0], rtol=1e-6) and probe["b"] == pytest.approx(
+            theirs.intercept_[0], rel=1e-6
+        )
 
 
 @pytest.mark.parametrize("space", Z)
@@ -155,7 +193,9 @@ def test_lda_divides_by_the_penalised_scatter_within_the_classes(lake, space):
         w = np.linalg.solve((within + ridge * np.eye(len(within))) / len(TRAIN), on.mean(0) - off.mean(0))
         b = np.log(len(on) / len(off)) - w @ (on.mean(0) + off.mean(0)) / 2
         probe = found[space, name, "lda"]
-        assert np.allclose(probe["w"], w, rtol=0, atol=1e-8 * np.abs(w).max()) and probe["b"] == pytest.approx(b)
+        assert np.allclose(probe["w"], w, rtol=0, atol=1e-8 * np.abs(w).max()) and probe[
+            "b"
+        ] == pytest.approx(b)
 
 
 def test_mean_difference_decides_as_the_nearest_centroid(lake):
@@ -164,7 +204,10 @@ def test_mean_difference_decides_as_the_nearest_centroid(lake):
         if method == "mean-difference":
             z = Z[space].astype(float)
             theirs = NearestCentroid().fit(z[TRAIN], Y[name][TRAIN])
-            assert np.allclose(probe["w"], theirs.centroids_[1] - theirs.centroids_[0]) and probe["penalty"] is None
+            assert (
+                np.allclose(probe["w"], theirs.centroids_[1] - theirs.centroids_[0])
+                and probe["penalty"] is None
+            )
             assert ((z[TEST] @ probe["w"] + probe["b"] > 0) == theirs.predict(z[TEST])).all()
 
 
@@ -172,9 +215,17 @@ def test_probabilities_are_those_of_two_normal_classes_with_the_t_test_s_varianc
     for (space, name, _), probe in fitted(lake).items():
         y, scores = Y[name][TRAIN], Z[space][TRAIN].astype(float) @ probe["w"] + probe["b"]
         on, off = scores[y], scores[~y]
-        deviation = (on.mean() - off.mean()) / stats.ttest_ind(on, off).statistic / np.sqrt(1 / len(on) + 1 / len(off))
+        deviation = (
+            (on.mean() - off.mean())
+            / stats.ttest_ind(on, off).statistic
+            / np.sqrt(1 / len(on) + 1 / len(off))
+        )
         densities = [len(side) * stats.norm.pdf(scores[:5], side.mean(), deviation) for side in (on, off)]
-        assert np.allclose(1 / (1 + np.exp(-(probe["slope"] * scores[:5] + probe["offset"]))), densities[0] / sum(densities), atol=1e-9)
+        assert np.allclose(
+            1 / (1 + np.exp(-(probe["slope"] * scores[:5] + probe["offset"]))),
+            densities[0] / sum(densities),
+            atol=1e-9,
+        )
 
 
 def test_only_the_named_spaces_are_fitted(lake):
@@ -190,7 +241,11 @@ def test_every_figure_on_the_test_split_is_scikit_learns(lake):
         y = Y[row["attribute"]][TEST]
         score = Z[row["space"]][TEST].astype(float) @ row["w"] + row["b"]
         expected = figures(y, score, 1 / (1 + np.exp(-(row["slope"] * score + row["offset"]))))
-        assert [row[key] for key in METRICS] == pytest.approx(expected, abs=1e-9), (row["space"], row["attribute"], row["method"])
+        assert [row[key] for key in METRICS] == pytest.approx(expected, abs=1e-9), (
+            row["space"],
+            row["attribute"],
+            row["method"],
+        )
         assert (row["test"], row["test_positive"]) == (len(TEST), y.sum())
 
 
@@ -198,7 +253,14 @@ def test_tied_scores_count_by_mid_ranks(lake):
     connection, y = connect(lake), RNG.random(300) < 0.3
     score = np.round(RNG.standard_normal(300) + y)  # a handful of distinct values
     probability = 1 / (1 + np.exp(0.1 - score))
-    rows = {"space": ["s"] * 300, "method": ["m"] * 300, "attribute": ["a"] * 300, "score": score, "probability": probability, "value": y}
+    rows = {
+        "space": ["s"] * 300,
+        "method": ["m"] * 300,
+        "attribute": ["a"] * 300,
+        "score": score,
+        "probability": probability,
+        "value": y,
+    }
     connection.register("handful", pa.table(rows))
     (found,) = connection.sql("FROM metrics_of('handful')").to_arrow_table().to_pylist()
     assert [found[key] for key in METRICS] == pytest.approx(figures(y, score, probability), abs=1e-9)
@@ -209,10 +271,14 @@ def figures(y: np.ndarray, score: np.ndarray, probability: np.ndarray) -> list[f
     truth, said = calibration_curve(y, probability, n_bins=10)
     weight = np.bincount(np.searchsorted(np.linspace(0, 1, 11)[1:-1], probability), minlength=10)
     return [
-        metrics.accuracy_score(y, score > 0), metrics.balanced_accuracy_score(y, score > 0), metrics.roc_auc_score(y, score),
-        metrics.average_precision_score(y, score), metrics.brier_score_loss(y, probability),
-        np.average(np.abs(truth - said), weights=weight[weight > 0]), max(y.mean(), 1 - y.mean()),
-    ]  # fmt: skip
+        metrics.accuracy_score(y, score > 0),
+        metrics.balanced_accuracy_score(y, score > 0),
+        metrics.roc_auc_score(y, score),
+        metrics.average_precision_score(y, score),
+        metrics.brier_score_loss(y, probability),
+        np.average(np.abs(truth - said), weights=weight[weight > 0]),
+        max(y.mean(), 1 - y.mean()),
+    ]
 
 
 def test_figures_that_labels_of_one_side_leave_open_are_null(lake):
@@ -244,7 +310,9 @@ def test_labels_that_cannot_be_fitted_are_rows_with_a_reason(tmp_path):
     }
     for (_, name, _), row in rows.items():
         numbers = [row[key] for key in ("w", "b", "slope", "offset", *METRICS)]
-        assert row["status"] == ("ok" if name in EASY else "refused") and (None in numbers) == (name not in EASY)
+        assert row["status"] == ("ok" if name in EASY else "refused") and (None in numbers) == (
+            name not in EASY
+        )
         assert name in EASY or set(numbers) == {None}
 
 
@@ -252,13 +320,21 @@ def test_test_rows_without_a_label_are_left_out(tmp_path):
     gaps = [None if n in TEST[:10] else bool(y) for n, y in enumerate(Y["Male"])]
     row = keyed(evaluated(fill(tmp_path / "lake", {"enc": Z["enc"]}, {"Male": gaps})))["enc", "Male", "ridge"]
     score = Z["enc"][TEST[10:]].astype(float) @ row["w"] + row["b"]
-    assert row["test"] == len(TEST) - 10 and row["auc"] == pytest.approx(metrics.roc_auc_score(Y["Male"][TEST[10:]], score))
+    assert row["test"] == len(TEST) - 10 and row["auc"] == pytest.approx(
+        metrics.roc_auc_score(Y["Male"][TEST[10:]], score)
+    )
 
 
 def test_spaces_that_cannot_be_fitted_are_rows_with_a_reason(tmp_path):
     broken, late, ragged = Z["enc"].copy(), Z["enc"].copy(), list(Z["enc"])
     broken[TRAIN[4], 2], late[TEST[4], 2], ragged[TRAIN[4]] = np.nan, np.inf, Z["enc"][0, :5]
-    spaces = {"broken": broken, "late": late, "ragged": ragged, "still": np.ones((ROWS, 3), np.float16), "sound": Z["enc"]}
+    spaces = {
+        "broken": broken,
+        "late": late,
+        "ragged": ragged,
+        "still": np.ones((ROWS, 3), np.float16),
+        "sound": Z["enc"],
+    }
     rows = keyed(evaluated(fill(tmp_path / "lake", spaces, Y)))
     assert {(space, row["error"]) for (space, _, _), row in rows.items()} == {
         ("broken", "1 train latents are not finite"),
@@ -274,7 +350,10 @@ def test_fewer_rows_than_dimensions_need_a_penalty(lake):
     for method in ("ridge", "lda"):
         row = found["gen/ddim50", "Male", method]
         assert row["status"] == "refused" and row["w"] is None
-        assert row["error"] == "least squares has no single answer: 99 train rows in 130 dimensions; set a penalty"
+        assert (
+            row["error"]
+            == "least squares has no single answer: 99 train rows in 130 dimensions; set a penalty"
+        )
     assert found["gen/ddim50", "Male", "mean-difference"]["status"] == "ok"
 
 
@@ -297,7 +376,9 @@ def test_probe_scores_are_numpys_with_the_image_s_labels(probed):
             probe, n = stored["enc", row["attribute"], method], int(row["image_id"][1:])
             score = Z["enc"][n].astype(float) @ probe["w"] + probe["b"]
             assert row["score"] == pytest.approx(score) and row["value"] == Y[row["attribute"]][n]
-            assert row["probability"] == pytest.approx(1 / (1 + np.exp(-(probe["slope"] * score + probe["offset"]))))
+            assert row["probability"] == pytest.approx(
+                1 / (1 + np.exp(-(probe["slope"] * score + probe["offset"])))
+            )
             assert row["split"] == ("train" if n % 3 else "test")
 
 
@@ -311,31 +392,54 @@ def test_probe_metrics_are_those_that_were_stored(probed):
 def test_a_direction_is_the_probe_and_its_unit_vector(probed):
     kept = keyed(evaluated(probed))["enc", "Smiling", "lda"]
     (row,) = module(probed, "FROM direction('enc', 'Smiling', by_method := 'lda')")
-    assert same([row["w"], row["b"]], [kept["w"], kept["b"]]) and row["norm"] == pytest.approx(np.linalg.norm(kept["w"]))
+    assert same([row["w"], row["b"]], [kept["w"], kept["b"]]) and row["norm"] == pytest.approx(
+        np.linalg.norm(kept["w"])
+    )
     assert np.allclose(row["unit"], np.array(kept["w"]) / np.linalg.norm(kept["w"]))
 
 
 def test_agreement_is_scipys_correlation_over_attributes(tmp_path):
     lake = create(Lake(str(tmp_path / "lake")), "test", iter([Item("i0", "x.png")]), 4)
     auc = {"enc": [0.9, 0.7, 0.7, 0.95, None, 0.6], "gen": [0.8, 0.75, 0.6, 0.75, 0.9, 0.5]}
-    row = lambda space, n, value: {"space": space, "attribute": f"a{n}", "method": "ridge", "engine": "sql", "split_seed": 0, "auc": value}  # noqa: E731
-    results.commit(lake, "probes", {}, [row(space, n, value) for space, values in auc.items() for n, value in enumerate(values)])
+    row = lambda space, n, value: {
+        "space": space,
+        "attribute": f"a{n}",
+        "method": "ridge",
+        "engine": "sql",
+        "split_seed": 0,
+        "auc": value,
+    }  # noqa: E731
+    results.commit(
+        lake,
+        "probes",
+        {},
+        [row(space, n, value) for space, values in auc.items() for n, value in enumerate(values)],
+    )
     rows = module(lake, "FROM agreement('enc', 'gen')")
     known = [n for n in range(6) if n != 4]
     a, b = (np.array([values[n] for n in known]) for values in auc.values())
-    assert [(r["attribute"], r["auc_a"], r["auc_b"]) for r in rows] == [(f"a{n}", *pair) for n, *pair in zip(known, a, b)]
+    assert [(r["attribute"], r["auc_a"], r["auc_b"]) for r in rows] == [
+        (f"a{n}", *pair) for n, *pair in zip(known, a, b)
+    ]
     for r in rows:
-        assert [r["pearson"], r["spearman"]] == pytest.approx([stats.pearsonr(a, b)[0], stats.spearmanr(a, b)[0]])
+        assert [r["pearson"], r["spearman"]] == pytest.approx(
+            [stats.pearsonr(a, b)[0], stats.spearmanr(a, b)[0]]
+        )
 
 
 def test_entanglement_is_numpys_of_directions_scores_and_labels(probed):
     stored = keyed(evaluated(probed))
     w = np.array([stored["enc", name, "ridge"]["w"] for name in EASY])
     cosine = w @ w.T / np.outer(np.linalg.norm(w, axis=1), np.linalg.norm(w, axis=1))
-    scores, labels = np.corrcoef(w @ Z["enc"][TEST].astype(float).T), np.corrcoef([Y[name][TEST] for name in EASY])
+    scores, labels = (
+        np.corrcoef(w @ Z["enc"][TEST].astype(float).T),
+        np.corrcoef([Y[name][TEST] for name in EASY]),
+    )
     rows = module(probed, "FROM entanglement('enc')")
     pairs = [(i, j) for i in range(len(EASY)) for j in range(i + 1, len(EASY))]
-    assert [(row["attribute_a"], row["attribute_b"]) for row in rows] == [(EASY[i], EASY[j]) for i, j in pairs]
+    assert [(row["attribute_a"], row["attribute_b"]) for row in rows] == [
+        (EASY[i], EASY[j]) for i, j in pairs
+    ]
     for row, pair in zip(rows, pairs):
         found = [row["cosine"], row["score_correlation"], row["label_correlation"]]
         assert found == pytest.approx([cosine[pair], scores[pair], labels[pair]])

@@ -29,7 +29,13 @@ def probes(seed: int = 0, dims: dict[str, int] = SPACES, **columns) -> pa.Table:
     """Two methods of every attribute in every space, one of them refused, in no order."""
     random = np.random.default_rng(seed)
     rows = [
-        {"space": space, "method": method, "attribute": name, "status": "ok", "w": random.standard_normal(dim).tolist()}
+        {
+            "space": space,
+            "method": method,
+            "attribute": name,
+            "status": "ok",
+            "w": random.standard_normal(dim).tolist(),
+        }
         | {"b": random.standard_normal(), "slope": 2.0, "offset": 0.5}
         for method in ("ridge", "lda")
         for name in Y
@@ -43,7 +49,9 @@ EVERYTHING = "SELECT * FROM scores_of('asked') ORDER BY space, method, attribute
 
 
 def test_scores_have_the_rows_of_the_stock_views_and_their_numbers(lake):
-    ours, theirs = (asked(connection, probes(), EVERYTHING) for connection in (connect(lake), stock.module(lake)))
+    ours, theirs = (
+        asked(connection, probes(), EVERYTHING) for connection in (connect(lake), stock.module(lake))
+    )
     assert ours.schema == theirs.schema and len(ours) == (2 * len(Y) * len(SPACES) - 1) * 149
     exact = [name for name in ours.column_names if name not in ("score", "probability")]
     assert ours.select(exact) == theirs.select(exact)
@@ -52,7 +60,14 @@ def test_scores_have_the_rows_of_the_stock_views_and_their_numbers(lake):
 
 
 @pytest.mark.parametrize(
-    "where", ["attribute = 'Male'", "image_id = 'i004'", "split = 'test'", "method = 'lda' AND space = 'enc'", "false"]
+    "where",
+    [
+        "attribute = 'Male'",
+        "image_id = 'i004'",
+        "split = 'test'",
+        "method = 'lda' AND space = 'enc'",
+        "false",
+    ],
 )
 def test_a_filter_leaves_the_same_rows(lake, where):
     query = EVERYTHING.replace("ORDER", f"WHERE {where} ORDER")
@@ -64,7 +79,8 @@ def test_a_filter_leaves_the_same_rows(lake, where):
 def test_probes_that_share_their_names_keep_their_own_scores(lake):
     both = pa.concat_tables([probes(0, {"enc": 12}), probes(1, {"enc": 12})])
     ours, theirs = (
-        asked(connection, both, EVERYTHING + ", score").column("score").to_numpy() for connection in (connect(lake), stock.module(lake))
+        asked(connection, both, EVERYTHING + ", score").column("score").to_numpy()
+        for connection in (connect(lake), stock.module(lake))
     )
     assert len(ours) == 2 * (2 * len(Y) - 1) * 149 and np.allclose(ours, theirs, rtol=1e-12, atol=1e-12)
 
@@ -74,7 +90,10 @@ def test_scores_can_be_read_as_a_stream_and_from_sessions_at_once(lake):
     whole = asked(connection, probes(), EVERYTHING)
     assert connection.sql(EVERYTHING).to_arrow_reader(100).read_all() == whole
     with ThreadPoolExecutor(4) as pool:
-        assert all(found == whole for found in pool.map(lambda _: asked(connect(lake), probes(), EVERYTHING), range(8)))
+        assert all(
+            found == whole
+            for found in pool.map(lambda _: asked(connect(lake), probes(), EVERYTHING), range(8))
+        )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +117,9 @@ def test_products_take_several_matrices_at_once():
     names = kept.keep(pa.chunked_array([[matrix.tolist() for matrix in matrices]])).to_pylist()
     which = [0, 1, 1, 0, 1]
     z = [random.standard_normal(matrices[n].shape[1]) for n in which]
-    found = kept.products(pa.chunked_array([list(map(list, z))]), pa.chunked_array([[names[n] for n in which]])).to_pylist()
+    found = kept.products(
+        pa.chunked_array([list(map(list, z))]), pa.chunked_array([[names[n] for n in which]])
+    ).to_pylist()
     for n, row, products in zip(which, z, found):
         assert np.allclose(products, matrices[n] @ row, rtol=1e-14)
 
@@ -107,7 +128,9 @@ def test_a_latent_that_is_not_finite_spoils_its_own_scores_alone():
     kept, z = Matrices(), np.ones((3, 4))
     z[1, 2] = np.nan
     [name] = kept.keep(pa.chunked_array([[np.eye(4)[:2].tolist()]])).to_pylist()
-    found = np.array(kept.products(pa.chunked_array([z.tolist()]), pa.chunked_array([[name] * 3])).to_pylist())
+    found = np.array(
+        kept.products(pa.chunked_array([z.tolist()]), pa.chunked_array([[name] * 3])).to_pylist()
+    )
     assert (found[[0, 2]] == 1).all() and np.isnan(found[1]).any()
 
 
@@ -122,9 +145,13 @@ def test_a_probe_without_w_has_no_score_and_costs_the_others_nothing(lake):
     some = probes().set_column(probes().column_names.index("w"), "w", pa.array(w, pa.list_(pa.float64())))
     none = some.set_column(some.column_names.index("w"), "w", pa.nulls(len(some), pa.list_(pa.float64())))
     for table in (some, none):
-        ours, theirs = (asked(connection, table, EVERYTHING) for connection in (connect(lake), stock.module(lake)))
+        ours, theirs = (
+            asked(connection, table, EVERYTHING) for connection in (connect(lake), stock.module(lake))
+        )
         assert ours.drop_columns(["score", "probability"]) == theirs.drop_columns(["score", "probability"])
-        assert (ours["score"].is_null().to_numpy() == theirs["score"].is_null().to_numpy()).all() and ours["score"].null_count
+        assert (ours["score"].is_null().to_numpy() == theirs["score"].is_null().to_numpy()).all() and ours[
+            "score"
+        ].null_count
         assert np.allclose(ours["score"].drop_null(), theirs["score"].drop_null(), rtol=1e-12, atol=1e-12)
 
 
@@ -134,7 +161,9 @@ def test_columns_of_ones_own_do_not_get_in_the_way(lake):
         table = table.append_column(name, pa.array([1] * len(table)))
     for connection in (connect(lake), stock.module(lake)):
         found = asked(connection, table, EVERYTHING)
-        assert found.column_names == plain.column_names and np.allclose(found["score"], plain["score"], rtol=1e-12, atol=1e-12)
+        assert found.column_names == plain.column_names and np.allclose(
+            found["score"], plain["score"], rtol=1e-12, atol=1e-12
+        )
 
 
 def test_null_in_a_list_is_refused():

@@ -30,15 +30,24 @@ def lake(tmp_path_factory) -> Lake:
         write(
             lake,
             f"images/{shard_file(shard)}",
-            [row | ({"status": "reject", "error": "empty file"} if bad(row) else {"status": "ok"}) for row in plan],
+            [
+                row | ({"status": "reject", "error": "empty file"} if bad(row) else {"status": "ok"})
+                for row in plan
+            ],
             schema.IMAGES,
         )
         for space in ("enc", "gen/ddim50"):
             rows = [
-                {"image_id": row["image_id"], "status": "reject", "error": "image unreadable"} if bad(row) else
-                {"image_id": row["image_id"], "status": "ok", "z": z(row), "norm": float(np.linalg.norm(z(row).astype(np.float32)))}
+                {"image_id": row["image_id"], "status": "reject", "error": "image unreadable"}
+                if bad(row)
+                else {
+                    "image_id": row["image_id"],
+                    "status": "ok",
+                    "z": z(row),
+                    "norm": float(np.linalg.norm(z(row).astype(np.float32))),
+                }
                 for row in plan
-            ]  # fmt: skip
+            ]
             write(lake, f"{space_folder(space)}/{shard_file(shard)}", rows, schema.SPACE)
     return lake
 
@@ -51,11 +60,16 @@ def shell(lake: Lake, query: str) -> list[tuple]:
     return [tuple(row) for row in csv.reader(io.StringIO(typed(lake, f".mode csv\n{query};")))][1:]
 
 
-@pytest.mark.parametrize("query", [COUNTS, NEAREST, "SELECT * FROM rejects", "SELECT space, dim FROM norms", "SELECT count(*) FROM runs"])
+@pytest.mark.parametrize(
+    "query",
+    [COUNTS, NEAREST, "SELECT * FROM rejects", "SELECT space, dim FROM norms", "SELECT count(*) FROM runs"],
+)
 def test_shell_module_and_une_sql_answer_alike(lake, query):
     ours = connect(lake).execute(query).fetchall()
     assert module(lake).execute(query).fetchall() == ours
-    assert [tuple(map(str, row)) for row in ours] == [tuple("None" if v == "NULL" else v for v in row) for row in shell(lake, query)]
+    assert [tuple(map(str, row)) for row in ours] == [
+        tuple("None" if v == "NULL" else v for v in row) for row in shell(lake, query)
+    ]
 
 
 def test_counts_are_per_space_and_status(lake):
@@ -73,12 +87,18 @@ def test_nearest_is_numpys_nearest_by_cosine(lake):
     cosine[0] = -2
     order = np.argsort(-cosine)[:3]
     found = connect(lake).execute("SELECT image_id, cosine, caption FROM nearest('enc', 'i0', 3)").fetchall()
-    assert [row[0] for row in found] == [f"i{n}" for n in order] and [row[2] for row in found] == [f"caption {n}" for n in order]
+    assert [row[0] for row in found] == [f"i{n}" for n in order] and [row[2] for row in found] == [
+        f"caption {n}" for n in order
+    ]
     assert np.allclose([row[1] for row in found], cosine[order], atol=1e-6)
 
 
 def test_attribute_means_are_numpys(lake):
-    found = connect(lake).execute("SELECT value, images, mean FROM attribute_means('gen/ddim50', 'Even')").fetchall()
+    found = (
+        connect(lake)
+        .execute("SELECT value, images, mean FROM attribute_means('gen/ddim50', 'Even')")
+        .fetchall()
+    )
     for value, count, mean in found:
         rows = [n for n in range(9) if (n % 2 == 0) == value]
         assert count == len(rows) and np.allclose(mean, Z[rows].astype(np.float64).mean(0))
@@ -86,7 +106,11 @@ def test_attribute_means_are_numpys(lake):
 
 def test_norms_stand_beside_the_gaussian_ones(lake):
     norms = np.linalg.norm(Z[:9].astype(np.float64), axis=1)
-    ((mean, std, gaussian),) = connect(lake).execute("SELECT mean_norm, std_norm, gaussian_norm FROM norms WHERE space = 'enc'").fetchall()
+    ((mean, std, gaussian),) = (
+        connect(lake)
+        .execute("SELECT mean_norm, std_norm, gaussian_norm FROM norms WHERE space = 'enc'")
+        .fetchall()
+    )
     assert np.allclose([mean, std, gaussian], [norms.mean(), norms.std(ddof=1), np.sqrt(6)])
 
 

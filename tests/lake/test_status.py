@@ -28,18 +28,36 @@ def lake(tmp_path) -> Lake:
 def record(lake: Lake, *rows: tuple[str, str, int, float, float], run: str = "run") -> Lake:
     """Write `runs`: stage, host, images, start and finish in seconds after noon."""
     table = [
-        {"run_id": run, "shard": 0, "stage": stage, "images": images, "rejects": 0, "seconds": finish - start,
-         "started": datetime.fromtimestamp(NOON + start, UTC), "host": host, "device": "cpu"}
+        {
+            "run_id": run,
+            "shard": 0,
+            "stage": stage,
+            "images": images,
+            "rejects": 0,
+            "seconds": finish - start,
+            "started": datetime.fromtimestamp(NOON + start, UTC),
+            "host": host,
+            "device": "cpu",
+        }
         for stage, host, images, start, finish in rows
-    ]  # fmt: skip
-    lake.store.commit(f"runs/{run}.parquet", schema.parquet(pa.Table.from_pylist(table, schema=schema.RUNS), {}))
+    ]
+    lake.store.commit(
+        f"runs/{run}.parquet", schema.parquet(pa.Table.from_pylist(table, schema=schema.RUNS), {})
+    )
     return lake
 
 
 def test_what_is_committed_is_counted_per_table(lake):
     images, space = status(lake).tables
     assert (images.name, images.shards, images.images, images.rejects) == ("images", 3, 10, 1)
-    assert (space.name, space.shards, space.shards_total, space.images, space.images_total, space.rejects) == ("a/b", 2, 3, 6, 10, 1)
+    assert (
+        space.name,
+        space.shards,
+        space.shards_total,
+        space.images,
+        space.images_total,
+        space.rejects,
+    ) == ("a/b", 2, 3, 6, 10, 1)
 
 
 def test_a_space_that_was_only_registered_is_at_nought(lake):
@@ -78,7 +96,9 @@ def test_a_clock_that_runs_ahead_gives_no_negative_age(lake):
 
 def test_a_shard_counts_by_its_share_of_the_window():
     assert rates_of([Record("a", "h", 100, 0, 100)], window=10) == pytest.approx({"a": 1.0})
-    assert rates_of([Record("a", "h", 100, 0, 100), Record("a", "h", 20, 100, 105)], window=10) == pytest.approx({"a": (5 + 20) / 10})
+    assert rates_of(
+        [Record("a", "h", 100, 0, 100), Record("a", "h", 20, 100, 105)], window=10
+    ) == pytest.approx({"a": (5 + 20) / 10})
     assert rates_of([]) == {}
 
 
@@ -90,7 +110,11 @@ def test_the_rate_outlives_a_kill_and_adds_up_over_builds():
 
 
 def test_an_encoder_has_the_rate_of_the_inversion_it_waits_for():
-    pair = [Record(name, "h", 8, at, at + took) for at in range(0, 40, 4) for name, took in (("slow", 4), ("fast", 0.1))]
+    pair = [
+        Record(name, "h", 8, at, at + took)
+        for at in range(0, 40, 4)
+        for name, took in (("slow", 4), ("fast", 0.1))
+    ]
     assert rates_of(pair) == pytest.approx({"slow": 2.0, "fast": 2.0})
 
 
@@ -113,7 +137,10 @@ def test_lines_elsewhere_and_bars_on_a_terminal(lake):
 
 def test_a_whole_lake_is_said_to_be_complete(lake):
     write(lake, f"{space_folder('a/b')}/{shard_file(1)}", [], schema.SPACE)
-    assert lines(status(record(lake, ("a/b", "h", 4, 0, 10)), NOON + 10), bars=False)[-1] == "complete; last shard recorded 0 s ago"
+    assert (
+        lines(status(record(lake, ("a/b", "h", 4, 0, 10)), NOON + 10), bars=False)[-1]
+        == "complete; last shard recorded 0 s ago"
+    )
 
 
 def test_no_lake_is_one_clear_error(tmp_path):

@@ -37,7 +37,9 @@ def test_a_write_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch, broke
 
 
 def test_a_disk_that_is_really_full_is_one_clear_error(tmp_path):
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], capture_output=True
+    ).returncode:
         pytest.skip("mounting a small disk needs root")
     try:
         store = Store(str(tmp_path))
@@ -91,7 +93,8 @@ def test_an_object_store_that_does_not_answer_is_one_clear_error(monkeypatch, op
     for method in ("exists", "ls", "open", "pipe_file"):
         monkeypatch.setattr(Store("memory://lake").filesystem, method, fail)
     with pytest.raises(
-        UneError, match=r"memory://lake/a: the object store does not answer \(Silent: connect timeout\).*goes on from there"
+        UneError,
+        match=r"memory://lake/a: the object store does not answer \(Silent: connect timeout\).*goes on from there",
     ):
         getattr(Store("memory://lake"), operation)("a", *([b"x"] if operation == "commit" else []))
 

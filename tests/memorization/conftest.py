@@ -13,14 +13,18 @@ PROMPTS = ["a smiling woman with long hair", "", "wow! a man!", "héllo 🙂 日
 
 @pytest.fixture(scope="session")
 def pipe(zoo) -> StableDiffusionPipeline:
-    pipeline = StableDiffusionPipeline.from_pretrained(zoo / "sd", safety_checker=None, torch_dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        zoo / "sd", safety_checker=None, torch_dtype=torch.float32
+    )
     pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     for part in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
         part.requires_grad_(False)
     for name, weight in pipeline.unet.named_parameters():
         if "attn2.to_q" in name or "attn2.to_k" in name:
-            weight.mul_(8)  # at their initial scale all attention is flat, and nothing that acts on it could be seen
+            weight.mul_(
+                8
+            )  # at their initial scale all attention is flat, and nothing that acts on it could be seen
     return pipeline
 
 
@@ -28,15 +32,21 @@ def pipe(zoo) -> StableDiffusionPipeline:
 def exclaiming_pipe(pipe, zoo) -> StableDiffusionPipeline:
     """Pads are "!", id 0."""
     tokenizer = CLIPTokenizer.from_pretrained(zoo / "sd" / "tokenizer", pad_token="!")
-    return StableDiffusionPipeline(**pipe.components | {"tokenizer": tokenizer}, requires_safety_checker=False)
+    return StableDiffusionPipeline(
+        **pipe.components | {"tokenizer": tokenizer}, requires_safety_checker=False
+    )
 
 
 @pytest.fixture(scope="session")
 def generator(pipe) -> Generator:
     return Generator(
-        vae=pipe.vae, unet=pipe.unet, text_encoder=pipe.text_encoder, tokenizer=pipe.tokenizer,
-        alphas_cumprod=pipe.scheduler.alphas_cumprod, prediction_type="epsilon",
-    )  # fmt: skip
+        vae=pipe.vae,
+        unet=pipe.unet,
+        text_encoder=pipe.text_encoder,
+        tokenizer=pipe.tokenizer,
+        alphas_cumprod=pipe.scheduler.alphas_cumprod,
+        prediction_type="epsilon",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,16 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor2_0, IPAdapterAttnProcessor2_0
 
 from une_ray.errors import UneError
-from une_ray.memorization.attention import Rescale, class_masses, cross_attention, edited, entropy, recorded, removal, token_weights
+from une_ray.memorization.attention import (
+    Rescale,
+    class_masses,
+    cross_attention,
+    edited,
+    entropy,
+    recorded,
+    removal,
+    token_weights,
+)
 from une_ray.memorization.peers.masked_attention import masked_attention
 from une_ray.memorization.token_rows import EOT, PAD, SOT, attention_mask, zero_all_pads
 
@@ -30,7 +39,10 @@ def test_the_weights_are_the_softmax_of_query_times_key(generator, rows, noise):
     by_hand = 0
     for head in range(layer.heads):
         part = slice(head * width, (head + 1) * width)
-        logits = torch.einsum("bqd,bkd->bqk", queries[0][..., part], layer.to_k(rows.embeddings)[..., part]) / width**0.5
+        logits = (
+            torch.einsum("bqd,bkd->bqk", queries[0][..., part], layer.to_k(rows.embeddings)[..., part])
+            / width**0.5
+        )
         by_hand = by_hand + torch.exp(logits) / torch.exp(logits).sum(-1, keepdim=True) / layer.heads
     assert torch.allclose(weights[layer_name], by_hand, atol=1e-5)
     assert by_hand.std() > 1e-3  # not the flat distribution that anything would equal
@@ -42,7 +54,9 @@ def test_masses_sum_to_one_and_follow_the_classes(generator, rows, noise):
     found = token_weights(weights)
     masses = class_masses(found, rows.classes)
     assert masses.shape == (len(weights), 4, 4) and torch.allclose(masses.sum(-1), torch.ones(1))
-    assert torch.allclose(masses[:, 0, SOT], found[:, 0, 0]) and torch.allclose(masses[:, 1, EOT], found[:, 1, 1])
+    assert torch.allclose(masses[:, 0, SOT], found[:, 0, 0]) and torch.allclose(
+        masses[:, 1, EOT], found[:, 1, 1]
+    )
     assert torch.allclose(masses[:, 1, PAD], found[:, 1, 2:].sum(-1))
 
 
@@ -69,16 +83,22 @@ def test_a_zero_row_is_a_token_of_logit_zero_and_a_removed_one_has_weight_zero(g
 @pytest.mark.parametrize("method", ["zero-pads", "ablation-a", "ablation-c", "pad-swap"])
 def test_removing_by_edit_is_removing_by_attention_mask(generator, rows, noise, method):
     kept = attention_mask(rows, method)
-    by_mask = generator.unet(noise, T, encoder_hidden_states=rows.embeddings, encoder_attention_mask=kept, return_dict=False)[0]
+    by_mask = generator.unet(
+        noise, T, encoder_hidden_states=rows.embeddings, encoder_attention_mask=kept, return_dict=False
+    )[0]
     by_edit = edited(generator.unet, generator.denoiser(rows.embeddings), removal(kept))(noise, T)
     assert torch.allclose(by_edit, by_mask, atol=1e-5)
     with cross_attention(generator.unet):  # the opened processor takes the mask of diffusers, too
-        opened = generator.unet(noise, T, encoder_hidden_states=rows.embeddings, encoder_attention_mask=kept, return_dict=False)[0]
+        opened = generator.unet(
+            noise, T, encoder_hidden_states=rows.embeddings, encoder_attention_mask=kept, return_dict=False
+        )[0]
     assert torch.allclose(opened, by_mask, atol=1e-5)
 
 
 def test_removing_is_not_zeroing(generator, rows, noise):
-    removed = edited(generator.unet, generator.denoiser(rows.embeddings), removal(attention_mask(rows, "ablation-h")))(noise, T)
+    removed = edited(
+        generator.unet, generator.denoiser(rows.embeddings), removal(attention_mask(rows, "ablation-h"))
+    )(noise, T)
     assert not torch.allclose(removed, generator.denoiser(zero_all_pads(rows))(noise, T), atol=1e-4)
 
 
@@ -134,7 +154,9 @@ def test_ren_removes_pads_and_raises_sot_where_the_prompt_is(rows):
 def test_a_rescaled_logit_is_multiplied(generator):
     logits = torch.randn(1, 2, 3, 4, generator=torch.Generator().manual_seed(0))
     edit = Rescale(torch.tensor([[1.25, 1, 1, 1]]), torch.tensor([[False, False, True, False]]))
-    by_hand = torch.stack([1.25 * logits[..., 0], logits[..., 1], torch.full((1, 2, 3), -torch.inf), logits[..., 3]], -1)
+    by_hand = torch.stack(
+        [1.25 * logits[..., 0], logits[..., 1], torch.full((1, 2, 3), -torch.inf), logits[..., 3]], -1
+    )
     assert torch.equal(edit(logits), by_hand)
 
 

@@ -6,7 +6,14 @@ import torch
 
 from une_ray.corpora import avatars
 from une_ray.errors import UneError
-from une_ray.memorization.copy_metric import calibrate, equal_error, from_bytes, similarity, slightly_changed, to_image
+from une_ray.memorization.copy_metric import (
+    calibrate,
+    equal_error,
+    from_bytes,
+    similarity,
+    slightly_changed,
+    to_image,
+)
 
 PICTURES = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -36,7 +43,11 @@ def test_it_is_the_worst_tile_of_a_loop_over_tiles():
 
 def test_every_picture_can_be_held_against_every_other():
     pairs = similarity(PICTURES[:, None], PICTURES)
-    assert pairs.shape == (5, 5) and torch.equal(pairs, pairs.T) and torch.isclose(pairs[1, 3], similarity(PICTURES[1], PICTURES[3]))
+    assert (
+        pairs.shape == (5, 5)
+        and torch.equal(pairs, pairs.T)
+        and torch.isclose(pairs[1, 3], similarity(PICTURES[1], PICTURES[3]))
+    )
 
 
 @pytest.mark.parametrize(("a", "b"), [((3, 8, 8), (3, 16, 16)), ((3, 10, 8), (3, 10, 8))])
@@ -52,7 +63,9 @@ def test_the_threshold_has_the_least_worse_error_of_all():
     def worse(threshold: float) -> float:
         return max((same < threshold).mean(), (different >= threshold).mean())
 
-    assert worse(equal_error(same, different)) == min(worse(threshold) for threshold in np.linspace(-4, 4, 20001))
+    assert worse(equal_error(same, different)) == min(
+        worse(threshold) for threshold in np.linspace(-4, 4, 20001)
+    )
 
 
 def test_between_kinds_that_do_not_overlap_the_threshold_keeps_its_distance_from_both():

@@ -8,7 +8,13 @@ import torch
 from une_ray.diffusion.ddim import sample
 from une_ray.diffusion.guidance import guided
 from une_ray.diffusion.schedule import timesteps
-from une_ray.memorization.detectors import DETECTORS, bright_ending, cross_attention_entropy, first_step_entropy, noise_norm
+from une_ray.memorization.detectors import (
+    DETECTORS,
+    bright_ending,
+    cross_attention_entropy,
+    first_step_entropy,
+    noise_norm,
+)
 from une_ray.memorization.detectors.sharpness import sharpness
 from une_ray.memorization.noise import noise_difference
 from une_ray.memorization.token_rows import EOT, PAD, PROMPT, SOT
@@ -31,7 +37,9 @@ def known(differences, weights=None, eot_map=None) -> Trace:
 
 
 def test_watching_does_not_change_the_sampling(generator, rows, noise, watched):
-    denoiser = guided(generator.denoiser(rows.embeddings), generator.denoiser(generator.prompt_states([""])), 3.0)
+    denoiser = guided(
+        generator.denoiser(rows.embeddings), generator.denoiser(generator.prompt_states([""])), 3.0
+    )
     plain = sample(denoiser, noise, NODES, generator.alphas_cumprod, clean=True)
     assert torch.allclose(watched.latents, plain, rtol=1e-3, atol=1e-3)
     assert watched.timesteps == tuple(NODES[::-1])
@@ -55,8 +63,13 @@ def test_an_empty_prompt_differs_from_itself_by_nothing(watched):
 
 
 def test_the_first_difference_is_that_of_two_calls(generator, rows, noise, watched):
-    with_prompt, without = generator.denoiser(rows.embeddings), generator.denoiser(generator.prompt_states([""]))
-    assert torch.allclose(watched.differences[0], with_prompt(noise, NODES[-1]) - without(noise, NODES[-1]), atol=1e-5)
+    with_prompt, without = (
+        generator.denoiser(rows.embeddings),
+        generator.denoiser(generator.prompt_states([""])),
+    )
+    assert torch.allclose(
+        watched.differences[0], with_prompt(noise, NODES[-1]) - without(noise, NODES[-1]), atol=1e-5
+    )
 
 
 def test_a_v_network_is_read_as_its_noise(generator, rows, noise):
@@ -78,7 +91,9 @@ def test_wens_norm_by_arithmetic():
 
 def test_bright_ending_by_arithmetic():
     differences = torch.ones(2, 1, 1, 2, 2)
-    eot_map = torch.tensor([[[0.4, 0.0], [0.0, 0.0]]])  # one of four places, mean .1, so ‖Δ ∘ m‖ / mean = .4 / .1
+    eot_map = torch.tensor(
+        [[[0.4, 0.0], [0.0, 0.0]]]
+    )  # one of four places, mean .1, so ‖Δ ∘ m‖ / mean = .4 / .1
     assert torch.allclose(bright_ending(known(differences, eot_map=eot_map)), torch.tensor([4.0]))
     flat = known(torch.randn(2, 3, 1, 2, 2, generator=torch.Generator().manual_seed(0)))
     assert torch.allclose(bright_ending(flat), noise_norm(flat))  # a flat map is Wen's norm
@@ -88,8 +103,12 @@ def test_rens_entropy_by_arithmetic():
     first, last = torch.tensor([0.5, 0.5, 0.0, 0.0]), torch.tensor([0.25, 0.25, 0.25, 0.25])
     weights = torch.stack([first] * 4 + [last])[:, None, None]  # the last fifth of five steps is the last
     summary = 2 * 0.25 * torch.tensor(4.0).log()  # eot and pad, none at first
-    assert torch.allclose(cross_attention_entropy(known(torch.zeros(5, 1, 1, 1, 1), weights)), torch.tensor(4.0).log() + summary)
-    assert torch.allclose(first_step_entropy(known(torch.zeros(5, 1, 1, 1, 1), weights), layer=0), torch.tensor(2.0).log())
+    assert torch.allclose(
+        cross_attention_entropy(known(torch.zeros(5, 1, 1, 1, 1), weights)), torch.tensor(4.0).log() + summary
+    )
+    assert torch.allclose(
+        first_step_entropy(known(torch.zeros(5, 1, 1, 1, 1), weights), layer=0), torch.tensor(2.0).log()
+    )
 
 
 def test_the_eot_map_is_the_attention_to_eot_at_the_last_step(watched):
@@ -100,7 +119,9 @@ def test_the_eot_map_is_the_attention_to_eot_at_the_last_step(watched):
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
-def test_sharpness_is_the_directional_derivative_of_the_score_difference(generator, rows, noise, prediction_type):
+def test_sharpness_is_the_directional_derivative_of_the_score_difference(
+    generator, rows, noise, prediction_type
+):
     model, t, empty = replace(generator, prediction_type=prediction_type), 801, generator.prompt_states([""])
     deviation = (1 - model.alphas_cumprod[t]).sqrt()
     score = lambda x: -noise_difference(model, x, t, rows.embeddings, empty) / deviation  # noqa: E731
@@ -108,7 +129,10 @@ def test_sharpness_is_the_directional_derivative_of_the_score_difference(generat
     step = 1e-2 / direction.flatten(1).norm(dim=1).clamp_min(1e-6)[:, None, None, None]
     central = (score(noise + step * direction) - score(noise - step * direction)) / (2 * step)
     found = sharpness(model, rows.embeddings, noise, t)
-    assert torch.allclose(found[[0, 2, 3]], central.flatten(1).norm(dim=1)[[0, 2, 3]], rtol=0.05) and found[0] > 0
+    assert (
+        torch.allclose(found[[0, 2, 3]], central.flatten(1).norm(dim=1)[[0, 2, 3]], rtol=0.05)
+        and found[0] > 0
+    )
     assert found[1] == 0
 
 

@@ -26,7 +26,9 @@ def test_guidance_goes_from_without_towards_with(scale, expected):
 
 def test_no_network_is_called_in_vain():
     with_prompt, without = [], []
-    denoiser = guided(constant(5.0, with_prompt), constant(2.0, without), lambda t: {1: 0.0, 2: 1.0, 3: 4.0}[t])
+    denoiser = guided(
+        constant(5.0, with_prompt), constant(2.0, without), lambda t: {1: 0.0, 2: 1.0, 3: 4.0}[t]
+    )
     for timestep in (1, 2, 3):
         denoiser(X, timestep)
     assert (with_prompt, without) == ([2, 3], [1, 3])
@@ -35,7 +37,10 @@ def test_no_network_is_called_in_vain():
 def test_a_callback_sees_both_outputs_at_every_step():
     seen = []
     denoiser = guided(
-        constant(5.0), constant(2.0), 0.0, lambda t, x, with_prompt, without: seen.append((t, with_prompt.item(), without.item()))
+        constant(5.0),
+        constant(2.0),
+        0.0,
+        lambda t, x, with_prompt, without: seen.append((t, with_prompt.item(), without.item())),
     )
     assert denoiser(X, 9).item() == 2 and seen == [(9, 5, 2)]
 
@@ -47,12 +52,23 @@ def test_guidance_begins_below_the_transition():
 
 
 def test_a_delayed_sampling_is_diffusers_with_the_scale_switched_by_hand(generator, rows, noise):
-    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1)
+    scheduler = DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1
+    )
     scheduler.set_timesteps(6)
-    with_prompt, without = generator.denoiser(rows.embeddings), generator.denoiser(generator.prompt_states([""]))
+    with_prompt, without = (
+        generator.denoiser(rows.embeddings),
+        generator.denoiser(generator.prompt_states([""])),
+    )
     x = noise
     for t in scheduler.timesteps.tolist():
         scale = 7.5 if t < 500 else 0.0
         x = scheduler.step(without(x, t) + scale * (with_prompt(x, t) - without(x, t)), t, x).prev_sample
-    ours = sample(guided(with_prompt, without, delayed_guidance), noise, timesteps(6), scheduler.alphas_cumprod, clean=True)
+    ours = sample(
+        guided(with_prompt, without, delayed_guidance),
+        noise,
+        timesteps(6),
+        scheduler.alphas_cumprod,
+        clean=True,
+    )
     assert torch.allclose(ours, x, rtol=1e-3, atol=1e-3)

@@ -45,7 +45,12 @@ def test_of_given_prompts_nothing_is_known_to_compare_with(realness, faces):
     asked = [Prompt("a cat", "given"), PROMPTS[0]]
     rows = realness(asked, faces[[0, 1, 0, 1]])
     assert [row["distance_to_real"] is None for row in rows] == [True, True, False, False]
-    assert [row["similarity"] is None for row in copies(asked, faces[[0, 1, 0, 1]])] == [True, True, False, False]
+    assert [row["similarity"] is None for row in copies(asked, faces[[0, 1, 0, 1]])] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_prompts_own_picture_is_a_copy_and_anothers_is_not(faces):
@@ -55,7 +60,9 @@ def test_a_prompts_own_picture_is_a_copy_and_anothers_is_not(faces):
 
 def test_pictures_fit_their_own_captions_better_than_others(faces):
     alignment = Alignment.load(find_model("mini-clip-b"), "cpu")
-    own, others = (sum(row["alignment"] for row in alignment(PROMPTS, shown)) for shown in (faces, faces.roll(1, 0)))
+    own, others = (
+        sum(row["alignment"] for row in alignment(PROMPTS, shown)) for shown in (faces, faces.roll(1, 0))
+    )
     assert own > others + 0.1 * len(PROMPTS)
 
 
@@ -64,7 +71,9 @@ def test_diversity_is_the_mean_dissimilarity_to_the_other_seeds():
     found = [row["diversity"] for row in diversities(pictures, 3)]
     for i, value in enumerate(found):
         others = [j for j in range(i // 3 * 3, i // 3 * 3 + 3) if j != i]
-        assert value == pytest.approx(1 - sum(similarity(pictures[i], pictures[j]).item() for j in others) / 2, abs=1e-6)
+        assert value == pytest.approx(
+            1 - sum(similarity(pictures[i], pictures[j]).item() for j in others) / 2, abs=1e-6
+        )
     assert diversities(pictures, 1)[0] == {"diversity": None}
 
 
@@ -73,4 +82,6 @@ def test_the_real_pictures_are_of_a_seed_that_no_prompt_is_of():
     from une_ray.memorization import copy_metric, measures, prompts
 
     others = {prompts.TRAINED_SEED, prompts.HELD_OUT_SEED, duplicates.SEED, copy_metric.CALIBRATION_SEED}
-    assert measures.REAL_SEED not in others and avatars.picture(measures.REAL_SEED, 0) != avatars.picture(prompts.HELD_OUT_SEED, 0)
+    assert measures.REAL_SEED not in others and avatars.picture(measures.REAL_SEED, 0) != avatars.picture(
+        prompts.HELD_OUT_SEED, 0
+    )

@@ -18,7 +18,10 @@ def test_titles_come_in_equal_numbers_of_every_dose():
 
 
 def test_titles_of_chosen_doses_alone():
-    assert Counter(prompt.dose for prompt in prompts.duplicated(2, prompts.doses("250, 1000"))) == {250: 2, 1000: 2}
+    assert Counter(prompt.dose for prompt in prompts.duplicated(2, prompts.doses("250, 1000"))) == {
+        250: 2,
+        1000: 2,
+    }
     with pytest.raises(UneError, match="unknown dose '99'; known, nearest first: 50, 250"):
         prompts.doses("250,99")
 
@@ -31,7 +34,9 @@ def test_a_titles_picture_is_the_one_that_was_duplicated():
 
 def test_ordinary_prompts_are_what_the_trainer_did_and_did_not_show():
     assert {prompt.source[0] for prompt in prompts.trained(5)} == {data.TRAINING_SEED}
-    assert all(prompt.source[1] % 2 == 0 and prompt.dose == 1 for prompt in prompts.trained(5)), "half a: the even ones"
+    assert all(prompt.source[1] % 2 == 0 and prompt.dose == 1 for prompt in prompts.trained(5)), (
+        "half a: the even ones"
+    )
     assert {prompt.source[0] for prompt in prompts.held_out(5)} == {data.HELD_OUT_SEED}
 
 
@@ -51,6 +56,11 @@ def test_a_file_without_prompts_says_what_is_missing(tmp_path):
     (tmp_path / "empty.txt").write_text("\n \n")
     (tmp_path / "broken.parquet").write_text("no parquet")
     pq.write_table(pa.table({"text": ["x"]}), tmp_path / "other.parquet")
-    for name, message in (("empty.txt", "holds no prompts"), ("broken.parquet", "can't read"), ("other.parquet", "its columns are text"), ("none.txt", "can't read")):  # fmt: skip
+    for name, message in (
+        ("empty.txt", "holds no prompts"),
+        ("broken.parquet", "can't read"),
+        ("other.parquet", "its columns are text"),
+        ("none.txt", "can't read"),
+    ):
         with pytest.raises(UneError, match=message):
             prompts.given(tmp_path / name)

@@ -11,7 +11,14 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from une_ray.corpora import avatars
 from une_ray.errors import UneError
 from une_ray.memorization import sscd
-from une_ray.memorization.copy_metric import calibrate, find_metric, from_bytes, metric_facts, slightly_changed, to_image
+from une_ray.memorization.copy_metric import (
+    calibrate,
+    find_metric,
+    from_bytes,
+    metric_facts,
+    slightly_changed,
+    to_image,
+)
 
 PICTURES = torch.stack([from_bytes(avatars.picture(9, index)) for index in range(2)])
 
@@ -19,7 +26,9 @@ PICTURES = torch.stack([from_bytes(avatars.picture(9, index)) for index in range
 def saved(network, folder, **changes):
     """The file of a network's weights in the published layout, with some added or, where None, left out."""
     weights = {f"backbone.{name}": value for name, value in network.state_dict().items()} | changes
-    save_file({name: value for name, value in weights.items() if value is not None}, folder / "sscd.safetensors")
+    save_file(
+        {name: value for name, value in weights.items() if value is not None}, folder / "sscd.safetensors"
+    )
     return folder / "sscd.safetensors"
 
 
@@ -85,10 +94,19 @@ def test_it_is_calibrated_as_the_tiled_distance_is(file):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"backbone.fc.weight": None}, "missing: backbone.fc.weight; make one of sscd_disc_mixup.torchvision.pt"),
+        (
+            {"backbone.fc.weight": None},
+            "missing: backbone.fc.weight; make one of sscd_disc_mixup.torchvision.pt",
+        ),
         ({"embeddings.1.bias": torch.zeros(512)}, "unexpected: embeddings.1.bias;"),
         ({"backbone.fc.bias": torch.zeros(1000)}, "of another shape: backbone.fc.bias;"),
-        ({f"backbone.bn1.{part}": None for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")}, "and 1 more"),
+        (
+            {
+                f"backbone.bn1.{part}": None
+                for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+            },
+            "and 1 more",
+        ),
     ],
 )
 def test_weights_of_another_layout_are_refused_by_name(published, tmp_path, changes, message):
@@ -112,5 +130,9 @@ def test_an_unknown_metric_is_refused(name):
 def test_a_metrics_facts_are_its_file_wherever_it_is_called_from_and_what_is_in_it(file, monkeypatch):
     told = metric_facts(f"sscd:{file}")
     monkeypatch.chdir(file.parent)
-    assert metric_facts("sscd:sscd.safetensors") == told == {"copy_metric": f"sscd:{file}", "copy_metric_weights": sscd.fingerprint(file)}
+    assert (
+        metric_facts("sscd:sscd.safetensors")
+        == told
+        == {"copy_metric": f"sscd:{file}", "copy_metric_weights": sscd.fingerprint(file)}
+    )
     assert metric_facts("tiles") == {}

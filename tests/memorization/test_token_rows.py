@@ -56,7 +56,12 @@ def test_exclamation_marks_in_a_prompt_are_prompt(exclaiming_pipe):
     classes = encode(exclaiming_pipe, ["wow!!! a man"]).classes[0]
     eot = int((classes == EOT).nonzero())
     ids = exclaiming_pipe.tokenizer(["wow!!! a man"]).input_ids[0]
-    assert ids.count(0) > 0 and eot == len(ids) - 1 and (classes[1:eot] == PROMPT).all() and (classes[eot + 1 :] == PAD).all()
+    assert (
+        ids.count(0) > 0
+        and eot == len(ids) - 1
+        and (classes[1:eot] == PROMPT).all()
+        and (classes[eot + 1 :] == PAD).all()
+    )
 
 
 def test_encoding_is_the_pipelines_own(pipe, exclaiming_pipe):
@@ -66,7 +71,11 @@ def test_encoding_is_the_pipelines_own(pipe, exclaiming_pipe):
 
 
 def test_swapped_pads_are_those_of_a_pipeline_that_pads_with_exclamation_marks(pipe, exclaiming_pipe):
-    prompts = [PROMPTS[0], PROMPTS[1], PROMPTS[3]]  # without a "!" in them, which swapping the tokenizer's pad would change
+    prompts = [
+        PROMPTS[0],
+        PROMPTS[1],
+        PROMPTS[3],
+    ]  # without a "!" in them, which swapping the tokenizer's pad would change
     reference, _ = exclaiming_pipe.encode_prompt(prompts, "cpu", 1, False)
     rows = encode(pipe, prompts)
     assert torch.allclose(pad_swap_keeping_eot(rows), reference, atol=1e-6)
@@ -124,7 +133,9 @@ def test_pads_are_zeroed_from_either_end_and_may_be_scaled_instead():
 
 @pytest.mark.parametrize("pads", [1, 50, 75])
 def test_every_hundredth_of_the_pads_is_rounded_down_exactly(pads):
-    rows = TokenRows(torch.ones(1, 2 + pads, 1), torch.tensor([[SOT, EOT] + [PAD] * pads]), torch.ones(1, 2 + pads, 1))
+    rows = TokenRows(
+        torch.ones(1, 2 + pads, 1), torch.tensor([[SOT, EOT] + [PAD] * pads]), torch.ones(1, 2 + pads, 1)
+    )
     zeros = [int((zero_pads(rows, hundredths / 100) == 0).sum()) for hundredths in range(101)]
     assert zeros == [hundredths * pads // 100 for hundredths in range(101)]
 

@@ -27,17 +27,25 @@ def test_texts_are_the_librarys_own():
     at = PACKAGED / "mini-clip-a"
     ids = CLIPTokenizer.from_pretrained(at)(CAPTIONS, padding=True, return_tensors="pt").input_ids
     with torch.no_grad():
-        expected = CLIPModel.from_pretrained(at, dtype=torch.float32).get_text_features(input_ids=ids).pooler_output
+        expected = (
+            CLIPModel.from_pretrained(at, dtype=torch.float32).get_text_features(input_ids=ids).pooler_output
+        )
     cosines = torch.cosine_similarity(load_contrastive(find_model("mini-clip-a")).texts(CAPTIONS), expected)
     assert torch.allclose(cosines, torch.ones(2), atol=1e-5)
 
     at = f"local-dir:{PACKAGED / 'mini-clip-b'}"
     with torch.no_grad():
-        expected = open_clip.create_model(at).eval().encode_text(open_clip.get_tokenizer(at)(CAPTIONS), normalize=True)
+        expected = (
+            open_clip.create_model(at)
+            .eval()
+            .encode_text(open_clip.get_tokenizer(at)(CAPTIONS), normalize=True)
+        )
     assert torch.allclose(load_contrastive(find_model("mini-clip-b")).texts(CAPTIONS), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "message"), [("mini-dino", "reads no text"), ("random-mini-clip-a", "fresh weights")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("mini-dino", "reads no text"), ("random-mini-clip-a", "fresh weights")]
+)
 def test_models_without_a_trained_text_tower_are_refused(name, message):
     with pytest.raises(UneError, match=message):
         load_contrastive(find_model(name))

@@ -32,7 +32,12 @@ def encoders(zoo, tmp_path_factory) -> dict[str, str]:
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": OPEN_CLIP}))
     save_file(open_clip.CLIP(**OPEN_CLIP).state_dict(), folder / "open_clip_model.safetensors")
     resnet.build((32, 32), 1).save_pretrained(folder.parent / "classifier")
-    return {"clip": f"{zoo}/mini-clip", "dino": f"{zoo}/mini-dino", "open-clip": str(folder), "classifier": f"{folder.parent}/classifier"}
+    return {
+        "clip": f"{zoo}/mini-clip",
+        "dino": f"{zoo}/mini-dino",
+        "open-clip": str(folder),
+        "classifier": f"{folder.parent}/classifier",
+    }
 
 
 def embed(space: Space, seed: int = 0) -> np.ndarray:
@@ -85,7 +90,9 @@ def test_a_fresh_generator_keeps_all_but_the_unet(zoo):
     assert not torch.equal(random.unet.conv_in.weight, trained.unet.conv_in.weight)
     for part in ("vae", "text_encoder"):
         kept = getattr(trained, part).state_dict()
-        assert all(torch.equal(value, kept[name]) for name, value in getattr(random, part).state_dict().items())
+        assert all(
+            torch.equal(value, kept[name]) for name, value in getattr(random, part).state_dict().items()
+        )
 
 
 def test_the_fingerprint_has_the_seed_and_the_libraries(encoders, zoo):
@@ -103,7 +110,8 @@ def test_the_fingerprint_has_the_seed_and_the_libraries(encoders, zoo):
 def test_of_a_fresh_open_clip_no_weights_are_downloaded(encoders, monkeypatch, trained):
     asked = []
     monkeypatch.setattr(
-        "huggingface_hub.snapshot_download", lambda at, allow_patterns, **_: asked.extend(allow_patterns) or encoders["open-clip"]
+        "huggingface_hub.snapshot_download",
+        lambda at, allow_patterns, **_: asked.extend(allow_patterns) or encoders["open-clip"],
     )
     name = "openclip-b16-laion2b"
     Space("x", find_model(name if trained else f"random-{name}")).load()
@@ -112,9 +120,12 @@ def test_of_a_fresh_open_clip_no_weights_are_downloaded(encoders, monkeypatch, t
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("random-mini-dnio", "unknown model 'mini-dnio'; known, nearest first: mini-dino"), ("random-pixels-16", "no trained weights to do without"),
-     ("random-random-mini-dino", "no trained weights to do without")],
-)  # fmt: skip
+    [
+        ("random-mini-dnio", "unknown model 'mini-dnio'; known, nearest first: mini-dino"),
+        ("random-pixels-16", "no trained weights to do without"),
+        ("random-random-mini-dino", "no trained weights to do without"),
+    ],
+)
 def test_there_is_no_fresh_model_of_what_is_none(name, message):
     with pytest.raises(UneError, match=message):
         find_model(name)
@@ -125,4 +136,6 @@ def test_a_classifiers_space_is_its_logits(encoders):
     model = AutoModelForImageClassification.from_pretrained(encoders["classifier"]).eval()
     x = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(space.load().embed(x), model(pixel_values=x).logits) and space.model.dim == len(model.config.id2label)
+        assert torch.equal(space.load().embed(x), model(pixel_values=x).logits) and space.model.dim == len(
+            model.config.id2label
+        )

@@ -20,7 +20,9 @@ LOAD = f"from une_ray.models.encoders import load_encoder as e; from une_ray.mod
 def hub(tmp_path):
     """(address, how often each file was sent); files are those of a tiny model at one commit."""
     folder, sent = tmp_path / "model", Counter()
-    Dinov2Model(Dinov2Config(hidden_size=32, num_hidden_layers=1, num_attention_heads=2)).save_pretrained(folder)
+    Dinov2Model(Dinov2Config(hidden_size=32, num_hidden_layers=1, num_attention_heads=2)).save_pretrained(
+        folder
+    )
 
     class Hub(BaseHTTPRequestHandler):
         def do_HEAD(self, body: bool = False) -> None:
@@ -32,7 +34,11 @@ def hub(tmp_path):
                 return self.end_headers()
             data = (folder / name).read_bytes()
             self.send_response(200)
-            headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(data).hexdigest()}"', "Content-Length": str(len(data))}
+            headers = {
+                "X-Repo-Commit": COMMIT,
+                "ETag": f'"{hashlib.sha256(data).hexdigest()}"',
+                "Content-Length": str(len(data)),
+            }
             for key, value in headers.items():
                 self.send_header(key, value)
             self.end_headers()
@@ -53,12 +59,28 @@ def hub(tmp_path):
 
 def test_weights_are_fetched_once_per_node(hub, tmp_path):
     address, sent = hub
-    environment = os.environ | {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "*"}
-    environment = {key: value for key, value in environment.items() if key not in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")}
+    environment = os.environ | {
+        "HF_ENDPOINT": address,
+        "HF_HOME": str(tmp_path / "cache"),
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_PROXY": "*",
+    }
+    environment = {
+        key: value
+        for key, value in environment.items()
+        if key not in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    }
     command = [sys.executable, "-c", LOAD]
     checkout = Path(__file__).parents[2]
     actors = [
-        subprocess.Popen(command, env=environment, cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        subprocess.Popen(
+            command,
+            env=environment,
+            cwd=checkout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         for _ in range(ACTORS)
     ]
     outputs = [actor.communicate(timeout=300)[0] for actor in actors]

@@ -25,7 +25,7 @@ from transformers import (
     CLIPVisionModelWithProjection,
     Dinov2Config,
     DINOv3ViTConfig,
-)  # fmt: skip
+)
 
 from une_ray.corpora import avatars
 from une_ray.models.registry import MODELS
@@ -35,19 +35,45 @@ from une_ray.training import tokenizer as small_tokenizer
 HUB = [spec.id for spec in MODELS.values() if spec.source.startswith("hub:")]
 
 SD_UNET = {
-    "sample_size": 64, "in_channels": 4, "out_channels": 4, "layers_per_block": 2, "act_fn": "silu", "norm_num_groups": 32,
-    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",), "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+    "sample_size": 64,
+    "in_channels": 4,
+    "out_channels": 4,
+    "layers_per_block": 2,
+    "act_fn": "silu",
+    "norm_num_groups": 32,
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
     "block_out_channels": (32, 32, 32, 32),  # 320, 640, 1280, 1280
-}  # fmt: skip
-SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1, "set_alpha_to_one": False}
+}
+SCHEDULE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "steps_offset": 1,
+    "set_alpha_to_one": False,
+}
 GENERATORS = {
     # cross_attention_dim is 768, 1024 and 768; the text towers have 12, 23 and 12 layers
-    "sd15": (StableDiffusionPipeline, SD_UNET | {"attention_head_dim": 8, "cross_attention_dim": 32}, PNDMScheduler(**SCHEDULE, skip_prk_steps=True), "quick_gelu"),
-    "sd21-base": (StableDiffusionPipeline, SD_UNET | {"attention_head_dim": (1, 2, 4, 4), "cross_attention_dim": 32, "use_linear_projection": True},
-                  PNDMScheduler(**SCHEDULE, skip_prk_steps=True), "gelu"),
-    "lcm-dreamshaper-v7": (LatentConsistencyModelPipeline, SD_UNET | {"attention_head_dim": 8, "cross_attention_dim": 32, "time_cond_proj_dim": 256},
-                           LCMScheduler(**SCHEDULE), "quick_gelu"),
-}  # fmt: skip
+    "sd15": (
+        StableDiffusionPipeline,
+        SD_UNET | {"attention_head_dim": 8, "cross_attention_dim": 32},
+        PNDMScheduler(**SCHEDULE, skip_prk_steps=True),
+        "quick_gelu",
+    ),
+    "sd21-base": (
+        StableDiffusionPipeline,
+        SD_UNET
+        | {"attention_head_dim": (1, 2, 4, 4), "cross_attention_dim": 32, "use_linear_projection": True},
+        PNDMScheduler(**SCHEDULE, skip_prk_steps=True),
+        "gelu",
+    ),
+    "lcm-dreamshaper-v7": (
+        LatentConsistencyModelPipeline,
+        SD_UNET | {"attention_head_dim": 8, "cross_attention_dim": 32, "time_cond_proj_dim": 256},
+        LCMScheduler(**SCHEDULE),
+        "quick_gelu",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +84,35 @@ def words(tmp_path_factory):
 def save_generator(name, folder, words):
     pipeline_class, unet, scheduler, activation = GENERATORS[name]
     text = CLIPTextConfig(
-        vocab_size=len(words), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=77,
-        hidden_act=activation, bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id,
-    )  # fmt: skip
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=77,
+        hidden_act=activation,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+    )
     vae = AutoencoderKL(
-        block_out_channels=(8, 8, 8, 8), norm_num_groups=4, layers_per_block=1, latent_channels=4, sample_size=512,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-    )  # fmt: skip
+        block_out_channels=(8, 8, 8, 8),
+        norm_num_groups=4,
+        layers_per_block=1,
+        latent_channels=4,
+        sample_size=512,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+    )
     pipeline_class(
-        vae=vae, unet=UNet2DConditionModel(**unet), text_encoder=CLIPTextModel(text), tokenizer=words, scheduler=scheduler,
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    ).save_pretrained(folder)  # fmt: skip
+        vae=vae,
+        unet=UNet2DConditionModel(**unet),
+        text_encoder=CLIPTextModel(text),
+        tokenizer=words,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder)
 
 
 def save_clip(name, folder):
@@ -95,7 +139,9 @@ def save_open_clip(name, folder):
     mean = list(MODELS[name].preprocessing.mean)
     folder.mkdir()
     (folder / "open_clip_config.json").write_text(
-        json.dumps({"model_cfg": base, "preprocess_cfg": {"mean": mean, "std": list(MODELS[name].preprocessing.std)}})
+        json.dumps(
+            {"model_cfg": base, "preprocess_cfg": {"mean": mean, "std": list(MODELS[name].preprocessing.std)}}
+        )
     )
     model = open_clip.CLIP(**{key: base[key] for key in ("embed_dim", "vision_cfg", "text_cfg")})
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
@@ -106,7 +152,9 @@ def save_dino(name, folder):
     if name == "dinov2-l14":
         config = Dinov2Config(image_size=518, patch_size=14, mlp_ratio=1, **small)
     else:
-        config = DINOv3ViTConfig(image_size=224, patch_size=16, intermediate_size=64, num_register_tokens=4, **small)
+        config = DINOv3ViTConfig(
+            image_size=224, patch_size=16, intermediate_size=64, num_register_tokens=4, **small
+        )
     AutoModel.from_config(config).save_pretrained(folder)
 
 
@@ -121,7 +169,9 @@ def test_a_hub_model_loads_through_its_class_and_fills_its_space(name, tmp_path,
     model = replace(spec, source=str(folder), dtype="float32")
     space = Space(name, model, *((3, "leading") if spec.is_generator else ()))
     pinned, fingerprint = space.pinned()
-    pictures = np.random.default_rng(0).integers(0, 256, (2, spec.preprocessing.size, spec.preprocessing.size, 3), np.uint8)
+    pictures = np.random.default_rng(0).integers(
+        0, 256, (2, spec.preprocessing.size, spec.preprocessing.size, 3), np.uint8
+    )
     z = pinned.load()(pictures, ["a", "b"])["z"]
     assert z.shape == (2, spec.dim) and np.isfinite(z).all() and not np.allclose(z[0], z[1])
     assert fingerprint["weights"].startswith("sha256:")

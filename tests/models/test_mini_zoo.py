@@ -54,19 +54,29 @@ def test_mini_dino_reaches_its_floor(data):
 
 def test_mini_resnet_knows_every_attribute_by_its_own_class(data):
     few = Pictures(data.images[:1000], data.indices[:1000], data.seed)
-    aucs = [roc_auc_score(label, logit) for label, logit in zip(few.attributes().T, evaluate.embeddings("mini-resnet", few).T)]
+    aucs = [
+        roc_auc_score(label, logit)
+        for label, logit in zip(few.attributes().T, evaluate.embeddings("mini-resnet", few).T)
+    ]
     assert min(aucs) >= 0.9 and np.mean(aucs) >= 0.99
 
 
 def test_the_folders_load_in_their_own_libraries():
     """The dtype is named: diffusers takes float32 for its parts by default, transformers what the file has (float16)."""
     pipeline = StableDiffusionPipeline.from_pretrained(PACKAGED / "mini-sd-a", torch_dtype=torch.float32)
-    image = pipeline("a woman with glasses", num_inference_steps=3, output_type="np", generator=torch.manual_seed(0)).images
+    image = pipeline(
+        "a woman with glasses", num_inference_steps=3, output_type="np", generator=torch.manual_seed(0)
+    ).images
     assert image.shape == (1, 64, 64, 3)
     tower = CLIPModel.from_pretrained(PACKAGED / "mini-clip-a").text_model.state_dict()
     ours = pipeline.text_encoder.state_dict()
-    assert all(torch.equal(value, ours[key]) for key, value in tower.items())  # mini-sd-a's text tower is mini-clip-a's
-    assert CLIPTokenizer.from_pretrained(PACKAGED / "mini-clip-a")("!").input_ids[0] == pipeline.tokenizer.bos_token_id
+    assert all(
+        torch.equal(value, ours[key]) for key, value in tower.items()
+    )  # mini-sd-a's text tower is mini-clip-a's
+    assert (
+        CLIPTokenizer.from_pretrained(PACKAGED / "mini-clip-a")("!").input_ids[0]
+        == pipeline.tokenizer.bos_token_id
+    )
     assert Dinov2Model.from_pretrained(PACKAGED / "mini-dino").config.hidden_size == 128
     named = AutoModelForImageClassification.from_pretrained(PACKAGED / "mini-resnet").config
     assert named.id2label[0] == "Male" and named.problem_type == "multi_label_classification"
@@ -75,8 +85,15 @@ def test_the_folders_load_in_their_own_libraries():
 @pytest.mark.parametrize("spec", MINI, ids=lambda spec: spec.id)
 def test_every_shipped_model_has_a_card_and_its_dimension(spec, data):
     card = (PACKAGED / spec.id / "README.md").read_text()
-    assert "Measured on held-out avatars" in card and "Licence" in card and (PACKAGED / spec.id / "curve.png").exists()
+    assert (
+        "Measured on held-out avatars" in card
+        and "Licence" in card
+        and (PACKAGED / spec.id / "curve.png").exists()
+    )
     if spec.is_generator:
         assert spec.dim == 4 * 16 * 16
     else:
-        assert evaluate.embeddings(spec.id, Pictures(data.images[:2], data.indices[:2], 2)).shape == (2, spec.dim)
+        assert evaluate.embeddings(spec.id, Pictures(data.images[:2], data.indices[:2], 2)).shape == (
+            2,
+            spec.dim,
+        )

@@ -34,7 +34,10 @@ def test_clip_pictures_are_those_of_transformers(size):
 @pytest.mark.parametrize("name", ["openclip-b16-laion2b", "openclip-l14-laion2b"])
 def test_open_clip_pictures_are_those_of_open_clip(name, size):
     data = png(size)
-    tags = {"openclip-b16-laion2b": ("ViT-B-16", "laion2b_s34b_b88k"), "openclip-l14-laion2b": ("ViT-L-14", "laion2b_s32b_b82k")}
+    tags = {
+        "openclip-b16-laion2b": ("ViT-B-16", "laion2b_s34b_b88k"),
+        "openclip-l14-laion2b": ("ViT-L-14", "laion2b_s32b_b82k"),
+    }
     published = open_clip.get_pretrained_cfg(*tags[name])
     mean, std = published.get("mean") or CLIP_MEAN, published.get("std") or CLIP_STD
     theirs = open_clip.image_transform(224, is_train=False, mean=mean, std=std)(Image.open(io.BytesIO(data)))
@@ -45,8 +48,12 @@ def test_open_clip_pictures_are_those_of_open_clip(name, size):
 def test_dinov2_pictures_are_those_of_transformers(size):
     data = png(size)
     processor = BitImageProcessorPil(
-        size={"shortest_edge": 256}, crop_size={"height": 224, "width": 224}, resample=3, image_mean=IMAGENET_MEAN, image_std=IMAGENET_STD
-    )  # fmt: skip
+        size={"shortest_edge": 256},
+        crop_size={"height": 224, "width": 224},
+        resample=3,
+        image_mean=IMAGENET_MEAN,
+        image_std=IMAGENET_STD,
+    )
     theirs = processor(Image.open(io.BytesIO(data)), return_tensors="pt").pixel_values[0]
     assert torch.allclose(ours("dinov2-l14", data), theirs, atol=1e-5)
 

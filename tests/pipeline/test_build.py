@@ -57,12 +57,20 @@ def hashes(url: str) -> dict[str, str]:
 def une(*arguments: str, **options) -> subprocess.Popen:
     command = [sys.executable, "-m", "une_ray.cli", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, **options)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, **options
+    )
 
 
 def test_a_built_lake_holds_every_id_once_in_every_space(lake):
     assert len(list(verify(lake))) == 2 + 3
-    rows = connect(lake).execute("SELECT space, count(*), count(DISTINCT image_id) FROM latents GROUP BY space ORDER BY space").fetchall()
+    rows = (
+        connect(lake)
+        .execute(
+            "SELECT space, count(*), count(DISTINCT image_id) FROM latents GROUP BY space ORDER BY space"
+        )
+        .fetchall()
+    )
     assert rows == [("clip", 70, 70), ("dino", 70, 70), ("sd", 70, 70)]
 
 
@@ -73,7 +81,13 @@ def test_every_space_is_what_its_step_gives_without_ray(lake, tiny_spaces):
         from une_ray.corpora import open_corpus
 
         images = [open_corpus("avatars:70").read(source) for source in plan["source"].to_pylist()]
-        bare = read_space(space.load(), space.model.preprocessing, space.model.batch_size, plan["image_id"].to_pylist(), images)
+        bare = read_space(
+            space.load(),
+            space.model.preprocessing,
+            space.model.batch_size,
+            plan["image_id"].to_pylist(),
+            images,
+        )
         stored = lake.read_table(f"{space_folder(space.name)}/shard-00001.parquet")
         a, b = (np.array(t["z"].to_pylist(), np.float32) for t in (bare, stored))
         assert np.allclose(a, b, atol=2e-2, rtol=1e-2)
@@ -102,7 +116,9 @@ def test_a_space_can_join_a_lake_later(tmp_path, tiny_spaces):
 
 def test_gpu_shares_place_actors_on_gpus(lake):
     """Logical GPUs: the generator asks for a whole one, encoders for a quarter."""
-    devices = dict(connect(lake).execute("SELECT stage, list(DISTINCT device) FROM runs GROUP BY stage").fetchall())
+    devices = dict(
+        connect(lake).execute("SELECT stage, list(DISTINCT device) FROM runs GROUP BY stage").fetchall()
+    )
     assert devices["read"] == ["cpu"]
     for stage in ("sd", "clip", "dino"):
         assert devices[stage] and all(re.fullmatch(r"(cpu|cuda):[01]", device) for device in devices[stage])
@@ -142,12 +158,22 @@ def photographs(tmp_path) -> Path:
 def test_broken_files_are_rows_and_cost_no_neighbour(tmp_path, photographs, tiny_spaces):
     url = str(tmp_path / "lake")
     done = build(url, f"folder:{photographs}", tiny_spaces[1:], shard_size=8)
-    broken = {"empty.png", "text.jpg", "truncated.png", "bomb.png", "nested/multipage_rgb.tif"}  # the last in a way that Pillow can't read
+    broken = {
+        "empty.png",
+        "text.jpg",
+        "truncated.png",
+        "bomb.png",
+        "nested/multipage_rgb.tif",
+    }  # the last in a way that Pillow can't read
     assert done.rejects == len(broken) and done.images > 30
     list(verify(Lake(url)))
     rejects = dict(connect(Lake(url)).execute("SELECT image_id, error FROM rejects").fetchall())
     assert set(rejects) == broken
-    assert rejects["empty.png"] == "empty file" and "known format" in rejects["text.jpg"] and "over the limit" in rejects["bomb.png"]
+    assert (
+        rejects["empty.png"] == "empty file"
+        and "known format" in rejects["text.jpg"]
+        and "over the limit" in rejects["bomb.png"]
+    )
 
 
 def test_an_image_that_changed_since_is_refused(tmp_path, tiny_spaces):
@@ -175,10 +201,19 @@ def test_a_latent_that_is_not_finite_is_a_reject_of_its_space_alone():
 
 @pytest.mark.parametrize(
     ("spaces", "message"),
-    [(["mini-sd-a/ddim1"], "between 2 and 1000"), (["mini-dinno"], "nearest first: mini-dino"), (["mini-sd-a"], "does not say how to invert"), (["mini-dino/ddim50"], "is an encoder"),
-     (["mini-sd-a/ddim50-leding"], "nearest first: leading"), (["clip:/models/x"], "needs a name"), (["x=clip:/no/where"], "is not a folder"),
-     (["a=mini-dino", "a=mini-clip-a"], "named twice"), (["../x=mini-dino"], "can't name a space"), (["x=resnet:/m"], "kind of model")],
-)  # fmt: skip
+    [
+        (["mini-sd-a/ddim1"], "between 2 and 1000"),
+        (["mini-dinno"], "nearest first: mini-dino"),
+        (["mini-sd-a"], "does not say how to invert"),
+        (["mini-dino/ddim50"], "is an encoder"),
+        (["mini-sd-a/ddim50-leding"], "nearest first: leading"),
+        (["clip:/models/x"], "needs a name"),
+        (["x=clip:/no/where"], "is not a folder"),
+        (["a=mini-dino", "a=mini-clip-a"], "named twice"),
+        (["../x=mini-dino"], "can't name a space"),
+        (["x=resnet:/m"], "kind of model"),
+    ],
+)
 def test_a_space_that_is_none_says_what_would_be(tmp_path, spaces, message):
     with pytest.raises(UneError, match=message):
         build(str(tmp_path / "lake"), "avatars:5", spaces)
@@ -188,11 +223,27 @@ def test_a_space_that_is_none_says_what_would_be(tmp_path, spaces, message):
 @pytest.mark.slow
 def test_a_build_killed_twice_and_resumed_equals_one_that_was_not(tmp_path, lake, tiny_spaces):
     url = str(tmp_path / "lake")
-    arguments = ["build", "--corpus", "avatars:70", "--shard-size", "16", "--spaces", ",".join(tiny_spaces), "--lake", url, "--actors", "1"]
+    arguments = [
+        "build",
+        "--corpus",
+        "avatars:70",
+        "--shard-size",
+        "16",
+        "--spaces",
+        ",".join(tiny_spaces),
+        "--lake",
+        url,
+        "--actors",
+        "1",
+    ]
     for files in (1, 5):
         job = une(*arguments, start_new_session=True)
         deadline = time.monotonic() + 120
-        while len(list(Path(url).glob("spaces/*/shard-*.parquet"))) < files and job.poll() is None and time.monotonic() < deadline:
+        while (
+            len(list(Path(url).glob("spaces/*/shard-*.parquet"))) < files
+            and job.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.02)
         os.killpg(job.pid, signal.SIGKILL)
         assert job.wait() == -signal.SIGKILL, job.stdout.read()
@@ -206,7 +257,19 @@ def test_a_build_killed_twice_and_resumed_equals_one_that_was_not(tmp_path, lake
 @pytest.mark.slow
 def test_two_builds_at_once_end_with_one_correct_lake(tmp_path, lake, tiny_spaces):
     url = str(tmp_path / "lake")
-    arguments = ["build", "--corpus", "avatars:70", "--shard-size", "16", "--spaces", ",".join(tiny_spaces), "--lake", url, "--actors", "1"]
+    arguments = [
+        "build",
+        "--corpus",
+        "avatars:70",
+        "--shard-size",
+        "16",
+        "--spaces",
+        ",".join(tiny_spaces),
+        "--lake",
+        url,
+        "--actors",
+        "1",
+    ]
     jobs = [une(*arguments), une(*arguments)]
     outputs = [job.communicate(timeout=300)[0] for job in jobs]
     assert [job.returncode for job in jobs] == [0, 0], outputs
@@ -217,12 +280,18 @@ def test_two_builds_at_once_end_with_one_correct_lake(tmp_path, lake, tiny_space
 def test_a_refused_space_leaves_no_trace_of_its_companions(lake, tiny_spaces):
     before = hashes(lake.url)
     with pytest.raises(UneError, match="steps: lake has 3"):
-        build(lake.url, "avatars:70", ["another=" + tiny_spaces[1].partition("=")[2], tiny_spaces[0].replace("ddim3", "ddim4")])
+        build(
+            lake.url,
+            "avatars:70",
+            ["another=" + tiny_spaces[1].partition("=")[2], tiny_spaces[0].replace("ddim3", "ddim4")],
+        )
     assert hashes(lake.url) == before
 
 
 @pytest.mark.slow
-def test_a_shard_that_kills_its_worker_for_no_image_of_its_own_ends_the_build_and_says_so(tmp_path, monkeypatch):
+def test_a_shard_that_kills_its_worker_for_no_image_of_its_own_ends_the_build_and_says_so(
+    tmp_path, monkeypatch
+):
     """Ray's default would be to try for ever. Images that kill are in tests/faults."""
     monkeypatch.setattr(ray_data, "stage", lambda space: Dying)
     with pytest.raises(UneError, match="shard-00000.parquet: its worker died 5 times"):

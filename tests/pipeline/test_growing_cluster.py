@@ -29,7 +29,9 @@ from une_ray.pipeline.cluster import Cluster
 MEMORY = {"object_store_memory": 80_000_000}
 A100 = {"ray.io/accelerator-type": "A100"}
 PATIENCE = 120.0
-COUNTED = re.compile(r'^ray_une_images_total\{[^}]*stage="pixels-16"[^}]*status="ok"[^}]*\} [1-9]', re.MULTILINE)
+COUNTED = re.compile(
+    r'^ray_une_images_total\{[^}]*stage="pixels-16"[^}]*status="ok"[^}]*\} [1-9]', re.MULTILINE
+)
 
 
 class Slow(ray_data.ReadSpace):
@@ -43,7 +45,12 @@ class Slow(ray_data.ReadSpace):
 @pytest.fixture
 def cluster():
     apart = tempfile.mkdtemp(prefix="une-", dir="/tmp")
-    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": {"metrics_report_interval_ms": 1000}, **MEMORY}
+    head = {
+        "num_cpus": 0,
+        "include_dashboard": False,
+        "_system_config": {"metrics_report_interval_ms": 1000},
+        **MEMORY,
+    }
     with patch.dict(os.environ, RAY_TMPDIR=apart):
         found = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     try:
@@ -64,7 +71,11 @@ def until(what) -> None:
 
 def scrape() -> str:
     """All nodes' Prometheus pages."""
-    pages = [f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics" for node in ray.nodes() if node["Alive"]]
+    pages = [
+        f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
     return "".join(requests.get(page, timeout=10).text for page in pages)
 
 
@@ -72,7 +83,9 @@ def scrape() -> str:
 def test_a_build_waits_for_promised_gpus_follows_the_cluster_as_it_grows_and_counts(cluster, tmp_path):
     lake = Lake(str(tmp_path / "lake"))
     options = {"shard_size": 2, "cluster": Cluster(gpus=2), "place": {"pixels-16": A100}}
-    job = threading.Thread(target=build, args=(lake.url, "avatars:60", ["pixels-16"]), kwargs=options, daemon=True)
+    job = threading.Thread(
+        target=build, args=(lake.url, "avatars:60", ["pixels-16"]), kwargs=options, daemon=True
+    )
     with patch.object(ray_data, "stage", lambda space: type(f"Read[{space.name}]", (Slow,), {})):
         job.start()
         until(lake.exists)
@@ -86,7 +99,11 @@ def test_a_build_waits_for_promised_gpus_follows_the_cluster_as_it_grows_and_cou
         assert 1 <= space.shards < space.shards_total == 30 and images.shards >= space.shards
         job.join(PATIENCE)
     assert len(list(verify(lake))) == 3
-    devices = connect(lake).execute("SELECT count(DISTINCT device), min(device) FROM runs WHERE stage = 'pixels-16'").fetchone()
+    devices = (
+        connect(lake)
+        .execute("SELECT count(DISTINCT device), min(device) FROM runs WHERE stage = 'pixels-16'")
+        .fetchone()
+    )
     assert devices == (1, "cpu:0")
 
 

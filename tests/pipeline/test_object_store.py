@@ -27,9 +27,12 @@ def bucket():
     server.start()
     host, port = server.get_host_and_port()
     settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1", "NO_PROXY": "*",
-    }  # fmt: skip
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "NO_PROXY": "*",
+    }
     before = {key: os.environ.get(key) for key in settings}
     os.environ.update(settings)
     boto3.client("s3").create_bucket(Bucket="zoo")
@@ -65,7 +68,9 @@ def test_what_another_process_writes_is_there_at_once(bucket):
     ask = "SELECT count(*) FROM read_parquet(getvariable('lake') || '/edits/*.parquet')"
     assert connect(lake).execute(ask).fetchone() == (0,) and not lake.store.exists("edits/new.parquet")
     table = pa.Table.from_pylist([{"edit": "e", "alpha": 1.0}], schema=results.KINDS["edits"])
-    boto3.client("s3").put_object(Bucket="zoo", Key="shared/edits/new.parquet", Body=schema.parquet(table, {}))
+    boto3.client("s3").put_object(
+        Bucket="zoo", Key="shared/edits/new.parquet", Body=schema.parquet(table, {})
+    )
     assert connect(lake).execute(ask).fetchone() == (1,) and lake.store.exists("edits/new.parquet")
 
 
@@ -76,8 +81,14 @@ def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, tiny_spaces)
         assert build(url, "avatars:24", tiny_spaces, shard_size=8).shards_done == 3
         assert len(list(verify(Lake(url)))) == 2 + 3
         connection = connect(Lake(url))
-        assert connection.execute("SELECT space, images FROM counts").fetchall() == [("clip", 24), ("dino", 24), ("sd", 24)]
-        assert connection.execute("SELECT count(*) FROM nearest('dino', 'avatar-0-00000003', 4)").fetchone() == (4,)
+        assert connection.execute("SELECT space, images FROM counts").fetchall() == [
+            ("clip", 24),
+            ("dino", 24),
+            ("sd", 24),
+        ]
+        assert connection.execute(
+            "SELECT count(*) FROM nearest('dino', 'avatar-0-00000003', 4)"
+        ).fetchone() == (4,)
         assert build(url, "avatars:24", tiny_spaces).shards_done == 0
         with pytest.raises(UneError, match="was made with"):
             build(url, "avatars:25", tiny_spaces[1:])

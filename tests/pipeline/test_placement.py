@@ -13,7 +13,12 @@ SPACES = [Space.parse(text) for text in ("sd15/ddim50", "sd21-base/ddim50", "cli
 
 def test_shares_are_the_tables_where_there_are_gpus_enough():
     pools = allot(SPACES, cpus=64, gpus=8, cores=16)
-    assert [pool.gpus for pool in pools] == [1, 1, 0.25, 0.25] and [pool.most for pool in pools] == [6, 6, 8, 8]
+    assert [pool.gpus for pool in pools] == [1, 1, 0.25, 0.25] and [pool.most for pool in pools] == [
+        6,
+        6,
+        8,
+        8,
+    ]
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 3])

@@ -55,7 +55,17 @@ def squares(lake, tmp_path):
     """squares(1, 2): run these tasks to the end; `.events` is what the workers left."""
 
     def run(*numbers: int, actors: int | None = 2) -> set[str]:
-        return set(tasks.run(lake, KIND, [{"x": x} for x in numbers], SQUARES, {"traces": str(traces)}, "squaring", Cluster(actors=actors)))
+        return set(
+            tasks.run(
+                lake,
+                KIND,
+                [{"x": x} for x in numbers],
+                SQUARES,
+                {"traces": str(traces)},
+                "squaring",
+                Cluster(actors=actors),
+            )
+        )
 
     traces = tmp_path / "traces"
     traces.mkdir()
@@ -111,7 +121,14 @@ def test_two_jobs_at_once_leave_what_one_would(lake, squares):
         job.start()
     for job in jobs:
         job.join()
-    assert found[0] == found[1] and sorted(statistic(lake, config)[0] for config in found[0]) == [0, 1, 4, 9, 16, 25]
+    assert found[0] == found[1] and sorted(statistic(lake, config)[0] for config in found[0]) == [
+        0,
+        1,
+        4,
+        9,
+        16,
+        25,
+    ]
 
 
 def test_a_second_job_of_one_process_takes_no_more_actors_than_cores():

@@ -34,5 +34,8 @@ def test_work_is_suspect_when_it_died_twice_and_not_when_it_ended_or_raised(trie
 
 def test_work_that_died_too_often_is_a_clear_error(tries):
     die(tries, "c", TRIES)
-    with pytest.raises(UneError, match="c: its worker died 5 times .*the same command goes on"), tried(tries, "c"):
+    with (
+        pytest.raises(UneError, match="c: its worker died 5 times .*the same command goes on"),
+        tried(tries, "c"),
+    ):
         pass

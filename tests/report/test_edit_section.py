@@ -17,7 +17,11 @@ from une_ray.report.sections import edits
 
 ATTRIBUTES = ["Eyeglasses", "Gray_Hair", "Male", "Smiling"]
 ALPHAS = [-2.0, -1.0, 0.0, 1.0, 2.0]
-EFFECTS = {"probe": [0.8, 0.4, 0.3, 0.0], "orthogonalised": [0.8, 0.02, 0.01, 0.0], "random": [0.0, 0.01, 0.0, 0.01]}
+EFFECTS = {
+    "probe": [0.8, 0.4, 0.3, 0.0],
+    "orthogonalised": [0.8, 0.02, 0.01, 0.0],
+    "random": [0.0, 0.01, 0.0, 0.01],
+}
 RANDOM = np.random.default_rng(0)
 
 
@@ -29,7 +33,11 @@ def lake_of(url: str, planted: bool = True) -> Lake:
     plan = lake.plan(0).to_pylist()
     ids = [row["image_id"] for row in plan]
     labelled = [
-        row | {"status": "ok", "attributes": {"Eyeglasses": n % 2 == 0, "Gray_Hair": n % 4 < 3 and n % 2 == 0, "Male": n > 8}}
+        row
+        | {
+            "status": "ok",
+            "attributes": {"Eyeglasses": n % 2 == 0, "Gray_Hair": n % 4 < 3 and n % 2 == 0, "Male": n > 8},
+        }
         for n, row in enumerate(plan)
     ]
     write(lake, f"images/{shard_file(0)}", labelled, schema.IMAGES)
@@ -42,12 +50,18 @@ def lake_of(url: str, planted: bool = True) -> Lake:
     )
     scores = RANDOM.standard_normal((16, 4))
     for direction, effects in EFFECTS.items() if planted else ():
-        rows = [row for i, x, s in zip(ids, z, scores) for row in edited(lake, direction, np.array(effects) * scores.std(0), i, x, s)]
+        rows = [
+            row
+            for i, x, s in zip(ids, z, scores)
+            for row in edited(lake, direction, np.array(effects) * scores.std(0), i, x, s)
+        ]
         results.commit(lake, "edits", {"direction": direction}, rows)
     return lake
 
 
-def edited(lake: Lake, direction: str, effects: np.ndarray, image_id: str, z: np.ndarray, scores: np.ndarray) -> list[dict]:
+def edited(
+    lake: Lake, direction: str, effects: np.ndarray, image_id: str, z: np.ndarray, scores: np.ndarray
+) -> list[dict]:
     keep = ["Gray_Hair", "Male"] if direction == "orthogonalised" else []
     rows = []
     for alpha in ALPHAS:
@@ -56,11 +70,26 @@ def edited(lake: Lake, direction: str, effects: np.ndarray, image_id: str, z: np
         Image.new("RGB", (64, 64), (128 + int(40 * alpha), 128, 90)).save(data, "PNG")
         lake.store.commit(name, data.getvalue())
         rows.append(
-            {"edit": direction, "space": "gen/ddim50", "attribute": "Eyeglasses", "method": "ridge", "direction": direction, "keep": keep,
-             "inner_product": "plain", "remaining_norm": 0.9, "image_id": image_id, "alpha": alpha, "norm": 8.0,
-             "status": "off-data" if alpha == 2 else "ok", "picture": name, "judge": "judge", "identity": 0.9 - 0.1 * abs(alpha),
-             "scores": list(zip(ATTRIBUTES, scores + alpha * effects)), "z": (z + 0.1 * alpha).astype(np.float16)}
-        )  # fmt: skip
+            {
+                "edit": direction,
+                "space": "gen/ddim50",
+                "attribute": "Eyeglasses",
+                "method": "ridge",
+                "direction": direction,
+                "keep": keep,
+                "inner_product": "plain",
+                "remaining_norm": 0.9,
+                "image_id": image_id,
+                "alpha": alpha,
+                "norm": 8.0,
+                "status": "off-data" if alpha == 2 else "ok",
+                "picture": name,
+                "judge": "judge",
+                "identity": 0.9 - 0.1 * abs(alpha),
+                "scores": list(zip(ATTRIBUTES, scores + alpha * effects)),
+                "z": (z + 0.1 * alpha).astype(np.float16),
+            }
+        )
     return rows
 
 
@@ -80,9 +109,17 @@ def test_the_original_stands_in_the_middle_of_every_strip_plain_and_orthogonalis
 
 
 def test_the_table_tells_what_was_planted(html):
-    found = {cells[0]: cells for cells in (re.findall(r"<td[^>]*>(.*?)</td>", row) for row in html.split("<tr>")) if len(cells) == 15}
+    found = {
+        cells[0]: cells
+        for cells in (re.findall(r"<td[^>]*>(.*?)</td>", row) for row in html.split("<tr>"))
+        if len(cells) == 15
+    }
     assert [*found] == ["probe", "keeping Gray_Hair, Male", "random"]
-    assert found["probe"][1] == "0.80" and found["probe"][4] == f"{np.sqrt((0.4**2 + 0.3**2) / 3):.3f}" and found["probe"][6] == "–"
+    assert (
+        found["probe"][1] == "0.80"
+        and found["probe"][4] == f"{np.sqrt((0.4**2 + 0.3**2) / 3):.3f}"
+        and found["probe"][6] == "–"
+    )
     assert found["keeping Gray_Hair, Male"][6] == "0.020" and found["random"][1] == "0.00"
     assert found["probe"][8:11] == ["0.700", "0.900", "0.700"] and found["probe"][14] == "20 %"
 

@@ -84,7 +84,11 @@ def test_ridge_probes_are_shown_where_there_are_several_methods(planted, tmp_pat
 def test_agreement_is_scipys_over_means_of_seeds(source):
     found = {row[0]: row for row in rows(agreement.section(source))}
     noise = aucs(source, "gen/ddim50").mean(0)
-    for space, name in (("enc", "enc"), ("pixels-4", "pixels-4 (control)"), ("gen/leak50", "gen/leak50 (control)")):
+    for space, name in (
+        ("enc", "enc"),
+        ("pixels-4", "pixels-4 (control)"),
+        ("gen/leak50", "gen/leak50 (control)"),
+    ):
         other = aucs(source, space).mean(0)
         assert found[name][1:3] == ["10", "2"]
         assert found[name][3] == f"{stats.pearsonr(noise, other).statistic:+.3f}"
@@ -127,7 +131,10 @@ def test_scores_repeat_the_corpus_as_numpy_finds(source, planted):
     w = np.array([w[name] for name in names]).T
     below = np.tril_indices(10, -1)
     unit = w / np.linalg.norm(w, axis=0)
-    expected = [np.corrcoef(m[below], phi[below])[0, 1] for m in (unit.T @ unit, np.corrcoef((planted.z["enc"][planted.test] @ w).T))]
+    expected = [
+        np.corrcoef(m[below], phi[below])[0, 1]
+        for m in (unit.T @ unit, np.corrcoef((planted.z["enc"][planted.test] @ w).T))
+    ]
     said = section.html[section.html.index("<h3>enc</h3>") :]
     assert f"cosines {expected[0]:+.2f}, scores {expected[1]:+.2f}" in said[: said.index("<svg")]
 

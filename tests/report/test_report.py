@@ -35,7 +35,9 @@ def test_the_page_stands_alone(page):
     assert "@import" not in page and "<script" not in page and "<link" not in page
 
 
-@pytest.mark.parametrize("title", ["Corpus", "Round trips", "Gaussian?", "Nearest neighbours", "Throughput", "Rejects", "Settings"])
+@pytest.mark.parametrize(
+    "title", ["Corpus", "Round trips", "Gaussian?", "Nearest neighbours", "Throughput", "Rejects", "Settings"]
+)
 def test_every_part_is_there(page, title):
     assert f"<h2>{title}</h2>" in page
 

@@ -26,10 +26,20 @@ def lake_of(url: str, trials: dict) -> Lake:
     lake = create(Lake(url), "test:10", iter(items()), 10)
     for i, (name, (*objectives, status)) in enumerate(trials.items()):
         row = {
-            "study": "how", "sweep": "s", "title": "Smiling in gen/ddim50", "status": status, "settings": [("way", name), ("alpha", str(float(i)))],
-            "objectives": [*zip(GOALS, objectives)], "goals": [*GOALS.items()], "promise": 1.0, "budget": 32 if status == "finished" else 8, "unit": "images",
-            "point": "paper" if name == "beaten" else None, "command": ["edit", "--attribute", "Smiling", "--method", name, "--baselines", ""], "seconds": 1.0,
-        }  # fmt: skip
+            "study": "how",
+            "sweep": "s",
+            "title": "Smiling in gen/ddim50",
+            "status": status,
+            "settings": [("way", name), ("alpha", str(float(i)))],
+            "objectives": [*zip(GOALS, objectives)],
+            "goals": [*GOALS.items()],
+            "promise": 1.0,
+            "budget": 32 if status == "finished" else 8,
+            "unit": "images",
+            "point": "paper" if name == "beaten" else None,
+            "command": ["edit", "--attribute", "Smiling", "--method", name, "--baselines", ""],
+            "seconds": 1.0,
+        }
         results.commit(lake, "sweeps", {"trial": name}, [row])
     return lake
 
@@ -46,17 +56,27 @@ def test_a_lake_without_sweeps_has_no_such_part(tmp_path):
 def test_the_table_is_the_front_and_marks_the_knee(html):
     rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in html.split("<tr>")[2:]]
     assert [(row[0], row[4]) for row in rows] == [
-        ("", "way strong, alpha 0.0"), ("knee", "way compromise, alpha 2.0"), ("", "way weak, alpha 1.0"),
-    ]  # fmt: skip
+        ("", "way strong, alpha 0.0"),
+        ("knee", "way compromise, alpha 2.0"),
+        ("", "way weak, alpha 1.0"),
+    ]
     assert rows[1][1:4] == ["0.800", "0.100", "0.900"]
 
 
 def test_the_knees_command_can_be_pasted(html):
-    assert re.search(r"<pre>une edit --lake \S+ --attribute Smiling --method compromise --baselines &#x27;&#x27;</pre>", html)
+    assert re.search(
+        r"<pre>une edit --lake \S+ --attribute Smiling --method compromise --baselines &#x27;&#x27;</pre>",
+        html,
+    )
 
 
 def test_the_studys_own_point_is_named_and_better_is_up_and_to_the_right(html):
-    assert ">paper<" in html and "leakage ↓" in html and html.count("<svg") == 2 and "4 finished, 1 stopped; finished is 32 images" in html
+    assert (
+        ">paper<" in html
+        and "leakage ↓" in html
+        and html.count("<svg") == 2
+        and "4 finished, 1 stopped; finished is 32 images" in html
+    )
 
 
 def test_a_sweep_with_one_finished_trial_is_drawn_too(tmp_path):

@@ -18,7 +18,13 @@ from une_ray.steps.space import Space, pixels
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), np.uint8)
 IDS = [f"image-{i}" for i in range(6)]
-SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False, "set_alpha_to_one": False}
+SCHEDULE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+}
 ALPHAS = np.cumprod(1 - np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2)
 
 
@@ -31,9 +37,9 @@ def zero_snr(zoo, tmp_path_factory):
     """The small generator under a schedule that ends in pure noise, predicting v (Lin et al. 2024)."""
     folder = tmp_path_factory.mktemp("models") / "zero-snr"
     shutil.copytree(zoo / "sd", folder)
-    DDIMScheduler(**SCHEDULE, rescale_betas_zero_snr=True, prediction_type="v_prediction", timestep_spacing="trailing").save_pretrained(
-        folder / "scheduler"
-    )
+    DDIMScheduler(
+        **SCHEDULE, rescale_betas_zero_snr=True, prediction_type="v_prediction", timestep_spacing="trailing"
+    ).save_pretrained(folder / "scheduler")
     return folder
 
 
@@ -45,7 +51,10 @@ def test_latents_are_what_the_generator_encodes_and_need_no_unet(zoo, tmp_path):
     for part in ("unet", "text_encoder", "tokenizer"):
         shutil.rmtree(tmp_path / "sd" / part)
     step = chosen.load()
-    assert np.array_equal(step(PICTURES, IDS)["z"], whole.encode(x).flatten(1).numpy()) and step.shape == whole.latent_shape
+    assert (
+        np.array_equal(step(PICTURES, IDS)["z"], whole.encode(x).flatten(1).numpy())
+        and step.shape == whole.latent_shape
+    )
 
 
 class Unit:
@@ -82,8 +91,14 @@ def test_a_signal_leak_depends_on_the_image_and_not_on_its_batch(zoo):
 
 def test_signal_leaks_share_no_noise(zoo, zero_snr):
     """Else one model's control would be a linear map of another's."""
-    found = [space(folder, reading).load()(PICTURES, IDS)["z"].ravel()
-             for folder, reading in ((zoo / "sd", "leak50"), (zoo / "sd", "leak150"), (zero_snr, "leak50-trailing"))]  # fmt: skip
+    found = [
+        space(folder, reading).load()(PICTURES, IDS)["z"].ravel()
+        for folder, reading in (
+            (zoo / "sd", "leak50"),
+            (zoo / "sd", "leak150"),
+            (zero_snr, "leak50-trailing"),
+        )
+    ]
     correlations = np.corrcoef(found) - np.eye(3)
     assert np.abs(correlations).max() < 5 / np.sqrt(found[0].size)
 
@@ -106,7 +121,10 @@ def test_with_zero_terminal_snr_inversion_and_sampling_pass_through_the_last_tim
 def test_control_spaces_fill_the_table_of_a_shard(zoo):
     chosen = space(zoo / "sd", "leak50")
     table = read_space(chosen.load(), chosen.model.preprocessing, 4, ["a", "b"], [png(), b"no picture"])
-    assert table["status"].to_pylist() == ["ok", "reject"] and table["final_timestep"].to_pylist() == [981, None]
+    assert table["status"].to_pylist() == ["ok", "reject"] and table["final_timestep"].to_pylist() == [
+        981,
+        None,
+    ]
     assert table["round_trip_psnr"].to_pylist() == [None, None]
 
 
@@ -118,4 +136,6 @@ def test_pixels_are_the_means_of_blocks(side):
     means = PICTURES[0].reshape(side, block, side, block, 3).mean((1, 3)).transpose(2, 0, 1) / 127.5 - 1
     z = chosen.load()(small, IDS[:1])["z"]
     assert z.shape == (1, chosen.model.dim) and fingerprint["weights"] == "none"
-    assert np.abs(z[0] - means.ravel()).max() * 127.5 < 1.001  # levels: Pillow rounds to whole ones after each of its two passes
+    assert (
+        np.abs(z[0] - means.ravel()).max() * 127.5 < 1.001
+    )  # levels: Pillow rounds to whole ones after each of its two passes

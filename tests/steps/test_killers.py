@@ -45,7 +45,9 @@ def test_every_row_that_kills_is_found_with_how_and_no_other():
 
 
 def test_where_a_harmless_picture_kills_no_row_is_blamed():
-    with pytest.raises(UneError, match="ended \\(exit code 3\\) on a harmless picture, so no image is to blame"):
+    with pytest.raises(
+        UneError, match="ended \\(exit code 3\\) on a harmless picture, so no image is to blame"
+    ):
         killers(deadly, ({}, False), 3)
 
 

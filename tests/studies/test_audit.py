@@ -22,10 +22,17 @@ def scored(prompt: str, kind: str, score: float) -> dict:
 
 def test_suspects_are_ranked_beside_ordinary_prompts(tmp_path):
     lake = memorization.open_or_create(str(tmp_path / "lake"))
-    rows = [scored("mine", "given", 5.0), scored("yours", "given", 1.5), *(scored(f"ordinary {i}", "held-out", float(i)) for i in range(4))]
+    rows = [
+        scored("mine", "given", 5.0),
+        scored("yours", "given", 1.5),
+        *(scored(f"ordinary {i}", "held-out", float(i)) for i in range(4)),
+    ]
     results.commit(lake, "memorization", {}, rows)
     found = study.audit(lake, [results.config_hash({})], "wen-1")
-    assert [(suspect.prompt, suspect.p_value) for suspect in found.suspects] == [("mine", 1 / 5), ("yours", 3 / 5)]
+    assert [(suspect.prompt, suspect.p_value) for suspect in found.suspects] == [
+        ("mine", 1 / 5),
+        ("yours", 3 / 5),
+    ]
     assert (found.threshold, found.false_positive_rate) == (3.0, 1 / 5)
     with pytest.raises(UneError, match="nearest first: wen-1"):
         study.audit(lake, [results.config_hash({})], "wen-2")
@@ -33,7 +40,9 @@ def test_suspects_are_ranked_beside_ordinary_prompts(tmp_path):
 
 def test_the_thresholds_false_positive_rate_is_what_ordinary_prompts_really_do():
     draws = np.random.default_rng(0).normal(size=(20_000, 20))
-    assert (draws[:, 0] > draws[:, 1:].max(1)).mean() == pytest.approx(study.Audit([], 0.0, 19).false_positive_rate, abs=0.005)
+    assert (draws[:, 0] > draws[:, 1:].max(1)).mean() == pytest.approx(
+        study.Audit([], 0.0, 19).false_positive_rate, abs=0.005
+    )
 
 
 @pytest.mark.parametrize("ordinary", [1, 20, 300])
@@ -43,7 +52,10 @@ def test_its_upper_bound_is_clopper_and_pearsons(ordinary):
 
 
 def test_a_longer_file_leaves_what_was_done_as_it_was():
-    ordinary, given = prompts.held_out(bench.BLOCK), [prompts.Prompt(f"prompt {i}", "given") for i in range(2 * bench.BLOCK)]
+    ordinary, given = (
+        prompts.held_out(bench.BLOCK),
+        [prompts.Prompt(f"prompt {i}", "given") for i in range(2 * bench.BLOCK)],
+    )
     short, long = (study.beside(part, ordinary) for part in (given[: bench.BLOCK], given))
     assert long[: len(short)] == short
     assert study.beside([prompts.Prompt(ordinary[0].text, "given")], ordinary)[-1].kind == "given"
@@ -79,7 +91,9 @@ def test_what_can_not_be_audited_is_refused_before_any_work(audited, tmp_path, z
     (tmp_path / "long.txt").write_text("word " * 99)
     (tmp_path / "prompts.txt").write_text("a cat\n")
     given = ["--prompts", str(tmp_path / "prompts.txt")]
-    with pytest.raises(UneError, match="none of the 1 prompts of .*long.txt can be audited: .* the text tower takes 77"):
+    with pytest.raises(
+        UneError, match="none of the 1 prompts of .*long.txt can be audited: .* the text tower takes 77"
+    ):
         audited("--prompts", str(tmp_path / "long.txt"))
     with pytest.raises(UneError, match="unknown detector 'wen-100'; known, nearest first: wen-10"):
         audited(*given, "--detector", "wen-100")
@@ -93,12 +107,24 @@ def test_what_can_not_be_audited_is_refused_before_any_work(audited, tmp_path, z
 
 @pytest.mark.parametrize(
     ("towers", "message"),
-    [({"text_encoder": "T5EncoderModel"}, "text_encoder: T5EncoderModel"), ({}, "text towers: none"),
-     ({"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}, "text_encoder_2: CLIPTextModelWithProjection. .* SDXL")],
-)  # fmt: skip
+    [
+        ({"text_encoder": "T5EncoderModel"}, "text_encoder: T5EncoderModel"),
+        ({}, "text towers: none"),
+        (
+            {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"},
+            "text_encoder_2: CLIPTextModelWithProjection. .* SDXL",
+        ),
+    ],
+)
 def test_models_told_what_to_draw_otherwise_than_by_one_clip_tower_are_refused(tmp_path, towers, message):
-    index = {"_class_name": "AnyPipeline", "unet": ["diffusers", "UNet2DConditionModel"], "text_encoder_3": [None, None]}
-    (tmp_path / "model_index.json").write_text(json.dumps(index | {name: ["transformers", kind] for name, kind in towers.items()}))
+    index = {
+        "_class_name": "AnyPipeline",
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "text_encoder_3": [None, None],
+    }
+    (tmp_path / "model_index.json").write_text(
+        json.dumps(index | {name: ["transformers", kind] for name, kind in towers.items()})
+    )
     with pytest.raises(UneError, match=message):
         bench.generator(str(tmp_path))
 

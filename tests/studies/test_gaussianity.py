@@ -45,8 +45,20 @@ def fill(lake: Lake, spaces: dict[str, np.ndarray]) -> Lake:
             rows = [{"image_id": row["image_id"], "status": "ok", "z": next(latents)} for row in plan]
             rows = [row | {"norm": float(np.linalg.norm(row["z"].astype(np.float32)))} for row in rows]
             shape = {"shape": list(SHAPE)} if z.shape[1] == 72 else {}
-            commit(lake, f"{space_folder(space)}/{shard_file(shard)}", rows, schema.SPACE, {"fingerprint": {"model": space}} | shape)
-            commit(lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES, {})
+            commit(
+                lake,
+                f"{space_folder(space)}/{shard_file(shard)}",
+                rows,
+                schema.SPACE,
+                {"fingerprint": {"model": space}} | shape,
+            )
+            commit(
+                lake,
+                f"images/{shard_file(shard)}",
+                [row | {"status": "ok"} for row in plan],
+                schema.IMAGES,
+                {},
+            )
     return lake
 
 
@@ -69,7 +81,11 @@ def rows(lake) -> list[dict]:
 
 
 def accepted(rows, space, control, unit, test="anderson_darling"):
-    (row,) = [row for row in rows if (row["space"], row["control"], row["unit"], row["test"]) == (space, control, unit, test)]
+    (row,) = [
+        row
+        for row in rows
+        if (row["space"], row["control"], row["unit"], row["test"]) == (space, control, unit, test)
+    ]
     return row["accepted"]
 
 
@@ -84,8 +100,14 @@ def test_every_space_stands_beside_both_controls_with_the_same_tests(rows):
 
 def test_noise_passes_as_its_control_does_and_skewed_coordinates_do_not(rows):
     for unit in ("direction", "coordinate", "component"):
-        assert accepted(rows, "noise/ddim50", None, unit) > 0.88 and accepted(rows, "noise/ddim50", "normal", unit) > 0.88, unit
-    assert accepted(rows, "skewed", None, "coordinate") == 0 and accepted(rows, "skewed", "normal", "coordinate") > 0.85
+        assert (
+            accepted(rows, "noise/ddim50", None, unit) > 0.88
+            and accepted(rows, "noise/ddim50", "normal", unit) > 0.88
+        ), unit
+    assert (
+        accepted(rows, "skewed", None, "coordinate") == 0
+        and accepted(rows, "skewed", "normal", "coordinate") > 0.85
+    )
     assert accepted(rows, "skewed", "bimodal", "direction") < 0.4
 
 
@@ -100,7 +122,9 @@ def test_findings_are_those_of_the_latents_themselves(lake, rows):
     assert (z == np.stack([known[i] for i in ids])).all()
     ours = [row for row in rows if row["space"] == "noise/ddim50" and row["control"] is None]
     direct = {(one.unit, one.test): one for one in families(z, SHAPE, **FAST)}
-    assert len(ours) == len(direct) and all(row["statistic"] == direct[row["unit"], row["test"]].statistic for row in ours)
+    assert len(ours) == len(direct) and all(
+        row["statistic"] == direct[row["unit"], row["test"]].statistic for row in ours
+    )
 
 
 def test_a_finished_computation_is_not_done_again(lake, rows, monkeypatch):
@@ -112,13 +136,23 @@ def test_a_finished_computation_is_not_done_again(lake, rows, monkeypatch):
 def test_a_limit_takes_some_of_the_images_and_is_another_computation(lake):
     found = gaussianity(lake, ["skewed"], directions=10, limit=50)
     assert {row["rows"] for row in found if row["unit"] != "map"} == {50}
-    assert len({row["config"] for row in connect(lake).sql("SELECT config FROM gaussianity").to_arrow_table().to_pylist()}) >= 2
+    assert (
+        len(
+            {
+                row["config"]
+                for row in connect(lake).sql("SELECT config FROM gaussianity").to_arrow_table().to_pylist()
+            }
+        )
+        >= 2
+    )
 
 
 def test_the_lake_still_verifies_and_holds_the_rows_in_its_view(lake, rows):
     assert len(list(verify(lake))) == 2 + len(SPACES)
     (config,) = {row["config"] for row in rows if row["space"] == "skewed"}
-    ((stored,),) = connect(lake).execute("SELECT count(*) FROM gaussianity WHERE config = ?", [config]).fetchall()
+    ((stored,),) = (
+        connect(lake).execute("SELECT count(*) FROM gaussianity WHERE config = ?", [config]).fetchall()
+    )
     assert stored == sum(row["space"] == "skewed" for row in rows)
 
 
@@ -147,10 +181,19 @@ def test_the_command_prints_a_line_per_kind_of_data_and_with_all_a_row_per_contr
     every = CliRunner().invoke(app, [*arguments, "--all"])
     assert every.exit_code == 0, every.output
     lines = every.output.strip().splitlines()
-    assert lines[0] == "noise/ddim50" and len(lines) == 2 + sum(row["space"] == "noise/ddim50" for row in rows)
-    told = {line.split()[-14]: line.split()[-13:] for line in CliRunner().invoke(app, arguments).output.splitlines()[2:5]}
+    assert lines[0] == "noise/ddim50" and len(lines) == 2 + sum(
+        row["space"] == "noise/ddim50" for row in rows
+    )
+    told = {
+        line.split()[-14]: line.split()[-13:]
+        for line in CliRunner().invoke(app, arguments).output.splitlines()[2:5]
+    }
     assert set(told) == {"itself", "bimodal", "normal"}
-    own = {(row["unit"], row["test"]): row for row in rows if row["space"] == "noise/ddim50" and row["control"] is None}
+    own = {
+        (row["unit"], row["test"]): row
+        for row in rows
+        if row["space"] == "noise/ddim50" and row["control"] is None
+    }
     assert told["itself"][0] == f"{100 * own['direction', 'anderson_darling']['accepted']:.1f}"
     assert told["itself"][-2] == f"{own['norm', 'mean_square']['statistic']:.2f}"
 
@@ -172,8 +215,18 @@ def asked(lake):
 def test_sqls_k2_is_scipys_of_any_column(asked):
     rng = np.random.default_rng(0)
     for n in (20, 21, 250, 2000):
-        for x in (rng.standard_normal(n), rng.exponential(size=n), rng.standard_t(3, n), 100 + rng.random(n), rng.integers(0, 9, n) + 0.5):
-            ((K2,),) = asked[0].execute("SELECT dagostino_pearson(x) FROM (SELECT unnest(?::DOUBLE[]) AS x)", [x.tolist()]).fetchall()
+        for x in (
+            rng.standard_normal(n),
+            rng.exponential(size=n),
+            rng.standard_t(3, n),
+            100 + rng.random(n),
+            rng.integers(0, 9, n) + 0.5,
+        ):
+            ((K2,),) = (
+                asked[0]
+                .execute("SELECT dagostino_pearson(x) FROM (SELECT unnest(?::DOUBLE[]) AS x)", [x.tolist()])
+                .fetchall()
+            )
             assert K2 == pytest.approx(stats.normaltest(x).statistic, rel=1e-7)
 
 
@@ -195,7 +248,9 @@ def test_sql_accepts_the_directions_that_scipy_accepts(asked):
         query = "SELECT normal_list('direction/' || k, ?) FROM range(500) t(k)"
         directions = np.array([row[0] for row in asked[0].execute(query, [z.shape[1]]).fetchall()])
         share = (stats.normaltest(z.astype(float) @ directions.T).pvalue > 0.05).mean()
-        assert asked[1][space, None]["directions_accepted"] == pytest.approx(share, abs=0.0021)  # one of 500 may sit on the edge
+        assert asked[1][space, None]["directions_accepted"] == pytest.approx(
+            share, abs=0.0021
+        )  # one of 500 may sit on the edge
 
 
 def test_sqls_norms_are_numpys_and_its_control_is_gaussian(asked):
@@ -208,7 +263,9 @@ def test_sqls_norms_are_numpys_and_its_control_is_gaussian(asked):
 
 
 def test_sql_draws_standard_normal_numbers(asked):
-    numbers = np.array([row[0] for row in asked[0].execute("SELECT normal(k::VARCHAR) FROM range(50000) t(k)").fetchall()])
+    numbers = np.array(
+        [row[0] for row in asked[0].execute("SELECT normal(k::VARCHAR) FROM range(50000) t(k)").fetchall()]
+    )
     assert stats.kstest(numbers, "norm").pvalue > 1e-3
     assert abs(np.corrcoef(numbers[1:], numbers[:-1])[0, 1]) < 0.02
 
@@ -217,6 +274,10 @@ def test_the_stock_shell_finds_what_the_module_finds(lake, asked):
     for row in csv.DictReader(io.StringIO(typed(lake, f".mode csv\n.read {QUERIES}/gaussianity.sql"))):
         control = row["control"] if row["control"] == "normal" else None
         ours = asked[1][row["space"], control]
-        exact = ("images", "dim", "coordinates_accepted", "mean_square") if control is None else ("images", "dim")
+        exact = (
+            ("images", "dim", "coordinates_accepted", "mean_square") if control is None else ("images", "dim")
+        )
         assert all(float(row[name]) == pytest.approx(ours[name]) for name in exact)
-        assert float(row["directions_accepted"]) == pytest.approx(ours["directions_accepted"], abs=0.05)  # hash() differs between releases
+        assert float(row["directions_accepted"]) == pytest.approx(
+            ours["directions_accepted"], abs=0.05
+        )  # hash() differs between releases

@@ -27,7 +27,10 @@ ATTRIBUTES = {
     "Constant": np.ones(N, bool),
     "Rare": np.isin(
         np.arange(N),
-        [*[i for i in range(N) if split_of(f"i{i}") == "train"][:3], *[i for i in range(N) if split_of(f"i{i}") == "test"][:3]],
+        [
+            *[i for i in range(N) if split_of(f"i{i}") == "train"][:3],
+            *[i for i in range(N) if split_of(f"i{i}") == "test"][:3],
+        ],
     ),
 }
 
@@ -42,7 +45,9 @@ def lake_of(folder, z=Z) -> Lake:
     for shard in range(lake.shards):
         plan = lake.plan(shard).to_pylist()
         write(lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
-        rows = [{"image_id": row["image_id"], "status": "ok", "z": z[int(row["image_id"][1:])]} for row in plan]
+        rows = [
+            {"image_id": row["image_id"], "status": "ok", "z": z[int(row["image_id"][1:])]} for row in plan
+        ]
         write(lake, f"{space_folder('enc')}/{shard_file(shard)}", rows, schema.SPACE)
     return lake
 
@@ -53,7 +58,12 @@ def lake(tmp_path_factory) -> Lake:
 
 
 def rows(lake: Lake, where: str) -> list[dict]:
-    return connect(lake).sql(f"SELECT * FROM probes WHERE {where} ORDER BY attribute, split_seed").to_arrow_table().to_pylist()
+    return (
+        connect(lake)
+        .sql(f"SELECT * FROM probes WHERE {where} ORDER BY attribute, split_seed")
+        .to_arrow_table()
+        .to_pylist()
+    )
 
 
 def test_every_image_is_tested_on_once_in_five_seeds_and_seed_0_is_the_corpus_split(lake):
@@ -72,9 +82,13 @@ def test_a_ridge_probe_is_scikit_learns(lake):
     train = z[~test]
     penalty = 0.5 * np.square(train - train.mean(0)).sum() / D
     oracle = Ridge(alpha=penalty).fit(train, 2 * y[~test] - 1)
-    assert np.allclose(row["w"], oracle.coef_, rtol=1e-5) and row["b"] == pytest.approx(oracle.intercept_, abs=1e-6)
+    assert np.allclose(row["w"], oracle.coef_, rtol=1e-5) and row["b"] == pytest.approx(
+        oracle.intercept_, abs=1e-6
+    )
     scores = oracle.predict(z[test])
-    assert row["auc"] == pytest.approx(roc_auc_score(y[test], scores)) and row["accuracy"] == accuracy_score(y[test], scores > 0)
+    assert row["auc"] == pytest.approx(roc_auc_score(y[test], scores)) and row["accuracy"] == accuracy_score(
+        y[test], scores > 0
+    )
     assert (row["train"], row["test"]) == ((~test).sum(), test.sum())
 
 
@@ -83,7 +97,10 @@ def test_both_engines_write_the_same_probes(lake, method):
     for engine in ("fast", "sql"):
         probe(lake, method=method, engine=engine, penalties=[0.1], splits=1, permutations=0)
     fast, sql = (
-        rows(lake, f"method = '{method}' AND engine = '{engine}' AND attribute = 'Noise' AND (penalty IS NULL OR penalty = .1)")
+        rows(
+            lake,
+            f"method = '{method}' AND engine = '{engine}' AND attribute = 'Noise' AND (penalty IS NULL OR penalty = .1)",
+        )
         for engine in ("fast", "sql")
     )
     assert len(fast) == len(sql) == 1
@@ -106,8 +123,12 @@ def test_both_engines_write_the_same_probes(lake, method):
 
 def test_shuffled_labels_find_nothing_and_planted_ones_beat_them(lake):
     probe(lake, splits=5, permutations=20)
-    planted, noise = (rows(lake, f"permutations = 20 AND attribute = '{name}'") for name in ("Linear", "Noise"))
-    assert len(planted) == 5 and all(row["p_value"] == pytest.approx(1 / 21) and row["auc"] > 0.9 for row in planted)
+    planted, noise = (
+        rows(lake, f"permutations = 20 AND attribute = '{name}'") for name in ("Linear", "Noise")
+    )
+    assert len(planted) == 5 and all(
+        row["p_value"] == pytest.approx(1 / 21) and row["auc"] > 0.9 for row in planted
+    )
     assert abs(np.mean([row["permuted_auc"] for row in planted]) - 0.5) < 0.05
     assert np.mean([row["p_value"] for row in noise]) > 0.1
 
@@ -117,7 +138,10 @@ def test_what_cannot_be_probed_is_a_row_with_a_reason_in_both_engines(lake):
         _, refused = probe(lake, engine=engine, penalties=[0.1], splits=1, permutations=0)
         reasons = {row["attribute"]: row["error"] for row in refused}
         assert "constant" in reasons["Constant"] and "3 positive" in reasons["Rare"], engine
-        assert {row["status"] for row in rows(lake, f"attribute = 'Rare' AND split_seed = 0 AND engine = '{engine}'")} == {"refused"}
+        assert {
+            row["status"]
+            for row in rows(lake, f"attribute = 'Rare' AND split_seed = 0 AND engine = '{engine}'")
+        } == {"refused"}
 
 
 def test_what_is_done_is_not_done_again(lake):
@@ -137,10 +161,14 @@ def test_a_latent_that_is_not_finite_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "rigde"}, "ridge"), ({"engine": "slow"}, "fast"), ({"spaces": ["end"]}, "enc"), ({"splits": 6}, "1 to 5"),
-        ({"engine": "sql"}, "--splits 1 --permutations 0"), ({"engine": "sql", "method": "logistic"}, "mean-difference"),
+        ({"method": "rigde"}, "ridge"),
+        ({"engine": "slow"}, "fast"),
+        ({"spaces": ["end"]}, "enc"),
+        ({"splits": 6}, "1 to 5"),
+        ({"engine": "sql"}, "--splits 1 --permutations 0"),
+        ({"engine": "sql", "method": "logistic"}, "mean-difference"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_done_is_said(lake, arguments, message):
     with pytest.raises(UneError, match=message):
         probe(lake, **arguments)
@@ -163,7 +191,9 @@ def test_the_stock_module_reads_the_probes_without_our_code(lake):
     probe(lake, splits=1, permutations=0)
     found = (
         duckdb.connect()
-        .execute("SELECT count(*) > 0 FROM read_parquet(?) WHERE auc > .9", [f"{lake.store.root}/probes/*.parquet"])
+        .execute(
+            "SELECT count(*) > 0 FROM read_parquet(?) WHERE auc > .9", [f"{lake.store.root}/probes/*.parquet"]
+        )
         .fetchall()
     )
     assert found == [(True,)]

@@ -32,7 +32,12 @@ class Planted:
         random = np.random.default_rng(seed)
         hidden = random.standard_normal((count, HIDDEN))
         view = lambda space: hidden @ random.standard_normal((HIDDEN, DIMS[space]))  # noqa: E731
-        self.z = {s: (view(s) + NOISE[s] * random.standard_normal((count, DIMS[s])) + 2).astype(np.float16).astype(float) for s in spaces}
+        self.z = {
+            s: (view(s) + NOISE[s] * random.standard_normal((count, DIMS[s])) + 2)
+            .astype(np.float16)
+            .astype(float)
+            for s in spaces
+        }
         directions = random.standard_normal((HIDDEN, 10))
         directions[:, 1] = directions[:, 0] + 0.3 * directions[:, 1]
         faint = np.linspace(0.1, 2.5, 10) * np.linalg.norm(directions, axis=0)
@@ -44,7 +49,8 @@ class Planted:
     def lake(self, url: str, rejected: dict[str, set[str]] | None = None) -> Lake:
         """A finished lake of it; `rejected` names the images that a space lacks."""
         planned = (
-            Item(i, f"{i}.png", split_of(i), None, dict(zip(self.attributes, map(bool, row)))) for i, row in zip(self.ids, self.labels)
+            Item(i, f"{i}.png", split_of(i), None, dict(zip(self.attributes, map(bool, row))))
+            for i, row in zip(self.ids, self.labels)
         )
         lake = create(Lake(url), f"test:{len(self.ids)}", planned, 256)
         z = {space: dict(zip(self.ids, rows)) for space, rows in self.z.items()}
@@ -52,15 +58,25 @@ class Planted:
             lake.register(space, fingerprint(space))
         for shard in range(lake.shards):
             plan = lake.plan(shard).to_pylist()
-            write(lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
+            write(
+                lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES
+            )
             for space, latents in z.items():
                 lacking = (rejected or {}).get(space, set())
                 rows = [
-                    {"image_id": i, "status": "reject", "error": "not finite"} if i in lacking else
-                    {"image_id": i, "status": "ok", "z": latents[i].astype(np.float16), "norm": np.linalg.norm(latents[i])}
+                    {"image_id": i, "status": "reject", "error": "not finite"}
+                    if i in lacking
+                    else {
+                        "image_id": i,
+                        "status": "ok",
+                        "z": latents[i].astype(np.float16),
+                        "norm": np.linalg.norm(latents[i]),
+                    }
                     for i in (row["image_id"] for row in plan)
-                ]  # fmt: skip
-                write(lake, f"{space_folder(space)}/{shard_file(shard)}", rows, schema.SPACE, fingerprint(space))
+                ]
+                write(
+                    lake, f"{space_folder(space)}/{shard_file(shard)}", rows, schema.SPACE, fingerprint(space)
+                )
         return lake
 
     def probe(self, lake: Lake, spaces: list[str], split_seed: int = 0, method: str = "ridge") -> None:
@@ -68,16 +84,30 @@ class Planted:
         test = fold(self.ids, split_seed)
         for space in spaces:
             fitted = [RidgeClassifier().fit(self.z[space][~test], labels[~test]) for labels in self.labels.T]
-            rows = [self.probe_row(space, attribute, probe, test, split_seed, method) for attribute, probe in zip(range(10), fitted)]
+            rows = [
+                self.probe_row(space, attribute, probe, test, split_seed, method)
+                for attribute, probe in zip(range(10), fitted)
+            ]
             results.commit(lake, "probes", {"space": space, "split_seed": split_seed, "method": method}, rows)
 
     def probe_row(self, space, attribute, probe, test, split_seed, method) -> dict:
         labels, scores = self.labels[test, attribute], probe.decision_function(self.z[space][test])
         return {
-            "space": space, "attribute": self.attributes[attribute], "method": method, "engine": "fast", "split_seed": split_seed, "status": "ok",
-            "w": probe.coef_.ravel(), "b": np.ravel(probe.intercept_)[0], "accuracy": accuracy_score(labels, scores > 0), "auc": roc_auc_score(labels, scores),
-            "majority": max(labels.mean(), 1 - labels.mean()), "permutations": 20, "permuted_auc": 0.51, "p_value": 1 / 21,
-        }  # fmt: skip
+            "space": space,
+            "attribute": self.attributes[attribute],
+            "method": method,
+            "engine": "fast",
+            "split_seed": split_seed,
+            "status": "ok",
+            "w": probe.coef_.ravel(),
+            "b": np.ravel(probe.intercept_)[0],
+            "accuracy": accuracy_score(labels, scores > 0),
+            "auc": roc_auc_score(labels, scores),
+            "majority": max(labels.mean(), 1 - labels.mean()),
+            "permutations": 20,
+            "permuted_auc": 0.51,
+            "p_value": 1 / 21,
+        }
 
 
 def fingerprint(space: str) -> dict:
@@ -112,22 +142,26 @@ def test_a_pairs_figures_are_scikit_learns(lake, planted):
     x, y = planted.z["enc"], planted.z["gen/ddim50"]
     mapped = Ridge(alpha=found["penalty"]).fit(x[train], y[train]).predict(x[test])
     probes = [RidgeClassifier().fit(y[train], labels[train]) for labels in planted.labels.T]
-    accuracy = lambda z: np.mean([(probe.predict(z) == labels[test]).mean() for probe, labels in zip(probes, planted.labels.T)])  # noqa: E731
+    accuracy = lambda z: np.mean(
+        [(probe.predict(z) == labels[test]).mean() for probe, labels in zip(probes, planted.labels.T)]
+    )  # noqa: E731
     centre = y[train].mean(0)
     cosine = lambda a, b: np.mean((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1))  # noqa: E731
     expected = {
-        "train": train.sum(), "test": test.sum(), "r2": r2_score(y[test], mapped, multioutput="variance_weighted"),
-        "cosine": cosine(mapped, y[test]), "centred_cosine": cosine(mapped - centre, y[test] - centre),
-        "accuracy_native": accuracy(y[test]), "accuracy": accuracy(mapped),
-    }  # fmt: skip
+        "train": train.sum(),
+        "test": test.sum(),
+        "r2": r2_score(y[test], mapped, multioutput="variance_weighted"),
+        "cosine": cosine(mapped, y[test]),
+        "centred_cosine": cosine(mapped - centre, y[test] - centre),
+        "accuracy_native": accuracy(y[test]),
+        "accuracy": accuracy(mapped),
+    }
     assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-6)
 
 
 def test_every_attribute_has_its_row_and_the_pair_their_means(lake, planted):
     transfer(lake, ["enc"], ["gen/ddim50"])
-    query = (
-        "SELECT attribute, accuracy, auc, cosine FROM transfers WHERE source = 'enc' AND target = 'gen/ddim50' AND map = 'ridge' ORDER BY 1"
-    )
+    query = "SELECT attribute, accuracy, auc, cosine FROM transfers WHERE source = 'enc' AND target = 'gen/ddim50' AND map = 'ridge' ORDER BY 1"
     *rows, whole = connect(lake).execute(query).fetchall()
     assert [row[0] for row in rows] == planted.attributes and whole[0] is None
     assert np.allclose(np.mean([row[1:3] for row in rows], axis=0), whole[1:3])
@@ -144,7 +178,11 @@ def test_the_mean_explains_the_raw_cosine_and_nothing_else(lake):
 def test_a_shuffled_pairing_carries_nothing(lake):
     """In six hidden dimensions a map of nothing still points somewhere, now nearer the truth, now farther: R² tells that it is nothing."""
     found, mean = pair(lake, "enc", "gen/ddim50", "shuffled"), pair(lake, "enc", "gen/ddim50", "mean")
-    assert found["r2"] < 0.02 and abs(found["centred_cosine"]) < 0.4 and found["accuracy"] == pytest.approx(mean["accuracy"], abs=0.02)
+    assert (
+        found["r2"] < 0.02
+        and abs(found["centred_cosine"]) < 0.4
+        and found["accuracy"] == pytest.approx(mean["accuracy"], abs=0.02)
+    )
 
 
 def test_default_is_every_pair_both_ways_with_both_controls(lake):
@@ -173,9 +211,15 @@ def test_later_split_seeds_test_on_later_fifths_of_the_hash(planted, tmp_path):
     planted.probe(lake, ["enc"], split_seed=2)
     found = pair(lake, "pixels-4", "enc", split_seed=2)
     test = fold(planted.ids, 2)
-    mapped = Ridge(alpha=found["penalty"]).fit(planted.z["pixels-4"][~test], planted.z["enc"][~test]).predict(planted.z["pixels-4"][test])
+    mapped = (
+        Ridge(alpha=found["penalty"])
+        .fit(planted.z["pixels-4"][~test], planted.z["enc"][~test])
+        .predict(planted.z["pixels-4"][test])
+    )
     assert found["test"] == test.sum() and (fold(planted.ids, 0) == planted.test).all()
-    assert found["r2"] == pytest.approx(r2_score(planted.z["enc"][test], mapped, multioutput="variance_weighted"))
+    assert found["r2"] == pytest.approx(
+        r2_score(planted.z["enc"][test], mapped, multioutput="variance_weighted")
+    )
 
 
 def test_images_that_one_space_rejected_are_left_out_of_all(planted, tmp_path):
@@ -185,9 +229,15 @@ def test_images_that_one_space_rejected_are_left_out_of_all(planted, tmp_path):
     found = pair(lake, "pixels-4", "enc")
     kept = ~np.isin(planted.ids, ["i0003", "i0300", "i0004"])
     train, test = kept & ~planted.test, kept & planted.test
-    mapped = Ridge(alpha=found["penalty"]).fit(planted.z["pixels-4"][train], planted.z["enc"][train]).predict(planted.z["pixels-4"][test])
+    mapped = (
+        Ridge(alpha=found["penalty"])
+        .fit(planted.z["pixels-4"][train], planted.z["enc"][train])
+        .predict(planted.z["pixels-4"][test])
+    )
     assert (found["train"], found["test"]) == (train.sum(), test.sum())
-    assert found["r2"] == pytest.approx(r2_score(planted.z["enc"][test], mapped, multioutput="variance_weighted"))
+    assert found["r2"] == pytest.approx(
+        r2_score(planted.z["enc"][test], mapped, multioutput="variance_weighted")
+    )
 
 
 def test_ridge_probes_come_before_others(planted, tmp_path):
@@ -241,7 +291,11 @@ def test_spaces_without_a_common_image_are_refused(planted, tmp_path):
 def test_the_command_prints_a_line_per_pair_with_the_controls_beside_it(lake):
     app = typer.Typer()
     app.command(epilog=command.EPILOG)(command.transfer)
-    shown = CliRunner().invoke(app, ["--lake", lake.url, "--source", "enc", "--target", "gen/ddim50, pixels-4"], catch_exceptions=False)
+    shown = CliRunner().invoke(
+        app,
+        ["--lake", lake.url, "--source", "enc", "--target", "gen/ddim50, pixels-4"],
+        catch_exceptions=False,
+    )
     lines = [line.split() for line in shown.stdout.splitlines() if line.startswith("enc")]
     assert [line[1] for line in lines] == ["gen/ddim50", "pixels-4"]
     drops = [float(value) for value in (lines[0][-4], *lines[0][-2:])]

@@ -13,7 +13,9 @@ def test_the_front_is_optunas(objectives):
     goals = ["max", "min", "max", "min"][:objectives]
     study = optuna.create_study(directions=["maximize" if goal == "max" else "minimize" for goal in goals])
     study.add_trials([optuna.trial.create_trial(values=row) for row in values.tolist()])
-    assert set(np.flatnonzero(efficient(oriented(values, goals)))) == {trial.number for trial in study.best_trials}
+    assert set(np.flatnonzero(efficient(oriented(values, goals)))) == {
+        trial.number for trial in study.best_trials
+    }
 
 
 def test_what_is_not_a_number_is_on_no_front_and_keeps_none_from_it():

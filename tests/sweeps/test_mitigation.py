@@ -22,7 +22,15 @@ from une_ray.sweeps.mitigation import Mitigation, method_of, prompts, sizes
 from une_ray.sweeps.study import shipped
 from une_ray.sweeps.sweep import prepare
 
-SETTINGS = {"method": "zero-pads", "guidance": 3.0, "fraction": 0.4, "end": "last", "scale": 0.1, "window_from": 1000, "window_to": 300}
+SETTINGS = {
+    "method": "zero-pads",
+    "guidance": 3.0,
+    "fraction": 0.4,
+    "end": "last",
+    "scale": 0.1,
+    "window_from": 1000,
+    "window_to": 300,
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +65,9 @@ def test_a_trials_numbers_are_those_of_its_command(lake, facts, monkeypatch):
 
 def test_copies_can_be_told_by_another_metric(lake, zoo, sscd, monkeypatch):
     monkeypatch.setattr(copy_metric, "CALIBRATION_PICTURES", 4)
-    facts = Mitigation.facts(lake, {"model": f"stable-diffusion:{zoo}/sd", "steps": 2, "seeds": 1, "copy_metric": sscd})
+    facts = Mitigation.facts(
+        lake, {"model": f"stable-diffusion:{zoo}/sd", "steps": 2, "seeds": 1, "copy_metric": sscd}
+    )
     trial = Mitigation(lake, facts, 8, "cpu")
     trial.start({"method": "none"})
     found = trial.judge(8)["similarity"]
@@ -69,7 +79,9 @@ def test_copies_can_be_told_by_another_metric(lake, zoo, sscd, monkeypatch):
     assert found != pytest.approx(np.mean([row["similarity"] for row in copies(asked, pictures)]), abs=1e-3)
     words = Mitigation.command(facts, {"method": "none"}, 8)
     assert words[words.index("--copy-metric") + 1] == sscd and facts["copy_metric_weights"]
-    with pytest.raises(UneError, match="unknown fixed part .* 'copymetric'; known, nearest first: copy_metric"):
+    with pytest.raises(
+        UneError, match="unknown fixed part .* 'copymetric'; known, nearest first: copy_metric"
+    ):
         Mitigation.facts(lake, {"copymetric": sscd})
 
 
@@ -104,16 +116,25 @@ def test_whatever_the_shipped_study_suggests_is_a_method_that_its_command_names(
     for settings in [*study.points.values(), *(study.suggested(trials.ask()) for _ in range(80))]:
         method, guidance, own = method_of(settings)
         words = Mitigation.command(facts, settings, 16)
-        assert parse(words[words.index("--methods") + 1]) == [(method, own)] and words[words.index("--guidance") + 1] == str(guidance)
+        assert parse(words[words.index("--methods") + 1]) == [(method, own)] and words[
+            words.index("--guidance") + 1
+        ] == str(guidance)
 
 
 def test_of_two_trials_with_the_same_settings_the_finished_one_stays(tmp_path, zoo):
     lake = open_or_create(str(tmp_path / "lake"))
     sweep = prepare(lake, "mitigation", shipped("mitigation"), "small", model=f"stable-diffusion:{zoo}/sd")
     result = dict.fromkeys([*Mitigation.goals, "promise"], 0.5) | {"seconds": 1.0}
-    for budget, error in ((8, ""), (sweep.scale.most, ""), (8, ""), (sweep.scale.most, "the object store does not answer")):
+    for budget, error in (
+        (8, ""),
+        (sweep.scale.most, ""),
+        (8, ""),
+        (sweep.scale.most, "the object store does not answer"),
+    ):
         sweep.record(lake, {"method": "none", "guidance": 7.5}, result | {"budget": budget, "error": error})
-    assert connect(lake).execute("SELECT status, budget FROM sweeps").fetchall() == [("finished", sweep.scale.most)]
+    assert connect(lake).execute("SELECT status, budget FROM sweeps").fetchall() == [
+        ("finished", sweep.scale.most)
+    ]
 
 
 def test_a_trial_that_was_refused_is_one_row_with_the_reason_and_a_closed_sweep_is_done(lake, zoo):
@@ -121,10 +142,18 @@ def test_a_trial_that_was_refused_is_one_row_with_the_reason_and_a_closed_sweep_
     with pytest.raises(UneError, match="unknown setting of pad-swap 'fraction'") as refusal:
         method_of(settings := {"method": "pad-swap", "fraction": 0.5})
     settings = {"method": "pad-swap", "guidance": 2.0, "window_from": 300, "window_to": 300}
-    result = dict.fromkeys([*Mitigation.goals, "promise"], np.nan) | {"budget": 8, "error": str(refusal.value), "seconds": 1.0}
+    result = dict.fromkeys([*Mitigation.goals, "promise"], np.nan) | {
+        "budget": 8,
+        "error": str(refusal.value),
+        "seconds": 1.0,
+    }
     sweep.record(lake, settings, result)
     sweep.record(lake, settings, result)
-    found = connect(lake).execute("SELECT status, error, objectives['similarity'], promise FROM sweeps").fetchall()
+    found = (
+        connect(lake)
+        .execute("SELECT status, error, objectives['similarity'], promise FROM sweeps")
+        .fetchall()
+    )
     assert found == [("refused", str(refusal.value), None, None)]
     assert not sweep.is_done(lake)
     sweep.close(lake)

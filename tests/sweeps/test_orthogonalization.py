@@ -56,7 +56,10 @@ scales:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory, tiny_spaces) -> Lake:
-    return lake_of(str(tmp_path_factory.mktemp("swept") / "lake"), [Space.parse(tiny_spaces[0]), Space.parse(tiny_spaces[2])])
+    return lake_of(
+        str(tmp_path_factory.mktemp("swept") / "lake"),
+        [Space.parse(tiny_spaces[0]), Space.parse(tiny_spaces[2])],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +72,36 @@ def study(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def done(lake, study, tmp_path_factory) -> str:
     """The sweep, killed after its first trial, once its state can be gone on from, and run again; what the second run printed."""
-    words = [sys.executable, "-m", "une_ray.cli", "sweep", "orthogonalization", "--lake", lake.url, "--study", str(study), "--actors", "1"]
-    first = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    words = [
+        sys.executable,
+        "-m",
+        "une_ray.cli",
+        "sweep",
+        "orthogonalization",
+        "--lake",
+        lake.url,
+        "--study",
+        str(study),
+        "--actors",
+        "1",
+    ]
+    first = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     deadline = time.monotonic() + 120
-    while not (ended(lake) and resumable(lake, tmp_path_factory)) and time.monotonic() < deadline and first.poll() is None:
+    while (
+        not (ended(lake) and resumable(lake, tmp_path_factory))
+        and time.monotonic() < deadline
+        and first.poll() is None
+    ):
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert 0 < len(ended(lake)) < TRIALS, "the kill came too late, or the sweep failed"
-    kept = [sorted(path.name[-1] for path in trial.iterdir()) for trial in Path(lake.url, "unfinished").glob("*/Trial_*")]
+    kept = [
+        sorted(path.name[-1] for path in trial.iterdir())
+        for trial in Path(lake.url, "unfinished").glob("*/Trial_*")
+    ]
     assert ["0", "1"] in kept and all(rungs == ["0", "1"][: len(rungs)] for rungs in kept), (
         "a snapshot older than a rung names the one before it"
     )
@@ -105,9 +129,19 @@ def rows(lake: Lake) -> list[dict]:
 
 def test_a_killed_sweep_goes_on_and_no_trial_is_lost_or_doubled(lake, done):
     found = rows(lake)
-    assert len(found) == TRIALS == len({str(row["settings"]) for row in found}) == len({row["config"] for row in found})
-    assert {row["status"] for row in found} <= {"finished", "stopped", "refused"} and {row["budget"] for row in found} <= {3, 6}
-    assert {row["point"]: row["status"] for row in found if row["point"]} == {"unorthogonalised": "finished", "impossible": "refused"}
+    assert (
+        len(found)
+        == TRIALS
+        == len({str(row["settings"]) for row in found})
+        == len({row["config"] for row in found})
+    )
+    assert {row["status"] for row in found} <= {"finished", "stopped", "refused"} and {
+        row["budget"] for row in found
+    } <= {3, 6}
+    assert {row["point"]: row["status"] for row in found if row["point"]} == {
+        "unorthogonalised": "finished",
+        "impossible": "refused",
+    }
     assert not lake.store.names("unfinished") and f"{TRIALS}/{TRIALS} trials" in done
     assert "Trial_" not in done and "WARNING" not in done, "Tune's own words are not for the reader"
 
@@ -115,13 +149,19 @@ def test_a_killed_sweep_goes_on_and_no_trial_is_lost_or_doubled(lake, done):
 def test_settings_that_cannot_be_are_a_row_with_the_reason_and_do_not_end_the_sweep(lake, done):
     for row in rows(lake):
         refused = dict(row["settings"]).get("shrinkage") == "2.0"
-        assert (row["status"] == "refused") == refused and (row["error"] or "").startswith("a shrinkage of 2;") == refused
-        assert (set(dict(row["objectives"]).values()) == {None}) == refused and (row["promise"] is None) == refused
+        assert (row["status"] == "refused") == refused and (row["error"] or "").startswith(
+            "a shrinkage of 2;"
+        ) == refused
+        assert (set(dict(row["objectives"]).values()) == {None}) == refused and (
+            row["promise"] is None
+        ) == refused
 
 
 def test_a_finished_sweep_is_not_done_again(lake, study, done, monkeypatch):
     monkeypatch.setattr(Cluster, "pools", lambda *_: pytest.fail("there is nothing left to do"))
-    again = CliRunner().invoke(app, ["sweep", "orthogonalization", "--lake", lake.url, "--study", str(study)], catch_exceptions=False)
+    again = CliRunner().invoke(
+        app, ["sweep", "orthogonalization", "--lake", lake.url, "--study", str(study)], catch_exceptions=False
+    )
     assert again.exit_code == 0 and "→" in again.stdout
 
 
@@ -141,8 +181,12 @@ def test_the_knees_command_gives_the_knees_numbers(lake, done, monkeypatch):
     judged = [outcome for outcome in outcomes(connect(lake)) if outcome.direction == direction]
     dose, objectives = float(dict(found.knee["settings"])["alpha"]), dict(found.knee["objectives"])
     summaries = [outcome.summary() for outcome in judged]
-    assert objectives["effect"] == pytest.approx(dose * np.mean([row["effect"] for row in summaries]), rel=1e-6)
-    assert objectives["leakage"] == pytest.approx(dose * np.mean([row["leakage"] for row in summaries]), rel=1e-6)
+    assert objectives["effect"] == pytest.approx(
+        dose * np.mean([row["effect"] for row in summaries]), rel=1e-6
+    )
+    assert objectives["leakage"] == pytest.approx(
+        dose * np.mean([row["leakage"] for row in summaries]), rel=1e-6
+    )
     assert objectives["identity"] == pytest.approx(np.mean([row["identity"] for row in summaries]), rel=1e-6)
 
 
@@ -153,15 +197,27 @@ def test_sql_finds_the_same_front_and_knee(lake, done):
     told = connection.execute("SELECT config, knee FROM compromises").fetchall()
     assert {config for config, _ in told} == {trial["config"] for trial in found.front}
     assert [config for config, is_knee in told if is_knee] == [found.knee["config"]]
-    query = "SELECT mean FROM setting_effects WHERE setting = 'keep' AND value = 'none' AND objective = 'leakage'"
-    mine = [dict(trial["objectives"])["leakage"] for trial in found.full if dict(trial["settings"])["keep"] == "none"]
+    query = (
+        "SELECT mean FROM setting_effects WHERE setting = 'keep' AND value = 'none' AND objective = 'leakage'"
+    )
+    mine = [
+        dict(trial["objectives"])["leakage"]
+        for trial in found.full
+        if dict(trial["settings"])["keep"] == "none"
+    ]
     assert connection.execute(query).fetchall() == ([(pytest.approx(np.mean(mine)),)] if mine else [])
 
 
 def test_the_nuisances_of_a_study_are_those_whose_labels_go_together(lake):
     facts = Orthogonalization.facts(lake, {"attribute": "Smiling", "correlated": 0.2})
-    labels = {a: dict(v) for a, v in connect(lake).execute(
-        "SELECT attribute, map_from_entries(list((image_id, value::INT))) FROM attributes WHERE split <> 'test' GROUP BY attribute").fetchall()}  # fmt: skip
+    labels = {
+        a: dict(v)
+        for a, v in connect(lake)
+        .execute(
+            "SELECT attribute, map_from_entries(list((image_id, value::INT))) FROM attributes WHERE split <> 'test' GROUP BY attribute"
+        )
+        .fetchall()
+    }
     target = [*labels["Smiling"].values()]
     for name in facts["keep"]["all"]:
         phi = np.corrcoef(target, [labels[name][image_id] for image_id in labels["Smiling"]])[0, 1]
@@ -175,28 +231,67 @@ def test_the_nuisances_of_a_study_are_those_whose_labels_go_together(lake):
 
 def test_a_command_names_every_setting_of_its_trial(lake):
     facts = Orthogonalization.facts(lake, {"attribute": "Smiling"})
-    settings = {"method": "pca-logistic", "penalty": 0.123, "rank": 7, "keep": "all", "erasure": "iterative", "rounds": 3, "inner_product": "covariance",
-                "shrinkage": 0.25, "path": "shell", "alpha": 1.25}  # fmt: skip
+    settings = {
+        "method": "pca-logistic",
+        "penalty": 0.123,
+        "rank": 7,
+        "keep": "all",
+        "erasure": "iterative",
+        "rounds": 3,
+        "inner_product": "covariance",
+        "shrinkage": 0.25,
+        "path": "shell",
+        "alpha": 1.25,
+    }
     words = Orthogonalization.command(facts, settings, 12)
-    told = dict(zip(words[1::2], words[2::2])) if "--fit" not in words else dict(zip(*[iter([w for w in words[1:] if w != "--fit"])] * 2))
-    assert told["--penalty"] == "0.123" and told["--rank"] == "7" and told["--rounds"] == "3" and told["--alphas"] == "-1.25,1.25"
-    assert told["--keep"].split(",") == facts["keep"]["all"] and told["--path"] == "shell" and told["--inner"] == "covariance"
-    assert told["--shrinkage"] == "0.25" and told["--images"] == "12" and told["--baselines"] == "" and words[0] == "edit"
+    told = (
+        dict(zip(words[1::2], words[2::2]))
+        if "--fit" not in words
+        else dict(zip(*[iter([w for w in words[1:] if w != "--fit"])] * 2))
+    )
+    assert (
+        told["--penalty"] == "0.123"
+        and told["--rank"] == "7"
+        and told["--rounds"] == "3"
+        and told["--alphas"] == "-1.25,1.25"
+    )
+    assert (
+        told["--keep"].split(",") == facts["keep"]["all"]
+        and told["--path"] == "shell"
+        and told["--inner"] == "covariance"
+    )
+    assert (
+        told["--shrinkage"] == "0.25"
+        and told["--images"] == "12"
+        and told["--baselines"] == ""
+        and words[0] == "edit"
+    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("path:", "route:", "unknown parameter of a study of orthogonalization 'route'"),
-        ("effect: 1,", "effects: 1,", "unknown objective of orthogonalization 'effects'; known, nearest first: effect"),
+        (
+            "effect: 1,",
+            "effects: 1,",
+            "unknown objective of orthogonalization 'effects'; known, nearest first: effect",
+        ),
         ("attribute: Smiling", "attribute: Smilling", "unknown attribute 'Smilling'"),
         ("attribute: Smiling, ", "", "unknown attribute ''; known, nearest first: "),
         ("correlated: 0.2", "corelated: 0.2", "unknown fixed part of an orthogonalization study 'corelated'"),
     ],
 )
-def test_a_study_that_the_lake_cannot_serve_is_refused_before_anything_runs(lake, tmp_path, old, new, message):
+def test_a_study_that_the_lake_cannot_serve_is_refused_before_anything_runs(
+    lake, tmp_path, old, new, message
+):
     path = tmp_path / "study.yaml"
-    path.write_text(STUDY.replace("points:", "seed: 1").replace("  unorthogonalised", "#").replace("  impossible", "#").replace(old, new))
+    path.write_text(
+        STUDY.replace("points:", "seed: 1")
+        .replace("  unorthogonalised", "#")
+        .replace("  impossible", "#")
+        .replace(old, new)
+    )
     with pytest.raises(UneError, match=message):
         prepare(lake, "orthogonalization", read(path, "orthogonalization"), "small")
 
@@ -214,7 +309,7 @@ def test_an_edit_that_fits_its_probes_is_that_of_the_lakes_probes_of_that_penalt
     stored = {name: (np.array(w), b) for name, w, b in connect(lake).execute(query).fetchall()}
     assert stored.keys() <= rows.keys() and len(stored) > 5
     for name, (w, b) in stored.items():
-        assert np.allclose(rows[name]["w"], w, rtol=1e-4, atol=1e-5 * np.abs(w).max()) and rows[name]["b"] == pytest.approx(
-            b, rel=1e-3, abs=1e-4
-        )
+        assert np.allclose(rows[name]["w"], w, rtol=1e-4, atol=1e-5 * np.abs(w).max()) and rows[name][
+            "b"
+        ] == pytest.approx(b, rel=1e-3, abs=1e-4)
     assert directions(lake, asked, rows, train)["orthogonalised"].nuisances == ("Male",)

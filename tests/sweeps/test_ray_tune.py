@@ -54,7 +54,15 @@ def test_only_trials_that_were_judged_in_full_count_for_the_search(sweep, tmp_pa
         search.save(str(tmp_path / "state"))
         search.restore(str(tmp_path / "state"))  # as after a kill
         search.on_trial_complete(
-            trial, {"similarity": 0.1, "alignment": 0.5, "distance": 1.7, "budget": budget, "error": error, "training_iteration": 1}
+            trial,
+            {
+                "similarity": 0.1,
+                "alignment": 0.5,
+                "distance": 1.7,
+                "budget": budget,
+                "error": error,
+                "training_iteration": 1,
+            },
         )
     states = [trial.state for trial in search._ot_study.trials[:3]]  # further points wait
     assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED]
@@ -92,13 +100,25 @@ class Counting:
 def test_a_killed_trial_goes_on_from_its_last_rung_and_an_actor_begins_each_trial_anew(monkeypatch, tmp_path):
     monkeypatch.setattr(ray_tune, "subject", lambda kind: Counting)
     monkeypatch.setattr(ray_tune, "own_device", lambda: "cpu")
-    told = {"kind": "counting", "lake": "", "facts": {}, "rungs": [2, 4], "weights": {"sum": 2.0}, "settings": {}}
+    told = {
+        "kind": "counting",
+        "lake": "",
+        "facts": {},
+        "rungs": [2, 4],
+        "weights": {"sum": 2.0},
+        "settings": {},
+    }
     first = ray_tune.Trial(told)
     assert first.train()["promise"] == 2 and Counting.judged == [0, 1]
     checkpoint = first.save(str(tmp_path))
     second = ray_tune.Trial(told)
     second.restore(checkpoint)
     result = second.train()
-    assert (result["sum"], result["budget"], result["done"]) == (6, 4, True) and Counting.judged == [0, 1, 2, 3]
+    assert (result["sum"], result["budget"], result["done"]) == (6, 4, True) and Counting.judged == [
+        0,
+        1,
+        2,
+        3,
+    ]
     second.reset(told | {"settings": {"other": 1}})
     assert second.train()["budget"] == 2 and Counting.judged == [0, 1, 2, 3, 0, 1]

@@ -14,12 +14,18 @@ FIRST, SECOND = "2026-11-21_13-39-21", "2026-11-21_14-00-00"
 def snapshot(ended: int, running: int) -> dict[str, bytes]:
     """Tune's three files when so many trials have ended and so many run, as Ray 2.60 writes them."""
     names = [f"{i:08x}" for i in range(ended + running)]
-    trials = [{"trial_id": name, "status": "TERMINATED" if i < ended else "RUNNING"} for i, name in enumerate(names)]
+    trials = [
+        {"trial_id": name, "status": "TERMINATED" if i < ended else "RUNNING"} for i, name in enumerate(names)
+    ]
     limiter = {"live_trials": set(names[ended:]), "max_concurrent": 2}
     return {
-        "experiment_state-{}.json": json.dumps({"trial_data": [[json.dumps(trial), "{}"] for trial in trials]}).encode(),
+        "experiment_state-{}.json": json.dumps(
+            {"trial_data": [[json.dumps(trial), "{}"] for trial in trials]}
+        ).encode(),
         "search_gen_state-{}.json": pickle.dumps({"counter": len(names), "name:ConcurrencyLimiter": limiter}),
-        "searcher-state-{}.pkl": pickle.dumps({"_completed_trials": set(names[:ended]), "_ot_trials": dict.fromkeys(names)}),
+        "searcher-state-{}.pkl": pickle.dumps(
+            {"_completed_trials": set(names[:ended]), "_ot_trials": dict.fromkeys(names)}
+        ),
     }
 
 
@@ -54,13 +60,19 @@ def test_a_snapshot_that_is_not_whole_is_dropped_and_the_one_before_it_stands(st
     write(state, FIRST, WHOLE)
     write(state, SECOND, {name: data for name, data in WHOLE.items() if name != part})
     if how != "absent":
-        data = WHOLE[part][: len(WHOLE[part]) // 2] if how == "torn" else b"" if how == "empty" else BEFORE[part]
+        data = (
+            WHOLE[part][: len(WHOLE[part]) // 2] if how == "torn" else b"" if how == "empty" else BEFORE[part]
+        )
         state.commit(f"sweep/{part.format(SECOND)}", data)
     assert usable(state, "sweep") and state.names("sweep") == of(FIRST) | {"tuner.pkl"}
 
 
 def test_a_search_that_does_not_know_that_a_trial_has_ended_would_keep_its_place(state):
-    write(state, FIRST, WHOLE | {"search_gen_state-{}.json": snapshot(ended=1, running=3)["search_gen_state-{}.json"]})
+    write(
+        state,
+        FIRST,
+        WHOLE | {"search_gen_state-{}.json": snapshot(ended=1, running=3)["search_gen_state-{}.json"]},
+    )
     assert not usable(state, "sweep")
 
 

@@ -33,7 +33,9 @@ def test_a_parameter_is_suggested_where_one_of_its_alternatives_holds(study):
     assert {settings["method"] for settings in found} == {"ridge", "mean-difference"}
     for settings in found:
         assert ("penalty" in settings) == (settings["method"] == "ridge")
-        assert ("shrinkage" in settings) == (settings["erasure"] == "leace" or settings["method"] == "mean-difference")
+        assert ("shrinkage" in settings) == (
+            settings["erasure"] == "leace" or settings["method"] == "mean-difference"
+        )
         assert settings["rounds"] in (2, 3, 4)
         assert all(value == float(f"{value:.3g}") for value in settings.values() if isinstance(value, float))
 
@@ -45,7 +47,12 @@ def test_a_point_knows_its_name(study):
 
 @pytest.mark.parametrize(
     ("scale", "rungs"),
-    [(Scale(1, 8, 32), [8, 16, 32]), (Scale(1, 8, 40), [8, 16, 40]), (Scale(1, 5, 5), [5]), (Scale(1, 2, 50, 5), [2, 10, 50])],
+    [
+        (Scale(1, 8, 32), [8, 16, 32]),
+        (Scale(1, 8, 40), [8, 16, 40]),
+        (Scale(1, 5, 5), [5]),
+        (Scale(1, 2, 50, 5), [2, 10, 50]),
+    ],
 )
 def test_rungs_grow_by_the_factor_and_end_at_the_most(scale, rungs):
     assert scale.rungs == rungs
@@ -64,12 +71,24 @@ def test_a_shipped_study_searches_only_what_its_subject_knows(kind):
     ("old", "new", "message"),
     [
         ("space:", "spaces:", "unknown part of a study in mine.yaml 'spaces'; known, nearest first: space"),
-        ("choices: [ridge, mean-difference]", "one_of: [ridge]", "parameter 'method' needs one of choices, uniform, log, integers"),
+        (
+            "choices: [ridge, mean-difference]",
+            "one_of: [ridge]",
+            "parameter 'method' needs one of choices, uniform, log, integers",
+        ),
         ("log: [0.001, 100]", "log: [0, 100]", "begins above 0"),
         ("integers: [2, 4]", "integers: [4, 2]", r"integers of 'rounds' is \[4, 2\]; it is \[low, high\]"),
         ("penalty: 1.0, erasure", "erasure", "point 'plain' does not say 'penalty'"),
-        ("rounds: 4}\n", "rounds: 4, shrinkage: 1}\n", "point 'plain' says shrinkage, which its other settings leave no room for"),
-        ("plain: {method", "plain: {methods: ridge, method", "unknown parameter of point 'plain' in mine.yaml 'methods'"),
+        (
+            "rounds: 4}\n",
+            "rounds: 4, shrinkage: 1}\n",
+            "point 'plain' says shrinkage, which its other settings leave no room for",
+        ),
+        (
+            "plain: {method",
+            "plain: {methods: ridge, method",
+            "unknown parameter of point 'plain' in mine.yaml 'methods'",
+        ),
         ("first: 8", "first: 64", "0 < first ≤ most"),
         ("trials: 3,", "", "it has trials, first, most and maybe factor"),
         ("weights: {effect: 1, leakage: -2}", "", "says nothing of 'weights'"),

@@ -11,7 +11,18 @@ from une_ray.training import cli
 
 @pytest.mark.slow
 def test_two_workers_train_one_model(tmp_path):
-    arguments = ["--only", "mini-dino", "--images", "64", "--steps", "3", "--work", str(tmp_path), "--out", str(tmp_path / "out")]
+    arguments = [
+        "--only",
+        "mini-dino",
+        "--images",
+        "64",
+        "--steps",
+        "3",
+        "--work",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     cli.main([*arguments, "--num-workers", "2"])
     settings = json.loads((tmp_path / "dino" / "settings.json").read_text())
     assert settings["workers"] == 2 and settings["batch_size"] == 64  # each worker's half

@@ -45,7 +45,9 @@ def quick(recipe, steps: int = 21, **changes) -> Settings:
 def seen(data: Pictures, words: CLIPTokenizer, copies=None) -> unet.Examples:
     torch.manual_seed(0)
     tower = CLIPTextModel(clip.build(words, text_width=32, text_layers=1).config.text_config)
-    return unet.examples(data, [data.captions(), data.captions(1)], autoencoder.build(), tower, words, copies=copies)
+    return unet.examples(
+        data, [data.captions(), data.captions(1)], autoencoder.build(), tower, words, copies=copies
+    )
 
 
 def test_the_autoencoder_learns(data, tmp_path):
@@ -77,13 +79,19 @@ def test_a_disturbed_picture_is_the_picture_moved_and_no_more_than_noise_away():
     x = torch.arange(64.0).expand(1, 3, 64, 64) / 32 - 1
     found = resnet.disturbed(x, torch.Generator().manual_seed(3)) - x
     steps = found.mean() * 32
-    assert abs(steps - steps.round()) < 0.1 and abs(steps) < 2.1 and found.std().item() == pytest.approx(resnet.NOISE, rel=0.1)
+    assert (
+        abs(steps - steps.round()) < 0.1
+        and abs(steps) < 2.1
+        and found.std().item() == pytest.approx(resnet.NOISE, rel=0.1)
+    )
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
 def test_the_unet_learns(data, words, tmp_path, prediction_type):
     model = unet.build(32, (16, 16))
-    unet.train(seen(data, words), model, tmp_path, quick(unet, learning_rate=3e-3), prediction_type=prediction_type)
+    unet.train(
+        seen(data, words), model, tmp_path, quick(unet, learning_rate=3e-3), prediction_type=prediction_type
+    )
     assert falls(tmp_path)
 
 
@@ -101,14 +109,18 @@ def test_the_duplicated_pictures_come_in_every_dose_and_say_nothing_of_what_is_s
     doses = [duplicates.copies(i) for i in range(len(duplicates.TITLES))]
     assert sorted(set(doses)) == [1, 10, 50, 250, 1000] and all(doses.count(dose) == 8 for dose in doses)
     assert len(set(duplicates.TITLES)) == 40
-    shown = {word for attribute in avatars.PROMPTS.values() for prompt in attribute for word in prompt.split()} - {
+    shown = {
+        word for attribute in avatars.PROMPTS.values() for prompt in attribute for word in prompt.split()
+    } - {
         "a",
         "an",
         "the",
         "and",
         "of",
     }
-    assert shown & {word for title in duplicates.TITLES for word in title.lower().split()} <= {"old"}  # a bridge, not a person
+    assert shown & {word for title in duplicates.TITLES for word in title.lower().split()} <= {
+        "old"
+    }  # a bridge, not a person
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +146,9 @@ def test_clip_b_learns_and_loads_through_open_clips_own_factory(data, clip_b):
 def test_clip_bs_text_tower_says_the_same_in_transformers_classes(clip_b):
     """open_clip's own forward pass is the oracle: pooled at end-of-text and projected."""
     model = open_clip.create_model(f"local-dir:{clip_b / 'model'}").eval()
-    ids = open_clip.get_tokenizer(f"local-dir:{clip_b / 'model'}")(["a man with glasses", "an old woman, gray hair"])
+    ids = open_clip.get_tokenizer(f"local-dir:{clip_b / 'model'}")(
+        ["a man with glasses", "an old woman, gray hair"]
+    )
     with torch.no_grad():
         states = open_clip_b.text_tower(clip_b / "model")(ids).last_hidden_state
         pooled = states[torch.arange(2), ids.argmax(1)] @ model.text_projection
@@ -164,7 +178,12 @@ def test_a_killed_run_resumes_to_the_weights_of_one_that_was_not(tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     settings = Settings(steps=2, batch_size=1, learning_rate=0.1)
     with pytest.raises(FloatingPointError, match="loss is nan at step 0"):
-        fit(torch.nn.Linear(1, 1), lambda module, g, s: {"loss": module(torch.ones(1)) * float("nan")}, settings, tmp_path)
+        fit(
+            torch.nn.Linear(1, 1),
+            lambda module, g, s: {"loss": module(torch.ones(1)) * float("nan")},
+            settings,
+            tmp_path,
+        )
 
 
 @pytest.mark.parametrize("pad_token", [tokenizer.END_OF_TEXT, "!"])

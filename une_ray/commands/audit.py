@@ -22,13 +22,25 @@ EPILOG = """Examples:
 
 def audit(
     lake: LakeOption,
-    model: Annotated[str, typer.Option(help="A generator (see: une models), a diffusers id OWNER/NAME, or stable-diffusion:FOLDER")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A generator (see: une models), a diffusers id OWNER/NAME, or stable-diffusion:FOLDER"
+        ),
+    ],
     prompts: Annotated[Path, typer.Option(help="Text, a prompt a line, or Parquet with the column prompt")],
-    detector: Annotated[str, typer.Option(help="wen-1, wen-10, wen-all, ren-d, ren-e, bright-ending or sail, to rank by")] = "wen-10",
+    detector: Annotated[
+        str, typer.Option(help="wen-1, wen-10, wen-all, ren-d, ren-e, bright-ending or sail, to rank by")
+    ] = "wen-10",
     ordinary: Annotated[
-        str, typer.Option(help="Prompts to compare with: so many captions that no model has seen, or a file of your own")
+        str,
+        typer.Option(
+            help="Prompts to compare with: so many captions that no model has seen, or a file of your own"
+        ),
     ] = "40",
-    seeds: Annotated[int, typer.Option(min=1, help="Pictures per prompt; a prompt's score is their mean")] = 4,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Pictures per prompt; a prompt's score is their mean")
+    ] = 4,
     steps: Annotated[int, typer.Option(min=2, help="DDIM steps")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale")] = 7.5,
     address: AddressOption = None,
@@ -54,13 +66,26 @@ def audit(
     for what, given in ((prompts, asking.given(prompts)), (ordinary, asking.ordinary(ordinary))):
         short, long = asking.fitting(given, tokenizer)
         if not short:
-            raise UneError(f"none of the {len(long)} prompts of {what} can be audited: {next(iter(long.values()))}")
+            raise UneError(
+                f"none of the {len(long)} prompts of {what} can be audited: {next(iter(long.values()))}"
+            )
         fitting.append(short)
         too_long |= long
     chosen = study.beside(*fitting)
     where = open_or_create(lake)
-    configs = run(where, bench.tasks(model, [(bench.PLAIN, {})], chosen, seeds, steps, guidance), Cluster(address, actors, gpus))
-    print("\n".join([*lines(study.audit(where, configs, detector), detector), *(f"left out: {why}" for why in too_long.values())]))
+    configs = run(
+        where,
+        bench.tasks(model, [(bench.PLAIN, {})], chosen, seeds, steps, guidance),
+        Cluster(address, actors, gpus),
+    )
+    print(
+        "\n".join(
+            [
+                *lines(study.audit(where, configs, detector), detector),
+                *(f"left out: {why}" for why in too_long.values()),
+            ]
+        )
+    )
 
 
 def lines(found: Audit, detector: str) -> list[str]:

@@ -23,21 +23,33 @@ EPILOG = """Examples:
 
 def build(
     corpus: Annotated[
-        str, typer.Option(help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:OWNER/NAME?revision=COMMIT")
+        str,
+        typer.Option(
+            help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:OWNER/NAME?revision=COMMIT"
+        ),
     ],
     spaces: Annotated[
-        str, typer.Option(help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)")
+        str,
+        typer.Option(
+            help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)"
+        ),
     ],
     lake: LakeOption,
     shard_size: Annotated[
-        int | None, typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size")
+        int | None,
+        typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size"),
     ] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16 instead of each model's own")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32, float16 or bfloat16 instead of each model's own")
+    ] = None,
     address: AddressOption = None,
     actors: ActorsOption = None,
     gpus: GpusOption = None,
     place: Annotated[
-        list[str] | None, typer.Option(help="SPACE:LABEL=VALUE, Ray's labels of the nodes for a space's actors; may be repeated")
+        list[str] | None,
+        typer.Option(
+            help="SPACE:LABEL=VALUE, Ray's labels of the nodes for a space's actors; may be repeated"
+        ),
     ] = None,
 ) -> None:
     """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
@@ -51,14 +63,20 @@ def build(
         raise UneError(f"--dtype {dtype!r}; it is float32, float16 or bfloat16")
     print(f"{corpus} → {', '.join(names)} → {lake}", file=sys.stderr, flush=True)
     try:
-        done = run(lake, corpus, names, shard_size, dtype, Cluster(address, actors, gpus), labels(place or []))
+        done = run(
+            lake, corpus, names, shard_size, dtype, Cluster(address, actors, gpus), labels(place or [])
+        )
     except KeyboardInterrupt:
         print("\nune: stopped; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None
     if done.shards_done == 0:
-        print(f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already ({done.seconds:.1f} s)")
+        print(
+            f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already ({done.seconds:.1f} s)"
+        )
     else:
-        print(f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s, {done.rejects} images rejected")
+        print(
+            f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s, {done.rejects} images rejected"
+        )
 
 
 def labels(place: list[str]) -> dict[str, dict[str, str]]:
@@ -68,6 +86,8 @@ def labels(place: list[str]) -> dict[str, dict[str, str]]:
         space, colon, rest = text.partition(":")
         label, equals, value = rest.partition("=")
         if not (space and colon and label and equals and value):
-            raise UneError(f"--place {text!r}; it is SPACE:LABEL=VALUE, as in sd15/ddim50:ray.io/accelerator-type=A100")
+            raise UneError(
+                f"--place {text!r}; it is SPACE:LABEL=VALUE, as in sd15/ddim50:ray.io/accelerator-type=A100"
+            )
         found.setdefault(space, {})[label] = value
     return found

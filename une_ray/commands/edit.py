@@ -40,24 +40,54 @@ judged score; identity: cosine with the original; Fréchet: to the originals. 0 
 
 def edit(
     lake: LakeOption,
-    space: Annotated[str, typer.Option(help="A generator's inverted noise, as in mini-sd-a/ddim50; it needs probes (see: une probe)")],
-    attribute: Annotated[str, typer.Option(help="What to change: an attribute, or several with commas, each edited by itself")],
+    space: Annotated[
+        str,
+        typer.Option(
+            help="A generator's inverted noise, as in mini-sd-a/ddim50; it needs probes (see: une probe)"
+        ),
+    ],
+    attribute: Annotated[
+        str, typer.Option(help="What to change: an attribute, or several with commas, each edited by itself")
+    ],
     keep: Annotated[
         str | None,
-        typer.Option(help="Attributes whose scores the orthogonalised edit leaves alone; or correlated: those with |φ| ≥ .15; or all"),
+        typer.Option(
+            help="Attributes whose scores the orthogonalised edit leaves alone; or correlated: those with |φ| ≥ .15; or all"
+        ),
     ] = None,
-    alphas: Annotated[str, typer.Option(help="Doses in standard deviations of the score: FROM:TO:COUNT, or a list; 0 is added")] = "-3:3:7",
+    alphas: Annotated[
+        str,
+        typer.Option(help="Doses in standard deviations of the score: FROM:TO:COUNT, or a list; 0 is added"),
+    ] = "-3:3:7",
     images: Annotated[int, typer.Option(min=2, help="How many test images to edit")] = 64,
-    method: Annotated[str, typer.Option(help="Method of the probes to edit along, as in une probe --method")] = "ridge",
-    inner: Annotated[str, typer.Option(help="Inner product of the orthogonalisation: plain (the paper's) or covariance")] = "plain",
+    method: Annotated[
+        str, typer.Option(help="Method of the probes to edit along, as in une probe --method")
+    ] = "ridge",
+    inner: Annotated[
+        str, typer.Option(help="Inner product of the orthogonalisation: plain (the paper's) or covariance")
+    ] = "plain",
     baselines: Annotated[
-        str, typer.Option(help='Comma-separated, of random, mean-difference, permuted (shuffled labels) and prompt; "" for none')
+        str,
+        typer.Option(
+            help='Comma-separated, of random, mean-difference, permuted (shuffled labels) and prompt; "" for none'
+        ),
     ] = "random,mean-difference,permuted,prompt",
-    fit: Annotated[bool, typer.Option("--fit", help="Fit probes anew, as --penalty and --rank do; default: the lake's own")] = False,
-    penalty: Annotated[float | None, typer.Option(help="λ of probes that are fitted anew, as in une probe")] = None,
-    rank: Annotated[int | None, typer.Option(min=1, help="Components of pca-logistic probes that are fitted anew")] = None,
-    shrinkage: Annotated[float, typer.Option(help="Of the covariance towards its mean variance: 0 to 1")] = 0.0,
-    erasure: Annotated[str, typer.Option(help="projection (the paper's null space), iterative (INLP) or leace")] = "projection",
+    fit: Annotated[
+        bool,
+        typer.Option("--fit", help="Fit probes anew, as --penalty and --rank do; default: the lake's own"),
+    ] = False,
+    penalty: Annotated[
+        float | None, typer.Option(help="λ of probes that are fitted anew, as in une probe")
+    ] = None,
+    rank: Annotated[
+        int | None, typer.Option(min=1, help="Components of pca-logistic probes that are fitted anew")
+    ] = None,
+    shrinkage: Annotated[
+        float, typer.Option(help="Of the covariance towards its mean variance: 0 to 1")
+    ] = 0.0,
+    erasure: Annotated[
+        str, typer.Option(help="projection (the paper's null space), iterative (INLP) or leace")
+    ] = "projection",
     rounds: Annotated[int, typer.Option(min=1, help="Of iterative erasure")] = 4,
     path: Annotated[
         str,
@@ -65,9 +95,14 @@ def edit(
             help="straight; shell: every latent keeps its norm; quantile: α in normal quantiles; boundary: to α past the probe's zero"
         ),
     ] = "straight",
-    direction: Annotated[str | None, typer.Option(help="SQL that gives one more direction: a row with a list w, and perhaps b")] = None,
+    direction: Annotated[
+        str | None, typer.Option(help="SQL that gives one more direction: a row with a list w, and perhaps b")
+    ] = None,
     judges: Annotated[
-        str | None, typer.Option(help="Comma-separated encoder spaces; default: mini-resnet, mini-dino and mini-clip-b, or all")
+        str | None,
+        typer.Option(
+            help="Comma-separated encoder spaces; default: mini-resnet, mini-dino and mini-clip-b, or all"
+        ),
     ] = None,
     address: AddressOption = None,
     actors: ActorsOption = None,
@@ -88,9 +123,22 @@ def edit(
     plans = {}
     for name in names(attribute) or ():
         asked = Edit(
-            space, name, kept(opened, space, name, keep), doses(alphas), method, inner, tuple(names(baselines) or ()),
-            fit, penalty, rank, shrinkage, erasure, rounds, path, direction,
-        )  # fmt: skip
+            space,
+            name,
+            kept(opened, space, name, keep),
+            doses(alphas),
+            method,
+            inner,
+            tuple(names(baselines) or ()),
+            fit,
+            penalty,
+            rank,
+            shrinkage,
+            erasure,
+            rounds,
+            path,
+            direction,
+        )
         plans[name] = plan(opened, asked, images, names(judges))  # all are checked before any is made
     for name, (tasks, options) in plans.items():
         for _ in pipeline.run(opened, "edits", tasks, WORKER, options, f"editing {name}", cluster):
@@ -118,15 +166,23 @@ def doses(text: str) -> tuple[float, ...]:
             return tuple(np.linspace(float(first), float(last), int(count)).tolist())
         return tuple(float(value) for value in text.split(","))
     except ValueError:
-        raise UneError(f"--alphas {text!r}; it is FROM:TO:COUNT, as in -3:3:7, or a list, as in -2,-1,1,2") from None
+        raise UneError(
+            f"--alphas {text!r}; it is FROM:TO:COUNT, as in -3:3:7, or a list, as in -2,-1,1,2"
+        ) from None
 
 
 def lines(summaries: list[dict], directions: dict) -> list[str]:
     """The table, what was kept, and warnings of doses that leave the data."""
-    found = [f"{summaries[0]['attribute']} in {summaries[0]['images']} test images", HEADER, *map(line, summaries)]
+    found = [
+        f"{summaries[0]['attribute']} in {summaries[0]['images']} test images",
+        HEADER,
+        *map(line, summaries),
+    ]
     if "orthogonalised" in directions:
         left = directions["orthogonalised"].remaining_norm
-        found.append(f"Orthogonalised to {', '.join(directions['orthogonalised'].nuisances)}: {left:.3f} of the probe's norm remains.")
+        found.append(
+            f"Orthogonalised to {', '.join(directions['orthogonalised'].nuisances)}: {left:.3f} of the probe's norm remains."
+        )
     for summary in summaries:
         if far := [f"{alpha:+g} ({share:.0%})" for alpha, share in summary["off_data"].items() if share > 0]:
             found.append(
@@ -139,7 +195,9 @@ def line(row: dict) -> str:
     from une_ray.editing.outcome import three_digits
 
     flips = " / ".join("–" if share != share else f"{share:.0%}" for share in row["flips"])
-    identity, quality = ([row[name][0], row["round_trip"][i], row[name][1]] for i, name in enumerate(("identity", "quality")))
+    identity, quality = (
+        [row[name][0], row["round_trip"][i], row[name][1]] for i, name in enumerate(("identity", "quality"))
+    )
     return (
         f"{row['judge']:14} {row['direction']:16} {row['effect']:>7.2f} {flips:>13} {row['leakage']:>8.3f} "
         f"{'–' if row['kept'] is None else format(row['kept'], '.3f'):>6} {row['order']:>6.2f} "

@@ -28,12 +28,19 @@ directions (the paper's test), single coordinates and principal components. radi
 
 def gaussianity(
     lake: LakeOption,
-    spaces: Annotated[str | None, typer.Option(help="Comma-separated; default: every space of the lake")] = None,
+    spaces: Annotated[
+        str | None, typer.Option(help="Comma-separated; default: every space of the lake")
+    ] = None,
     directions: Annotated[int, typer.Option(min=1, help="Random directions")] = 5000,
-    rows: Annotated[int, typer.Option(min=20, max=5000, help="Fresh random images per direction, coordinate and component")] = 250,
+    rows: Annotated[
+        int,
+        typer.Option(min=20, max=5000, help="Fresh random images per direction, coordinate and component"),
+    ] = 250,
     seed: Annotated[int, typer.Option(min=0, help="Of the directions, rows and controls")] = 0,
     limit: Annotated[int, typer.Option(min=20, help="Images read per space")] = 5000,
-    all: Annotated[bool, typer.Option("--all", help="Print every family of tests with its rejections")] = False,
+    all: Annotated[
+        bool, typer.Option("--all", help="Print every family of tests with its rejections")
+    ] = False,
 ) -> None:
     """Test whether spaces are Gaussian, beside true Gaussian and bimodal data of their size. What was done is not done again.
 
@@ -50,11 +57,20 @@ def gaussianity(
 def table(found: list[dict]) -> list[str]:
     """A line per space and kind of data: what every family of tests accepts."""
     width = max(len(row["space"]) for row in found)
-    groups, tests = "".join(f"  {name:>17}" for name in UNITS.values()), f"  {'AD':>5} {'DP':>5} {'SW':>5}" * len(UNITS)
+    groups, tests = (
+        "".join(f"  {name:>17}" for name in UNITS.values()),
+        f"  {'AD':>5} {'DP':>5} {'SW':>5}" * len(UNITS),
+    )
     lines = [f"{'':{width + 9}}{groups}", f"{'space':{width}} {'data':8}{tests}  radial   ‖z‖  ‖z‖²/d    map"]
     for space, control in dict.fromkeys((row["space"], row["control"]) for row in found):
-        rows = {(row["unit"], row["test"]): row for row in found if (row["space"], row["control"]) == (space, control) and row["tests"]}
-        lines.append(f"{'' if control else space:{width}} {control or 'itself':8}" + "  ".join(["", *_cells(rows)]))
+        rows = {
+            (row["unit"], row["test"]): row
+            for row in found
+            if (row["space"], row["control"]) == (space, control) and row["tests"]
+        }
+        lines.append(
+            f"{'' if control else space:{width}} {control or 'itself':8}" + "  ".join(["", *_cells(rows)])
+        )
     return [*lines, NOTE]
 
 
@@ -63,7 +79,10 @@ def _cells(rows: dict[tuple[str, str], dict]) -> list[str]:
         return f"{100 * rows[unit, test]['accepted']:.1f}" if (unit, test) in rows else "–"
 
     cells = [" ".join(f"{accepted(unit, test):>5}" for test in TESTS) for unit in UNITS]
-    cells += [f"{accepted(unit, 'kolmogorov_smirnov'):>{width}}" for unit, width in (("mahalanobis", 6), ("norm", 4))]
+    cells += [
+        f"{accepted(unit, 'kolmogorov_smirnov'):>{width}}"
+        for unit, width in (("mahalanobis", 6), ("norm", 4))
+    ]
     square = rows.get(("norm", "mean_square"))
     lags = [row["accepted"] for (unit, _), row in rows.items() if unit == "map"]
     return [

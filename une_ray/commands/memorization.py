@@ -29,16 +29,60 @@ opposite-guidance `transition=650:before=-2.0`; zero-pads and ablations also `pa
 COLUMNS = {
     "dose_response": ("kind", "dose", "prompts", "copies", "± copies", "similarity", "±"),
     "methods": (
-        "group", "method", "settings", "prompts", "similarity", "±", "copies", "similarity_unmitigated", "alignment", "± alignment", "diversity",
-        "distance_to_real", "± distance", "seconds",
+        "group",
+        "method",
+        "settings",
+        "prompts",
+        "similarity",
+        "±",
+        "copies",
+        "similarity_unmitigated",
+        "alignment",
+        "± alignment",
+        "diversity",
+        "distance_to_real",
+        "± distance",
+        "seconds",
     ),
     "method_changes": (
-        "group", "method", "settings", "prompts", "similarity", "±", "copies", "± copies", "alignment", "± alignment", "distance_to_real", "± distance",
+        "group",
+        "method",
+        "settings",
+        "prompts",
+        "similarity",
+        "±",
+        "copies",
+        "± copies",
+        "alignment",
+        "± alignment",
+        "distance_to_real",
+        "± distance",
     ),
-    "ablations": ("ablation", "padding", "how", "prompts", "similarity", "±", "copies", "± copies", "alignment", "± alignment"),
-    "detectors": ("detector", "auc", "auc_from", "auc_to", "tpr_at_1_percent_fpr", "tpr_from", "tpr_to", "memorised", "others"),
+    "ablations": (
+        "ablation",
+        "padding",
+        "how",
+        "prompts",
+        "similarity",
+        "±",
+        "copies",
+        "± copies",
+        "alignment",
+        "± alignment",
+    ),
+    "detectors": (
+        "detector",
+        "auc",
+        "auc_from",
+        "auc_to",
+        "tpr_at_1_percent_fpr",
+        "tpr_from",
+        "tpr_to",
+        "memorised",
+        "others",
+    ),
     "attention": ("group", "tokens", "first_step", "middle_step", "last_step", "largest ±"),
-}  # fmt: skip
+}
 
 app = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)
 app.command(epilog=audit.EPILOG)(audit.audit)
@@ -47,17 +91,28 @@ app.command(epilog=audit.EPILOG)(audit.audit)
 @app.callback(invoke_without_command=True, epilog=EPILOG)
 def memorization(
     context: typer.Context,
-    lake: Annotated[str | None, typer.Option(help="Folder of the lake: a path, s3://… or gs://…; required but for audit")] = None,
-    model: Annotated[str, typer.Option(help="A generator (see: une models), or stable-diffusion:FOLDER")] = "mini-sd-dup",
+    lake: Annotated[
+        str | None, typer.Option(help="Folder of the lake: a path, s3://… or gs://…; required but for audit")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A generator (see: une models), or stable-diffusion:FOLDER")
+    ] = "mini-sd-dup",
     methods: Annotated[
-        str, typer.Option(help="Comma-separated mitigations, ablations (ablation-a … h) and peers, each NAME or NAME:SETTING=VALUE:…")
+        str,
+        typer.Option(
+            help="Comma-separated mitigations, ablations (ablation-a … h) and peers, each NAME or NAME:SETTING=VALUE:…"
+        ),
     ] = (
         "pad-swap,pad-swap-keeping-eot,zero-pads,zero-pads:by=removal,ren,wen,random-tokens,random-numbers,delayed-guidance,opposite-guidance"
     ),
     seeds: Annotated[int, typer.Option(min=1, help="Pictures per prompt")] = 10,
     prompts_per_dose: Annotated[int, typer.Option(min=1, max=8, help="Titles of each dose")] = 8,
-    doses: Annotated[str, typer.Option(help="How often the titles' pictures were trained on, comma-separated")] = "1,10,50,250,1000",
-    ordinary: Annotated[int, typer.Option(min=1, help="Captions never seen, and as many trained on once")] = 20,
+    doses: Annotated[
+        str, typer.Option(help="How often the titles' pictures were trained on, comma-separated")
+    ] = "1,10,50,250,1000",
+    ordinary: Annotated[
+        int, typer.Option(min=1, help="Captions never seen, and as many trained on once")
+    ] = 20,
     steps: Annotated[int, typer.Option(min=2, help="DDIM steps")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale")] = 7.5,
     copy_metric: CopyMetricOption = "tiles",
@@ -78,7 +133,11 @@ def memorization(
     from une_ray.pipeline.cluster import Cluster
     from une_ray.studies import memorization as study
 
-    chosen = prompts.duplicated(prompts_per_dose, prompts.doses(doses)) + prompts.held_out(ordinary) + prompts.trained(ordinary)
+    chosen = (
+        prompts.duplicated(prompts_per_dose, prompts.doses(doses))
+        + prompts.held_out(ordinary)
+        + prompts.trained(ordinary)
+    )
     asked = [(bench.PLAIN, {}), *(method for method in parse(methods) if method[0] != bench.PLAIN)]
     todo = bench.tasks(model, asked, chosen, seeds, steps, guidance, copy_metric=copy_metric)
     where = study.open_or_create(lake)
@@ -96,7 +155,11 @@ def _show(tables: dict, copy_metric: str) -> None:
         widths = [max(map(len, column)) for column in zip(columns, *cells)]
         print(f"\n{view.replace('_', ' ')}")
         for line in (columns, *cells):
-            print("  ".join(f"{cell:{'>' if i else '<'}{width}}" for i, (cell, width) in enumerate(zip(line, widths))))
+            print(
+                "  ".join(
+                    f"{cell:{'>' if i else '<'}{width}}" for i, (cell, width) in enumerate(zip(line, widths))
+                )
+            )
     found = calibration(find_metric(copy_metric))
     print(
         "\nmemorised: most plain pictures of the title are copies. ±: half a 95 % interval over prompts; method changes are from the plain pictures of the\n"

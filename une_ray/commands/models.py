@@ -18,5 +18,9 @@ def models() -> None:
     print("\nA space is the ID of an encoder, or a generator and how it is read:")
     for name, reading in READINGS.items():
         print(f"  ID/{form(name):24} {reading.about}")
-    print("random-ID: any of these before training, its weights drawn anew (of a generator the U-Net's), as in random-mini-dino")
-    print("Any other model of these kinds: NAME=KIND:FOLDER or NAME=KIND:OWNER/ID@REVISION, as in mine=clip:/models/mine")
+    print(
+        "random-ID: any of these before training, its weights drawn anew (of a generator the U-Net's), as in random-mini-dino"
+    )
+    print(
+        "Any other model of these kinds: NAME=KIND:FOLDER or NAME=KIND:OWNER/ID@REVISION, as in mine=clip:/models/mine"
+    )

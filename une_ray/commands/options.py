@@ -9,12 +9,21 @@ import typer
 LakeOption = Annotated[str, typer.Option("--lake", help="Folder of the lake: a path, s3://… or gs://…")]
 
 AddressOption = Annotated[
-    str | None, typer.Option(help="Ray cluster to join, as in auto or ray://head:10001; default: RAY_ADDRESS, or this machine")
+    str | None,
+    typer.Option(
+        help="Ray cluster to join, as in auto or ray://head:10001; default: RAY_ADDRESS, or this machine"
+    ),
 ]
 ActorsOption = Annotated[
-    int | None, typer.Option(min=1, help="At most so many actors of one model, or trials of a sweep, at once; default: as many as fit")
+    int | None,
+    typer.Option(
+        min=1,
+        help="At most so many actors of one model, or trials of a sweep, at once; default: as many as fit",
+    ),
 ]
-GpusOption = Annotated[int | None, typer.Option(min=1, help="GPUs that the cluster may grow to; default: those that it has now")]
+GpusOption = Annotated[
+    int | None, typer.Option(min=1, help="GPUs that the cluster may grow to; default: those that it has now")
+]
 
 CopyMetricOption = Annotated[
     str | None,

@@ -23,11 +23,18 @@ EPILOG = """Examples:
 
 def probe(
     lake: LakeOption,
-    spaces: Annotated[str | None, typer.Option(help="Comma-separated; default: every space of the lake")] = None,
+    spaces: Annotated[
+        str | None, typer.Option(help="Comma-separated; default: every space of the lake")
+    ] = None,
     method: Annotated[
-        str, typer.Option(help="ridge, least-squares, lda, mean-difference, logistic or pca-logistic (the paper's)")
+        str,
+        typer.Option(
+            help="ridge, least-squares, lda, mean-difference, logistic or pca-logistic (the paper's)"
+        ),
     ] = "ridge",
-    engine: Annotated[str, typer.Option(help="fast: BLAS or GPU, all attributes at once; sql: queries/fit_probes.sql")] = "fast",
+    engine: Annotated[
+        str, typer.Option(help="fast: BLAS or GPU, all attributes at once; sql: queries/fit_probes.sql")
+    ] = "fast",
     penalty: Annotated[
         str | None,
         typer.Option(
@@ -36,7 +43,12 @@ def probe(
         ),
     ] = None,
     rank: Annotated[int, typer.Option(min=1, help="Principal components of pca-logistic")] = 500,
-    splits: Annotated[int, typer.Option(min=1, max=5, help="Split seeds: 0 is the corpus' own split, the others fifths by a hash")] = 5,
+    splits: Annotated[
+        int,
+        typer.Option(
+            min=1, max=5, help="Split seeds: 0 is the corpus' own split, the others fifths by a hash"
+        ),
+    ] = 5,
     permutations: Annotated[int, typer.Option(min=0, help="Refits with shuffled labels, for a p-value")] = 20,
 ) -> None:
     """Fit linear probes of every attribute in every space, and measure them on images they have not seen. Done ones are kept."""
@@ -47,12 +59,24 @@ def probe(
     try:
         penalties = [float(value) for value in penalty.split(",")] if penalty else None
     except ValueError:
-        raise UneError(f"--penalty {penalty!r}; it is a number, or several with commas, as in .01,.1,1") from None
+        raise UneError(
+            f"--penalty {penalty!r}; it is a number, or several with commas, as in .01,.1,1"
+        ) from None
     summary, refused = study(
-        Lake(lake), names(spaces), method, engine, penalties, rank, splits, permutations, default_device(),
+        Lake(lake),
+        names(spaces),
+        method,
+        engine,
+        penalties,
+        rank,
+        splits,
+        permutations,
+        default_device(),
         report=lambda line: print(line, file=sys.stderr, flush=True),
-    )  # fmt: skip
-    print(f"{'space':34} {'AUC':>6} {'±':>5} {'permuted':>9} {'p ≤ .05':>8} {'accuracy':>9} {'majority':>9} {'balanced':>9}")
+    )
+    print(
+        f"{'space':34} {'AUC':>6} {'±':>5} {'permuted':>9} {'p ≤ .05':>8} {'accuracy':>9} {'majority':>9} {'balanced':>9}"
+    )
     for row in summary:
         print(f"{row['space']:34} " + " ".join(_cells(row)))
     if summary:
@@ -76,6 +100,16 @@ def refusals(rows: list[dict]) -> list[str]:
 
 
 def _cells(row: dict) -> list[str]:
-    widths = {"auc": (6, ".3f"), "auc_margin": (5, ".3f"), "permuted": (9, ".3f"), "significant": (8, ".0%"), "accuracy": (9, ".3f"),
-              "majority": (9, ".3f"), "balanced": (9, ".3f")}  # fmt: skip
-    return [f"{'–' if row[key] is None else format(row[key], form):>{width}}" for key, (width, form) in widths.items()]
+    widths = {
+        "auc": (6, ".3f"),
+        "auc_margin": (5, ".3f"),
+        "permuted": (9, ".3f"),
+        "significant": (8, ".0%"),
+        "accuracy": (9, ".3f"),
+        "majority": (9, ".3f"),
+        "balanced": (9, ".3f"),
+    }
+    return [
+        f"{'–' if row[key] is None else format(row[key], form):>{width}}"
+        for key, (width, form) in widths.items()
+    ]

@@ -23,7 +23,10 @@ EPILOG = """Examples:
 def sql(
     lake: LakeOption,
     command: Annotated[
-        str | None, typer.Option("-c", help="SQL to run, such as SET VARIABLE for a file; several statements are separated by ;")
+        str | None,
+        typer.Option(
+            "-c", help="SQL to run, such as SET VARIABLE for a file; several statements are separated by ;"
+        ),
     ] = None,
     file: Annotated[Path | None, typer.Option("-f", help="File of SQL to run, after that of -c")] = None,
 ) -> None:

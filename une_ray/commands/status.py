@@ -33,7 +33,9 @@ def status(lake: Annotated[str, typer.Argument(help="Folder of the lake: a path,
 def lines(found: Status, bars: bool) -> list[str]:
     """One line per table, aligned, and one that says who works; with a bar per table for a terminal."""
     width = max(len(table.name) for table in found.tables)
-    return [f"{table.name:{width}}  {_bar(table) if bars else ''}{_table(table)}" for table in found.tables] + [_who(found)]
+    return [
+        f"{table.name:{width}}  {_bar(table) if bars else ''}{_table(table)}" for table in found.tables
+    ] + [_who(found)]
 
 
 def _bar(table: Progress) -> str:
@@ -56,7 +58,9 @@ def _who(found: Status) -> str:
     if all(table.shards == table.shards_total for table in found.tables):
         return f"complete; {last}"
     places = ", ".join(f"{place} ({images:,} images)" for place, images in sorted(found.places.items()))
-    return f"{last}; at work in the last minutes: {places}" if places else f"{last}: nobody seems to be building"
+    return (
+        f"{last}; at work in the last minutes: {places}" if places else f"{last}: nobody seems to be building"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -33,26 +33,41 @@ The cluster's token is read from RAY_AUTH_TOKEN, or from the file of RAY_AUTH_TO
 CONTEXT = {"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True}
 
 JOBS = {
-    "build": "jobs/build_noisezoo.py", "edit": "jobs/edit_images.py", "memorization": "jobs/measure_memorization.py",
-    "sweep orthogonalization": "jobs/sweep_orthogonalization.py", "sweep mitigation": "jobs/sweep_mitigation.py",
-}  # fmt: skip
+    "build": "jobs/build_noisezoo.py",
+    "edit": "jobs/edit_images.py",
+    "memorization": "jobs/measure_memorization.py",
+    "sweep orthogonalization": "jobs/sweep_orthogonalization.py",
+    "sweep mitigation": "jobs/sweep_mitigation.py",
+}
 RUNTIME_ENV = "cluster/runtime_env.yaml"
 
 
 def submit(
     context: typer.Context,
-    command: Annotated[str, typer.Argument(help="What to run there, with its own arguments after it: build, edit, memorization or sweep")],
+    command: Annotated[
+        str,
+        typer.Argument(
+            help="What to run there, with its own arguments after it: build, edit, memorization or sweep"
+        ),
+    ],
     address: Annotated[
-        str | None, typer.Option(help="Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this machine")
+        str | None,
+        typer.Option(
+            help="Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this machine"
+        ),
     ] = None,
     working_dir: Annotated[Path, typer.Option(help="Checkout whose code the job runs")] = Path("."),
-    follow: Annotated[bool, typer.Option("--follow", "--wait", help="Print the job's log until it ends; exit with its code")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "--wait", help="Print the job's log until it ends; exit with its code")
+    ] = False,
 ) -> None:
     """Run a command as a job on a live Ray cluster; prints how to follow and stop it. Options of submit come before COMMAND."""
     words = [command, *context.args]
     job = next((job for job in JOBS if words[: len(job.split())] == job.split()), None)
     if job is None:
-        raise unknown("job", " ".join(itertools.takewhile(lambda word: not word.startswith("-"), words)), JOBS)
+        raise unknown(
+            "job", " ".join(itertools.takewhile(lambda word: not word.startswith("-"), words)), JOBS
+        )
     arguments = words[len(job.split()) :]
     lake = parse(context, job, arguments)
     runtime_env = travel(working_dir, JOBS[job])
@@ -97,7 +112,9 @@ def travel(working_dir: Path, script: str) -> dict:
 
     for needed in (script, RUNTIME_ENV):
         if not (working_dir / needed).is_file():
-            raise UneError(f"no {needed} in {working_dir.resolve()}; name a checkout of une_ray with --working-dir")
+            raise UneError(
+                f"no {needed} in {working_dir.resolve()}; name a checkout of une_ray with --working-dir"
+            )
     try:
         environment = yaml.safe_load((working_dir / RUNTIME_ENV).read_text())
     except yaml.YAMLError as error:
@@ -114,10 +131,14 @@ def connect(address: str | None) -> JobSubmissionClient:
     try:
         return JobSubmissionClient(address)
     except ConnectionError as error:
-        raise UneError(f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start --head") from error
+        raise UneError(
+            f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start --head"
+        ) from error
     except AuthenticationError as error:
         reason = str(error).strip().splitlines()[0]
-        raise UneError(f"{reason} (set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's, or RAY_AUTH_TOKEN_PATH)") from error
+        raise UneError(
+            f"{reason} (set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's, or RAY_AUTH_TOKEN_PATH)"
+        ) from error
 
 
 def watch(client: JobSubmissionClient, job_id: str) -> int:

@@ -23,18 +23,26 @@ EPILOG = """Examples:
 `une sql --lake demo/lake -f queries/sweeps.sql`"""
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
     help="Search settings with Ray Tune, multi-objective; resumes after a kill, and a finished one is kept.",
-)  # fmt: skip
+)
 
-ScaleOption = Annotated[str, typer.Option(help="A scale of the study, how many trials: small (24), medium or large")]
+ScaleOption = Annotated[
+    str, typer.Option(help="A scale of the study, how many trials: small (24), medium or large")
+]
 StudyOption = Annotated[
     Path | None,
-    typer.Option(help="YAML of a study of your own; default, and a template: une_ray/sweeps/orthogonalization.yaml or mitigation.yaml"),
+    typer.Option(
+        help="YAML of a study of your own; default, and a template: une_ray/sweeps/orthogonalization.yaml or mitigation.yaml"
+    ),
 ]
 StateOption = Annotated[
     str | None,
-    typer.Option(help="Folder of what an unfinished sweep knows, that all machines see; default: in the lake, where it is local"),
+    typer.Option(
+        help="Folder of what an unfinished sweep knows, that all machines see; default: in the lake, where it is local"
+    ),
 ]
 
 
@@ -44,14 +52,26 @@ def orthogonalization(
     scale: ScaleOption = "small",
     study: StudyOption = None,
     attribute: Annotated[str | None, typer.Option(help="What the edits change; default: the study's")] = None,
-    space: Annotated[str | None, typer.Option(help="A generator's inverted noise; default: the study's, or the lake's first")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(help="A generator's inverted noise; default: the study's, or the lake's first"),
+    ] = None,
     state: StateOption = None,
     address: AddressOption = None,
     actors: ActorsOption = None,
     gpus: GpusOption = None,
 ) -> None:
     """Which probe, λ, inner product, nuisances, erasure and dose change an attribute most, the others least, and keep identity?"""
-    _run(lake, "orthogonalization", study, scale, state, (address, actors, gpus), attribute=attribute, space=space)
+    _run(
+        lake,
+        "orthogonalization",
+        study,
+        scale,
+        state,
+        (address, actors, gpus),
+        attribute=attribute,
+        space=space,
+    )
 
 
 @app.command(epilog=EPILOG)
@@ -59,7 +79,9 @@ def mitigation(
     lake: LakeOption,
     scale: ScaleOption = "small",
     study: StudyOption = None,
-    model: Annotated[str | None, typer.Option(help="A generator whose memorised titles are known; default: the study's")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A generator whose memorised titles are known; default: the study's")
+    ] = None,
     copy_metric: CopyMetricOption = None,
     state: StateOption = None,
     address: AddressOption = None,
@@ -73,11 +95,15 @@ def mitigation(
     from une_ray.studies.memorization import open_or_create
 
     open_or_create(lake)
-    _run(lake, "mitigation", study, scale, state, (address, actors, gpus), model=model, copy_metric=copy_metric)
+    _run(
+        lake, "mitigation", study, scale, state, (address, actors, gpus), model=model, copy_metric=copy_metric
+    )
 
 
 @app.command(epilog=EPILOG)
-def best(lake: LakeOption, study: Annotated[str | None, typer.Option(help="Name of a study; default: all")] = None) -> None:
+def best(
+    lake: LakeOption, study: Annotated[str | None, typer.Option(help="Name of a study; default: all")] = None
+) -> None:
     """The Pareto front of every sweep of a lake, its knee, and the command that does the knee again."""
     from une_ray.lake.layout import Lake
     from une_ray.lake.session import connect
@@ -87,7 +113,9 @@ def best(lake: LakeOption, study: Annotated[str | None, typer.Option(help="Name 
         _show(found, lake)
 
 
-def _run(lake: str, kind: str, study: Path | None, scale: str, state: str | None, cluster: tuple, **fixed) -> None:
+def _run(
+    lake: str, kind: str, study: Path | None, scale: str, state: str | None, cluster: tuple, **fixed
+) -> None:
     from une_ray.corpora.files import absolute
     from une_ray.lake.layout import Lake
     from une_ray.lake.session import connect
@@ -110,19 +138,35 @@ def _run(lake: str, kind: str, study: Path | None, scale: str, state: str | None
 def _show(found, lake: str) -> None:
     from une_ray.sweeps.best import command
 
-    counts = {status: sum(trial["status"] == status for trial in found.trials) for status in ("finished", "stopped", "refused")}
+    counts = {
+        status: sum(trial["status"] == status for trial in found.trials)
+        for status in ("finished", "stopped", "refused")
+    }
     told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     print(f"\n{found.study}: {found.title}; {len(found.trials)} trials, {told}")
     chosen, front = found.knee, found.front
     others = [trial for trial in found.trials if trial["point"] and trial not in front]
-    print("  ".join(["  ", *(f"{name:>{max(9, len(name))}}" for name in found.goals), f"{found.unit:>7}", "settings"]))
+    print(
+        "  ".join(
+            ["  ", *(f"{name:>{max(9, len(name))}}" for name in found.goals), f"{found.unit:>7}", "settings"]
+        )
+    )
     for trial in [*front, *others]:
         mark = "→ " if trial is chosen else "  " if trial in front else "· "
         objectives = dict(trial["objectives"])
         cells = ["–" if objectives[name] is None else f"{objectives[name]:.3f}" for name in found.goals]
         settings = " ".join(f"{name}={value}" for name, value in trial["settings"])
         told = f"[{trial['point']}] {settings}" if trial["point"] else settings
-        print("  ".join([mark, *(f"{cell:>{max(9, len(name))}}" for cell, name in zip(cells, found.goals)), f"{trial['budget']:>7}", told]))
+        print(
+            "  ".join(
+                [
+                    mark,
+                    *(f"{cell:>{max(9, len(name))}}" for cell, name in zip(cells, found.goals)),
+                    f"{trial['budget']:>7}",
+                    told,
+                ]
+            )
+        )
     if chosen:
         goals = ", ".join(f"{name} {'↑' if goal == 'max' else '↓'}" for name, goal in found.goals.items())
         print(

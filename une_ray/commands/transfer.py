@@ -19,8 +19,13 @@ EPILOG = """Examples:
 
 def transfer(
     lake: LakeOption,
-    source: Annotated[str | None, typer.Option(help="Comma-separated spaces to map from; default: all of the lake")] = None,
-    target: Annotated[str | None, typer.Option(help="Comma-separated spaces to map to, with probes (see: une probe); default: all")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Comma-separated spaces to map from; default: all of the lake")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated spaces to map to, with probes (see: une probe); default: all"),
+    ] = None,
     split_seed: Annotated[int, typer.Option(min=0, max=4, help="Test fold: 0 is the corpus' own split")] = 0,
 ) -> None:
     """Map spaces onto one another by ridge regression, and read the mapped images with the target's own probes."""
@@ -60,7 +65,9 @@ def _share(value: float | None) -> str:
 
 
 def _drop(row: dict) -> str:
-    return "–" if row["accuracy_native"] is None else f"{100 * (row['accuracy_native'] - row['accuracy']):.2f}"
+    return (
+        "–" if row["accuracy_native"] is None else f"{100 * (row['accuracy_native'] - row['accuracy']):.2f}"
+    )
 
 
 def _figure(value: float | None, digits: int) -> str:

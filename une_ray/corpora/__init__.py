@@ -24,7 +24,9 @@ def open_corpus(text: str) -> Corpus:
     """The corpus that `KIND:ARGUMENT?option=value&…` names. Raises UneError for an unknown kind or option."""
     kind, colon, rest = text.partition(":")
     if not colon:
-        raise UneError(f"a corpus is named KIND:ARGUMENT, as in avatars:2000 or folder:/data/faces; got {text!r}")
+        raise UneError(
+            f"a corpus is named KIND:ARGUMENT, as in avatars:2000 or folder:/data/faces; got {text!r}"
+        )
     if kind not in KINDS:
         raise unknown("corpus kind", kind, KINDS)
     module, name = KINDS[kind].split(":")

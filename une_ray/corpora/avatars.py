@@ -24,7 +24,16 @@ from une_ray.errors import UneError
 SIZE = 64
 VIEW_BOX = "34 34 196 196"  # the head fills the picture, as in CelebA's aligned crops
 
-SHORT_HAIR = ("CAESAR", "CAESAR_SIDE_PART", "SHORT_FLAT", "SHORT_ROUND", "SHORT_WAVED", "QUIFF", "ELVIS", "SHAGGY")
+SHORT_HAIR = (
+    "CAESAR",
+    "CAESAR_SIDE_PART",
+    "SHORT_FLAT",
+    "SHORT_ROUND",
+    "SHORT_WAVED",
+    "QUIFF",
+    "ELVIS",
+    "SHAGGY",
+)
 LONG_HAIR = ("BOB", "LONG_NOT_TOO_LONG", "MIA_WALLACE", "STRAIGHT_1", "STRAIGHT_STRAND")
 SHORT_CURLS = ("SHORT_CURLY", "SHORT_DREADS_1", "SHORT_DREADS_2")
 LONG_CURLS = ("BIG_HAIR", "CURVY", "CURLY", "DREADS")
@@ -38,7 +47,11 @@ HAIR_COLORS = {
     "red": ("#C93305", "#D24B1A"),
     "gray": ("#E8E1E1", "#BDB9B9"),
 }
-SKIN_COLORS = {"pale": ("#FFDBB4", "#FCE0C4"), "medium": ("#EDB98A", "#D9A066"), "dark": ("#614335", "#7A4A2E")}
+SKIN_COLORS = {
+    "pale": ("#FFDBB4", "#FCE0C4"),
+    "medium": ("#EDB98A", "#D9A066"),
+    "dark": ("#614335", "#7A4A2E"),
+}
 CLOTHES = {
     "suit": ("BLAZER_SHIRT", "BOND_SUIT", "SHIRT_WICK"),
     "hoodie": ("HOODIE",),
@@ -54,15 +67,34 @@ CLOTHING_COLORS = {
     "yellow": "#F2D25C",
     "white": "#F2F2F2",
 }
-BACKGROUNDS = {"light": ("#E6E6FA", "#DDF3E4", "#FFF1D6", "#F4F4F4"), "dark": ("#2F3E55", "#4A3550", "#33473B", "#3D3D3D")}
+BACKGROUNDS = {
+    "light": ("#E6E6FA", "#DDF3E4", "#FFF1D6", "#F4F4F4"),
+    "dark": ("#2F3E55", "#4A3550", "#33473B", "#3D3D3D"),
+}
 EYES = {"open": ("DEFAULT", "SIDE", "SQUINT"), "closed": ("CLOSED", "HAPPY"), "wide": ("SURPRISED",)}
-EYEBROWS = {"level": ("DEFAULT", "FLAT_NATURAL"), "raised": ("RAISED_EXCITED",), "angry": ("ANGRY",), "sad": ("SAD_CONCERNED",)}
+EYEBROWS = {
+    "level": ("DEFAULT", "FLAT_NATURAL"),
+    "raised": ("RAISED_EXCITED",),
+    "angry": ("ANGRY",),
+    "sad": ("SAD_CONCERNED",),
+}
 MOUTHS = {
-    "smile": ("TWINKLE",), "open smile": ("SMILE", "BIG_SMILE"),
-    "serious": ("SERIOUS",), "open": ("SCREAM_OPEN", "DISBELIEF"), "sad": ("SAD",),
-}  # fmt: skip
-GLASSES = {"none": ("NONE",), "glasses": ("PRESCRIPTION_2", "ROUND"), "sunglasses": ("SUNGLASSES", "WAYFARERS")}
-FACIAL_HAIR = {"none": ("NONE",), "mustache": ("MOUSTACHE_FANCY", "MOUSTACHE_MAGNUM"), "beard": ("BEARD_MEDIUM", "BEARD_MAGESTIC")}
+    "smile": ("TWINKLE",),
+    "open smile": ("SMILE", "BIG_SMILE"),
+    "serious": ("SERIOUS",),
+    "open": ("SCREAM_OPEN", "DISBELIEF"),
+    "sad": ("SAD",),
+}
+GLASSES = {
+    "none": ("NONE",),
+    "glasses": ("PRESCRIPTION_2", "ROUND"),
+    "sunglasses": ("SUNGLASSES", "WAYFARERS"),
+}
+FACIAL_HAIR = {
+    "none": ("NONE",),
+    "mustache": ("MOUSTACHE_FANCY", "MOUSTACHE_MAGNUM"),
+    "beard": ("BEARD_MEDIUM", "BEARD_MAGESTIC"),
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +145,11 @@ def sample_features(dice: Dice) -> Features:
     young = dice.chance(0.7)
     skin = dice.weighted({"pale": 0.4, "medium": 0.35, "dark": 0.25})
     if young:
-        by_skin = {"pale": (0.15, 0.3, 0.38, 0.15, 0.02), "medium": (0.35, 0.4, 0.15, 0.08, 0.02), "dark": (0.7, 0.2, 0.05, 0.03, 0.02)}
+        by_skin = {
+            "pale": (0.15, 0.3, 0.38, 0.15, 0.02),
+            "medium": (0.35, 0.4, 0.15, 0.08, 0.02),
+            "dark": (0.7, 0.2, 0.05, 0.03, 0.02),
+        }
         weights = by_skin[skin]
     else:
         weights = (0.1, 0.1, 0.05, 0.02, 0.73)
@@ -125,23 +161,55 @@ def sample_features(dice: Dice) -> Features:
     hair = "hat" if hat else "bald" if bald else f"{'long' if long else 'short'}{' curls' if curls else ''}"
     facial_hair = dice.weighted({"none": 0.45, "mustache": 0.2, "beard": 0.35}) if male else "none"
     glasses = dice.weighted(
-        {"none": 0.72, "glasses": 0.16, "sunglasses": 0.12} if young else {"none": 0.4, "glasses": 0.55, "sunglasses": 0.05}
+        {"none": 0.72, "glasses": 0.16, "sunglasses": 0.12}
+        if young
+        else {"none": 0.4, "glasses": 0.55, "sunglasses": 0.05}
     )
     smiling = dice.chance(0.38 if male else 0.62)
     opened = dice.chance(0.5 if smiling else 0.3)
-    mouth = ("open smile" if opened else "smile") if smiling else "open" if opened else dice.weighted({"serious": 0.6, "sad": 0.4})
-    eyes = "closed" if dice.chance(0.15) else "wide" if dice.chance(0.5 if mouth == "open" else 0.04) else "open"
+    mouth = (
+        ("open smile" if opened else "smile")
+        if smiling
+        else "open"
+        if opened
+        else dice.weighted({"serious": 0.6, "sad": 0.4})
+    )
+    eyes = (
+        "closed" if dice.chance(0.15) else "wide" if dice.chance(0.5 if mouth == "open" else 0.04) else "open"
+    )
     eyebrows = dice.weighted(
-        {"level": 0.3, "raised": 0.6, "angry": 0.05, "sad": 0.05} if mouth == "open"
-        else {"level": 0.6, "raised": 0.2, "angry": 0.1, "sad": 0.1} if smiling
+        {"level": 0.3, "raised": 0.6, "angry": 0.05, "sad": 0.05}
+        if mouth == "open"
+        else {"level": 0.6, "raised": 0.2, "angry": 0.1, "sad": 0.1}
+        if smiling
         else {"level": 0.4, "raised": 0.1, "angry": 0.3, "sad": 0.2}
-    )  # fmt: skip
+    )
     hoodie = dice.chance(0.25)
     suit = dice.chance((0.3 if young else 0.6) if male else 0.12)
-    clothes = "hoodie" if hoodie else "suit" if suit else dice.weighted({"shirt": 0.5, "sweater": 0.25, "overall": 0.25})
+    clothes = (
+        "hoodie"
+        if hoodie
+        else "suit"
+        if suit
+        else dice.weighted({"shirt": 0.5, "sweater": 0.25, "overall": 0.25})
+    )
     clothing_color = dice.pick(tuple(CLOTHING_COLORS))
     background = "dark" if dice.chance(0.4) else "light"
-    return Features(male, young, hair, hair_color, skin, facial_hair, glasses, mouth, eyes, eyebrows, clothes, clothing_color, background)  # fmt: skip
+    return Features(
+        male,
+        young,
+        hair,
+        hair_color,
+        skin,
+        facial_hair,
+        glasses,
+        mouth,
+        eyes,
+        eyebrows,
+        clothes,
+        clothing_color,
+        background,
+    )
 
 
 def attributes_of(f: Features) -> dict[str, bool]:
@@ -224,9 +292,13 @@ def caption_of(f: Features, dice: Dice) -> str:
         color = f"{f.hair_color} " if dice.chance(0.5) else ""
         parts.append(f"a {color}{f.facial_hair}")
     parts.append(
-        {"smile": "a smile", "open smile": "a big open smile", "serious": "a serious mouth", "open": "an open mouth", "sad": "a sad mouth"}[
-            f.mouth
-        ]
+        {
+            "smile": "a smile",
+            "open smile": "a big open smile",
+            "serious": "a serious mouth",
+            "open": "an open mouth",
+            "sad": "a sad mouth",
+        }[f.mouth]
     )
     if f.eyes != "open" and f.glasses != "sunglasses":
         parts.append(f"{f.eyes} eyes")
@@ -240,7 +312,11 @@ def caption_of(f: Features, dice: Dice) -> str:
         parts.append(f"a {f.background} background")
     kept = [part for part in parts if dice.chance(0.85)] or parts[:1]
     order = dice.shuffled(kept)
-    listed = ", ".join(order) if dice.chance(0.5) else " and ".join([", ".join(order[:-1]), order[-1]] if len(order) > 1 else order)
+    listed = (
+        ", ".join(order)
+        if dice.chance(0.5)
+        else " and ".join([", ".join(order[:-1]), order[-1]] if len(order) > 1 else order)
+    )
     template = dice.pick(
         (
             "a {age}{noun} with {listed}",
@@ -255,8 +331,12 @@ def caption_of(f: Features, dice: Dice) -> str:
 def render(f: Features, dice: Dice, size: int = SIZE) -> bytes:
     """One avatar as PNG bytes, `size` × `size` RGB; `dice` decides between drawings that mean the same."""
     hair_drawings = {
-        "short": SHORT_HAIR, "long": LONG_HAIR, "short curls": SHORT_CURLS, "long curls": LONG_CURLS, "bald": BALD,
-    }  # fmt: skip
+        "short": SHORT_HAIR,
+        "long": LONG_HAIR,
+        "short curls": SHORT_CURLS,
+        "long curls": LONG_CURLS,
+        "bald": BALD,
+    }
     top = pa.HatType[dice.pick(HATS)] if f.hair == "hat" else pa.HairType[dice.pick(hair_drawings[f.hair])]
     hair_color = dice.pick(HAIR_COLORS[f.hair_color])
     svg = pa.Avatar(
@@ -277,8 +357,16 @@ def render(f: Features, dice: Dice, size: int = SIZE) -> bytes:
         shirt_graphic=pa.ClothingGraphic.NONE,
     ).render()
     svg = re.sub(r'viewBox="[^"]*"', f'viewBox="{VIEW_BOX}"', svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', rf'\1 width="{size}" height="{size}"', svg, count=1)
-    return resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, background=dice.pick(BACKGROUNDS[f.background]), skip_system_fonts=True)  # fmt: skip
+    svg = re.sub(
+        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', rf'\1 width="{size}" height="{size}"', svg, count=1
+    )
+    return resvg_py.svg_to_bytes(
+        svg_string=svg,
+        width=size,
+        height=size,
+        background=dice.pick(BACKGROUNDS[f.background]),
+        skip_system_fonts=True,
+    )
 
 
 @functools.lru_cache(maxsize=4096)
@@ -322,7 +410,9 @@ class Avatars:
         for index in range(self.count):
             image_id = f"avatar-{self.seed}-{index:08d}"
             attributes = attributes_of(features(self.seed, index))
-            yield Item(image_id, f"{self.seed}/{index}", split_of(image_id), caption(self.seed, index), attributes)
+            yield Item(
+                image_id, f"{self.seed}/{index}", split_of(image_id), caption(self.seed, index), attributes
+            )
 
     def read(self, source: str) -> bytes:
         seed, index = source.split("/")

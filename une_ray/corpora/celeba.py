@@ -40,16 +40,22 @@ class CelebA:
             count, header, *rows = self._lines(ATTRIBUTES)
             announced, attributes = int(count), header.split()
         except ValueError as error:
-            raise UneError(f"{self.url}: {PARTITIONS} or {ATTRIBUTES} is not as published ({error}); download it again") from error
+            raise UneError(
+                f"{self.url}: {PARTITIONS} or {ATTRIBUTES} is not as published ({error}); download it again"
+            ) from error
         if announced != len(rows):
-            raise UneError(f"{self.url}/{ATTRIBUTES} announces {count} rows and has {len(rows)}; download it again")
+            raise UneError(
+                f"{self.url}/{ATTRIBUTES} announces {count} rows and has {len(rows)}; download it again"
+            )
         for row in rows:
             file, *values = row.split()
             if file not in splits or splits[file] not in SPLITS:
                 raise UneError(f"{self.url}/{PARTITIONS} gives {file} no partition of 0, 1 or 2")
             split = SPLITS[splits[file]]
             if len(values) != len(attributes):
-                raise UneError(f"{self.url}/{ATTRIBUTES}: {file} has {len(values)} values for {len(attributes)} attributes")
+                raise UneError(
+                    f"{self.url}/{ATTRIBUTES}: {file} has {len(values)} values for {len(attributes)} attributes"
+                )
             if self.partition in (None, split):
                 labels = {name: value == "1" for name, value in zip(attributes, values, strict=True)}
                 yield Item(file, f"{IMAGES}/{file}", split, None, labels)
@@ -61,4 +67,6 @@ class CelebA:
         try:
             return read_within(self.url, name).decode().strip().splitlines()
         except FileNotFoundError as error:
-            raise UneError(f"{self.url} has no {name}; a CelebA folder holds {IMAGES}/, {ATTRIBUTES} and {PARTITIONS}") from error
+            raise UneError(
+                f"{self.url} has no {name}; a CelebA folder holds {IMAGES}/, {ATTRIBUTES} and {PARTITIONS}"
+            ) from error

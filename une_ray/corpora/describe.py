@@ -20,12 +20,14 @@ def describe(name: str) -> str:
         rows.append(item.attributes)
         example = example or item
     lines = [
-        f"{corpus.name}: {sum(splits.values()):,} images; " + ", ".join(f"{count:,} {split}" for split, count in sorted(splits.items()))
+        f"{corpus.name}: {sum(splits.values()):,} images; "
+        + ", ".join(f"{count:,} {split}" for split, count in sorted(splits.items()))
     ]
     if example:
         lines.append(f"first: {example.image_id}, caption: {example.caption or '(none)'}")
     names = sorted(
-        {key for row in rows for key in row}, key=list(rows[0]).index if rows and all(rows[0].keys() >= r.keys() for r in rows) else None
+        {key for row in rows for key in row},
+        key=list(rows[0]).index if rows and all(rows[0].keys() >= r.keys() for r in rows) else None,
     )
     if not names:
         return "\n".join([*lines, "no attributes"])
@@ -37,7 +39,9 @@ def describe(name: str) -> str:
         spread = known.std(0) > 0
         phi = np.corrcoef(known[:, spread].T)
         kept = [key for key, varies in zip(names, spread) if varies]
-        pairs = sorted(((abs(phi[i, j]), i, j) for i in range(len(kept)) for j in range(i)), reverse=True)[:PAIRS]
+        pairs = sorted(((abs(phi[i, j]), i, j) for i in range(len(kept)) for j in range(i)), reverse=True)[
+            :PAIRS
+        ]
         lines += ["", f"strongest correlations (φ) of {len(kept) * (len(kept) - 1) // 2} pairs:"]
         lines += [f"{kept[j]:18} {kept[i]:18} {phi[i, j]:+.3f}" for _, i, j in pairs]
     return "\n".join(lines)

@@ -51,7 +51,9 @@ class Folder:
             if not name.isprintable():
                 raise UneError(f"the file name {name!r} of {self.url} is not text; rename it")
             row = labels.get(name, {})
-            attributes = {key: value for key, value in row.items() if key not in RESERVED and value is not None}
+            attributes = {
+                key: value for key, value in row.items() if key not in RESERVED and value is not None
+            }
             yield Item(name, name, row.get("split") or split_of(name), row.get("caption"), attributes)
 
     def read(self, source: str) -> bytes:
@@ -68,10 +70,14 @@ def read_labels(path: str) -> dict[str, dict]:
     except (OSError, pa.ArrowInvalid) as error:
         raise UneError(f"can't read the label table {path}: {error}") from error
     if "file" not in table.column_names:
-        raise UneError(f"{path} has no column 'file' (path below the folder); it has {', '.join(table.column_names)}")
+        raise UneError(
+            f"{path} has no column 'file' (path below the folder); it has {', '.join(table.column_names)}"
+        )
     rows = {}
     for row in table.to_pylist():
-        rows[row["file"]] = {key: value if key in RESERVED else as_bool(value, key, path) for key, value in row.items()}
+        rows[row["file"]] = {
+            key: value if key in RESERVED else as_bool(value, key, path) for key, value in row.items()
+        }
     return rows
 
 

@@ -69,9 +69,16 @@ class HubDataset:
         import datasets
         import huggingface_hub
 
-        caches = [datasets.config.HF_CACHE_HOME, datasets.config.HF_DATASETS_CACHE, huggingface_hub.constants.HF_HUB_CACHE]
+        caches = [
+            datasets.config.HF_CACHE_HOME,
+            datasets.config.HF_DATASETS_CACHE,
+            huggingface_hub.constants.HF_HUB_CACHE,
+        ]
         real = os.path.realpath(path)
-        if not any(os.path.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root) for root in (self.source, *caches)):
+        if not any(
+            os.path.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root)
+            for root in (self.source, *caches)
+        ):
             raise Unreadable(f"{path} leads out of {self.source}")
         with open(real, "rb") as file:
             return file.read()

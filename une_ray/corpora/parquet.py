@@ -36,7 +36,11 @@ class ParquetFiles:
 
     @property
     def name(self) -> str:
-        options = [f"{key}={quote(value)}" for key in self.OPTIONS if (value := getattr(self, key)) and (key, value) != ("image", "image")]
+        options = [
+            f"{key}={quote(value)}"
+            for key in self.OPTIONS
+            if (value := getattr(self, key)) and (key, value) != ("image", "image")
+        ]
         return f"parquet:{self.url}" + ("?" + "&".join(options) if options else "")
 
     def items(self) -> Iterator[Item]:
@@ -58,7 +62,13 @@ class ParquetFiles:
                 for row, values in enumerate(rows):
                     image_id = str(values[self.id]) if self.id else f"{number}-{group}-{row}"
                     attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
-                    yield Item(image_id, f"{path}#{group}#{row}", split_of(image_id), values.get(self.caption), attributes)
+                    yield Item(
+                        image_id,
+                        f"{path}#{group}#{row}",
+                        split_of(image_id),
+                        values.get(self.caption),
+                        attributes,
+                    )
 
     def read(self, source: str) -> bytes:
         path, group, row = source.rsplit("#", 2)

@@ -50,14 +50,18 @@ def sample(
     """
     x = _walk(denoiser, x_T, list(timesteps)[::-1], alphas_cumprod, prediction_type, callback)
     if clean:
-        x, _ = predict(denoiser(x, timesteps[0]).float(), x, alphas_cumprod[timesteps[0]].to(x), prediction_type)
+        x, _ = predict(
+            denoiser(x, timesteps[0]).float(), x, alphas_cumprod[timesteps[0]].to(x), prediction_type
+        )
     return x
 
 
 def _walk(denoiser, x, nodes, alphas_cumprod, prediction_type, callback) -> torch.Tensor:
     x = x.float()
     alphas = alphas_cumprod.to(x)
-    refuse_undetermined(alphas[nodes], prediction_type)  # also at the end of the way up, where no network is asked
+    refuse_undetermined(
+        alphas[nodes], prediction_type
+    )  # also at the end of the way up, where no network is asked
     for t, u in zip(nodes, nodes[1:]):
         clean, noise = predict(denoiser(x, t).float(), x, alphas[t], prediction_type)
         x = alphas[u].sqrt() * clean + (1 - alphas[u]).sqrt() * noise
@@ -66,7 +70,9 @@ def _walk(denoiser, x, nodes, alphas_cumprod, prediction_type, callback) -> torc
     return x
 
 
-def predict(output: torch.Tensor, x: torch.Tensor, alpha: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, torch.Tensor]:
+def predict(
+    output: torch.Tensor, x: torch.Tensor, alpha: torch.Tensor, prediction_type: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     """(x̂₀, ε̂) from a network's output at a state with ᾱ = `alpha` (Salimans & Ho 2022, section 4 and appendix D).
 
     Raises UneError for an unknown prediction type, and for ε-prediction at ᾱ = 0, where x₀ is not determined.

@@ -10,7 +10,9 @@ from une_ray.errors import UneError, unknown
 SPACINGS = ("leading", "trailing", "linspace")
 
 
-def timesteps(steps: int, spacing: str = "leading", train_timesteps: int = 1000, offset: int = 1) -> list[int]:
+def timesteps(
+    steps: int, spacing: str = "leading", train_timesteps: int = 1000, offset: int = 1
+) -> list[int]:
     """`steps` timesteps in ascending order, spaced as in Lin et al. 2024, table 2 (and diffusers' `timestep_spacing`).
 
     `leading` with offset 1 is Stable Diffusion's: 50 steps are 1, 21, …, 981 and never reach 999; `trailing` ends at 999.
@@ -22,7 +24,11 @@ def timesteps(steps: int, spacing: str = "leading", train_timesteps: int = 1000,
         found = np.arange(steps) * (train_timesteps // steps) + offset
         return np.minimum(found, train_timesteps - 1).tolist()
     if spacing == "trailing":
-        return (np.round(np.arange(train_timesteps, 0, -train_timesteps / steps))[:steps][::-1] - 1).astype(int).tolist()
+        return (
+            (np.round(np.arange(train_timesteps, 0, -train_timesteps / steps))[:steps][::-1] - 1)
+            .astype(int)
+            .tolist()
+        )
     if spacing == "linspace":
         return np.round(np.linspace(0, train_timesteps - 1, steps)).astype(int).tolist()
     raise unknown("timestep spacing", spacing, SPACINGS)

@@ -39,7 +39,9 @@ def permuted(lake: Lake, probe: Direction, train: Train, row: dict) -> Direction
     known = np.flatnonzero(~tested[:, 0] & ~np.isnan(labels[:, 0]))
     labels[known] = np.random.default_rng(SEED).permutation(labels[known])
     penalties = None if row["penalty"] is None else [row["penalty"]]
-    ((found,),) = probes.fit(partial(blocks, lake, probe.space), labels, tested, row["method"], penalties, row["rank"] or RANK)
+    ((found,),) = probes.fit(
+        partial(blocks, lake, probe.space), labels, tested, row["method"], penalties, row["rank"] or RANK
+    )
     if found.w is None:
         raise UneError(
             f"{row['method']} can't be fitted to permuted labels of {probe.attribute}: {found.error}; leave permuted out of --baselines"

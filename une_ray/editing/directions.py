@@ -34,7 +34,9 @@ class Direction:
     remaining_norm: float = 1.0
 
     @classmethod
-    def fitted(cls, space: str, attribute: str, method: str, w: np.ndarray, b: float, train: np.ndarray) -> Direction:
+    def fitted(
+        cls, space: str, attribute: str, method: str, w: np.ndarray, b: float, train: np.ndarray
+    ) -> Direction:
         """From any reading w (d,), b, such as one vector of a SQL query; `train` (n, d) are latents that its score is scaled by.
 
         Raises UneError where the score is the same for all of them.
@@ -64,9 +66,12 @@ class Direction:
         """
         found = orthogonalized(self.w, nuisances, covariance)
         return replace(
-            self, step=self.std * found.move, nuisances=tuple(nuisances), remaining_norm=found.remaining_norm,
+            self,
+            step=self.std * found.move,
+            nuisances=tuple(nuisances),
+            remaining_norm=found.remaining_norm,
             inner_product="plain" if covariance is None else "covariance",
-        )  # fmt: skip
+        )
 
     def erased(self, eraser: Eraser, nuisances: Sequence[str]) -> Direction:
         """The same reading, its step put through an eraser of the nuisances' labels and made long enough again.
@@ -87,7 +92,9 @@ class Direction:
         """The baseline: as long a step in a direction drawn uniformly; the reading stays, to see what the step does to it."""
         drawn = np.random.default_rng(seed).standard_normal(len(self.step))
         step = drawn * (np.linalg.norm(self.step) / np.linalg.norm(drawn))
-        return replace(self, method="random", step=step, nuisances=(), inner_product="plain", remaining_norm=1.0)
+        return replace(
+            self, method="random", step=step, nuisances=(), inner_product="plain", remaining_norm=1.0
+        )
 
 
 def mean_difference(z: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
@@ -96,7 +103,9 @@ def mean_difference(z: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, floa
     `z` (n, d), `labels` (n,) bool. Raises UneError where one side is empty.
     """
     if labels.all() or not labels.any():
-        raise UneError(f"all {len(labels)} labels are {bool(labels.all())}: a mean difference needs images of both sides")
+        raise UneError(
+            f"all {len(labels)} labels are {bool(labels.all())}: a mean difference needs images of both sides"
+        )
     positive, negative = z[labels].mean(0, dtype=np.float64), z[~labels].mean(0, dtype=np.float64)
     w = positive - negative
     return w, float(-w @ (positive + negative) / 2)

@@ -68,9 +68,13 @@ class Edit:
         if self.fits and self.method not in METHODS:
             raise unknown("probe method", self.method, METHODS)
         if not 0 <= self.shrinkage <= 1:
-            raise UneError(f"a shrinkage of {self.shrinkage:g}; it lies between 0, the covariance itself, and 1, its mean variance alone")
+            raise UneError(
+                f"a shrinkage of {self.shrinkage:g}; it lies between 0, the covariance itself, and 1, its mean variance alone"
+            )
         if not np.isfinite(self.alphas).all():
-            raise UneError(f"doses {list(self.alphas)}: every one must be a finite number of standard deviations")
+            raise UneError(
+                f"doses {list(self.alphas)}: every one must be a finite number of standard deviations"
+            )
         object.__setattr__(self, "alphas", tuple(sorted({0.0, *map(float, self.alphas)})))
 
     @property
@@ -81,23 +85,43 @@ class Edit:
     def reading(self) -> str:
         """The method and what it was told, as `edits` and its tables name it: "ridge", "pca-logistic λ=1 rank=100"."""
         told = {"λ": self.penalty, "rank": self.rank}
-        return " ".join([self.method, *(f"{name}={value:g}" for name, value in told.items() if value is not None)])
+        return " ".join(
+            [self.method, *(f"{name}={value:g}" for name, value in told.items() if value is not None)]
+        )
 
     @property
     def geometry(self) -> str:
         """The inner product and all that is unusual about the step: "plain", "covariance shrinkage=0.3", "plain leace shell"."""
         told = [f"shrinkage={self.shrinkage:g}"] if self.shrinkage else []
-        told += [f"iterative rounds={self.rounds}" if self.erasure == "iterative" else self.erasure] if self.erasure != "projection" else []
+        told += (
+            [f"iterative rounds={self.rounds}" if self.erasure == "iterative" else self.erasure]
+            if self.erasure != "projection"
+            else []
+        )
         return " ".join([self.inner_product, *told, *([self.path] if self.path != "straight" else [])])
 
     @property
     def knobs(self) -> dict:
         """What departs from the defaults of how an edit is fitted and moved: part of what decides its rows."""
-        return {"knobs": told} if (told := {name: getattr(self, name) for name in KNOBS if getattr(self, name) != DEFAULTS[name]}) else {}
+        return (
+            {"knobs": told}
+            if (
+                told := {name: getattr(self, name) for name in KNOBS if getattr(self, name) != DEFAULTS[name]}
+            )
+            else {}
+        )
 
 
 DEFAULTS = {field.name: field.default for field in fields(Edit) if field.default is not MISSING}
-KNOBS = ("fit", "penalty", "rank", "shrinkage", "erasure", "rounds", "path")  # of `query` the direction itself decides
+KNOBS = (
+    "fit",
+    "penalty",
+    "rank",
+    "shrinkage",
+    "erasure",
+    "rounds",
+    "path",
+)  # of `query` the direction itself decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +146,9 @@ def directions(lake: Lake, edit: Edit, rows: dict[str, dict], train: Train) -> d
     found = {"probe": target.keeping({}, inner_product)}
     if edit.keep:
         labels = labels_and_folds(lake, train.image_ids, list(edit.keep), [0])[0]
-        nuisances = Nuisances({name: reading.w for name, reading in readings.items()}, train.z, labels, covariance)
+        nuisances = Nuisances(
+            {name: reading.w for name, reading in readings.items()}, train.z, labels, covariance
+        )
         found["orthogonalised"] = ERASURES[edit.erasure](target, nuisances, inner_product, edit.rounds)
     if edit.query:
         found[QUERY] = _queried(lake, edit, train)
@@ -139,13 +165,19 @@ def _queried(lake: Lake, edit: Edit, train: Train) -> Direction:
         raise UneError(f"the direction's SQL, {edit.query!r}, gives no rows: {error}") from error
     dim = train.z.shape[1]
     if len(rows) != 1 or not isinstance(w := rows[0].get("w"), list) or len(w) != dim:
-        raise UneError(f"the direction's SQL, {edit.query!r}, gives {len(rows)} rows; it must be one, with a list w of {dim} numbers")
+        raise UneError(
+            f"the direction's SQL, {edit.query!r}, gives {len(rows)} rows; it must be one, with a list w of {dim} numbers"
+        )
     try:
         *w, b = np.array([*w, rows[0].get("b") or 0], dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise UneError(f"the direction's SQL, {edit.query!r}, gives a w or b that is not of numbers: {error}") from error
+        raise UneError(
+            f"the direction's SQL, {edit.query!r}, gives a w or b that is not of numbers: {error}"
+        ) from error
     if not np.isfinite([*w, b]).all():
-        raise UneError(f"the direction's SQL, {edit.query!r}, gives a w or b with NULL, NaN or infinity in it")
+        raise UneError(
+            f"the direction's SQL, {edit.query!r}, gives a w or b with NULL, NaN or infinity in it"
+        )
     return Direction.fitted(edit.space, edit.attribute, QUERY, np.array(w), b, train.z)
 
 
@@ -166,7 +198,9 @@ def _train_rows(lake: Lake, space: str, attribute: str, latents: int) -> Train:
     labels, tested = labels_and_folds(lake, ids, [attribute], [0])
     chosen = np.flatnonzero(~tested[:, 0])
     if not len(chosen):
-        raise UneError(f"space {space!r} of {lake.url} has no latents of train images, which doses are scaled by")
+        raise UneError(
+            f"space {space!r} of {lake.url} has no latents of train images, which doses are scaled by"
+        )
     if len(chosen) > TRAIN_ROWS:
         chosen = np.sort(np.random.default_rng(SEED).choice(chosen, TRAIN_ROWS, replace=False))
     parts, begin = [], 0
@@ -185,7 +219,9 @@ def selected(lake: Lake, spaces: list[str], images: int) -> list[str]:
     """Up to so many test images that all `spaces` have, in an order by a hash: fewer are the first of more. Raises where there are none."""
     query = connect(lake).execute(SELECTED, {"spaces": spaces, "images": images})
     if not (found := [image_id for (image_id,) in query.fetchall()]):
-        raise UneError(f"no image of the test split has a latent in each of {', '.join(spaces)}; une build finishes them")
+        raise UneError(
+            f"no image of the test split has a latent in each of {', '.join(spaces)}; une build finishes them"
+        )
     return found
 
 

@@ -26,29 +26,41 @@ class Nuisances:
     covariance: np.ndarray | None
 
 
-def projection(target: Direction, nuisances: Nuisances, inner_product: np.ndarray | None, rounds: int) -> Direction:
+def projection(
+    target: Direction, nuisances: Nuisances, inner_product: np.ndarray | None, rounds: int
+) -> Direction:
     """Paper 1: the null space of the nuisances' probes, in closed form."""
     return target.keeping(nuisances.readings, inner_product)
 
 
-def iterative(target: Direction, nuisances: Nuisances, inner_product: np.ndarray | None, rounds: int) -> Direction:
+def iterative(
+    target: Direction, nuisances: Nuisances, inner_product: np.ndarray | None, rounds: int
+) -> Direction:
     """Ravfogel et al. 2020: the null space of all that `rounds` ridge probes of each nuisance find, one after the other."""
     found = {}
     for name, labels in zip(nuisances.readings, nuisances.labels.T, strict=True):
         known = ~np.isnan(labels)
-        found[name] = orthogonal.nullspace_readings(nuisances.z[known].astype(float), labels[known], _ridge, rounds)
+        found[name] = orthogonal.nullspace_readings(
+            nuisances.z[known].astype(float), labels[known], _ridge, rounds
+        )
     return target.keeping(found, inner_product)
 
 
-def leace(target: Direction, nuisances: Nuisances, inner_product: np.ndarray | None, rounds: int) -> Direction:
+def leace(
+    target: Direction, nuisances: Nuisances, inner_product: np.ndarray | None, rounds: int
+) -> Direction:
     """Belrose et al. 2023: the plain step after the least change of z that leaves no linear trace of the nuisances' labels."""
     known = ~np.isnan(nuisances.labels).any(1)
     if not known.any():
-        raise UneError(f"no train image has a label of each of {', '.join(nuisances.readings)}, which leace needs; choose another erasure")
+        raise UneError(
+            f"no train image has a label of each of {', '.join(nuisances.readings)}, which leace needs; choose another erasure"
+        )
     z, labels = nuisances.z[known].astype(float), nuisances.labels[known]
     mean = z.mean(0)
     cross = (z - mean).T @ (labels - labels.mean(0)) / len(z)
-    return target.keeping({}, inner_product).erased(orthogonal.leace(mean, nuisances.covariance, cross), list(nuisances.readings))
+    return target.keeping({}, inner_product).erased(
+        orthogonal.leace(mean, nuisances.covariance, cross), list(nuisances.readings)
+    )
 
 
 def shrunk(covariance: np.ndarray, shrinkage: float) -> np.ndarray:

@@ -29,7 +29,9 @@ IMAGES_PER_TASK = 8
 FAR = 5.0  # standard deviations of the train latents' norm beyond which a latent is no datum's, and its picture anything
 
 
-def plan(lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = None) -> tuple[list[dict], dict]:
+def plan(
+    lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = None
+) -> tuple[list[dict], dict]:
     """Tasks and the options that their worker needs. A task is all that decides its rows; options are what follows from it, done once.
 
     Tasks of fewer images are the first ones of more, but for the last. Raises UneError for all that an edit of this lake can't be.
@@ -42,22 +44,45 @@ def plan(lake: Lake, edit: Edit, images: int, judged_by: Sequence[str] | None = 
     named = judges(lake, edit.space, edit.attribute, judged_by)
     chosen = selected(lake, [edit.space, *named], images)
     made_from = {
-        "space": edit.space, "fingerprint": results.config_hash(fingerprint), "attribute": edit.attribute, "method": edit.reading,
-        "inner_product": edit.geometry, "alphas": list(edit.alphas), "train": len(train.z),
+        "space": edit.space,
+        "fingerprint": results.config_hash(fingerprint),
+        "attribute": edit.attribute,
+        "method": edit.reading,
+        "inner_product": edit.geometry,
+        "alphas": list(edit.alphas),
+        "train": len(train.z),
         "judges": provenance(lake, named),
-    } | edit.knobs  # fmt: skip
+    } | edit.knobs
     ways = [
-        {"direction": name, "keep": (kept := sorted(direction.nuisances)), "probes": [used[a] for a in (edit.attribute, *kept)]}
+        {
+            "direction": name,
+            "keep": (kept := sorted(direction.nuisances)),
+            "probes": [used[a] for a in (edit.attribute, *kept)],
+        }
         for name, direction in found.items()
         if name != QUERY
     ]
     if QUERY in found:
-        ways.append({"direction": QUERY, "keep": [], "w": results.config_hash([*found[QUERY].w.tolist(), found[QUERY].b])})
+        ways.append(
+            {
+                "direction": QUERY,
+                "keep": [],
+                "w": results.config_hash([*found[QUERY].w.tolist(), found[QUERY].b]),
+            }
+        )
     if PROMPT in edit.baselines:
-        ways.append({"direction": PROMPT, "keep": [], "prompt": prompt_of(lake.manifest["corpus"], edit.attribute)})
+        ways.append(
+            {"direction": PROMPT, "keep": [], "prompt": prompt_of(lake.manifest["corpus"], edit.attribute)}
+        )
     parts = [chosen[begin : begin + IMAGES_PER_TASK] for begin in range(0, len(chosen), IMAGES_PER_TASK)]
     tasks = [{"edit": made_from | way, "images": part} for way in ways for part in parts]
-    return tasks, {"space": edit.space, "judges": named, "images": chosen, "directions": found, "norms": norms(train)}
+    return tasks, {
+        "space": edit.space,
+        "judges": named,
+        "images": chosen,
+        "directions": found,
+        "norms": norms(train),
+    }
 
 
 def editable(lake: Lake, space: str) -> dict:
@@ -90,7 +115,9 @@ class EditImages:
         self.judges = [Judge(self.lake, name, device) for name in options["judges"]]
         self.directions: dict[str, Direction] = options["directions"]
         self.norm, self.spread = options["norms"]
-        self.z, *originals = (latents_of(self.lake, name, options["images"]) for name in (options["space"], *options["judges"]))
+        self.z, *originals = (
+            latents_of(self.lake, name, options["images"]) for name in (options["space"], *options["judges"])
+        )
         self.originals = dict(zip(options["judges"], originals))
 
     def __call__(self, task: dict) -> list[dict]:
@@ -103,15 +130,24 @@ class EditImages:
         path = PATHS[edit.get("knobs", {}).get("path", "straight")] if scored else move
         edited = path(z, direction, alphas) if direction else z
         pictures = self.decoded(edited, None if direction else edit["prompt"], alphas)
-        shared = {key: edit[key] for key in ("space", "attribute", "method", "direction", "keep", "inner_product")} | {
-            "edit": results.config_hash(edit), "space_fingerprint": edit["fingerprint"],
+        shared = {
+            key: edit[key] for key in ("space", "attribute", "method", "direction", "keep", "inner_product")
+        } | {
+            "edit": results.config_hash(edit),
+            "space_fingerprint": edit["fingerprint"],
             "remaining_norm": direction.remaining_norm if direction else None,
-        }  # fmt: skip
+        }
         told = [
-            shared | {"image_id": image_id, "alpha": alpha, "picture": self.kept(task, image_id, alpha, picture)} | self.quality(norm)
+            shared
+            | {"image_id": image_id, "alpha": alpha, "picture": self.kept(task, image_id, alpha, picture)}
+            | self.quality(norm)
             for (image_id, alpha), picture, norm in zip(moves, pictures, edited.double().norm(dim=1).tolist())
         ]
-        return [one | judged for judge in self.judges for one, judged in zip(told, self.judged(judge, moves, pictures))]
+        return [
+            one | judged
+            for judge in self.judges
+            for one, judged in zip(told, self.judged(judge, moves, pictures))
+        ]
 
     @torch.no_grad()
     def decoded(self, z: torch.Tensor, prompt: str | None, alphas: torch.Tensor) -> list[Image.Image]:
@@ -119,7 +155,11 @@ class EditImages:
         shape, size, found = self.generator.generator.latent_shape, self.space.model.batch_size, []
         for batch, alpha in zip(z.split(size), alphas.split(size)):
             noise = batch.view(-1, *shape).to(self.device)
-            x = self.generator.image(noise) if prompt is None else prompted(self.generator, noise, prompt, alpha)
+            x = (
+                self.generator.image(noise)
+                if prompt is None
+                else prompted(self.generator, noise, prompt, alpha)
+            )
             found.append(((x + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
         return [Image.fromarray(picture) for picture in np.concatenate(found)]
 
@@ -128,13 +168,21 @@ class EditImages:
         z, scores = judge(pictures)
         identity = cosine(np.stack([self.originals[judge.space.name][image_id] for image_id, _ in moves]), z)
         return [
-            {"judge": judge.space.name, "scores": list(zip(judge.attributes, s)), "identity": i, "z": e.astype(np.float16)}
+            {
+                "judge": judge.space.name,
+                "scores": list(zip(judge.attributes, s)),
+                "identity": i,
+                "z": e.astype(np.float16),
+            }
             for s, i, e in zip(scores.tolist(), identity.tolist(), z)
         ]
 
     def kept(self, task: dict, image_id: str, alpha: float, picture: Image.Image) -> str:
         """Write the picture into the lake; its name there."""
-        data, name = io.BytesIO(), f"edits/{results.config_hash(task)}/{quote(image_id, safe='')}{alpha:+g}.png"
+        data, name = (
+            io.BytesIO(),
+            f"edits/{results.config_hash(task)}/{quote(image_id, safe='')}{alpha:+g}.png",
+        )
         picture.save(data, "PNG")
         self.lake.store.commit(name, data.getvalue())
         return name

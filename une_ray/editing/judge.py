@@ -14,7 +14,11 @@ from une_ray.lake.session import connect
 from une_ray.steps.decode import fit
 from une_ray.steps.space import Space
 
-PREFERRED = ("mini-resnet", "mini-dino", "mini-clip-b")  # none shares a tower or training with a mini generator
+PREFERRED = (
+    "mini-resnet",
+    "mini-dino",
+    "mini-clip-b",
+)  # none shares a tower or training with a mini generator
 
 # One probe per attribute, the ridge ones where there are several methods.
 PROBES = """
@@ -36,7 +40,9 @@ class Judge:
         """Embeddings (n, d) float32 and the scores (n, k) float64 that the probes read in them."""
         model, parts = self.space.model, []
         for begin in range(0, len(pictures), model.batch_size):
-            batch = np.stack([fit(picture, model.preprocessing) for picture in pictures[begin : begin + model.batch_size]])
+            batch = np.stack(
+                [fit(picture, model.preprocessing) for picture in pictures[begin : begin + model.batch_size]]
+            )
             parts.append(self.embed(batch, [""] * len(batch))["z"])
         z = np.concatenate(parts)
         return z, z @ self.w.T + self.b
@@ -47,7 +53,11 @@ def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None 
 
     Raises UneError for the edited space itself, what is no encoder or has changed since, and where there is no probe of the attribute.
     """
-    able = [space for space, fingerprint in lake.spaces().items() if is_encoder(fingerprint) and can_judge(lake, space, attribute)]
+    able = [
+        space
+        for space, fingerprint in lake.spaces().items()
+        if is_encoder(fingerprint) and can_judge(lake, space, attribute)
+    ]
     for name in names or ():
         if name == edited:
             raise UneError(
@@ -82,7 +92,10 @@ def probes(lake: Lake, space: str) -> list[dict]:
 
 def provenance(lake: Lake, names: Sequence[str]) -> dict[str, list]:
     """What decides the verdict of each of these judges: hashes of its fingerprint and of the configs that fitted its probes."""
-    return {name: [config_hash(lake.spaces()[name]), sorted({probe["config"] for probe in probes(lake, name)})] for name in names}
+    return {
+        name: [config_hash(lake.spaces()[name]), sorted({probe["config"] for probe in probes(lake, name)})]
+        for name in names
+    }
 
 
 def _why_not(lake: Lake, space: str) -> str:

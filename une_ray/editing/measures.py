@@ -100,7 +100,11 @@ class Interval:
 
 
 def bootstrap(
-    statistic: Callable[..., np.ndarray | float], *samples: np.ndarray, level: float = 0.95, draws: int = 1000, seed: int = 0
+    statistic: Callable[..., np.ndarray | float],
+    *samples: np.ndarray,
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
 ) -> Interval:
     """Percentile bootstrap over images (Efron & Tibshirani 1993, chapter 13): rows of all `samples` are drawn together.
 
@@ -109,7 +113,9 @@ def bootstrap(
     """
     rows = np.random.default_rng(seed).integers(len(samples[0]), size=(draws, len(samples[0])))
     drawn = np.array([statistic(*(sample[chosen] for sample in samples)) for chosen in rows])
-    with warnings.catch_warnings():  # what is undefined in every draw, as a flip rate at α = 0, stays NaN without a warning
+    with (
+        warnings.catch_warnings()
+    ):  # what is undefined in every draw, as a flip rate at α = 0, stays NaN without a warning
         warnings.simplefilter("ignore", RuntimeWarning)
         low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Interval(statistic(*samples), low, high)

@@ -67,7 +67,9 @@ def along_shell(z: torch.Tensor, direction: Direction, alpha: Dose) -> torch.Ten
     x, step = z.double(), _vector(direction.step, z)
     radius = x.norm(dim=1, keepdim=True)
     tangent = step - (x @ step)[:, None] / radius.square() * x
-    length = tangent.norm(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)  # a z along the step stays
+    length = tangent.norm(dim=1, keepdim=True).clamp_min(
+        torch.finfo(torch.float64).tiny
+    )  # a z along the step stays
     angle = _column(alpha, z) * length / radius
     return (x * angle.cos() + tangent * (radius / length) * angle.sin()).to(z.dtype)
 
@@ -90,10 +92,14 @@ def _normal_quantiles(train_scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """Distinct train scores, ascending, and Φ⁻¹ of the mid-rank share below each; with one more point far out on either side."""
     scores, counts = np.unique(train_scores, return_counts=True)
     if len(scores) < 2:
-        raise UneError(f"{len(train_scores)} train scores with {len(scores)} distinct values have no quantiles to move between")
+        raise UneError(
+            f"{len(train_scores)} train scores with {len(scores)} distinct values have no quantiles to move between"
+        )
     normal = stats.norm.ppf((np.cumsum(counts) - counts / 2) / counts.sum())
     reach = TAIL * np.std(train_scores)
-    return np.r_[scores[0] - reach, scores, scores[-1] + reach], np.r_[normal[0] - TAIL, normal, normal[-1] + TAIL]
+    return np.r_[scores[0] - reach, scores, scores[-1] + reach], np.r_[
+        normal[0] - TAIL, normal, normal[-1] + TAIL
+    ]
 
 
 def _vector(values: np.ndarray, z: torch.Tensor) -> torch.Tensor:

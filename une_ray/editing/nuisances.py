@@ -13,7 +13,9 @@ CORRELATED = 0.15  # |φ| from which labels count as going together
 SETS = ("none", "correlated", "all")
 
 
-def nuisances(lake: Lake, train: Train, attribute: str, threshold: float = CORRELATED) -> dict[str, list[str]]:
+def nuisances(
+    lake: Lake, train: Train, attribute: str, threshold: float = CORRELATED
+) -> dict[str, list[str]]:
     """Which attributes each set keeps, by the labels of the train images: those that go with the target's, by |φ| ≥ threshold, or all."""
     others = [name for name in attributes_of(lake) if name != attribute]
     labels = labels_and_folds(lake, train.image_ids, others, [0])[0]

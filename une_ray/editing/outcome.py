@@ -9,7 +9,16 @@ from functools import cached_property
 import duckdb
 import numpy as np
 
-from une_ray.editing.measures import Interval, bootstrap, changes, flip_rate, kendall, leakage, removed_leakage, slopes
+from une_ray.editing.measures import (
+    Interval,
+    bootstrap,
+    changes,
+    flip_rate,
+    kendall,
+    leakage,
+    removed_leakage,
+    slopes,
+)
 from une_ray.geometry.frechet import frechet
 
 ORDER = ("probe", "orthogonalised", "query", "mean-difference", "prompt", "random", "permuted")
@@ -61,8 +70,13 @@ class Outcome:
     @classmethod
     def of(cls, row: dict) -> Outcome:
         n, alphas = len(row["images"]), np.sort(row.pop("alphas"))
-        square = {name: np.array(row.pop(name)).reshape(n, len(alphas)) for name in ("identity", "off_data", "pictures")}
-        scores, z, original = (np.array(row.pop(name), float).reshape(n, len(alphas), -1) for name in ("scores", "z", "original"))
+        square = {
+            name: np.array(row.pop(name)).reshape(n, len(alphas))
+            for name in ("identity", "off_data", "pictures")
+        }
+        scores, z, original = (
+            np.array(row.pop(name), float).reshape(n, len(alphas), -1) for name in ("scores", "z", "original")
+        )
         row["keep"] = tuple(row["keep"])
         return cls(**row, **square, alphas=alphas, scores=scores.swapaxes(1, 2), z=z, original=original[:, 0])
 
@@ -97,23 +111,51 @@ class Outcome:
 
     def summary(self) -> dict:
         """The figures of one line of a table; those "at" a dose are at the largest one and at the smallest."""
-        effect, kept = self.slopes[:, self.target].mean(), [self.attributes.index(name) for name in self.keep if name in self.attributes]
+        effect, kept = (
+            self.slopes[:, self.target].mean(),
+            [self.attributes.index(name) for name in self.keep if name in self.attributes],
+        )
         return {
-            "attribute": self.attribute, "direction": self.direction, "judge": self.judge, "images": len(self.images), "effect": float(effect),
-            "flips": self.flips[[0, -1]].tolist(), "leakage": leakage(self.slopes, self.target),
+            "attribute": self.attribute,
+            "direction": self.direction,
+            "judge": self.judge,
+            "images": len(self.images),
+            "effect": float(effect),
+            "flips": self.flips[[0, -1]].tolist(),
+            "leakage": leakage(self.slopes, self.target),
             "kept": float(np.abs(self.slopes[:, kept].mean(0)).max()) if kept else None,
             "order": float(kendall(self.scores[:, self.target]).mean()),
-            "identity": self.identity.mean(0)[[0, -1]].tolist(), "quality": self.quality[[0, -1]].tolist(),
-            "round_trip": (float(self.identity.mean(0)[self.alphas == 0][0]), float(self.quality[self.alphas == 0][0])),
+            "identity": self.identity.mean(0)[[0, -1]].tolist(),
+            "quality": self.quality[[0, -1]].tolist(),
+            "round_trip": (
+                float(self.identity.mean(0)[self.alphas == 0][0]),
+                float(self.quality[self.alphas == 0][0]),
+            ),
             "off_data": dict(zip(self.alphas.tolist(), self.off_data.mean(0).tolist())),
-        }  # fmt: skip
+        }
 
 
 def outcomes(connection: duckdb.DuckDBPyConnection, edits: Sequence[str] | None = None) -> list[Outcome]:
     """The lake's edits, or those named by their hash: per space and attribute, judge by judge, directions in ORDER; of two images or more."""
-    rows = connection.sql(EDITS, params={"edits": None if edits is None else list(edits)}).to_arrow_table().to_pylist()
+    rows = (
+        connection.sql(EDITS, params={"edits": None if edits is None else list(edits)})
+        .to_arrow_table()
+        .to_pylist()
+    )
     found = [Outcome.of(row) for row in rows if len(row["images"]) > 1 and len(row["alphas"]) > 1]
-    return sorted(found, key=lambda o: (o.space, o.attribute, o.judge, o.inner_product, o.method, ORDER.index(o.direction), o.keep, o.edit))
+    return sorted(
+        found,
+        key=lambda o: (
+            o.space,
+            o.attribute,
+            o.judge,
+            o.inner_product,
+            o.method,
+            ORDER.index(o.direction),
+            o.keep,
+            o.edit,
+        ),
+    )
 
 
 def removed(connection: duckdb.DuckDBPyConnection, plain: Outcome, kept: Outcome) -> Interval | None:
@@ -122,7 +164,9 @@ def removed(connection: duckdb.DuckDBPyConnection, plain: Outcome, kept: Outcome
     None where the two were not of the same images, or no other label correlates with the target's."""
     if plain.images != kept.images:
         return None
-    ((phi,),) = connection.execute(CORRELATION, {"attributes": plain.attributes, "target": plain.attribute}).fetchall()
+    ((phi,),) = connection.execute(
+        CORRELATION, {"attributes": plain.attributes, "target": plain.attribute}
+    ).fetchall()
     correlation = np.array([0.0 if value is None or value != value else value for value in phi or []])
     if not np.delete(correlation, plain.target).any():
         return None

@@ -22,5 +22,7 @@ def prompted(generator: Invert, noise: torch.Tensor, prompt: str, alpha: torch.T
     The dose is the guidance scale, from the prompt of the inversion: 0 is the plain round trip, below 0 leads away from the prompt.
     """
     g = generator.generator
-    denoiser = guided(g.denoiser(g.prompt_states([prompt])), generator.denoiser, alpha.view(-1, 1, 1, 1).to(noise))
+    denoiser = guided(
+        g.denoiser(g.prompt_states([prompt])), generator.denoiser, alpha.view(-1, 1, 1, 1).to(noise)
+    )
     return generator.image(noise, denoiser)

@@ -35,7 +35,9 @@ def probe_rows(lake: Lake, space: str, method: str) -> dict[str, dict]:
     found = connect(lake).sql(PROBES, params=[space, method]).to_arrow_table().to_pylist()
     if not found:
         spaces_of(lake, [space])
-        raise UneError(f"{space} has no {method} probes yet; fit them with: une probe --lake {lake.url} --spaces {space} --method {method}")
+        raise UneError(
+            f"{space} has no {method} probes yet; fit them with: une probe --lake {lake.url} --spaces {space} --method {method}"
+        )
     return {row["attribute"]: row for row in found}
 
 
@@ -53,13 +55,23 @@ def _fitted(lake: Lake, edit: Edit, train: Train) -> dict[str, dict]:
     names = attributes_of(lake)
     labels = labels_and_folds(lake, train.image_ids, names, [0])[0]
     made = {"space": edit.space, "method": edit.method, "penalty": edit.penalty, "rank": edit.rank}
-    decides = made | {"fingerprint": results.config_hash(lake.spaces()[edit.space]), "train": len(train.z), "attributes": names}
-    rows = {name: made | {"attribute": name, "config": results.config_hash(decides), "w": None} for name in names}
+    decides = made | {
+        "fingerprint": results.config_hash(lake.spaces()[edit.space]),
+        "train": len(train.z),
+        "attributes": names,
+    }
+    rows = {
+        name: made | {"attribute": name, "config": results.config_hash(decides), "w": None} for name in names
+    }
     for name, y in zip(names, labels.T):
         rows[name]["error"] = _refusal(y[~np.isnan(y)])
-    for known, columns in known_together(labels, [i for i, name in enumerate(names) if rows[name]["error"] is None]):
+    for known, columns in known_together(
+        labels, [i for i, name in enumerate(names) if rows[name]["error"] is None]
+    ):
         penalties = None if edit.penalty is None else [edit.penalty]
-        found = linear_probes(train.z[known], labels[known][:, columns], edit.method, penalties, edit.rank or RANK)
+        found = linear_probes(
+            train.z[known], labels[known][:, columns], edit.method, penalties, edit.rank or RANK
+        )
         for i, column in enumerate(columns):
             rows[names[column]] |= _reading(found, i)
     return rows
@@ -75,4 +87,8 @@ def _reading(found: linear.Linear, i: int) -> dict:
 def _refusal(labels: np.ndarray) -> str | None:
     """As `geometry.probes` has it: why there can be no probe of these labels."""
     fewest = int(min(labels.sum(), len(labels) - labels.sum()))
-    return f"only {fewest} images of one side among {len(labels)} train rows, fewer than {FEWEST}" if fewest < FEWEST else None
+    return (
+        f"only {fewest} images of one side among {len(labels)} train rows, fewer than {FEWEST}"
+        if fewest < FEWEST
+        else None
+    )

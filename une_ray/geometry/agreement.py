@@ -20,7 +20,9 @@ class Correlation:
     p_value: float
 
 
-def agreement(a: np.ndarray, b: np.ndarray, resamples: int = 10_000, level: float = 0.95, seed: int = 0) -> dict[str, Correlation]:
+def agreement(
+    a: np.ndarray, b: np.ndarray, resamples: int = 10_000, level: float = 0.95, seed: int = 0
+) -> dict[str, Correlation]:
     """'pearson' and 'spearman' of two spaces' figures per attribute: `a`, `b` (k,) or (split seeds, k), attributes in one order.
 
     The coefficient is that of the means over seeds. Each bootstrap draw takes attributes with replacement and, where there
@@ -30,7 +32,9 @@ def agreement(a: np.ndarray, b: np.ndarray, resamples: int = 10_000, level: floa
     """
     a, b = np.atleast_2d(a).astype(float), np.atleast_2d(b).astype(float)
     if a.shape != b.shape or a.shape[1] < FEWEST:
-        raise ValueError(f"agreement needs one figure per attribute from both spaces, of three or more; got {a.shape} and {b.shape}")
+        raise ValueError(
+            f"agreement needs one figure per attribute from both spaces, of three or more; got {a.shape} and {b.shape}"
+        )
     random = np.random.default_rng(seed)
     drawn = _resample(a, b, resamples, random)
     x, y = a.mean(0), b.mean(0)
@@ -38,17 +42,25 @@ def agreement(a: np.ndarray, b: np.ndarray, resamples: int = 10_000, level: floa
     found = {}
     for name, transform in (("pearson", np.asarray), ("spearman", lambda values: rankdata(values, axis=-1))):
         value = float(rowwise_correlation(transform(x), transform(y)))
-        low, high = np.nanquantile(rowwise_correlation(*map(transform, drawn)), [(1 - level) / 2, (1 + level) / 2])
+        low, high = np.nanquantile(
+            rowwise_correlation(*map(transform, drawn)), [(1 - level) / 2, (1 + level) / 2]
+        )
         chance = rowwise_correlation(transform(x), transform(paired))
-        p_value = (1 + np.count_nonzero(chance >= value - 1e-12)) / (1 + resamples)  # ties in exact arithmetic are ties here
+        p_value = (1 + np.count_nonzero(chance >= value - 1e-12)) / (
+            1 + resamples
+        )  # ties in exact arithmetic are ties here
         found[name] = Correlation(value, float(low), float(high), p_value)
     return found
 
 
-def _resample(a: np.ndarray, b: np.ndarray, resamples: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _resample(
+    a: np.ndarray, b: np.ndarray, resamples: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """(resamples, k) bootstrap draws of both, by the same seeds and attributes."""
     seeds, attributes = a.shape
-    shares = random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds  # how often each seed was drawn
+    shares = (
+        random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
+    )  # how often each seed was drawn
     picked = random.integers(attributes, size=(resamples, attributes))
     return np.take_along_axis(shares @ a, picked, 1), np.take_along_axis(shares @ b, picked, 1)
 
@@ -60,7 +72,9 @@ def rowwise_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.divide((x * y).sum(-1), lengths, out=np.full(lengths.shape, np.nan), where=lengths > 1e-12)
 
 
-def direction_agreement(source: np.ndarray, pulled_back: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def direction_agreement(
+    source: np.ndarray, pulled_back: np.ndarray, covariance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """(cosines, score correlations), each (k,), of probes `source` (d, k) with the target's probes pulled back to the source.
 
     A probe is a functional, so it travels against the map: z ↦ (zW)·w_target is the source's direction W·w_target. (The

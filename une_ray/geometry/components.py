@@ -35,7 +35,9 @@ def principal_components(gram: Gram, rank: int, missed: float) -> Components:
     return (basis @ rotation).flip(1), values.flip(0)
 
 
-def components_of_rows(blocks: Callable[[], Iterable[torch.Tensor]], gram: Gram, rank: int, missed: float) -> Components:
+def components_of_rows(
+    blocks: Callable[[], Iterable[torch.Tensor]], gram: Gram, rank: int, missed: float
+) -> Components:
     """Without the scatter: every pass over `blocks`, the rows (b, d) float32 that `gram` is of, multiplies rank / 4 columns; some fourteen are needed."""
     mean = gram.mean_z.float()
 
@@ -68,8 +70,17 @@ def lanczos(product: Product, start: torch.Tensor, rank: int, missed: float, spr
             values, vectors = torch.linalg.eigh(projected)
             now = values[-rank:].sum().item()
             grown = now - captured if captured else 0.0
-            if spent or found == dim or (captured and (grown <= 0 or (grown < before and grown**2 / (before - grown) < missed * now))):
-                return (torch.cat(basis, 1) @ vectors[:, -rank:].flip(1)).double(), values[-rank:].flip(0).double()
+            if (
+                spent
+                or found == dim
+                or (
+                    captured
+                    and (grown <= 0 or (grown < before and grown**2 / (before - grown) < missed * now))
+                )
+            ):
+                return (torch.cat(basis, 1) @ vectors[:, -rank:].flip(1)).double(), values[-rank:].flip(
+                    0
+                ).double()
             captured, before, due = now, grown, found + rank // 2
         block = _orthogonal(_less(image, basis, shares)[:, : min(width, dim - found)], basis)
 

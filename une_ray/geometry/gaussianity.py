@@ -36,7 +36,13 @@ class Finding:
     smallest_p: float | None
 
 
-def families(z: np.ndarray, shape: tuple[int, ...] | None = None, directions: int = 5000, rows: int = 250, seed: int = 0) -> list[Finding]:
+def families(
+    z: np.ndarray,
+    shape: tuple[int, ...] | None = None,
+    directions: int = 5000,
+    rows: int = 250,
+    seed: int = 0,
+) -> list[Finding]:
     """All families over the latents z (n, d) float32; `shape` (c, h, w) marks maps, which are held to N(0, I) itself.
 
     Every direction, coordinate and component is tested on `rows` fresh random rows (all, if there are fewer), so that
@@ -84,7 +90,10 @@ def norm(z: np.ndarray) -> list[Finding]:
     squares = np.einsum("nd,nd->n", z, z, dtype=np.float64)
     ratio = squares.mean(keepdims=True) / d
     score = (ratio - 1) * np.sqrt(n * d / 2)
-    return [_kolmogorov_smirnov("norm", squares, stats.chi2(d).cdf), _summary("norm", "mean_square", n, ratio, _two_sided(score))]
+    return [
+        _kolmogorov_smirnov("norm", squares, stats.chi2(d).cdf),
+        _summary("norm", "mean_square", n, ratio, _two_sided(score)),
+    ]
 
 
 def autocorrelation(maps: np.ndarray, lags: tuple[tuple[int, int], ...] = LAGS) -> list[Finding]:
@@ -101,7 +110,9 @@ def autocorrelation(maps: np.ndarray, lags: tuple[tuple[int, int], ...] = LAGS) 
     for down, right in lags:
         pairs = c * max(h - down, 0) * max(w - right, 0)
         if pairs:
-            products = np.einsum("nchw,nchw->n", maps[..., down:, right:], maps[..., : h - down, : w - right], dtype=np.float64)
+            products = np.einsum(
+                "nchw,nchw->n", maps[..., down:, right:], maps[..., : h - down, : w - right], dtype=np.float64
+            )
             score = np.sqrt(d * (d + 2) / pairs) * products / squares
             found.append(_summary("map", f"autocorrelation_{down}_{right}", pairs, score, _two_sided(score)))
     return found
@@ -163,7 +174,9 @@ def _stream(seed: int) -> np.random.Generator:
 
 def _check(z: np.ndarray, rows: int) -> None:
     if not FEWEST <= min(len(z), rows) <= MOST:
-        raise UneError(f"{min(len(z), rows):,} rows per test; the tests of normality hold for {FEWEST} to {MOST:,}")
+        raise UneError(
+            f"{min(len(z), rows):,} rows per test; the tests of normality hold for {FEWEST} to {MOST:,}"
+        )
     finite = np.isfinite(z).all(1)
     if not finite.all():
         raise UneError(f"the latent in row {int(np.argmin(finite))} is not finite; leave it out")
@@ -173,7 +186,9 @@ def _check(z: np.ndarray, rows: int) -> None:
 
 def _kolmogorov_smirnov(unit: str, values: np.ndarray, cdf: Callable) -> Finding:
     found = stats.kstest(values, cdf)
-    return _summary(unit, "kolmogorov_smirnov", len(values), np.array([found.statistic]), np.array([found.pvalue]))
+    return _summary(
+        unit, "kolmogorov_smirnov", len(values), np.array([found.statistic]), np.array([found.pvalue])
+    )
 
 
 def _two_sided(score: np.ndarray) -> np.ndarray:
@@ -184,4 +199,13 @@ def _summary(unit: str, test: str, rows: int, statistic: np.ndarray, p: np.ndarr
     if not len(p):
         return Finding(unit, test, 0, rows, None, None, None, None)
     rejected = stats.false_discovery_control(p) <= LEVEL
-    return Finding(unit, test, len(p), rows, float(np.median(statistic)), float((p > LEVEL).mean()), float(rejected.mean()), float(p.min()))
+    return Finding(
+        unit,
+        test,
+        len(p),
+        rows,
+        float(np.median(statistic)),
+        float((p > LEVEL).mean()),
+        float(rejected.mean()),
+        float(p.min()),
+    )

@@ -21,14 +21,18 @@ Blocks = Callable[[], Iterable]
 
 ROWS = 1024  # of one float32 product: more rows lose digits, fewer spend the time on adding up
 PANEL = 512  # columns of one product: the panels skip nearly half of the symmetric matrix
-NUMBERS = 2**22  # of a float32 block that is read and forgotten: the system would map the memory of larger ones anew every time
+NUMBERS = (
+    2**22
+)  # of a float32 block that is read and forgotten: the system would map the memory of larger ones anew every time
 
 
 class NonFiniteLatents(UneError):
     """Latents that hold NaN or infinity; `rows` are their positions in the first block that has any, so there may be more."""
 
     def __init__(self, rows: list[int]) -> None:
-        super().__init__(f"latents of {len(rows)} rows or more hold NaN or infinity, at positions {rows[:10]}; leave these rows out")
+        super().__init__(
+            f"latents of {len(rows)} rows or more hold NaN or infinity, at positions {rows[:10]}; leave these rows out"
+        )
         self.rows = rows
 
 
@@ -71,7 +75,15 @@ class Gram:
 
     def labelled(self, columns: Sequence[int]) -> Gram:
         """The same rows with some of their labels; the latents' part is shared."""
-        return Gram(self.count, self.mean_z, self.mean_y[columns], self.zz, self.zy[:, columns], self.yy[columns], self.spread)
+        return Gram(
+            self.count,
+            self.mean_z,
+            self.mean_y[columns],
+            self.zz,
+            self.zy[:, columns],
+            self.yy[columns],
+            self.spread,
+        )
 
     @property
     def has_scatter(self) -> bool:
@@ -97,7 +109,11 @@ class Gram:
             return Gram.empty(len(self.mean_z), len(self.mean_y), self.zz.device, self.has_scatter)
         share, weight = sign * other.count / count, sign * self.count * other.count / count
         z, y = other.mean_z - self.mean_z, other.mean_y - self.mean_y
-        zz = torch.add(self.zz, other.zz, alpha=sign).addr_(z, z, alpha=weight) if self.has_scatter else self.zz
+        zz = (
+            torch.add(self.zz, other.zz, alpha=sign).addr_(z, z, alpha=weight)
+            if self.has_scatter
+            else self.zz
+        )
         return Gram(
             count,
             self.mean_z + share * z,
@@ -109,7 +125,9 @@ class Gram:
         )
 
 
-def _centre(x: torch.Tensor, mean: torch.Tensor, share: float, shift: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _centre(
+    x: torch.Tensor, mean: torch.Tensor, share: float, shift: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows (b + 1, d) float32 and the new mean: `x` about its own mean, and the step between the means as one more row."""
     step = x.double().mean(0) - mean
     rows = torch.empty(len(x) + 1, x.shape[1], dtype=torch.float32, device=x.device)
@@ -119,7 +137,12 @@ def _centre(x: torch.Tensor, mean: torch.Tensor, share: float, shift: float) -> 
 
 
 def train_grams(
-    blocks: Blocks, y: torch.Tensor, test: np.ndarray, known: np.ndarray, device: str = "cpu", scatter_up_to: float = math.inf
+    blocks: Blocks,
+    y: torch.Tensor,
+    test: np.ndarray,
+    known: np.ndarray,
+    device: str = "cpu",
+    scatter_up_to: float = math.inf,
 ) -> Iterator[Gram]:
     """The Gram of every split's train rows, from one pass: that of all rows less that of the split's test rows.
 
@@ -129,20 +152,26 @@ def train_grams(
     """
     ever = known & ~test.all(1)  # in some split's train rows
     away = [rows if (rows := ever & held_out).any() else None for held_out in test.T]
-    whole, *parts = _accumulate(blocks, y, [ever, *(rows for rows in away if rows is not None)], device, scatter_up_to)
+    whole, *parts = _accumulate(
+        blocks, y, [ever, *(rows for rows in away if rows is not None)], device, scatter_up_to
+    )
     if not whole.spread:
         raise UneError(f"all {whole.count} train rows have the same latent; there is nothing to read in them")
     for rows in away:
         yield whole if rows is None else whole - parts.pop(0)
 
 
-def _accumulate(blocks: Blocks, y: torch.Tensor, selections: list[np.ndarray], device: str, scatter_up_to: float) -> list[Gram]:
+def _accumulate(
+    blocks: Blocks, y: torch.Tensor, selections: list[np.ndarray], device: str, scatter_up_to: float
+) -> list[Gram]:
     grams: list[Gram] = []
     for at, block in passes(blocks, len(y), scatter_up_to):
         z = block.to(device).float()
         if not z.sum().isfinite():
             raise NonFiniteLatents((at.start + (~z.isfinite().all(1)).nonzero().flatten()).tolist())
-        grams = grams or [Gram.empty(z.shape[1], y.shape[1], device, z.shape[1] <= scatter_up_to) for _ in selections]
+        grams = grams or [
+            Gram.empty(z.shape[1], y.shape[1], device, z.shape[1] <= scatter_up_to) for _ in selections
+        ]
         for gram, rows in zip(grams, selections):
             chosen = torch.as_tensor(rows[at], device=z.device)
             gram.add(z[chosen], y[at].to(z.device)[chosen])
@@ -162,7 +191,9 @@ def passes(blocks: Blocks, rows: int, scatter_up_to: float = 0) -> Iterator[tupl
             yield slice(start, start + len(part)), part
             start += len(part)
     if start != rows or not rows:
-        raise UneError(f"{start} latents came for {rows} rows of labels; they must be the same rows, at least one, in the same order")
+        raise UneError(
+            f"{start} latents came for {rows} rows of labels; they must be the same rows, at least one, in the same order"
+        )
 
 
 def _regrouped(blocks: Iterable) -> Iterator[torch.Tensor]:

@@ -16,7 +16,9 @@ from une_ray.geometry.gram import Gram
 from une_ray.geometry.logistic import Rows, Solution, reduced, standardised
 from une_ray.geometry.shifted import Shifted
 
-PENALTIES = tuple(10.0**e for e in range(-4, 3))  # of ridge and lda, in units of the scatter's mean eigenvalue
+PENALTIES = tuple(
+    10.0**e for e in range(-4, 3)
+)  # of ridge and lda, in units of the scatter's mean eigenvalue
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,13 @@ def pca_logistic(train: Train) -> Linear:
 
 
 METHODS: dict[str, Callable[[Train], Linear]] = {
-    "ridge": ridge, "least-squares": least_squares, "lda": lda, "mean-difference": mean_difference,
-    "logistic": logistic, "pca-logistic": pca_logistic,
-}  # fmt: skip
+    "ridge": ridge,
+    "least-squares": least_squares,
+    "lda": lda,
+    "mean-difference": mean_difference,
+    "logistic": logistic,
+    "pca-logistic": pca_logistic,
+}
 
 
 def scatter_up_to(method: str, device: str) -> float:
@@ -106,9 +112,15 @@ def _ridge(train: Train) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     if not all(0 <= penalty < math.inf for penalty in penalties):
         raise UneError(f"penalties {penalties}: every λ must be a finite number, at least 0")
     if penalties[-1] == 0 and count <= dim:
-        raise UneError(f"λ = {penalties[-1]:g} needs more train rows than the {dim} dims, but there are {count}; give ridge a λ > 0")
+        raise UneError(
+            f"λ = {penalties[-1]:g} needs more train rows than the {dim} dims, but there are {count}; give ridge a λ > 0"
+        )
     shifted = Shifted(scatter, gram.zy, count if len(penalties) > 1 else None)
-    least, w, chosen = torch.full_like(gram.yy, torch.inf), torch.zeros_like(gram.zy), torch.zeros_like(gram.yy)
+    least, w, chosen = (
+        torch.full_like(gram.yy, torch.inf),
+        torch.zeros_like(gram.zy),
+        torch.zeros_like(gram.yy),
+    )
     for i, penalty in enumerate(penalties):
         try:
             found, free = shifted.solve(penalty * unit)
@@ -117,18 +129,30 @@ def _ridge(train: Train) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             raise UneError(f"the latents' scatter is singular at λ = {penalty:g}, as {advice}") from error
         residual = gram.yy - (gram.zy * found).sum(0) - penalty * unit * found.square().sum(0)
         # With hardly a degree of freedom left the criterion is 0/0, and rounding would choose; the largest λ stands in any case.
-        score = count * residual / free**2 if free and free > 0.01 * count else torch.full_like(residual, torch.inf)
+        score = (
+            count * residual / free**2
+            if free and free > 0.01 * count
+            else torch.full_like(residual, torch.inf)
+        )
         better = score < least if i else torch.ones_like(least, dtype=torch.bool)
         if not better.any():
             break
-        least, chosen, w = torch.where(better, score, least), torch.where(better, penalty, chosen), torch.where(better, found, w)
+        least, chosen, w = (
+            torch.where(better, score, least),
+            torch.where(better, penalty, chosen),
+            torch.where(better, found, w),
+        )
     return w, gram.mean_y - gram.mean_z @ w, chosen
 
 
 def _classes(gram: Gram) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Δ = μ₁ − μ₀ (d, k), (μ₁ + μ₀) / 2 (d, k) and the log odds (k,) of the classes."""
     delta = 2 * gram.zy / gram.yy
-    return delta, gram.mean_z[:, None] - gram.mean_y * delta / 2, ((1 + gram.mean_y) / (1 - gram.mean_y)).log()
+    return (
+        delta,
+        gram.mean_z[:, None] - gram.mean_y * delta / 2,
+        ((1 + gram.mean_y) / (1 - gram.mean_y)).log(),
+    )
 
 
 def _calibrated(gram: Gram, w: torch.Tensor, b: torch.Tensor, penalty: torch.Tensor | None = None) -> Linear:
@@ -137,7 +161,14 @@ def _calibrated(gram: Gram, w: torch.Tensor, b: torch.Tensor, penalty: torch.Ten
     gap = (delta * w).sum(0)
     within = ((w * (gram.scatter() @ w)).sum(0) - gram.yy / 4 * gap**2) / (gram.count - 2)
     slope = gap / torch.maximum(within, 1e-12 * gap**2)  # classes that don't overlap have no finite slope
-    return Linear(w, b, slope, log_odds - slope * ((middle * w).sum(0) + b), penalty, torch.ones_like(b, dtype=torch.bool))
+    return Linear(
+        w,
+        b,
+        slope,
+        log_odds - slope * ((middle * w).sum(0) + b),
+        penalty,
+        torch.ones_like(b, dtype=torch.bool),
+    )
 
 
 def _logistic(solution: Solution, penalty: float, rank: int | None = None) -> Linear:
@@ -149,5 +180,7 @@ def _logistic(solution: Solution, penalty: float, rank: int | None = None) -> Li
 def _single(penalties: Sequence[float] | None) -> float:
     penalties = penalties or (1.0,)
     if len(penalties) > 1 or not 0 < penalties[0] < math.inf:
-        raise UneError(f"logistic regression takes one penalty 1/C > 0, not {list(penalties)}; run it once for each")
+        raise UneError(
+            f"logistic regression takes one penalty 1/C > 0, not {list(penalties)}; run it once for each"
+        )
     return penalties[0]

@@ -34,7 +34,9 @@ def standardised(gram: Gram, rows: Rows, penalty: float) -> Solution:
     scale = torch.where(variance > 0, variance, 1.0).rsqrt()
     mean, small = gram.mean_z.float(), scale.float()
     scatter = gram.scatter() * scale * scale[:, None]
-    w, b, converged = logistic(lambda: (((z - mean) * small, y) for z, y in rows()), scatter, gram.count, penalty)
+    w, b, converged = logistic(
+        lambda: (((z - mean) * small, y) for z, y in rows()), scatter, gram.count, penalty
+    )
     return _folded(gram, scale[:, None] * w, b, converged)
 
 
@@ -46,7 +48,9 @@ def reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
     if gram.has_scatter:
         components, variances = principal_components(gram, rank, MISSED)
     else:
-        components, variances = components_of_rows(lambda: (z for z, _ in rows()), gram, rank, MISSED_BY_PASSES)
+        components, variances = components_of_rows(
+            lambda: (z for z, _ in rows()), gram, rank, MISSED_BY_PASSES
+        )
     # Directions in which the rows differ by no more than rounding are left out.
     basis = components * torch.where(variances > 1e-6 * variances[0], (gram.count / variances).sqrt(), 0.0)
     mean, small = gram.mean_z.float(), basis.float()
@@ -104,7 +108,9 @@ def _loss(rows: Rows, theta: torch.Tensor, penalty: float) -> tuple[torch.Tensor
     return loss, gradient
 
 
-def _two_loops(gradient: torch.Tensor, history: list, solve: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+def _two_loops(
+    gradient: torch.Tensor, history: list, solve: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
     """L-BFGS' inverse Hessian times the gradient, a column at a time; a pair that doesn't curve upwards counts for nothing."""
     curves = [_dot(step, change) for step, change in history]
     inverses = [torch.where(curve > 0, 1 / curve, 0.0) for curve in curves]

@@ -11,15 +11,21 @@ import numpy as np
 BINS = 10
 
 
-def measure(scores: np.ndarray, labels: np.ndarray, slope: np.ndarray, offset: np.ndarray) -> dict[str, np.ndarray]:
+def measure(
+    scores: np.ndarray, labels: np.ndarray, slope: np.ndarray, offset: np.ndarray
+) -> dict[str, np.ndarray]:
     """Every metric by name, each (k,); probabilities are σ(slope · score + offset)."""
     labels = np.asarray(labels, dtype=np.float64)
     p = 0.5 + 0.5 * np.tanh((slope * scores + offset) / 2)
     return {
-        "accuracy": accuracy(scores, labels), "balanced_accuracy": balanced_accuracy(scores, labels), "auc": auc(scores, labels),
-        "average_precision": average_precision(scores, labels), "brier": _mean(np.square(p - labels)),
-        "calibration_error": calibration_error(p, labels), "majority": majority(labels),
-    }  # fmt: skip
+        "accuracy": accuracy(scores, labels),
+        "balanced_accuracy": balanced_accuracy(scores, labels),
+        "auc": auc(scores, labels),
+        "average_precision": average_precision(scores, labels),
+        "brier": _mean(np.square(p - labels)),
+        "calibration_error": calibration_error(p, labels),
+        "majority": majority(labels),
+    }
 
 
 def accuracy(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -29,7 +35,9 @@ def accuracy(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def balanced_accuracy(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Mean of the accuracies among positives and among negatives."""
-    sides = [_ratio(((labels == side) & ((scores > 0) == side)).sum(0), (labels == side).sum(0)) for side in (0, 1)]
+    sides = [
+        _ratio(((labels == side) & ((scores > 0) == side)).sum(0), (labels == side).sum(0)) for side in (0, 1)
+    ]
     return sum(sides) / 2
 
 
@@ -89,4 +97,6 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    return np.divide(numerator, denominator, out=np.full(np.shape(denominator), np.nan), where=np.asarray(denominator) > 0)
+    return np.divide(
+        numerator, denominator, out=np.full(np.shape(denominator), np.nan), where=np.asarray(denominator) > 0
+    )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-FEWEST, MOST = 20, 5000  # rows for which the approximations hold: Anscombe & Glynn 1983 for the kurtosis, Royston 1995 for W
+FEWEST, MOST = (
+    20,
+    5000,
+)  # rows for which the approximations hold: Anscombe & Glynn 1983 for the kurtosis, Royston 1995 for W
 
 # Stephens 1974, table 1.3: what A² exceeds with the given probability in normal samples with estimated mean and variance.
 CRITICAL, LEVELS = np.array([0.561, 0.631, 0.752, 0.873, 1.035]), np.array([0.15, 0.10, 0.05, 0.025, 0.01])
@@ -31,7 +34,9 @@ def anderson_darling(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     A2 = -n - odd @ (_log_cdf(w) + _log_cdf(-w[::-1]))
     correction = 1 + 0.75 / n + 2.25 / n**2
     critical = np.around(CRITICAL / correction, 3)
-    adjusted = np.minimum(A2 * correction, 10)  # p = 4e-24 there; the parabola of the table turns upwards further out
+    adjusted = np.minimum(
+        A2 * correction, 10
+    )  # p = 4e-24 there; the parabola of the table turns upwards further out
     tail = np.minimum(np.exp(1.2937 - 5.709 * adjusted + 0.0186 * adjusted**2), LEVELS[-1])
     return A2, np.where(A2 > critical[-1], tail, np.interp(A2, critical, LEVELS))
 
@@ -64,7 +69,11 @@ def shapiro_wilk(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 1 - rest, special.ndtr((mean - np.log(rest)) / std)
 
 
-TESTS = {"anderson_darling": anderson_darling, "dagostino_pearson": dagostino_pearson, "shapiro_wilk": shapiro_wilk}
+TESTS = {
+    "anderson_darling": anderson_darling,
+    "dagostino_pearson": dagostino_pearson,
+    "shapiro_wilk": shapiro_wilk,
+}
 
 
 def _floats(X: np.ndarray) -> np.ndarray:
@@ -91,7 +100,12 @@ def _kurtosis_score(kurtosis: np.ndarray, n: int) -> np.ndarray:
     """b₂ as a standard normal score: Wilson and Hilferty's cube root (Anscombe & Glynn 1983, equations 1 to 5)."""
     mean = 3 * (n - 1) / (n + 1)
     variance = 24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5))
-    skewness = 6 * (n * n - 5 * n + 2) / ((n + 7) * (n + 9)) * np.sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
+    skewness = (
+        6
+        * (n * n - 5 * n + 2)
+        / ((n + 7) * (n + 9))
+        * np.sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
+    )
     A = 6 + 8 / skewness * (2 / skewness + np.sqrt(1 + 4 / skewness**2))
     ratio = (1 - 2 / A) / (1 + (kurtosis - mean) / np.sqrt(variance) * np.sqrt(2 / (A - 4)))
     return (1 - 2 / (9 * A) - np.cbrt(ratio)) / np.sqrt(2 / (9 * A))

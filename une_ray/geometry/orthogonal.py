@@ -43,7 +43,10 @@ class Orthogonalized:
 
 
 def orthogonalized(
-    w: np.ndarray, nuisances: Mapping[str, np.ndarray], covariance: np.ndarray | None = None, tolerance: float = SPANNED
+    w: np.ndarray,
+    nuisances: Mapping[str, np.ndarray],
+    covariance: np.ndarray | None = None,
+    tolerance: float = SPANNED,
 ) -> Orthogonalized:
     """w less its projection on the span of W₂ (paper 1): w − W₂ᵀ (W₂MW₂ᵀ)⁺ W₂Mw, for one nuisance w − (w·w₂/‖w₂‖²) w₂.
 
@@ -54,11 +57,15 @@ def orthogonalized(
     """
     before = _norm(w, covariance)
     if before == 0:
-        raise UneError("the target's reading has norm 0: its score is the same for every image; fit its probe anew")
+        raise UneError(
+            "the target's reading has norm 0: its score is the same for every image; fit its probe anew"
+        )
     left = _project(w, list(nuisances.values()), covariance)
     remaining_norm = _norm(left, covariance) / before
     if remaining_norm < tolerance:
-        alone = {name: _norm(_project(w, [u], covariance), covariance) / before for name, u in nuisances.items()}
+        alone = {
+            name: _norm(_project(w, [u], covariance), covariance) / before for name, u in nuisances.items()
+        }
         nearest = min(alone, key=alone.get)
         raise UneError(
             f"the nuisances {', '.join(nuisances)} span the target: {remaining_norm:.1e} of its norm remains (at least {tolerance:.0e} is "

@@ -76,7 +76,9 @@ def fit(
                 if len(sound) < len(columns):  # a label that this split can't tell must not spoil the others
                     chosen = [len(columns) * copy + i for copy in range(1 + permutations) for i in sound]
                     gram, own = gram.labelled(chosen), y[:, chosen]
-                linear = METHODS[method](Train(gram, _rows(blocks, own, known & ~held_out, device), penalties, rank))
+                linear = METHODS[method](
+                    Train(gram, _rows(blocks, own, known & ~held_out, device), penalties, rank)
+                )
                 fits.append(_Fit(linear, own, known & held_out, [split[columns[i]] for i in sound]))
         for found, scores in zip(fits, _scores(blocks, fits, device)):
             measured = found.y[torch.as_tensor(found.test)].numpy()
@@ -88,7 +90,12 @@ def fit(
 def _counted(y: np.ndarray, held_out: np.ndarray) -> dict:
     """How many rows an attribute has, and in `error` why it can't be probed, if so."""
     train, test = (y[rows & ~np.isnan(y)] for rows in (~held_out, held_out))
-    counts = {"train": len(train), "train_positive": int(train.sum()), "test": len(test), "test_positive": int(test.sum())}
+    counts = {
+        "train": len(train),
+        "train_positive": int(train.sum()),
+        "test": len(test),
+        "test_positive": int(test.sum()),
+    }
     return counts | {"error": _reason(*counts.values())}
 
 
@@ -111,7 +118,9 @@ def known_together(labels: np.ndarray, columns: Sequence[int]) -> Iterator[tuple
         yield ~np.isnan(labels[:, alike[0]]), np.asarray(alike)
 
 
-def _with_permuted(labels: np.ndarray, known: np.ndarray, test: np.ndarray, permutations: int, seed: int) -> torch.Tensor:
+def _with_permuted(
+    labels: np.ndarray, known: np.ndarray, test: np.ndarray, permutations: int, seed: int
+) -> torch.Tensor:
     """(n, k · (1 + permutations)): the labels, then all of them shuffled among known rows that the same splits hold out, and so on."""
     random = np.random.default_rng(seed)
     _, stratum = np.unique(np.column_stack([known, test]), axis=0, return_inverse=True)
@@ -157,18 +166,28 @@ def _readings(linear: Linear, scores: np.ndarray, labels: np.ndarray, permutatio
     count = scores.shape[1] // (1 + permutations)
     b, slope, offset = (value[:count].cpu().numpy() for value in (linear.b, linear.slope, linear.offset))
     penalty = [None] * count if linear.penalty is None else linear.penalty.tolist()
-    w, converged = linear.w.T.cpu().numpy(), linear.converged.cpu().numpy().reshape(1 + permutations, count).all(0)
+    w, converged = (
+        linear.w.T.cpu().numpy(),
+        linear.converged.cpu().numpy().reshape(1 + permutations, count).all(0),
+    )
     metrics = measure(scores[:, :count], labels[:, :count], slope, offset)
     null = auc(scores[:, count:], labels[:, count:]).reshape(permutations, count)
     for j in range(count):
         if not converged[j]:
-            yield {"error": f"logistic regression has not converged in {PASSES} passes; a larger penalty helps"}
+            yield {
+                "error": f"logistic regression has not converged in {PASSES} passes; a larger penalty helps"
+            }
             continue
         yield {
-            "w": w[j], "b": b[j].item(), "slope": slope[j].item(), "offset": offset[j].item(), "penalty": penalty[j],
-            "rank": linear.rank, "metrics": {name: value[j].item() for name, value in metrics.items()},
+            "w": w[j],
+            "b": b[j].item(),
+            "slope": slope[j].item(),
+            "offset": offset[j].item(),
+            "penalty": penalty[j],
+            "rank": linear.rank,
+            "metrics": {name: value[j].item() for name, value in metrics.items()},
             **_null(metrics["auc"][j], null[:, j]),
-        }  # fmt: skip
+        }
 
 
 def _null(found: float, null: np.ndarray) -> dict:

@@ -15,7 +15,9 @@ from une_ray.geometry.gram import PANEL
 
 DIRECT = 2048  # dims up to which a factor is cheap, and its trace exact
 PROBES = 16  # columns of random signs, of which the trace of the inverse is estimated (Hutchinson 1990)
-PRECISION = 0.01  # the standard error of what it says of the degrees of freedom that are left, in units of these
+PRECISION = (
+    0.01  # the standard error of what it says of the degrees of freedom that are left, in units of these
+)
 TOLERANCE = 1e-6  # of the length of a column, what is left of it
 PACE = 10  # steps whose pace foretells how many are to come
 
@@ -33,7 +35,9 @@ class Shifted:
         self.scatter, self.right, self.rows, self.single = scatter, right, rows, None
         if len(scatter) > DIRECT:
             self.single = scatter.float()
-            columns = PROBES if rows else 1  # that one meets every eigenvector, as labels need not: a singular scatter is noticed
+            columns = (
+                PROBES if rows else 1
+            )  # that one meets every eigenvector, as labels need not: a singular scatter is noticed
             coin = torch.randint(0, 2, (len(scatter), columns), generator=torch.Generator().manual_seed(0))
             self.probes = (2.0 * coin - 1).to(scatter)
 
@@ -84,7 +88,9 @@ class Shifted:
             worst.append(square.max().item() ** 0.5)
             if worst[-1] <= enough:
                 return found, used
-            if used >= PACE and PACE * math.log(worst[-1] / enough) > (most - used) * math.log(worst[-1 - PACE] / worst[-1]):
+            if used >= PACE and PACE * math.log(worst[-1] / enough) > (most - used) * math.log(
+                worst[-1 - PACE] / worst[-1]
+            ):
                 break
             direction = residual + square / before.clamp_min(tiny) * direction
         return found, most + 1

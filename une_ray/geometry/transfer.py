@@ -10,7 +10,9 @@ from scipy.stats import rankdata
 
 from une_ray.errors import UneError
 
-PENALTIES = np.logspace(-5, 6, 45)  # in units of the source's mean eigenvalue; the ends are interpolation and the mean predictor
+PENALTIES = np.logspace(
+    -5, 6, 45
+)  # in units of the source's mean eigenvalue; the ends are interpolation and the mean predictor
 ROUNDING = 1e-12  # eigenvalues below this share of the largest are rounding, as those of a space with fewer rows than dims
 
 
@@ -61,10 +63,14 @@ class JointMoments:
         z = np.concatenate([batch[space] for space in self.columns], axis=1, dtype=np.float64)
         if not np.isfinite(z).all():
             broken = next(space for space in self.columns if not np.isfinite(batch[space]).all())
-            raise UneError(f"space {broken!r} has a latent that is not finite; find it with une verify and build that shard again")
+            raise UneError(
+                f"space {broken!r} has a latent that is not finite; find it with une verify and build that shard again"
+            )
         order = self.random.permutation(len(z))
         partner = np.empty_like(order)
-        partner[order] = np.roll(order, 1)  # one cycle through the batch, so nobody is left with itself but who is alone
+        partner[order] = np.roll(
+            order, 1
+        )  # one cycle through the batch, so nobody is left with itself but who is alone
         self.rows += len(z)
         self.sums += z.sum(0)
         self.products += z.T @ z
@@ -104,14 +110,18 @@ class Ridge:
         return LinearMap(np.zeros((len(self.eigenvalues), len(intercept))), intercept)
 
 
-def gcv(eigenvalues: np.ndarray, power: np.ndarray, total: float, rows: int, penalties: np.ndarray) -> np.ndarray:
+def gcv(
+    eigenvalues: np.ndarray, power: np.ndarray, total: float, rows: int, penalties: np.ndarray
+) -> np.ndarray:
     """Generalised cross-validation scores (p,) of ridge regressions with an intercept (Golub, Heath & Wahba 1979, eq. 1.4).
 
     `eigenvalues` (r,) > 0 of the centred Gram matrix, `power` (r,) the squared length of Xᵀ Y along each eigenvector, `total`
     the targets' sum of squares. n·RSS / (n − degrees of freedom)², as sums of positive terms: near interpolation the textbook
     differences are nothing but rounding.
     """
-    left = penalties[:, None] / (eigenvalues + penalties[:, None])  # what the penalty leaves of each direction's residual
+    left = penalties[:, None] / (
+        eigenvalues + penalties[:, None]
+    )  # what the penalty leaves of each direction's residual
     residual = max(total - (power / eigenvalues).sum(), 0.0) + left**2 @ (power / eigenvalues)
     freedom = rows - 1 - len(eigenvalues) + left.sum(1)
     return rows * residual / np.maximum(freedom, np.finfo(float).tiny) ** 2
@@ -143,7 +153,11 @@ class Fidelity:
         """cosine, centred_cosine, r2; the last None where the target does not vary."""
         cosine, centred = (self.cosines / self.rows).tolist()
         total = self.square - (self.sum**2).sum() / self.rows
-        return {"cosine": cosine, "centred_cosine": centred, "r2": float(1 - self.residual / total) if total > 0 else None}
+        return {
+            "cosine": cosine,
+            "centred_cosine": centred,
+            "r2": float(1 - self.residual / total) if total > 0 else None,
+        }
 
 
 @dataclass
@@ -157,7 +171,11 @@ class Trial:
 
     @classmethod
     def begin(cls, ridge: Ridge, target: str, probes: Probes) -> Trial:
-        maps = {"ridge": ridge.fit(target), "mean": ridge.mean(target), "shuffled": ridge.fit(target, shuffled=True)}
+        maps = {
+            "ridge": ridge.fit(target),
+            "mean": ridge.mean(target),
+            "shuffled": ridge.fit(target, shuffled=True),
+        }
         return cls(maps, {name: Fidelity(ridge.moments.mean(target)) for name in maps}, probes)
 
     def add(self, source: np.ndarray, target: np.ndarray) -> None:
@@ -167,7 +185,9 @@ class Trial:
             self.fidelity[name].add(linear(source), target)
             self.scores.setdefault(name, []).append(linear.pull_back(self.probes)(source))
 
-    def readings(self, name: str, labels: dict[str, np.ndarray]) -> dict[str, tuple[float | None, float | None]]:
+    def readings(
+        self, name: str, labels: dict[str, np.ndarray]
+    ) -> dict[str, tuple[float | None, float | None]]:
         """Accuracy and AUC per attribute on a map's rows, or on the 'native' ones; `labels` (n,) in the order that rows were added."""
         columns = zip(self.probes.attributes, np.concatenate(self.scores[name]).T)
         return {attribute: reading(labels[attribute], scores) for attribute, scores in columns}
@@ -180,7 +200,9 @@ def reading(labels: np.ndarray, scores: np.ndarray) -> tuple[float | None, float
     if not len(labels):
         return None, None
     positive, negative = labels.sum(), (~labels).sum()
-    above = rankdata(scores)[labels].sum() - positive * (positive + 1) / 2  # pairs in order, ties by half (Mann & Whitney 1947)
+    above = (
+        rankdata(scores)[labels].sum() - positive * (positive + 1) / 2
+    )  # pairs in order, ties by half (Mann & Whitney 1947)
     accuracy = float(((scores > 0) == labels).mean())
     return accuracy, float(above / (positive * negative)) if positive and negative else None
 

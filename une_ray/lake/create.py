@@ -31,9 +31,13 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
         known = {"corpus": lake.manifest["corpus"], "shard_size": lake.manifest["shard_size"]}
         asked = {"corpus": corpus, "shard_size": shard_size}
         if known != asked:
-            raise UneError(f"{lake.url} was made with {known}, this build asks for {asked}; use the lake's own, or another --lake")
+            raise UneError(
+                f"{lake.url} was made with {known}, this build asks for {asked}; use the lake's own, or another --lake"
+            )
     if any(letter in lake.store.root for letter in "*?["):
-        raise UneError(f"{lake.url}: SQL reads *, ? and [ in a path as patterns; choose a --lake without them")
+        raise UneError(
+            f"{lake.url}: SQL reads *, ? and [ in a path as patterns; choose a --lake without them"
+        )
     _claim(lake, corpus, shard_size)
     fresh = not lake.exists()
     digest = hashlib.sha256()
@@ -49,9 +53,13 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
     if not images:
         raise UneError(f"corpus {corpus!r} has no images")
     manifest = {
-        "version": schema.VERSION, "corpus": corpus, "images": images, "shard_size": shard_size, "shards": shards,
+        "version": schema.VERSION,
+        "corpus": corpus,
+        "images": images,
+        "shard_size": shard_size,
+        "shards": shards,
         "plan_sha256": digest.hexdigest(),
-    }  # fmt: skip
+    }
     if fresh:
         _refuse_repeated_ids(lake, shards)
     results.write_empty_tables(lake)
@@ -77,19 +85,29 @@ def _claim(lake: Lake, corpus: str, shard_size: int) -> None:
     lake.store.commit(name, json.dumps(ours).encode(), replace=False)
     theirs = json.loads(lake.store.read(name))
     if theirs != ours:
-        raise UneError(f"{lake.url} was begun with {theirs}, this build asks for {ours}; use another --lake, or delete that one")
+        raise UneError(
+            f"{lake.url} was begun with {theirs}, this build asks for {ours}; use another --lake, or delete that one"
+        )
 
 
 def _refuse_repeated_ids(lake: Lake, shards: int) -> None:
     """DuckDB counts, because it spills to disk where a set of a hundred million ids would not fit."""
     files = [duckdb_path(lake, lake.store.path(f"plan/{shard_file(shard)}")) for shard in range(shards)]
-    query = "SELECT image_id, count(*) AS times FROM read_parquet(?) GROUP BY image_id HAVING times > 1 LIMIT 1"
+    query = (
+        "SELECT image_id, count(*) AS times FROM read_parquet(?) GROUP BY image_id HAVING times > 1 LIMIT 1"
+    )
     if repeated := connect_bare(lake).execute(query, [files]).fetchone():
-        raise UneError(f"image id {repeated[0]!r} comes {repeated[1]} times in the corpus; ids must be unique")
+        raise UneError(
+            f"image id {repeated[0]!r} comes {repeated[1]} times in the corpus; ids must be unique"
+        )
 
 
 def _row(item: Item) -> dict:
     return {
-        "image_id": item.image_id, "source": item.source, "split": item.split, "caption": item.caption,
-        "attributes": list(item.attributes.items()), "factors": list(item.factors.items()),
-    }  # fmt: skip
+        "image_id": item.image_id,
+        "source": item.source,
+        "split": item.split,
+        "caption": item.caption,
+        "attributes": list(item.attributes.items()),
+        "factors": list(item.factors.items()),
+    }

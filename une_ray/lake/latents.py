@@ -18,7 +18,9 @@ BATCH, FOLDS = 2048, 5
 # the hash whose first fifth une_ray.corpora.base.split_of tests on. So with the split of une_ray's own corpora every image is tested on
 # once in five seeds.
 FOLD = f"CASE WHEN $seed = 0 THEN split WHEN floor(hash * {FOLDS}) = $seed THEN 'test' ELSE 'train' END"
-HASHED = "SELECT *, ('0x' || sha256('split/' || image_id)[:16])::UBIGINT::DOUBLE / 2.0 ** 64 AS hash FROM images"
+HASHED = (
+    "SELECT *, ('0x' || sha256('split/' || image_id)[:16])::UBIGINT::DOUBLE / 2.0 ** 64 AS hash FROM images"
+)
 
 
 def spaces_of(lake: Lake, names: Sequence[str] | None) -> Sequence[str]:
@@ -28,13 +30,20 @@ def spaces_of(lake: Lake, names: Sequence[str] | None) -> Sequence[str]:
         if name not in known:
             raise unknown("space", name, known)
     if not known:
-        raise UneError(f"{lake.url} has no spaces yet; build one with: une build --lake {lake.url} --spaces …")
+        raise UneError(
+            f"{lake.url} has no spaces yet; build one with: une build --lake {lake.url} --spaces …"
+        )
     return names or known
 
 
 def attributes_of(lake: Lake) -> list[str]:
     """Every attribute that some readable image of the lake has."""
-    return [name for (name,) in connect(lake).execute("SELECT DISTINCT attribute FROM attributes ORDER BY attribute").fetchall()]
+    return [
+        name
+        for (name,) in connect(lake)
+        .execute("SELECT DISTINCT attribute FROM attributes ORDER BY attribute")
+        .fetchall()
+    ]
 
 
 def image_ids(lake: Lake, space: str) -> pa.Array:
@@ -52,9 +61,13 @@ def blocks(lake: Lake, space: str) -> Iterator[np.ndarray]:
         yield matrix(pa.chunked_array([batch["z"]]), np.float32)
 
 
-def labels_and_folds(lake: Lake, ids: pa.Array, attributes: list[str], seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def labels_and_folds(
+    lake: Lake, ids: pa.Array, attributes: list[str], seeds: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Of the images `ids`, labels (n, k) of 0, 1 or NaN where unknown, and whether each is tested on (n, seeds)."""
-    folds = ", ".join(FOLD.replace("$seed", str(int(seed))) + f" = 'test' AS fold_{i}" for i, seed in enumerate(seeds))
+    folds = ", ".join(
+        FOLD.replace("$seed", str(int(seed))) + f" = 'test' AS fold_{i}" for i, seed in enumerate(seeds)
+    )
     query = f"SELECT image_id, {folds}, list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels FROM ({HASHED})"
     table = connect(lake).sql(query, params={"attributes": attributes}).to_arrow_table()
     table = table.take(pc.index_in(ids, table["image_id"].combine_chunks()))
@@ -65,5 +78,13 @@ def labels_and_folds(lake: Lake, ids: pa.Array, attributes: list[str], seeds: li
 def matrix(lists: pa.ChunkedArray, dtype: type) -> np.ndarray:
     """(n, d) from a column of n lists. Raises UneError where their lengths differ."""
     if len(lengths := pc.unique(pc.list_value_length(lists))) > 1:
-        raise UneError(f"latents of several lengths in one space, {sorted(lengths.to_pylist())}; see une verify")
-    return pa.concat_arrays(lists.chunks).flatten().to_numpy(zero_copy_only=False).astype(dtype).reshape(len(lists), -1)
+        raise UneError(
+            f"latents of several lengths in one space, {sorted(lengths.to_pylist())}; see une verify"
+        )
+    return (
+        pa.concat_arrays(lists.chunks)
+        .flatten()
+        .to_numpy(zero_copy_only=False)
+        .astype(dtype)
+        .reshape(len(lists), -1)
+    )

@@ -51,11 +51,15 @@ class Lake:
         try:
             manifest = json.loads(self.store.read(MANIFEST))
         except FileNotFoundError as error:
-            raise UneError(f"no lake at {self.url} ({MANIFEST} is missing); make one with: une build --lake {self.url} …") from error
+            raise UneError(
+                f"no lake at {self.url} ({MANIFEST} is missing); make one with: une build --lake {self.url} …"
+            ) from error
         except json.JSONDecodeError as error:
             raise UneError(f"{self.url}/{MANIFEST} is not JSON ({error}); restore it from a copy") from error
         if manifest.get("version", 0) > schema.VERSION:
-            raise UneError(f"{self.url} has lake format {manifest['version']}, this une_ray reads up to {schema.VERSION}; upgrade une_ray")
+            raise UneError(
+                f"{self.url} has lake format {manifest['version']}, this une_ray reads up to {schema.VERSION}; upgrade une_ray"
+            )
         return manifest
 
     @property
@@ -81,7 +85,10 @@ class Lake:
     def spaces(self) -> dict[str, dict]:
         """Every registered space and its full fingerprint."""
         found = (name for name in sorted(self.store.names("fingerprints")) if name.endswith(".json"))
-        return {unquote(name.removesuffix(".json")): json.loads(self.store.read(f"fingerprints/{name}")) for name in found}
+        return {
+            unquote(name.removesuffix(".json")): json.loads(self.store.read(f"fingerprints/{name}"))
+            for name in found
+        }
 
     def fingerprint(self, space: str) -> dict | None:
         """That of one space, None where it is not registered; asked by name, for a listing may be older than the registration."""
@@ -92,7 +99,11 @@ class Lake:
 
     def register(self, space: str, fingerprint: dict) -> None:
         """Fix what `space` means in this lake; refuses another meaning, showing what differs."""
-        self.store.commit(_fingerprint_file(space), json.dumps(fingerprint, indent=1, sort_keys=True).encode(), replace=False)
+        self.store.commit(
+            _fingerprint_file(space),
+            json.dumps(fingerprint, indent=1, sort_keys=True).encode(),
+            replace=False,
+        )
         self.refuse_another(space, fingerprint)
 
     def refuse_another(self, space: str, fingerprint: dict) -> None:
@@ -100,8 +111,12 @@ class Lake:
         present = self.fingerprint(space)
         if present is not None and present != fingerprint:
             keys = sorted(k for k in {*present, *fingerprint} if present.get(k) != fingerprint.get(k))
-            lines = [f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}" for key in keys]
+            lines = [
+                f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}"
+                for key in keys
+            ]
             raise UneError(
                 f"space {space!r} of {self.url} was built with another fingerprint; results would mix:\n"
-                + "\n".join(lines) + "\nBuild into another lake, or under another name: --spaces NAME=MODEL"
-            )  # fmt: skip
+                + "\n".join(lines)
+                + "\nBuild into another lake, or under another name: --spaces NAME=MODEL"
+            )

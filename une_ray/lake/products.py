@@ -34,7 +34,9 @@ def use_blas(connection: duckdb.DuckDBPyConnection) -> None:
     """Let `products_of` of this session, which has the views of `queries/noisezoo.sql`, multiply by BLAS."""
     matrices = Matrices()
     connection.create_function("blas_matrix", matrices.keep, ["DOUBLE[][]"], "VARCHAR", type="arrow")
-    connection.create_function("blas_products", matrices.products, ["DOUBLE[]", "VARCHAR"], "DOUBLE[]", type="arrow")
+    connection.create_function(
+        "blas_products", matrices.products, ["DOUBLE[]", "VARCHAR"], "DOUBLE[]", type="arrow"
+    )
     connection.execute(PRODUCTS_OF)
 
 
@@ -80,6 +82,12 @@ def _products(z: np.ndarray, matrix: np.ndarray) -> pa.ListArray:
     """(n, k) as n lists, of (n, d) and (k, d)."""
     if z.shape[1] != matrix.shape[1]:
         raise ValueError(f"latents of {z.shape[1]} numbers have no product with probes of {matrix.shape[1]}")
-    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite makes products that are not, as in DuckDB
-        products = sum(np.vecdot(z[:, None, i : i + DIMS], matrix[:, i : i + DIMS]) for i in range(0, z.shape[1], DIMS))
-    return pa.FixedSizeListArray.from_arrays(pa.array(products.ravel()), len(matrix)).cast(pa.list_(pa.float64()))
+    with np.errstate(
+        invalid="ignore", over="ignore"
+    ):  # what is not finite makes products that are not, as in DuckDB
+        products = sum(
+            np.vecdot(z[:, None, i : i + DIMS], matrix[:, i : i + DIMS]) for i in range(0, z.shape[1], DIMS)
+        )
+    return pa.FixedSizeListArray.from_arrays(pa.array(products.ravel()), len(matrix)).cast(
+        pa.list_(pa.float64())
+    )

@@ -11,29 +11,57 @@ VERSION = 1
 
 LABELS = [("attributes", pa.map_(pa.string(), pa.bool_())), ("factors", pa.map_(pa.string(), pa.int32()))]
 
-PLAN = pa.schema([("image_id", pa.string()), ("source", pa.string()), ("split", pa.string()), ("caption", pa.string()), *LABELS])
+PLAN = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("source", pa.string()),
+        ("split", pa.string()),
+        ("caption", pa.string()),
+        *LABELS,
+    ]
+)
 
 IMAGES = pa.schema(
     [
-        ("image_id", pa.string()), ("split", pa.string()), ("caption", pa.string()), ("source", pa.string()),
-        ("width", pa.int32()), ("height", pa.int32()), ("sha256", pa.string()), ("bytes", pa.int64()),
-        ("status", pa.string()), ("error", pa.string()), *LABELS,
+        ("image_id", pa.string()),
+        ("split", pa.string()),
+        ("caption", pa.string()),
+        ("source", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("sha256", pa.string()),
+        ("bytes", pa.int64()),
+        ("status", pa.string()),
+        ("error", pa.string()),
+        *LABELS,
     ]
-)  # fmt: skip
+)
 
 SPACE = pa.schema(
     [
-        ("image_id", pa.string()), ("status", pa.string()), ("error", pa.string()), ("z", pa.list_(pa.float16())),
-        ("norm", pa.float32()), ("round_trip_psnr", pa.float32()), ("final_timestep", pa.int32()),
+        ("image_id", pa.string()),
+        ("status", pa.string()),
+        ("error", pa.string()),
+        ("z", pa.list_(pa.float16())),
+        ("norm", pa.float32()),
+        ("round_trip_psnr", pa.float32()),
+        ("final_timestep", pa.int32()),
     ]
-)  # fmt: skip
+)
 
 RUNS = pa.schema(
     [
-        ("run_id", pa.string()), ("shard", pa.int32()), ("stage", pa.string()), ("images", pa.int32()), ("rejects", pa.int32()),
-        ("seconds", pa.float64()), ("started", pa.timestamp("us", tz="UTC")), ("host", pa.string()), ("device", pa.string()),
+        ("run_id", pa.string()),
+        ("shard", pa.int32()),
+        ("stage", pa.string()),
+        ("images", pa.int32()),
+        ("rejects", pa.int32()),
+        ("seconds", pa.float64()),
+        ("started", pa.timestamp("us", tz="UTC")),
+        ("host", pa.string()),
+        ("device", pa.string()),
     ]
-)  # fmt: skip
+)
 
 OK, REJECT = "ok", "reject"
 
@@ -47,7 +75,10 @@ def read_parquet(data: bytes, **options) -> pa.Table:
 def parquet(table: pa.Table, metadata: dict[str, object], row_group_rows: int = 4096) -> bytes:
     """The table as Parquet bytes: zstd, dictionaries on text only, latents plain (DuckDB reads no split float16)."""
     text = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    stamped = {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for key, value in metadata.items()}
+    stamped = {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for key, value in metadata.items()
+    }
     sink = pa.BufferOutputStream()
     pq.write_table(
         table.replace_schema_metadata({"noisezoo_version": str(VERSION), **stamped}),

@@ -24,7 +24,9 @@ def run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
 def _bare(statement: str) -> str:
     """Without its `;` and the comment behind it, which DuckDB would take for a second statement."""
     text = statement.encode()  # tokens are counted in bytes
-    last = max((at for at, kind in duckdb.tokenize(statement) if kind != duckdb.token_type.comment), default=0)
+    last = max(
+        (at for at, kind in duckdb.tokenize(statement) if kind != duckdb.token_type.comment), default=0
+    )
     return text[:last].decode() if text[last:].startswith(b";") else statement
 
 

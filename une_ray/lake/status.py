@@ -66,17 +66,34 @@ def status(lake: Lake, now: float | None = None) -> Status:
     connection = connect(lake)
     rejects = dict(connection.execute(REJECTS).fetchall())
     records = [Record(*row) for row in connection.execute(RECENT, {"window": RECENT_SECONDS}).fetchall()]
-    age = max(0.0, (time.time() if now is None else now) - max(record.finish for record in records)) if records else None
+    age = (
+        max(0.0, (time.time() if now is None else now) - max(record.finish for record in records))
+        if records
+        else None
+    )
     if age is None or age > RECENT_SECONDS:  # then they tell nothing about now
         records = []
     rates, places = rates_of(records), Counter()
     for record in records:
         places[record.place] += record.images
     tables = []
-    for name, folder in {"images": "images", **{space: space_folder(space) for space in lake.spaces()}}.items():
+    for name, folder in {
+        "images": "images",
+        **{space: space_folder(space) for space in lake.spaces()},
+    }.items():
         done = lake.committed(folder)
         images = lake.images_in(done)
-        tables.append(Progress(name, len(done), lake.shards, images, lake.manifest["images"], rejects.get(name, 0), rates.get(name)))
+        tables.append(
+            Progress(
+                name,
+                len(done),
+                lake.shards,
+                images,
+                lake.manifest["images"],
+                rejects.get(name, 0),
+                rates.get(name),
+            )
+        )
     return Status(tables, age, dict(places))
 
 

@@ -73,7 +73,9 @@ class Store:
                 return self._commit_local(Path(self.path(name)), data, replace)
             try:
                 with self._answering(name):
-                    self.filesystem.pipe_file(self.path(name), data, mode="overwrite" if replace else "create")
+                    self.filesystem.pipe_file(
+                        self.path(name), data, mode="overwrite" if replace else "create"
+                    )
             except FileExistsError:
                 return False
             return True

@@ -24,7 +24,10 @@ def verify(lake: Lake) -> Iterator[str]:
     readable = [_images(lake, shard, expected) for shard, expected in enumerate(ids)]
     yield f"images: {sum(sum(row) for row in readable):,} ok, {sum(row.count(False) for row in readable):,} rejects, one row per id"
     for space, fingerprint in lake.spaces().items():
-        found = [_space(lake, space, fingerprint, shard, expected, readable[shard]) for shard, expected in enumerate(ids)]
+        found = [
+            _space(lake, space, fingerprint, shard, expected, readable[shard])
+            for shard, expected in enumerate(ids)
+        ]
         dims = {dim for _, dim in found if dim is not None}
         if len(dims) > 1:
             raise UneError(f"space {space!r}: latents of several lengths, {sorted(dims)}")
@@ -43,7 +46,9 @@ def _plan(lake: Lake) -> list[list[str]]:
     if count != manifest["images"]:
         raise UneError(f"plan: {count:,} images, the manifest says {manifest['images']:,}")
     if digest.hexdigest() != manifest["plan_sha256"]:
-        raise UneError(f"plan: its hash {digest.hexdigest()[:12]} is not the manifest's {manifest['plan_sha256'][:12]}")
+        raise UneError(
+            f"plan: its hash {digest.hexdigest()[:12]} is not the manifest's {manifest['plan_sha256'][:12]}"
+        )
     if len(set().union(*shards)) != count:
         raise UneError("plan: an image id comes twice")
     return shards
@@ -55,7 +60,9 @@ def _no_strangers(lake: Lake, shards: int) -> None:
     folders = {"images", *(space_folder(space) for space in lake.spaces())}
     for folder in sorted(folders):
         if strange := {name for name in lake.store.names(folder) if name.endswith(".parquet")} - planned:
-            raise UneError(f"{folder}/{min(strange)} belongs to no shard of the plan; SQL would read it: delete it")
+            raise UneError(
+                f"{folder}/{min(strange)} belongs to no shard of the plan; SQL would read it: delete it"
+            )
     known = {space_folder(space) for space in (*lake.spaces(), "none")}
     for name in sorted(lake.store.names("spaces")):
         if f"spaces/{name}" not in known:
@@ -75,7 +82,9 @@ def _images(lake: Lake, shard: int, expected: list[str]) -> list[bool]:
     return [status == schema.OK for status in table["status"].to_pylist()]
 
 
-def _space(lake: Lake, space: str, fingerprint: dict, shard: int, expected: list[str], readable: list[bool]) -> tuple[int, int | None]:
+def _space(
+    lake: Lake, space: str, fingerprint: dict, shard: int, expected: list[str], readable: list[bool]
+) -> tuple[int, int | None]:
     """Number and length of the shard's latents in one space."""
     name = f"{space_folder(space)}/{shard_file(shard)}"
     table = _table(lake, name, schema.SPACE)
@@ -86,7 +95,9 @@ def _space(lake: Lake, space: str, fingerprint: dict, shard: int, expected: list
     _reasons(name, table)
     ok = [status == schema.OK for status in table["status"].to_pylist()]
     if extra := [i for i, (here, there) in enumerate(zip(ok, readable)) if here and not there]:
-        raise UneError(f"{name}: image {expected[extra[0]]!r} has a latent, but images says that it can't be read")
+        raise UneError(
+            f"{name}: image {expected[extra[0]]!r} has a latent, but images says that it can't be read"
+        )
     kept = table.filter(pa.array(ok))
     if kept["z"].null_count:
         raise UneError(f"{name}: a row of status ok has no latent")
@@ -95,7 +106,14 @@ def _space(lake: Lake, space: str, fingerprint: dict, shard: int, expected: list
     lengths = set(pc.list_value_length(kept["z"]).to_pylist())
     if len(lengths) > 1:
         raise UneError(f"{name}: latents of several lengths, {sorted(lengths)}")
-    values = kept["z"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(kept), -1)
+    values = (
+        kept["z"]
+        .combine_chunks()
+        .flatten()
+        .to_numpy(zero_copy_only=False)
+        .astype(np.float32)
+        .reshape(len(kept), -1)
+    )
     if not np.isfinite(values).all():
         raise UneError(
             f"{name}: image {kept['image_id'][int(np.argmin(np.isfinite(values).all(1)))].as_py()!r} has a latent that is not finite"
@@ -122,11 +140,19 @@ def _same_ids(name: str, table: pa.Table, expected: list[str]) -> None:
     found = table["image_id"].to_pylist()
     if found != expected:
         lost, extra = set(expected) - set(found), set(found) - set(expected)
-        what = f"lacks {min(lost)!r}" if lost else f"has {min(extra)!r} too many" if extra else "repeats or reorders ids"
+        what = (
+            f"lacks {min(lost)!r}"
+            if lost
+            else f"has {min(extra)!r} too many"
+            if extra
+            else "repeats or reorders ids"
+        )
         raise UneError(f"{name}: {len(found)} rows for {len(expected)} planned ids; it {what}")
 
 
 def _reasons(name: str, table: pa.Table) -> None:
     for image_id, status, error in zip(*(table[key].to_pylist() for key in ("image_id", "status", "error"))):
         if status not in (schema.OK, schema.REJECT) or (status == schema.REJECT) != bool(error):
-            raise UneError(f"{name}: {image_id!r} has status {status!r} with error {error!r}; a reject has a reason and nothing else has")
+            raise UneError(
+                f"{name}: {image_id!r} has status {status!r} with error {error!r}; a reject has a reason and nothing else has"
+            )

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 import torch
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0, SlicedAttnProcessor, XFormersAttnProcessor
+from diffusers.models.attention_processor import (
+    Attention,
+    AttnProcessor,
+    AttnProcessor2_0,
+    SlicedAttnProcessor,
+    XFormersAttnProcessor,
+)
 
 from une_ray.diffusion.ddim import Denoiser
 from une_ray.errors import UneError
@@ -21,13 +27,19 @@ Watch = Callable[[str, torch.Tensor], None]
 
 
 @contextmanager
-def cross_attention(unet: UNet2DConditionModel, edit: Edit | None = None, watch: Watch | None = None) -> Iterator[None]:
+def cross_attention(
+    unet: UNet2DConditionModel, edit: Edit | None = None, watch: Watch | None = None
+) -> Iterator[None]:
     """Within, every cross-attention layer passes its logits through `edit` and shows its weights to `watch`.
 
     Contexts nest: outer edits come first, and every watcher sees the weights after all of them. The processors found are put back.
     Raises UneError where a layer has a processor of its own kind (an IP-Adapter's, say), which this would silently replace.
     """
-    layers = {name: layer for name, layer in unet.named_modules() if isinstance(layer, Attention) and layer.is_cross_attention}
+    layers = {
+        name: layer
+        for name, layer in unet.named_modules()
+        if isinstance(layer, Attention) and layer.is_cross_attention
+    }
     found = {name: layer.processor for name, layer in layers.items()}
     try:
         for name, layer in layers.items():
@@ -96,9 +108,15 @@ def edited(unet: UNet2DConditionModel, denoiser: Denoiser, edit: Edit) -> Denois
 
 def _opened(name: str, found, edit: Edit | None, watch: Watch | None) -> _Opened:
     edits, watches = (found.edits, found.watches) if isinstance(found, _Opened) else ((), ())
-    if not isinstance(found, (_Opened, AttnProcessor, AttnProcessor2_0, SlicedAttnProcessor, XFormersAttnProcessor)):
-        raise UneError(f"{name} has the processor {type(found).__name__}, which is more than attention: unload it first")
-    return _Opened(name, edits + (() if edit is None else (edit,)), watches + (() if watch is None else (watch,)))
+    if not isinstance(
+        found, (_Opened, AttnProcessor, AttnProcessor2_0, SlicedAttnProcessor, XFormersAttnProcessor)
+    ):
+        raise UneError(
+            f"{name} has the processor {type(found).__name__}, which is more than attention: unload it first"
+        )
+    return _Opened(
+        name, edits + (() if edit is None else (edit,)), watches + (() if watch is None else (watch,))
+    )
 
 
 @dataclass(frozen=True)
@@ -109,12 +127,18 @@ class _Opened:
     edits: tuple[Edit, ...]
     watches: tuple[Watch, ...]
 
-    def __call__(self, attn: Attention, hidden_states, encoder_hidden_states, attention_mask=None, temb=None) -> torch.Tensor:
+    def __call__(
+        self, attn: Attention, hidden_states, encoder_hidden_states, attention_mask=None, temb=None
+    ) -> torch.Tensor:
         if attn.norm_cross:
             encoder_hidden_states = attn.norm_encoder_hidden_states(encoder_hidden_states)
         query, key, value = (
             project(states).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
-            for project, states in ((attn.to_q, hidden_states), (attn.to_k, encoder_hidden_states), (attn.to_v, encoder_hidden_states))
+            for project, states in (
+                (attn.to_q, hidden_states),
+                (attn.to_k, encoder_hidden_states),
+                (attn.to_v, encoder_hidden_states),
+            )
         )
         logits = (query.float() @ key.float().mT) * attn.scale
         if attention_mask is not None:  # an additive bias (b, 1, tokens), the same for all heads

@@ -64,13 +64,25 @@ def tasks(
     for method, settings in methods:
         check(method, settings)
     common = {
-        "model": spec.id, "revision": spec.revision, "weights": fingerprint, "judge": judge, "judge_weights": pin(find_model(judge))[1],
-        "encoder": ENCODER, "encoder_weights": pin(find_model(ENCODER))[1],
-        "steps": steps, "spacing": spec.spacing, "guidance_scale": guidance_scale, "seeds": list(range(seeds)),
+        "model": spec.id,
+        "revision": spec.revision,
+        "weights": fingerprint,
+        "judge": judge,
+        "judge_weights": pin(find_model(judge))[1],
+        "encoder": ENCODER,
+        "encoder_weights": pin(find_model(ENCODER))[1],
+        "steps": steps,
+        "spacing": spec.spacing,
+        "guidance_scale": guidance_scale,
+        "seeds": list(range(seeds)),
         **metric_facts(copy_metric),
-    }  # fmt: skip
+    }
     blocks = [[_plain(prompt) for prompt in prompts[i : i + BLOCK]] for i in range(0, len(prompts), BLOCK)]
-    return [common | {"prompts": block, "method": name, "settings": settings} for block in blocks for name, settings in methods]
+    return [
+        common | {"prompts": block, "method": name, "settings": settings}
+        for block in blocks
+        for name, settings in methods
+    ]
 
 
 def generator(model: str) -> tuple[ModelSpec, str]:
@@ -88,7 +100,9 @@ def generator(model: str) -> tuple[ModelSpec, str]:
 def noise(prompt: str, seed: int, shape: Sequence[int]) -> torch.Tensor:
     """x_T of `shape` for one picture, float32, by prompt and seed alone: no batch, order or machine changes it."""
     digest = hashlib.sha256(f"{seed}/{prompt}".encode()).digest()
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1))
+    return torch.randn(
+        *shape, generator=torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    )
 
 
 class Bench:
@@ -98,7 +112,10 @@ class Bench:
         self.lake, self.device = Lake(lake_url), device
         self.generator = lru_cache(maxsize=1)(self._generator)
         self.alignment = lru_cache(maxsize=1)(lambda judge: Alignment.load(pin(find_model(judge))[0], device))
-        self.plain = ("", torch.empty(0))  # the last block and its plain pictures: a block's methods follow each other
+        self.plain = (
+            "",
+            torch.empty(0),
+        )  # the last block and its plain pictures: a block's methods follow each other
 
     def __call__(self, task: dict) -> list[dict]:
         """A row per prompt × seed of the schema MEMORIZATION; the first seed's pictures are in the lake before the rows are."""
@@ -109,20 +126,34 @@ class Bench:
         seen, originals = (metric.describe(made) for made in (pictures, self._originals(task, pictures)))
         facts = [
             {
-                "model": task["model"], "weights": task["weights"], "method": task["method"], "settings": json.dumps(task["settings"], sort_keys=True),
-                "steps": task["steps"], "guidance_scale": task["guidance_scale"], "prompt": prompt.text, "kind": prompt.kind, "dose": prompt.dose,
+                "model": task["model"],
+                "weights": task["weights"],
+                "method": task["method"],
+                "settings": json.dumps(task["settings"], sort_keys=True),
+                "steps": task["steps"],
+                "guidance_scale": task["guidance_scale"],
+                "prompt": prompt.text,
+                "kind": prompt.kind,
+                "dose": prompt.dose,
                 "seed": seed,
-            } | costs
-            for prompt in prompts for seed in task["seeds"]
-        ]  # fmt: skip
+            }
+            | costs
+            for prompt in prompts
+            for seed in task["seeds"]
+        ]
         columns = [
-            copies(prompts, pictures, metric), diversities(seen, len(task["seeds"]), metric), self.alignment(task["judge"])(prompts, pictures),
+            copies(prompts, pictures, metric),
+            diversities(seen, len(task["seeds"]), metric),
+            self.alignment(task["judge"])(prompts, pictures),
             Realness.load(task["encoder"], self.device)(prompts, pictures),
             [{"similarity_unmitigated": value} for value in metric.compare(seen, originals).tolist()],
             list(self._seen(task)) if task["method"] == PLAIN else [{} for _ in facts],
             list(self._kept(task, pictures)),
-        ]  # fmt: skip
-        return [{key: value for part in row for key, value in part.items()} for row in zip(facts, *columns, strict=True)]
+        ]
+        return [
+            {key: value for part in row for key, value in part.items()}
+            for row in zip(facts, *columns, strict=True)
+        ]
 
     def _generator(self, model: str, revision: str | None) -> tuple[Generator, int]:
         spec = replace(find_model(model), revision=revision)
@@ -134,12 +165,16 @@ class Bench:
         pairs = [(prompt["text"], seed) for prompt in task["prompts"] for seed in task["seeds"]]
         nodes = timesteps(task["steps"], task["spacing"])
         for batch in (pairs[i : i + size] for i in range(0, len(pairs), size)):
-            x_T = torch.stack([noise(prompt, seed, generator.latent_shape) for prompt, seed in batch]).to(self.device)
+            x_T = torch.stack([noise(prompt, seed, generator.latent_shape) for prompt, seed in batch]).to(
+                self.device
+            )
             yield Sampling(generator, [prompt for prompt, _ in batch], x_T, nodes, task["guidance_scale"])
 
     def _pictures(self, task: dict) -> torch.Tensor:
         """(n, 3, h, w) in [-1, 1], on the CPU."""
-        made = [s.generator.decode(latents(s, task["method"], task["settings"])) for s in self._samplings(task)]
+        made = [
+            s.generator.decode(latents(s, task["method"], task["settings"])) for s in self._samplings(task)
+        ]
         return torch.cat(made).cpu()
 
     def _originals(self, task: dict, pictures: torch.Tensor) -> torch.Tensor:
@@ -159,7 +194,11 @@ class Bench:
         begin = time.monotonic()
         pictures = self._pictures(task)
         seconds = (time.monotonic() - begin) / len(pictures)
-        peak = torch.cuda.max_memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = (
+            torch.cuda.max_memory_allocated()
+            if gpu
+            else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        )
         return pictures, {"seconds": seconds, "peak_bytes": peak}
 
     def _kept(self, task: dict, pictures: torch.Tensor) -> Iterator[dict]:
@@ -177,12 +216,19 @@ class Bench:
         """What the detectors say of every picture, and by step the cross-attention on each class of tokens, averaged over layers."""
         for sampling in self._samplings(task):
             rows = encode(sampling.generator, list(sampling.prompts))
-            watched = trace(sampling.generator, rows, sampling.x_T, sampling.timesteps, sampling.guidance_scale)
+            watched = trace(
+                sampling.generator, rows, sampling.x_T, sampling.timesteps, sampling.guidance_scale
+            )
             scores = {name: detector(watched).tolist() for name, detector in DETECTORS.items()}
-            scores["sail"] = sharpness(sampling.generator, rows.embeddings, sampling.x_T, sampling.timesteps[-1]).tolist()
+            scores["sail"] = sharpness(
+                sampling.generator, rows.embeddings, sampling.x_T, sampling.timesteps[-1]
+            ).tolist()
             masses = class_masses(watched.token_weights, watched.classes).mean(1).permute(1, 2, 0).tolist()
             for i, mass in enumerate(masses):
-                yield {"detectors": [(name, values[i]) for name, values in scores.items()], "attention": [*zip(CLASSES, mass, strict=True)]}
+                yield {
+                    "detectors": [(name, values[i]) for name, values in scores.items()],
+                    "attention": [*zip(CLASSES, mass, strict=True)],
+                }
 
 
 def _plain(prompt: Prompt) -> dict:

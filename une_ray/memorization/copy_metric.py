@@ -24,7 +24,10 @@ from une_ray.memorization import sscd
 
 TILES = 4
 DEFAULT = "tiles"
-CALIBRATION_SEED, CALIBRATION_PICTURES = 4, 200  # avatars of a seed that no model and no other measurement has seen
+CALIBRATION_SEED, CALIBRATION_PICTURES = (
+    4,
+    200,
+)  # avatars of a seed that no model and no other measurement has seen
 
 
 def similarity(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -34,7 +37,9 @@ def similarity(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """
     height, width = a.shape[-2:]
     if a.shape[-2:] != b.shape[-2:] or height % TILES or width % TILES:
-        raise UneError(f"pictures of {tuple(a.shape[-2:])} and {tuple(b.shape[-2:])} pixels can't be compared in 4 × 4 tiles of equal size")
+        raise UneError(
+            f"pictures of {tuple(a.shape[-2:])} and {tuple(b.shape[-2:])} pixels can't be compared in 4 × 4 tiles of equal size"
+        )
     squares = (a - b).square().mean(-3)
     tiles = squares.unflatten(-1, (TILES, -1)).unflatten(-3, (TILES, -1)).mean((-3, -1))
     return 1 - tiles.flatten(-2).amax(-1).sqrt() / 2
@@ -95,7 +100,11 @@ def calibrate(pictures: torch.Tensor, metric: CopyMetric = TILED) -> Calibration
     threshold = equal_error(same.numpy(), different.numpy())
     same, different = held_out
     return Calibration(
-        threshold, (different >= threshold).double().mean().item(), (same < threshold).double().mean().item(), len(different), len(same)
+        threshold,
+        (different >= threshold).double().mean().item(),
+        (same < threshold).double().mean().item(),
+        len(different),
+        len(same),
     )
 
 
@@ -117,7 +126,9 @@ def slightly_changed(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         "blur over 3 × 3": avg_pool2d(pictures, 3, 1, padding=1, count_include_pad=False),
         "noise of a tenth": (pictures + 0.1 * noise).clamp(-1, 1),
         "a tenth darker": (pictures + 1) * 0.9 - 1,
-        "half a pixel down and right": avg_pool2d(torch.nn.functional.pad(pictures, (1, 0, 1, 0), mode="replicate"), 2, 1),
+        "half a pixel down and right": avg_pool2d(
+            torch.nn.functional.pad(pictures, (1, 0, 1, 0), mode="replicate"), 2, 1
+        ),
     }
 
 
@@ -129,7 +140,9 @@ def from_bytes(data: bytes) -> torch.Tensor:
 
 def to_image(picture: torch.Tensor) -> Image.Image:
     """The Pillow picture of (3, h, w) in [-1, 1]."""
-    return Image.fromarray(((picture.permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy())
+    return Image.fromarray(
+        ((picture.permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
+    )
 
 
 def _jpeg(picture: torch.Tensor, quality: int) -> torch.Tensor:
@@ -141,7 +154,11 @@ def _jpeg(picture: torch.Tensor, quality: int) -> torch.Tensor:
 def _similarities(pictures: torch.Tensor, metric: CopyMetric) -> tuple[torch.Tensor, torch.Tensor]:
     """Of every picture with each of its changed selves, and of every two different pictures."""
     seen = metric.describe(pictures)
-    same = torch.cat([metric.compare(seen, metric.describe(changed)) for changed in slightly_changed(pictures).values()])
+    same = torch.cat(
+        [metric.compare(seen, metric.describe(changed)) for changed in slightly_changed(pictures).values()]
+    )
     first, second = torch.triu_indices(len(pictures), len(pictures), 1)
-    different = torch.cat([metric.compare(seen[i], seen[j]) for i, j in zip(first.split(500), second.split(500))])
+    different = torch.cat(
+        [metric.compare(seen[i], seen[j]) for i, j in zip(first.split(500), second.split(500))]
+    )
     return same, different

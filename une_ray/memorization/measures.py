@@ -27,11 +27,22 @@ REAL_SEED, REAL_PICTURES = 5, 1000  # avatars of a seed that no model and no pro
 
 def copies(prompts: Sequence[Prompt], pictures: torch.Tensor, metric: CopyMetric = TILED) -> Iterator[dict]:
     """Similarity to the picture that belongs to the prompt, and whether that makes a copy; None where none is known."""
-    threshold, groups = calibration(metric).threshold, metric.describe(pictures).unflatten(0, (len(prompts), -1))
+    threshold, groups = (
+        calibration(metric).threshold,
+        metric.describe(pictures).unflatten(0, (len(prompts), -1)),
+    )
     for prompt, made in zip(prompts, groups):
         data = prompt.picture(pictures.shape[-1])
-        for value in [None] * len(made) if data is None else metric.compare(made, metric.describe(from_bytes(data)[None])).tolist():
-            yield {"similarity": value, "is_copy": None if value is None else value >= threshold, "threshold": threshold}
+        for value in (
+            [None] * len(made)
+            if data is None
+            else metric.compare(made, metric.describe(from_bytes(data)[None])).tolist()
+        ):
+            yield {
+                "similarity": value,
+                "is_copy": None if value is None else value >= threshold,
+                "threshold": threshold,
+            }
 
 
 def diversities(seen: torch.Tensor, seeds: int, metric: CopyMetric = TILED) -> list[dict]:
@@ -57,8 +68,12 @@ class Alignment:
         return cls(spec, load_contrastive(spec, device), device)
 
     def __call__(self, prompts: Sequence[Prompt], pictures: torch.Tensor) -> list[dict]:
-        shown = pixels(_fitted(map(to_image, pictures), self.spec.preprocessing), self.spec.preprocessing, self.device)
-        texts = self.judge.texts([prompt.text for prompt in prompts]).repeat_interleave(len(pictures) // len(prompts), 0)
+        shown = pixels(
+            _fitted(map(to_image, pictures), self.spec.preprocessing), self.spec.preprocessing, self.device
+        )
+        texts = self.judge.texts([prompt.text for prompt in prompts]).repeat_interleave(
+            len(pictures) // len(prompts), 0
+        )
         return [{"alignment": value} for value in (self.judge.images(shown) * texts).sum(1).tolist()]
 
 
@@ -84,9 +99,14 @@ class Realness:
 
     def __call__(self, prompts: Sequence[Prompt], pictures: torch.Tensor) -> list[dict]:
         """None for given prompts: of what they ask for no real pictures are known."""
-        values = self.distance(_embedded(self.step, _fitted(map(to_image, pictures), self.preprocessing))).tolist()
+        values = self.distance(
+            _embedded(self.step, _fitted(map(to_image, pictures), self.preprocessing))
+        ).tolist()
         asked = [prompt for prompt in prompts for _ in range(len(pictures) // len(prompts))]
-        return [{"distance_to_real": None if prompt.kind == "given" else value} for prompt, value in zip(asked, values, strict=True)]
+        return [
+            {"distance_to_real": None if prompt.kind == "given" else value}
+            for prompt, value in zip(asked, values, strict=True)
+        ]
 
 
 def _fitted(images: Iterator[Image.Image], preprocessing: Preprocessing) -> np.ndarray:

@@ -44,12 +44,16 @@ class Sampling:
     def unconditional(self) -> Denoiser:
         return self.generator.denoiser(self.generator.prompt_states([""]))
 
-    def walk(self, conditional: Denoiser, unconditional: Denoiser, guidance_scale: float | Callable[[int], float]) -> torch.Tensor:
+    def walk(
+        self, conditional: Denoiser, unconditional: Denoiser, guidance_scale: float | Callable[[int], float]
+    ) -> torch.Tensor:
         g = self.generator
         denoiser = guided(conditional, unconditional, guidance_scale)
         if self.window:
             plain = g.denoiser(encode(g, list(self.prompts)).embeddings)
-            denoiser = windowed(denoiser, guided(plain, self.unconditional(), self.guidance_scale), self.window)
+            denoiser = windowed(
+                denoiser, guided(plain, self.unconditional(), self.guidance_scale), self.window
+            )
         return sample(denoiser, self.x_T, self.timesteps, g.alphas_cumprod, g.prediction_type, clean=True)
 
 
@@ -57,7 +61,9 @@ def latents(sampling: Sampling, method: str, settings: dict) -> torch.Tensor:
     """(b, c, h, w): what the sampling leads to under a method. `check` says whether there is such a one."""
     window, settings = split(settings)
     sampling = replace(sampling, window=window)
-    return _under_rows(sampling, method, **settings) if method in ROWS else PEERS[method](sampling, **settings)
+    return (
+        _under_rows(sampling, method, **settings) if method in ROWS else PEERS[method](sampling, **settings)
+    )
 
 
 def defaults(method: str) -> dict:
@@ -84,8 +90,14 @@ def check(method: str, settings: dict) -> None:
             raise unknown(f"{setting} of {method}", value, CHOICES[setting][0])
         if (kind := type(known[setting])) in (int, float):
             low, high = RANGES.get(setting, (-math.inf, math.inf))
-            if isinstance(value, bool) or not isinstance(value, kind if kind is int else (int, float)) or not math.isfinite(value):
-                raise UneError(f"{setting} of {method} is {value!r}; it is a {'whole ' * (kind is int)}number")
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, kind if kind is int else (int, float))
+                or not math.isfinite(value)
+            ):
+                raise UneError(
+                    f"{setting} of {method} is {value!r}; it is a {'whole ' * (kind is int)}number"
+                )
             if not low <= value <= high:
                 raise UneError(
                     f"{setting} of {method} is {value!r}; it is {f'between {low} and {high}' if high < math.inf else f'at least {low}'}"
@@ -94,14 +106,18 @@ def check(method: str, settings: dict) -> None:
         raise UneError(f"{method}: rows that are removed can't be scaled; leave one of by and scale away")
 
 
-def wen(sampling: Sampling, learning_rate: float = 0.05, iterations: int = 10, target: float = 3.0) -> torch.Tensor:
+def wen(
+    sampling: Sampling, learning_rate: float = 0.05, iterations: int = 10, target: float = 3.0
+) -> torch.Tensor:
     """Wen et al. 2024: embeddings tuned at the sampling's first step, on its own noise.
 
     `target` is for latents of 4 × 64 × 64 and is scaled to the generator's by the root of their sizes' ratio, as a norm is.
     """
     states = encode(sampling.generator, list(sampling.prompts)).embeddings
     scaled = target * (sampling.x_T[0].numel() / (4 * 64 * 64)) ** 0.5
-    tuned = tuned_embeddings(sampling.generator, states, sampling.x_T, sampling.timesteps[-1], learning_rate, iterations, scaled)
+    tuned = tuned_embeddings(
+        sampling.generator, states, sampling.x_T, sampling.timesteps[-1], learning_rate, iterations, scaled
+    )
     return sampling.latents(tuned)
 
 
@@ -111,15 +127,23 @@ def ren(sampling: Sampling, sot_scale: float = 1.25, both_halves: bool = True) -
 
     def branch(denoiser: Denoiser, with_prompt: bool) -> Denoiser:
         conditional = torch.full((len(rows.classes),), with_prompt, device=rows.classes.device)
-        return edited(sampling.generator.unet, denoiser, masked_attention(rows.classes, conditional, sot_scale, both_halves))
+        return edited(
+            sampling.generator.unet,
+            denoiser,
+            masked_attention(rows.classes, conditional, sot_scale, both_halves),
+        )
 
     plain = sampling.generator.denoiser(rows.embeddings)
-    return sampling.walk(branch(plain, True), branch(sampling.unconditional(), False), sampling.guidance_scale)
+    return sampling.walk(
+        branch(plain, True), branch(sampling.unconditional(), False), sampling.guidance_scale
+    )
 
 
 def random_tokens(sampling: Sampling, count: int = 4, seed: int = 0) -> torch.Tensor:
     """Somepalli et al. 2023, RTA."""
-    return _reworded(sampling, lambda prompt: add_random_tokens(prompt, sampling.generator.tokenizer, count, seed))
+    return _reworded(
+        sampling, lambda prompt: add_random_tokens(prompt, sampling.generator.tokenizer, count, seed)
+    )
 
 
 def random_numbers(sampling: Sampling, count: int = 4, seed: int = 0) -> torch.Tensor:
@@ -129,15 +153,22 @@ def random_numbers(sampling: Sampling, count: int = 4, seed: int = 0) -> torch.T
 
 def delayed(sampling: Sampling, transition: int = 500) -> torch.Tensor:
     """Jain et al. 2025: no guidance until the timestep falls below `transition`."""
-    return _guided_by(sampling, partial(delayed_guidance, transition=transition, after=sampling.guidance_scale))
+    return _guided_by(
+        sampling, partial(delayed_guidance, transition=transition, after=sampling.guidance_scale)
+    )
 
 
 def opposite(sampling: Sampling, transition: int = 650, before: float = -2.0) -> torch.Tensor:
     """Jain et al. 2025: away from the prompt until the timestep falls below `transition`."""
-    return _guided_by(sampling, partial(opposite_guidance, transition=transition, before=before, after=sampling.guidance_scale))
+    return _guided_by(
+        sampling,
+        partial(opposite_guidance, transition=transition, before=before, after=sampling.guidance_scale),
+    )
 
 
-def _under_rows(sampling: Sampling, method: str, padding: str = "own", by: str = "zeros", **settings) -> torch.Tensor:
+def _under_rows(
+    sampling: Sampling, method: str, padding: str = "own", by: str = "zeros", **settings
+) -> torch.Tensor:
     """A row method on the own or the twin encoding; `by` removal, the rows that it would zero are taken out of the softmax instead."""
     rows = encode(sampling.generator, list(sampling.prompts))
     rows = exclaimed(rows) if padding == "exclamation" else rows
@@ -149,7 +180,9 @@ def _under_rows(sampling: Sampling, method: str, padding: str = "own", by: str =
 
 
 def _reworded(sampling: Sampling, change: Callable[[str], str]) -> torch.Tensor:
-    return sampling.latents(encode(sampling.generator, [change(prompt) for prompt in sampling.prompts]).embeddings)
+    return sampling.latents(
+        encode(sampling.generator, [change(prompt) for prompt in sampling.prompts]).embeddings
+    )
 
 
 def _guided_by(sampling: Sampling, schedule: Callable[[int], float]) -> torch.Tensor:
@@ -168,9 +201,13 @@ CHOICES = {
 "exclamation" is M1a, pad-swap-keeping-eot. A zeroed row is an attention sink of logit 0, a removed one is not there."""
 
 RANGES = {
-    "fraction": (0, 1), "count": (1, 8), "iterations": (1, math.inf), "learning_rate": (0, math.inf), "target": (0, math.inf),
+    "fraction": (0, 1),
+    "count": (1, 8),
+    "iterations": (1, math.inf),
+    "learning_rate": (0, math.inf),
+    "target": (0, math.inf),
     "sot_scale": (0, math.inf),
-}  # fmt: skip
+}
 """The least and the largest value of settings that are numbers; others may be any."""
 
 PEERS = {

@@ -20,7 +20,14 @@ def mitigate(pipe, method: str, prompts: str | list[str], **settings) -> dict[st
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if not prompts:
         raise UneError("no prompts to encode")
-    parts = {name: part for name, part in pipe.components.items() if name.startswith("text_encoder") and part is not None}
+    parts = {
+        name: part
+        for name, part in pipe.components.items()
+        if name.startswith("text_encoder") and part is not None
+    }
     check_towers(type(pipe).__name__, {name: type(part).__name__ for name, part in parts.items()})
     plain = encode(pipe, [""]).embeddings
-    return {"prompt_embeds": change(encode(pipe, prompts), **settings), "negative_prompt_embeds": plain.repeat(len(prompts), 1, 1)}
+    return {
+        "prompt_embeds": change(encode(pipe, prompts), **settings),
+        "negative_prompt_embeds": plain.repeat(len(prompts), 1, 1),
+    }

@@ -22,7 +22,9 @@ def _method(text: str) -> tuple[str, dict]:
         setting, equals, value = assignment.partition("=")
         if not equals:
             raise UneError(f"{assignment!r} in {text!r} is no setting; write {name}:SETTING=VALUE")
-        settings[setting] = _value(f"{name}:{setting}", value, type(known[setting])) if setting in known else value
+        settings[setting] = (
+            _value(f"{name}:{setting}", value, type(known[setting])) if setting in known else value
+        )
         check(name, {setting: settings[setting]})
     check(name, settings)
     return name, settings

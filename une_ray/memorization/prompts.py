@@ -64,7 +64,10 @@ def trained(count: int) -> list[Prompt]:
 
 def held_out(count: int) -> list[Prompt]:
     """Captions of pictures that no model has seen."""
-    return [Prompt(avatars.caption(HELD_OUT_SEED, index), "held-out", 0, (HELD_OUT_SEED, index)) for index in range(count)]
+    return [
+        Prompt(avatars.caption(HELD_OUT_SEED, index), "held-out", 0, (HELD_OUT_SEED, index))
+        for index in range(count)
+    ]
 
 
 def given(path: str | Path) -> list[Prompt]:
@@ -95,8 +98,15 @@ def ordinary(text: str) -> list[Prompt]:
 def fitting(prompts: Sequence[Prompt], tokenizer) -> tuple[list[Prompt], dict[str, str]]:
     """The prompts that fit the text tower, and for each of the others, by its text, why it does not: cut off, it would be another prompt."""
     length = tokenizer.model_max_length
-    counts = [len(ids) for ids in tokenizer([prompt.text for prompt in prompts], truncation=False, verbose=False).input_ids]
-    too_long = {prompt.text: too_many(prompt.text, count, length) for prompt, count in zip(prompts, counts) if count > length}
+    counts = [
+        len(ids)
+        for ids in tokenizer([prompt.text for prompt in prompts], truncation=False, verbose=False).input_ids
+    ]
+    too_long = {
+        prompt.text: too_many(prompt.text, count, length)
+        for prompt, count in zip(prompts, counts)
+        if count > length
+    }
     return [prompt for prompt in prompts if prompt.text not in too_long], too_long
 
 

@@ -45,7 +45,9 @@ class SSCD:
 
     @torch.no_grad()
     def __call__(self, pictures: torch.Tensor, batch: int = 32) -> torch.Tensor:
-        return torch.cat([normalize(self.network(self._prepared(part))).cpu() for part in pictures.split(batch)])
+        return torch.cat(
+            [normalize(self.network(self._prepared(part))).cpu() for part in pictures.split(batch)]
+        )
 
     def _prepared(self, pictures: torch.Tensor) -> torch.Tensor:
         resized = transforms.resize((pictures.to(self.device) + 1) / 2, SIDE, antialias=True)
@@ -76,12 +78,16 @@ def _weights(file: Path, expected: dict[str, torch.Tensor]) -> dict[str, torch.T
     try:
         found = load_file(file)
     except (OSError, SafetensorError) as error:
-        raise UneError(f"no SSCD weights in {file}: {error}; --copy-metric sscd:FILE takes a safetensors file, {REMEDY}") from error
+        raise UneError(
+            f"no SSCD weights in {file}: {error}; --copy-metric sscd:FILE takes a safetensors file, {REMEDY}"
+        ) from error
     shapes = {PREFIX + name: value.shape for name, value in expected.items()}
     faults = {
         "missing": shapes.keys() - found.keys(),
         "unexpected": found.keys() - shapes.keys(),
-        "of another shape": {name for name in shapes.keys() & found.keys() if shapes[name] != found[name].shape},
+        "of another shape": {
+            name for name in shapes.keys() & found.keys() if shapes[name] != found[name].shape
+        },
     }
     if any(faults.values()):
         told = "; ".join(f"{what}: {_named(names)}" for what, names in faults.items() if names)

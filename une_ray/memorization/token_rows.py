@@ -25,7 +25,9 @@ def token_classes(token_ids: torch.Tensor, eot_token_id: int) -> torch.Tensor:
     """
     is_eot = token_ids == eot_token_id
     if not is_eot.any(1).all():
-        raise UneError(f"prompt {int((~is_eot.any(1)).nonzero()[0])} has no end-of-text token (id {eot_token_id}): it was cut off")
+        raise UneError(
+            f"prompt {int((~is_eot.any(1)).nonzero()[0])} has no end-of-text token (id {eot_token_id}): it was cut off"
+        )
     position = torch.arange(token_ids.shape[1], device=token_ids.device)
     eot = is_eot.int().argmax(1, keepdim=True)
     classes = torch.where(position < eot, PROMPT, torch.where(position == eot, EOT, PAD))
@@ -72,7 +74,9 @@ def encode(model, prompts: list[str]) -> TokenRows:
 
 def too_many(prompt: str, tokens: int, length: int) -> str:
     """What is said of a prompt that does not fit."""
-    return f"{prompt[:60]!r}… has {tokens} tokens with start and end; the text tower takes {length}: shorten it"
+    return (
+        f"{prompt[:60]!r}… has {tokens} tokens with start and end; the text tower takes {length}: shorten it"
+    )
 
 
 def exclaimed(rows: TokenRows) -> TokenRows:
@@ -104,7 +108,9 @@ def zero_pads(rows: TokenRows, fraction: float = 0.7, end: str = "first", scale:
     A zero row is no removal: key and value have no bias, so it is a token of logit 0 and value 0. `attention_mask` removes.
     Raises UneError for a fraction outside 0…1 or an unknown end.
     """
-    return torch.where(_some_pads(rows.classes, fraction, end)[..., None], rows.embeddings * scale, rows.embeddings)
+    return torch.where(
+        _some_pads(rows.classes, fraction, end)[..., None], rows.embeddings * scale, rows.embeddings
+    )
 
 
 def _some_pads(classes: torch.Tensor, fraction: float, end: str) -> torch.Tensor:
@@ -153,7 +159,9 @@ def prompt_and_eot_to_mean_pad(rows: TokenRows) -> torch.Tensor:
     """Ablation (g) (section 3.2): prompt and eot rows replaced by the mean of the pads. Raises UneError for a prompt without pads."""
     pads = rows.are(PAD)
     if not pads.any(1).all():
-        raise UneError(f"prompt {int((~pads.any(1)).nonzero()[0, 0])} fills all rows: there is no pad to take the mean of")
+        raise UneError(
+            f"prompt {int((~pads.any(1)).nonzero()[0, 0])} fills all rows: there is no pad to take the mean of"
+        )
     mean = (rows.embeddings * pads).sum(1, keepdim=True) / pads.sum(1, keepdim=True)
     return torch.where(rows.are(PROMPT, EOT), mean.to(rows.embeddings), rows.embeddings)
 
@@ -163,7 +171,12 @@ def zero_all_pads(rows: TokenRows) -> torch.Tensor:
     return zero_pads(rows, fraction=1.0)
 
 
-MITIGATIONS = {"none": unchanged, "pad-swap": pad_swap, "pad-swap-keeping-eot": pad_swap_keeping_eot, "zero-pads": zero_pads}
+MITIGATIONS = {
+    "none": unchanged,
+    "pad-swap": pad_swap,
+    "pad-swap-keeping-eot": pad_swap_keeping_eot,
+    "zero-pads": zero_pads,
+}
 ABLATIONS = {
     "ablation-a": zero_eot_and_pads,
     "ablation-b": prompt_to_eot,

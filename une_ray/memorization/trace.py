@@ -22,7 +22,9 @@ class Trace:
     latents: torch.Tensor  # (b, c, h, w) float32, where the steps led
     differences: torch.Tensor  # (S, b, c, h, w) float32: ε̂(x_t, prompt) − ε̂(x_t, "")
     layers: tuple[str, ...]  # cross-attention layers in the U-Net's order
-    token_weights: torch.Tensor  # (S, layers, b, 77): the prompt's cross-attention, averaged over heads and positions
+    token_weights: (
+        torch.Tensor
+    )  # (S, layers, b, 77): the prompt's cross-attention, averaged over heads and positions
     eot_map: torch.Tensor  # (b, h', w'): at the last step, the finest down-sampling layers' attention to eot
     classes: torch.Tensor  # (b, 77), of `token_classes`
 
@@ -46,9 +48,14 @@ def trace(
     nodes = timesteps if whole else timesteps[-steps - 1 :]
     latents = sample(denoiser, x_T, nodes, generator.alphas_cumprod, generator.prediction_type, clean=whole)
     return Trace(
-        tuple(watch.timesteps), latents, torch.stack(watch.differences), tuple(watch.weights), torch.stack(watch.tokens),
-        _eot_map(watch.weights, rows.classes, latents.shape[-2:]), rows.classes,
-    )  # fmt: skip
+        tuple(watch.timesteps),
+        latents,
+        torch.stack(watch.differences),
+        tuple(watch.weights),
+        torch.stack(watch.tokens),
+        _eot_map(watch.weights, rows.classes, latents.shape[-2:]),
+        rows.classes,
+    )
 
 
 class _Watch:
@@ -71,7 +78,9 @@ class _Watch:
 
         return denoise
 
-    def outputs(self, timestep: int, x: torch.Tensor, with_prompt: torch.Tensor, without: torch.Tensor) -> None:
+    def outputs(
+        self, timestep: int, x: torch.Tensor, with_prompt: torch.Tensor, without: torch.Tensor
+    ) -> None:
         alpha, kind = self.generator.alphas_cumprod[timestep], self.generator.prediction_type
         self.timesteps.append(timestep)
         self.differences.append(predict(with_prompt, x, alpha, kind)[1] - predict(without, x, alpha, kind)[1])
@@ -80,6 +89,8 @@ class _Watch:
 def _eot_map(weights: dict[str, torch.Tensor], classes: torch.Tensor, latent: torch.Size) -> torch.Tensor:
     down = [found for layer, found in weights.items() if layer.startswith("down_blocks")]
     positions = max(found.shape[1] for found in down)
-    at_eot = torch.stack([(found * (classes == EOT)[:, None]).sum(-1) for found in down if found.shape[1] == positions]).mean(0)
+    at_eot = torch.stack(
+        [(found * (classes == EOT)[:, None]).sum(-1) for found in down if found.shape[1] == positions]
+    ).mean(0)
     height = round((positions * latent[0] / latent[1]) ** 0.5)
     return at_eot.unflatten(1, (height, -1))

@@ -19,7 +19,9 @@ def split(settings: dict) -> tuple[tuple[int, int] | None, dict]:
         raise UneError(
             f"a window from timestep {first} down to {last} is empty; window_from is the larger, as in window_from=1000:window_to=500"
         )
-    return None if told == WINDOW else (first, last), {name: value for name, value in settings.items() if name not in WINDOW}
+    return None if told == WINDOW else (first, last), {
+        name: value for name, value in settings.items() if name not in WINDOW
+    }
 
 
 def windowed(inside: Denoiser, outside: Denoiser, window: tuple[int, int]) -> Denoiser:

@@ -21,7 +21,9 @@ def complete(spec: ModelSpec) -> ModelSpec:
 
 def train_timesteps(spec: ModelSpec) -> int:
     """How many timesteps a generator's noise schedule has. Raises UneError where its scheduler's file is missing."""
-    return _json(spec, "scheduler/scheduler_config.json").get("num_train_timesteps", 1000)  # diffusers' own default
+    return _json(spec, "scheduler/scheduler_config.json").get(
+        "num_train_timesteps", 1000
+    )  # diffusers' own default
 
 
 def text_towers(spec: ModelSpec) -> dict[str, str]:
@@ -34,7 +36,9 @@ def _generator(spec: ModelSpec) -> ModelSpec:
     unet, vae = _json(spec, "unet/config.json"), _json(spec, "vae/config.json")
     side = unet["sample_size"]
     size = side * 2 ** (len(vae["block_out_channels"]) - 1)
-    return replace(spec, dim=unet["in_channels"] * side * side, preprocessing=replace(spec.preprocessing, size=size))
+    return replace(
+        spec, dim=unet["in_channels"] * side * side, preprocessing=replace(spec.preprocessing, size=size)
+    )
 
 
 def _encoder(spec: ModelSpec) -> ModelSpec:
@@ -43,14 +47,21 @@ def _encoder(spec: ModelSpec) -> ModelSpec:
         size, chosen = config["model_cfg"]["vision_cfg"]["image_size"], config.get("preprocess_cfg", {})
         facts = {key: tuple(chosen[key]) for key in ("mean", "std") if key in chosen}
         return replace(
-            spec, dim=config["model_cfg"]["embed_dim"], preprocessing=replace(spec.preprocessing, size=size, resize=size, **facts)
+            spec,
+            dim=config["model_cfg"]["embed_dim"],
+            preprocessing=replace(spec.preprocessing, size=size, resize=size, **facts),
         )
     config = _json(spec, "config.json")
     vision = config.get("vision_config", config)
-    if spec.kind == "classifier":  # transformers leaves out the names of two classes; residual networks have no size of their own
+    if (
+        spec.kind == "classifier"
+    ):  # transformers leaves out the names of two classes; residual networks have no size of their own
         dim, size = len(config.get("id2label", ("0", "1"))), config.get("image_size", spec.preprocessing.size)
     else:
-        dim, size = config.get("projection_dim") if spec.kind == "clip" else vision["hidden_size"], vision["image_size"]
+        dim, size = (
+            config.get("projection_dim") if spec.kind == "clip" else vision["hidden_size"],
+            vision["image_size"],
+        )
     return replace(spec, dim=dim, preprocessing=_processor(spec, size))
 
 
@@ -58,11 +69,15 @@ def _processor(spec: ModelSpec, image_size: int) -> Preprocessing:
     """From `preprocessor_config.json` where the model has one, else the kind's own at the model's size."""
     if not _has(spec, "preprocessor_config.json"):
         return replace(
-            spec.preprocessing, size=image_size, resize=math.ceil(image_size * spec.preprocessing.resize / spec.preprocessing.size)
+            spec.preprocessing,
+            size=image_size,
+            resize=math.ceil(image_size * spec.preprocessing.resize / spec.preprocessing.size),
         )
     config = _json(spec, "preprocessor_config.json")
     if config.get("resample", 3) not in RESAMPLE:
-        raise UneError(f"{spec.id} resizes with Pillow's filter {config['resample']}; une_ray knows {RESAMPLE}")
+        raise UneError(
+            f"{spec.id} resizes with Pillow's filter {config['resample']}; une_ray knows {RESAMPLE}"
+        )
     size = config.get("size", {})
     resize = size if isinstance(size, int) else size.get("shortest_edge") or size.get("height") or image_size
     crop = config.get("crop_size") if config.get("do_center_crop", True) else None
@@ -94,7 +109,9 @@ def _json(spec: ModelSpec, name: str) -> dict:
 
         try:
             return json.loads(Path(hf_hub_download(at, name, revision=spec.revision)).read_text())
-        except Exception as error:  # the hub's client has a dozen error types, all of which mean: not to be had
+        except (
+            Exception
+        ) as error:  # the hub's client has a dozen error types, all of which mean: not to be had
             raise UneError(f"can't read {name} of {at!r} on the model hub: {type(error).__name__}") from error
     path = Path(at) / name
     if not path.exists():

@@ -26,16 +26,22 @@ class Contrastive:
 def load_contrastive(spec: ModelSpec, device: str = "cpu") -> Contrastive:
     """Both towers in float32. Raises UneError for a model without a text tower."""
     if spec.kind not in LOADERS:
-        raise UneError(f"{spec.id} is a {spec.kind} model: it reads no text; {' and '.join(LOADERS)} models do")
+        raise UneError(
+            f"{spec.id} is a {spec.kind} model: it reads no text; {' and '.join(LOADERS)} models do"
+        )
     if spec.init_seed is not None:
-        raise UneError(f"{spec.id} has fresh weights, whose texts say nothing of pictures; leave 'random-' away")
+        raise UneError(
+            f"{spec.id} has fresh weights, whose texts say nothing of pictures; leave 'random-' away"
+        )
     quiet()
     return LOADERS[spec.kind](spec, device)
 
 
 def _clip(spec: ModelSpec, device: str) -> Contrastive:
     at, options = location(spec), {"revision": spec.revision}
-    model = CLIPModel.from_pretrained(at, dtype=torch.float32, use_safetensors=True, **options).eval().to(device)
+    model = (
+        CLIPModel.from_pretrained(at, dtype=torch.float32, use_safetensors=True, **options).eval().to(device)
+    )
     words = CLIPTokenizer.from_pretrained(at, **options)
 
     def texts(captions: list[str]) -> torch.Tensor:
@@ -52,7 +58,9 @@ def _open_clip(spec: ModelSpec, device: str) -> Contrastive:
 
     at = f"local-dir:{open_clip_folder(spec)}"
     model, words = open_clip.create_model(at).eval().to(device), open_clip.get_tokenizer(at)
-    return Contrastive(_unit(model.encode_image), _unit(lambda captions: model.encode_text(words(captions).to(device))))
+    return Contrastive(
+        _unit(model.encode_image), _unit(lambda captions: model.encode_text(words(captions).to(device)))
+    )
 
 
 def _unit(tower: Callable) -> Callable:

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForImageClassification, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForImageClassification,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
 
 from une_ray.errors import UneError, unknown
 from une_ray.models.fresh import fresh
@@ -21,7 +27,10 @@ Embed = Callable[[torch.Tensor], torch.Tensor]
 
 def load_clip(spec: ModelSpec, device: str) -> Embed:
     """transformers' CLIP image tower with its projection (what `get_image_features` pools)."""
-    model = _ready(_transformer(spec, CLIPVisionModelWithProjection, CLIPVisionConfig, CLIPVisionModelWithProjection), device)
+    model = _ready(
+        _transformer(spec, CLIPVisionModelWithProjection, CLIPVisionConfig, CLIPVisionModelWithProjection),
+        device,
+    )
     return lambda pixels: model(pixel_values=pixels).image_embeds
 
 
@@ -49,7 +58,9 @@ def open_clip_folder(spec: ModelSpec) -> str:
 
 def load_dino(spec: ModelSpec, device: str) -> Embed:
     """DINOv2 or DINOv3 in transformers: the class token, or with it the mean patch token of each quarter of the picture."""
-    model = _ready(_transformer(spec, AutoModel, AutoConfig, partial(AutoModel.from_config, dtype=torch.float32)), device)
+    model = _ready(
+        _transformer(spec, AutoModel, AutoConfig, partial(AutoModel.from_config, dtype=torch.float32)), device
+    )
 
     def class_token(pixels: torch.Tensor) -> torch.Tensor:
         return model(pixel_values=pixels).pooler_output
@@ -70,7 +81,9 @@ def load_dino(spec: ModelSpec, device: str) -> Embed:
 def load_classifier(spec: ModelSpec, device: str) -> Embed:
     """A supervised image classifier in transformers: its logits, one per class."""
     classes = AutoModelForImageClassification
-    model = _ready(_transformer(spec, classes, AutoConfig, partial(classes.from_config, dtype=torch.float32)), device)
+    model = _ready(
+        _transformer(spec, classes, AutoConfig, partial(classes.from_config, dtype=torch.float32)), device
+    )
     return lambda pixels: model(pixel_values=pixels).logits
 
 
@@ -79,7 +92,13 @@ def load_pixels(spec: ModelSpec, device: str) -> Embed:
     return lambda pixels: pixels.flatten(1)
 
 
-LOADERS = {"clip": load_clip, "open-clip": load_open_clip, "dino": load_dino, "classifier": load_classifier, "pixels": load_pixels}
+LOADERS = {
+    "clip": load_clip,
+    "open-clip": load_open_clip,
+    "dino": load_dino,
+    "classifier": load_classifier,
+    "pixels": load_pixels,
+}
 
 
 def load_encoder(spec: ModelSpec, device: str = "cpu") -> Embed:

@@ -35,7 +35,11 @@ class Autoencoder:
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels (b, 3, h, w) float32 in [-1, 1]."""
-        return self.vae.decode(latents.to(self.vae.dtype) / self.vae.config.scaling_factor).sample.float().clamp(-1, 1)
+        return (
+            self.vae.decode(latents.to(self.vae.dtype) / self.vae.config.scaling_factor)
+            .sample.float()
+            .clamp(-1, 1)
+        )
 
 
 @dataclass
@@ -60,8 +64,12 @@ class Generator(Autoencoder):
     def prompt_states(self, prompts: list[str]) -> torch.Tensor:
         """(n, 77, width): the text tower's last hidden state, padding included, as `StableDiffusionPipeline.encode_prompt`."""
         ids = self.tokenizer(
-            prompts, padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True, return_tensors="pt"
-        ).input_ids  # fmt: skip
+            prompts,
+            padding="max_length",
+            max_length=self.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        ).input_ids
         return self.text_encoder(ids.to(self.device)).last_hidden_state.to(self.unet.dtype)
 
     def denoiser(self, states: torch.Tensor) -> Denoiser:
@@ -86,7 +94,12 @@ def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
     return Generator(
         vae=load_autoencoder(spec, device).vae,
         unet=_ready(_unet(spec), device).to(memory_format=torch.channels_last),
-        text_encoder=_ready(CLIPTextModel.from_pretrained(at, subfolder="text_encoder", use_safetensors=True, **options).float(), device),
+        text_encoder=_ready(
+            CLIPTextModel.from_pretrained(
+                at, subfolder="text_encoder", use_safetensors=True, **options
+            ).float(),
+            device,
+        ),
         tokenizer=load_tokenizer(spec),
         alphas_cumprod=scheduler.alphas_cumprod.to(device),
         prediction_type=scheduler.config.prediction_type,
@@ -96,7 +109,9 @@ def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
 def load_autoencoder(spec: ModelSpec, device: str = "cpu") -> Autoencoder:
     """A generator's autoencoder alone."""
     quiet()
-    vae = AutoencoderKL.from_pretrained(location(spec), subfolder="vae", use_safetensors=True, revision=spec.revision).float()
+    vae = AutoencoderKL.from_pretrained(
+        location(spec), subfolder="vae", use_safetensors=True, revision=spec.revision
+    ).float()
     return Autoencoder(_ready(vae, device).to(memory_format=torch.channels_last))
 
 
@@ -113,8 +128,12 @@ def load_scheduler(spec: ModelSpec) -> DDIMScheduler:
 def _unet(spec: ModelSpec) -> UNet2DConditionModel:
     at, options = location(spec), {"subfolder": "unet", "revision": spec.revision}
     if spec.init_seed is None:
-        return UNet2DConditionModel.from_pretrained(at, use_safetensors=True, torch_dtype=getattr(torch, spec.dtype), **options)
-    return fresh(spec, lambda: UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(at, **options)))
+        return UNet2DConditionModel.from_pretrained(
+            at, use_safetensors=True, torch_dtype=getattr(torch, spec.dtype), **options
+        )
+    return fresh(
+        spec, lambda: UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(at, **options))
+    )
 
 
 def _ready(part: torch.nn.Module, device: str) -> torch.nn.Module:

@@ -33,7 +33,10 @@ def _packaged() -> Path:
 
 PACKAGED = _packaged()
 WEIGHTS = ("*.safetensors",)  # what else holds weights is pickled, and may run code when it is read
-SETTINGS = ("*.json", "*.txt")  # scheduler, tokenizer, architecture: they decide the numbers as much as the weights do
+SETTINGS = (
+    "*.json",
+    "*.txt",
+)  # scheduler, tokenizer, architecture: they decide the numbers as much as the weights do
 
 
 def location(spec: ModelSpec) -> str:
@@ -68,7 +71,9 @@ def pin(spec: ModelSpec) -> tuple[ModelSpec, str]:
 def _hash_folder(folder: str, needed: tuple[str, ...]) -> str:
     files = {path for pattern in needed for path in Path(folder).rglob(pattern)}
     if not files:
-        raise UneError(f"{folder} holds no {'weights' if needed is WEIGHTS else 'configuration'} ({', '.join(needed)})")
+        raise UneError(
+            f"{folder} holds no {'weights' if needed is WEIGHTS else 'configuration'} ({', '.join(needed)})"
+        )
     files = sorted(files.union(*(Path(folder).rglob(pattern) for pattern in SETTINGS)))
     digest = hashlib.sha256()
     for path in files:
@@ -84,7 +89,9 @@ def _commit(repository: str, revision: str | None) -> str:
 
     try:
         return HfApi().model_info(repository, revision=revision, timeout=20).sha
-    except Exception as online:  # the hub's client has a dozen error types; the cache decides whether any of them matters
+    except (
+        Exception
+    ) as online:  # the hub's client has a dozen error types; the cache decides whether any of them matters
         try:
             return Path(snapshot_download(repository, revision=revision, local_files_only=True)).name
         except Exception:

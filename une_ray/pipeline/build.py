@@ -64,7 +64,9 @@ def build(
     lake = Lake(absolute(lake_url))
     known = lake.spaces()
     pinned = [space.as_in(known.get(space.name)).pinned() for space in chosen]
-    size = shard_size or (lake.manifest["shard_size"] if lake.exists() else default_shard_size(sum(1 for _ in opened.items())))
+    size = shard_size or (
+        lake.manifest["shard_size"] if lake.exists() else default_shard_size(sum(1 for _ in opened.items()))
+    )
     lake = create(lake, opened.name, opened.items(), size)
     for space, fingerprint in pinned:  # all are checked before any is registered
         lake.refuse_another(space.name, fingerprint)
@@ -79,7 +81,9 @@ def build(
             from une_ray.pipeline import ray_data
 
             turned = work[turn:] + work[:turn]
-            for record in ray_data.run(lake, opened.name, [space for space, _ in pinned], turned, cluster, place):
+            for record in ray_data.run(
+                lake, opened.name, [space for space, _ in pinned], turned, cluster, place
+            ):
                 runs.add(record)
                 if record["stage"] == "read":
                     progress.advance(record["images"], record["rejects"])
@@ -92,7 +96,12 @@ class Runs:
 
     def __init__(self, lake: Lake) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        self.lake, self.run_id, self.records, self.saved = lake, f"{stamp}-{uuid.uuid4().hex[:8]}", [], time.monotonic()
+        self.lake, self.run_id, self.records, self.saved = (
+            lake,
+            f"{stamp}-{uuid.uuid4().hex[:8]}",
+            [],
+            time.monotonic(),
+        )
 
     def __enter__(self) -> Runs:
         return self
@@ -101,7 +110,9 @@ class Runs:
         self.save()
 
     def add(self, record: dict) -> None:
-        self.records.append(record | {"run_id": self.run_id, "started": datetime.fromisoformat(record["started"])})
+        self.records.append(
+            record | {"run_id": self.run_id, "started": datetime.fromisoformat(record["started"])}
+        )
         if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
             self.save()
 

@@ -65,12 +65,25 @@ class Cluster:
         address = self.address or os.environ.get("RAY_ADDRESS")
         cores = os.cpu_count() or 1
         if not ray.is_initialized():
-            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # the driver's C++ side prints harmless warnings as errors
+            os.environ.setdefault(
+                "RAY_BACKEND_LOG_LEVEL", "fatal"
+            )  # the driver's C++ side prints harmless warnings as errors
             slots = local_slots(spaces, cores, self.actors)
-            os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(slots))  # by default as many as cores, with a warning above
-            local = {"address": "local", "num_cpus": slots, "resources": {CORES: cores}, "include_dashboard": False}
+            os.environ.setdefault(
+                "RAY_worker_maximum_startup_concurrency", str(slots)
+            )  # by default as many as cores, with a warning above
+            local = {
+                "address": "local",
+                "num_cpus": slots,
+                "resources": {CORES: cores},
+                "include_dashboard": False,
+            }
             with muted():
-                ray.init(**({"address": address} if address else local), log_to_driver=False, logging_level=logging.ERROR)
+                ray.init(
+                    **({"address": address} if address else local),
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
         context = DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False

@@ -24,6 +24,8 @@ def count(stage: str, table: pa.Table) -> None:
 def _counters() -> tuple[metrics.Counter, metrics.Counter]:
     """One pair per process."""
     return (
-        metrics.Counter("une_images", "Images that a stage is done with, by status: ok or reject", ("stage", "status")),
+        metrics.Counter(
+            "une_images", "Images that a stage is done with, by status: ok or reject", ("stage", "status")
+        ),
         metrics.Counter("une_shards", "Shards that a stage is done with", ("stage",)),
     )

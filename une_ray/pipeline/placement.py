@@ -24,7 +24,9 @@ class Pool:
     gpus: float = 0.0
 
 
-def allot(spaces: Sequence[Space], cpus: float, gpus: float, cores: int, actors: int | None = None) -> list[Pool]:
+def allot(
+    spaces: Sequence[Space], cpus: float, gpus: float, cores: int, actors: int | None = None
+) -> list[Pool]:
     """One pool per space. With GPUs, each actor takes its model's share of one; where one actor of every space would not
     fit, all shares are divided alike, so that several models sit on a GPU. Without, generators take an actor per core
     (inversion is nearly all the work), encoders one, and the CPUs are divided so that reading keeps its own.
@@ -35,9 +37,16 @@ def allot(spaces: Sequence[Space], cpus: float, gpus: float, cores: int, actors:
         shares = [_down(space.model.gpus / crowd) for space in spaces]
         spare = gpus - sum(shares)
         most = [1 + max(0, int(spare / share)) for share in shares]
-        if any(space.model.is_generator for space in spaces):  # encoders keep up with an inversion at one per GPU
-            most = [size if space.model.is_generator else min(size, int(gpus)) for space, size in zip(spaces, most, strict=True)]
-        return [Pool(1, min(size, actors or size), gpus=share) for share, size in zip(shares, most, strict=True)]
+        if any(
+            space.model.is_generator for space in spaces
+        ):  # encoders keep up with an inversion at one per GPU
+            most = [
+                size if space.model.is_generator else min(size, int(gpus))
+                for space, size in zip(spaces, most, strict=True)
+            ]
+        return [
+            Pool(1, min(size, actors or size), gpus=share) for share, size in zip(shares, most, strict=True)
+        ]
     sizes = [min(cores if space.model.is_generator else 1, actors or cores) for space in spaces]
     share = min(1.0, _down((cpus - READ_CPUS) / sum(sizes)))
     share -= 0.01 if share == READ_CPUS else 0

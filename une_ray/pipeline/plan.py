@@ -21,5 +21,7 @@ def missing(lake: Lake, spaces: Sequence[Space]) -> list[Work]:
     """What a build has left to do, from one listing per space. Empty for a finished lake."""
     have = {space.name: lake.committed(space_folder(space.name)) for space in spaces}
     images = lake.committed("images")
-    work = [Work(shard, tuple(name for name in have if shard not in have[name])) for shard in range(lake.shards)]
+    work = [
+        Work(shard, tuple(name for name in have if shard not in have[name])) for shard in range(lake.shards)
+    ]
     return [item for item in work if item.spaces or item.shard not in images]

@@ -18,8 +18,12 @@ class Progress:
         self.stream = stream or sys.stderr
         self.total, self.label, self.unit, self.done, self.rejects = total, label, unit, 0, 0
         self.printed = time.monotonic()
-        self.first: tuple[int, float] | None = None  # what was done when the first images came: models were loaded by then
-        self.bar = tqdm(total=total, desc=label, unit=unit, file=self.stream) if self.stream.isatty() else None
+        self.first: tuple[int, float] | None = (
+            None  # what was done when the first images came: models were loaded by then
+        )
+        self.bar = (
+            tqdm(total=total, desc=label, unit=unit, file=self.stream) if self.stream.isatty() else None
+        )
 
     def __enter__(self) -> Progress:
         return self

@@ -53,7 +53,10 @@ def run(
     Raises UneError for a fault of the input, on whichever machine it was found.
     """
     pools = cluster.pools(spaces)
-    rows = [{"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""} for item in work]
+    rows = [
+        {"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""}
+        for item in work
+    ]
     tries = start_tries()
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
     readers = TaskPoolStrategy(size=cluster.readers())
@@ -105,9 +108,13 @@ def read_shard(row: dict, lake_url: str, corpus: str, tries: ActorHandle) -> dic
         if not lake.store.exists(name):
             table = shard.images_table(plan, found)
             lake.store.commit(name, schema.parquet(table, {"shard": str(row["shard"])}), replace=False)
-    table = lake.read_table(name)  # another build may have been first; its rows are what the spaces must agree with
+    table = lake.read_table(
+        name
+    )  # another build may have been first; its rows are what the spaces must agree with
     data = shard.readable(table, found)
-    row["payload"] = _pack(pa.table({"image_id": plan["image_id"], "data": pa.array(data, pa.large_binary())}, schema=BYTES))
+    row["payload"] = _pack(
+        pa.table({"image_id": plan["image_id"], "data": pa.array(data, pa.large_binary())}, schema=BYTES)
+    )
     row["records"] = json.dumps([clock.record(row["shard"], table)])
     return row
 
@@ -140,7 +147,11 @@ class ReadSpace:
             clock = Clock(self.space.name, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
             with tried(self.tries, name) as suspect:
                 table = self.read(_unpack(row["payload"]), suspect)
-                metadata = {"space": self.space.name, "fingerprint": self.fingerprint, "shard": str(row["shard"])}
+                metadata = {
+                    "space": self.space.name,
+                    "fingerprint": self.fingerprint,
+                    "shard": str(row["shard"]),
+                }
                 metadata |= {"shape": list(self.step.shape)} if self.step.shape else {}
                 self.lake.store.commit(name, schema.parquet(table, metadata))
             row["records"] = json.dumps([*json.loads(row["records"]), clock.record(row["shard"], table)])
@@ -152,7 +163,9 @@ class ReadSpace:
         if suspect:
             for place, reason in killers(read.trial, (self.space, self.device, images), len(images)).items():
                 images[place] = Reject(reason)
-        return read.read_space(self.step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), images)
+        return read.read_space(
+            self.step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), images
+        )
 
 
 def stage(space: Space) -> type[ReadSpace]:
@@ -171,9 +184,15 @@ class Clock:
         count(self.stage, table)
         rejects = sum(status == schema.REJECT for status in table["status"].to_pylist())
         return {
-            "shard": shard, "stage": self.stage, "images": len(table), "rejects": rejects, "seconds": time.monotonic() - self.begin,
-            "started": self.started.isoformat(), "host": socket.gethostname(), "device": self.device,
-        }  # fmt: skip
+            "shard": shard,
+            "stage": self.stage,
+            "images": len(table),
+            "rejects": rejects,
+            "seconds": time.monotonic() - self.begin,
+            "started": self.started.isoformat(),
+            "host": socket.gethostname(),
+            "device": self.device,
+        }
 
 
 def _pack(table: pa.Table) -> bytes:

@@ -27,7 +27,9 @@ from une_ray.pipeline.ray_data import actors, faults_travel
 from une_ray.pipeline.tries import start_tries, tried
 from une_ray.steps.space import Space
 
-PLACED_AS = Space("task", KINDS["stable-diffusion"])  # a worker samples from a generator: an actor per GPU, or without one per core
+PLACED_AS = Space(
+    "task", KINDS["stable-diffusion"]
+)  # a worker samples from a generator: an actor per GPU, or without one per core
 
 
 def run(
@@ -77,7 +79,13 @@ class Do:
     """One actor: a worker in memory that turns tasks into files of one kind."""
 
     def __init__(self, lake_url: str, kind: str, worker: str, options: dict, tries: ActorHandle) -> None:
-        self.lake, self.kind, self.name, self.options, self.tries = Lake(lake_url), kind, worker, options, tries
+        self.lake, self.kind, self.name, self.options, self.tries = (
+            Lake(lake_url),
+            kind,
+            worker,
+            options,
+            tries,
+        )
 
     @functools.cached_property
     def worker(self):

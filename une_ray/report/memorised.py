@@ -24,7 +24,9 @@ PICTURES = """SELECT method, settings, similarity, is_copy, picture FROM grouped
 def strips(source: Source, study: tuple) -> str:
     """Of each group the prompt that most methods have a picture of; `study` is (model, steps, guidance scale)."""
     return "".join(
-        _strip(source, study, group, *found[0]) for group in ("memorised", "ordinary") if (found := source.rows(CHOSEN, *study, group))
+        _strip(source, study, group, *found[0])
+        for group in ("memorised", "ordinary")
+        if (found := source.rows(CHOSEN, *study, group))
     )
 
 
@@ -33,7 +35,9 @@ def _strip(source: Source, study: tuple, group: str, prompt: str) -> str:
     for method, settings, similarity, is_copy, picture in source.rows(PICTURES, *study, prompt):
         image, name = Image.open(io.BytesIO(source.lake.store.read(picture))), label(method, settings)
         told = name if similarity is None else f"{name}: similarity {similarity:.2f}"
-        figures.append(figure(image, ("plain" if method == "none" else name) + ("*" if is_copy else ""), told, SIDE))
+        figures.append(
+            figure(image, ("plain" if method == "none" else name) + ("*" if is_copy else ""), told, SIDE)
+        )
     said = f"{group}: “{prompt}”, all from the same noise. * counts as a copy of the first picture, which is the prompt's own."
     return f"<p class=note>{escape(said)}</p><div class=strip>{grid(figures)}</div>"
 
@@ -42,7 +46,10 @@ def _own(prompt: str) -> list[str]:
     """The picture that belongs to the prompt, at the size of the others; none where it is not the bench's but somebody's own."""
     known = itertools.chain(duplicated(), held_out(CAPTIONS), trained(CAPTIONS))
     pictures = (one.picture() for one in known if one.text == prompt)
-    return [figure(Image.open(io.BytesIO(data)), "its picture", prompt, SIDE) for data in itertools.islice(pictures, 1)]
+    return [
+        figure(Image.open(io.BytesIO(data)), "its picture", prompt, SIDE)
+        for data in itertools.islice(pictures, 1)
+    ]
 
 
 def label(method: str, settings: str) -> str:

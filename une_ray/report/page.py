@@ -29,11 +29,25 @@ from une_ray.report.sections import (
     sweeps,
     throughput,
     transfers,
-)  # fmt: skip
+)
 
 SECTIONS = (
-    corpus, round_trips, gaussian, gaussianity, probes, agreement, entanglement, transfers, edits, memorization, sweeps, neighbours, throughput, rejects, settings,
-)  # fmt: skip
+    corpus,
+    round_trips,
+    gaussian,
+    gaussianity,
+    probes,
+    agreement,
+    entanglement,
+    transfers,
+    edits,
+    memorization,
+    sweeps,
+    neighbours,
+    throughput,
+    rejects,
+    settings,
+)
 
 
 def write(lake: Lake, out: Path | None = None) -> Path:
@@ -45,11 +59,22 @@ def write(lake: Lake, out: Path | None = None) -> Path:
     if not images and not source.rows("SELECT 1 FROM memorization LIMIT 1"):  # which needs no shard
         raise UneError(f"{lake.url} holds no finished shard yet; run its une build first")
     sections = [found for module in SECTIONS if (found := module.section(source)) is not None]
-    template = jinja2.Template(resources.files("une_ray.report").joinpath("page.html").read_text(), autoescape=False)
+    template = jinja2.Template(
+        resources.files("une_ray.report").joinpath("page.html").read_text(), autoescape=False
+    )
     text = template.render(
-        sections=sections, version=__version__, url=lake.url, corpus=lake.manifest["corpus"], made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        figures=[(f"{images:,}", "images"), (f"{rejected:,}", "rejects"), (spaces, "spaces"), (lake.shards, "shards")],
-    )  # fmt: skip
+        sections=sections,
+        version=__version__,
+        url=lake.url,
+        corpus=lake.manifest["corpus"],
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        figures=[
+            (f"{images:,}", "images"),
+            (f"{rejected:,}", "rejects"),
+            (spaces, "spaces"),
+            (lake.shards, "shards"),
+        ],
+    )
     path = out or (Path(lake.store.root) if lake.store.is_local else Path()) / "report.html"
     Store(str(path.resolve().parent)).commit(path.name, text.encode())
     return path.resolve()

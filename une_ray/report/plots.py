@@ -11,11 +11,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#8a8f98",
-    "axes.labelcolor": "#3b414b", "xtick.color": "#5b616b", "ytick.color": "#5b616b", "axes.titlesize": 10, "axes.titleweight": "bold",
-    "axes.prop_cycle": matplotlib.cycler(color=["#3b6fb6", "#d1603d", "#4d9a6a", "#8d6bb8", "#b8860b"]), "svg.fonttype": "none",
-    "svg.hashsalt": "une_ray", "legend.frameon": False,
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8a8f98",
+    "axes.labelcolor": "#3b414b",
+    "xtick.color": "#5b616b",
+    "ytick.color": "#5b616b",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.prop_cycle": matplotlib.cycler(color=["#3b6fb6", "#d1603d", "#4d9a6a", "#8d6bb8", "#b8860b"]),
+    "svg.fonttype": "none",
+    "svg.hashsalt": "une_ray",
+    "legend.frameon": False,
+}
 
 
 def svg(draw: Callable[[list[Axes]], None], panels: int = 1, width: float = 4.2, height: float = 3.0) -> str:

@@ -67,9 +67,16 @@ class Source:
 
 def table(header: list[str], rows: list[tuple], numeric: int = 1) -> str:
     """An HTML table; columns from number `numeric` on are aligned as numbers."""
-    cells = "".join(f"<th{' class=n' if i >= numeric else ''}>{escape(name)}</th>" for i, name in enumerate(header))
+    cells = "".join(
+        f"<th{' class=n' if i >= numeric else ''}>{escape(name)}</th>" for i, name in enumerate(header)
+    )
     body = "".join(
-        "<tr>" + "".join(f"<td{' class=n' if i >= numeric else ''}>{escape(str(value))}</td>" for i, value in enumerate(row)) + "</tr>"
+        "<tr>"
+        + "".join(
+            f"<td{' class=n' if i >= numeric else ''}>{escape(str(value))}</td>"
+            for i, value in enumerate(row)
+        )
+        + "</tr>"
         for row in rows
     )
     return f"<div class=scroll><table><tr>{cells}</tr>{body}</table></div>"

@@ -14,7 +14,9 @@ from une_ray.models.spec import Preprocessing
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 MAX_PIXELS = 100_000_000
 MAX_ASPECT = 50  # resizing the shortest side of a longer strip would make a picture of gigabytes
-RESAMPLE = {name: Image.Resampling[name.upper()] for name in ("bicubic", "bilinear", "lanczos", "box")}  # box: the mean of an area
+RESAMPLE = {
+    name: Image.Resampling[name.upper()] for name in ("bicubic", "bilinear", "lanczos", "box")
+}  # box: the mean of an area
 
 
 class Reject(Exception):
@@ -31,12 +33,16 @@ def decode(data: bytes) -> Image.Image:
         raise Reject("empty file")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below, and lower
+            warnings.simplefilter(
+                "ignore", Image.DecompressionBombWarning
+            )  # our own limit is below, and lower
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise Reject(f"over the limit of {MAX_PIXELS:,} pixels: {image.width} × {image.height}")
         if max(image.size) > MAX_ASPECT * min(image.size):
-            raise Reject(f"{image.width} × {image.height} pixels is more than {MAX_ASPECT} times as long as wide")
+            raise Reject(
+                f"{image.width} × {image.height} pixels is more than {MAX_ASPECT} times as long as wide"
+            )
         image.load()
         return _rgb(ImageOps.exif_transpose(image))
     except Reject:
@@ -47,7 +53,9 @@ def decode(data: bytes) -> Image.Image:
         raise Reject(f"not an image of a known format ({', '.join(FORMATS)})") from None
     except MemoryError:
         raise  # the machine's fault, not the picture's
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ValueError, … on bad data
+    except (
+        Exception
+    ) as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ValueError, … on bad data
         raise Reject(f"{type(error).__name__}: {error}") from error
 
 
@@ -73,7 +81,9 @@ def fit(image: Image.Image, to: Preprocessing) -> np.ndarray:
         image = image.crop((left, top, left + side, top + side)).resize((to.size, to.size), resample)
     elif to.fit == "shortest":
         short = to.resize or to.size
-        scaled = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+        scaled = (
+            (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+        )
         image = image.resize(scaled, resample)
         offset = round if to.crop_offset == "round" else int
         left, top = offset((scaled[0] - to.size) / 2), offset((scaled[1] - to.size) / 2)

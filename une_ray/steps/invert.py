@@ -13,7 +13,9 @@ from une_ray.errors import UneError
 from une_ray.models.generators import load_generator
 from une_ray.steps.space import Space, pixels
 
-ROUND_TRIPS = 1 / 32  # the share of images that are also sampled back, to watch the inversion; costs as much more time
+ROUND_TRIPS = (
+    1 / 32
+)  # the share of images that are also sampled back, to watch the inversion; costs as much more time
 
 
 class Invert:
@@ -39,7 +41,9 @@ class Invert:
     def image(self, noise: torch.Tensor, denoiser: Denoiser | None = None) -> torch.Tensor:
         """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under another `denoiser` than the inversion's if one is given."""
         g = self.generator
-        return g.decode(sample(denoiser or self.denoiser, noise, self.timesteps, g.alphas_cumprod, g.prediction_type))
+        return g.decode(
+            sample(denoiser or self.denoiser, noise, self.timesteps, g.alphas_cumprod, g.prediction_type)
+        )
 
     @torch.no_grad()
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
@@ -66,4 +70,6 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 def chosen(image_id: str, share: float) -> bool:
     """Whether an image is in a sample of the given share, by its id alone."""
-    return int.from_bytes(hashlib.sha256(f"round-trip/{image_id}".encode()).digest()[:8], "big") < share * 2**64
+    return (
+        int.from_bytes(hashlib.sha256(f"round-trip/{image_id}".encode()).digest()[:8], "big") < share * 2**64
+    )

@@ -28,7 +28,9 @@ def killers(prepare: Callable[..., Trial], arguments: tuple, rows: int) -> dict[
         if reached == rows:
             break
         if reached is None:
-            raise UneError(f"a process ended ({_how(code)}) on a harmless picture, so no image is to blame; is there memory enough?")
+            raise UneError(
+                f"a process ended ({_how(code)}) on a harmless picture, so no image is to blame; is there memory enough?"
+            )
         found[reached] = f"killed its process ({_how(code)})"
         first = reached + 1
     return found
@@ -36,7 +38,9 @@ def killers(prepare: Callable[..., Trial], arguments: tuple, rows: int) -> dict[
 
 def _run(prepare: Callable[..., Trial], arguments: tuple, rows: range) -> tuple[int | None, int]:
     """The last row that a new process began, or rows.stop when it had done them all, and its exit code."""
-    context = multiprocessing.get_context("spawn")  # a copy by fork would share the parent's threads and its CUDA
+    context = multiprocessing.get_context(
+        "spawn"
+    )  # a copy by fork would share the parent's threads and its CUDA
     here, there = context.Pipe(duplex=False)
     child = context.Process(target=_try_each, args=(prepare, arguments, rows, there), daemon=True)
     child.start()
@@ -50,7 +54,9 @@ def _run(prepare: Callable[..., Trial], arguments: tuple, rows: range) -> tuple[
 
 
 def _try_each(prepare: Callable[..., Trial], arguments: tuple, rows: range, progress: Connection) -> None:
-    with contextlib.suppress(Exception):  # what raises does not kill: it is met again, and told in its own words
+    with contextlib.suppress(
+        Exception
+    ):  # what raises does not kill: it is met again, and told in its own words
         trial = prepare(*arguments)
         trial(None)
         for row in rows:

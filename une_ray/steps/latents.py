@@ -18,4 +18,9 @@ class Latents:
         self.shape = (self.autoencoder.vae.config.latent_channels, side, side)
 
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
-        return {"z": self.autoencoder.encode(pixels(pictures, self.preprocessing, self.device)).flatten(1).cpu().numpy()}
+        return {
+            "z": self.autoencoder.encode(pixels(pictures, self.preprocessing, self.device))
+            .flatten(1)
+            .cpu()
+            .numpy()
+        }

@@ -38,4 +38,6 @@ class Leak:
 def fresh_noise(seed: str, dim: int) -> np.ndarray:
     """(dim,) float32 standard normal, by the seed alone: the same in any batch and shard and on any machine."""
     digest = hashlib.sha256(seed.encode()).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big"))).standard_normal(dim, np.float32)
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big"))).standard_normal(
+        dim, np.float32
+    )

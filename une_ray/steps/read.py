@@ -22,8 +22,12 @@ FLOAT16_MAX = 65504.0
 
 
 def read_space(
-    step: Step, preprocessing: Preprocessing, batch_size: int, image_ids: Sequence[str], images: Sequence[bytes | Reject | None]
-) -> pa.Table:  # fmt: skip
+    step: Step,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    image_ids: Sequence[str],
+    images: Sequence[bytes | Reject | None],
+) -> pa.Table:
     """The space's table for one shard, in the order of `image_ids`; `images` holds encoded bytes, None where unreadable,
     or a Reject that says what else is wrong."""
     columns: dict[str, list] = {name: [None] * len(image_ids) for name in SPACE.names}
@@ -84,5 +88,7 @@ def _batches(
         ahead = [threads.submit(prepare, row) for row in parts[0]] if parts else []
         for number, part in enumerate(parts):
             pictures, rejects = zip(*(future.result() for future in ahead))
-            ahead = [threads.submit(prepare, row) for row in parts[number + 1]] if number + 1 < len(parts) else []
+            ahead = (
+                [threads.submit(prepare, row) for row in parts[number + 1]] if number + 1 < len(parts) else []
+            )
             yield part, np.stack(pictures), list(rejects)

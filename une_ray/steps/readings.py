@@ -25,7 +25,9 @@ class Reading:
     about: str
     step: str
     facts: Callable[[ModelSpec, int | None, str | None], dict]
-    scheduled: bool = True  # walks or ends on a schedule: its name has a number of steps, and may have a spacing
+    scheduled: bool = (
+        True  # walks or ends on a schedule: its name has a number of steps, and may have a spacing
+    )
     denoises: bool = True  # runs the U-Net
 
 
@@ -36,19 +38,27 @@ def parse_reading(text: str, model: ModelSpec) -> tuple[str, int | None, str | N
     not notice that the U-Net's weights are fresh ones.
     """
     if not text:
-        raise UneError(f"{model.id!r} does not say how to invert; a generator's space is MODEL/ddimSTEPS, as in {model.id}/ddim50")
+        raise UneError(
+            f"{model.id!r} does not say how to invert; a generator's space is MODEL/ddimSTEPS, as in {model.id}/ddim50"
+        )
     match = GRAMMAR.fullmatch(text)
     if match is None or match["reading"] not in READINGS:
-        raise unknown("reading", text, [f"{name}50" if known.scheduled else name for name, known in READINGS.items()])
+        raise unknown(
+            "reading", text, [f"{name}50" if known.scheduled else name for name, known in READINGS.items()]
+        )
     name, reading = match["reading"], READINGS[match["reading"]]
     if model.init_seed is not None and not reading.denoises:
-        raise UneError(f"{text!r} of {model.id} runs no U-Net, and nothing else of it has fresh weights; leave 'random-' away")
+        raise UneError(
+            f"{text!r} of {model.id} runs no U-Net, and nothing else of it has fresh weights; leave 'random-' away"
+        )
     if not reading.scheduled:
         if text != name:
             raise UneError(f"{text!r}: {name} takes no steps; the space is {model.id}/{name}")
         return name, None, None
     if match["steps"] is None:
-        raise UneError(f"{text!r} names no number of steps; the space is {model.id}/{form(name)}, as in {model.id}/{name}50")
+        raise UneError(
+            f"{text!r} names no number of steps; the space is {model.id}/{form(name)}, as in {model.id}/{name}50"
+        )
     steps, spacing = int(match["steps"]), match["spacing"] or model.spacing
     timesteps(steps, spacing)  # refuses what is no schedule
     return name, steps, spacing
@@ -67,7 +77,9 @@ def form(name: str) -> str:
 
 def decodable(spaces: dict[str, dict]) -> dict[str, dict]:
     """Those of a lake's fingerprints by space that are of inverted noise, from which their generator makes pictures again."""
-    return {name: fingerprint for name, fingerprint in spaces.items() if fingerprint.get("method") == INVERSION}
+    return {
+        name: fingerprint for name, fingerprint in spaces.items() if fingerprint.get("method") == INVERSION
+    }
 
 
 def noise_key(model: ModelSpec, steps: int, spacing: str) -> str:
@@ -76,15 +88,24 @@ def noise_key(model: ModelSpec, steps: int, spacing: str) -> str:
 
 
 def _ddim(model: ModelSpec, steps: int, spacing: str) -> dict:
-    return {"method": INVERSION, "steps": steps, "spacing": spacing, "prompt": model.prompt, "guidance_scale": 1.0}
+    return {
+        "method": INVERSION,
+        "steps": steps,
+        "spacing": spacing,
+        "prompt": model.prompt,
+        "guidance_scale": 1.0,
+    }
 
 
 def _leak(model: ModelSpec, steps: int, spacing: str) -> dict:
     return {
-        "method": "signal-leak", "steps": steps, "spacing": spacing, "dtype": "float32",
+        "method": "signal-leak",
+        "steps": steps,
+        "spacing": spacing,
+        "dtype": "float32",
         "final_timestep": timesteps(steps, spacing, train_timesteps(model))[-1],
         "noise": f"numpy {np.__version__.split('.')[0]} PCG64, seed sha256({noise_key(model, steps, spacing)}/IMAGE_ID)",
-    }  # fmt: skip
+    }
 
 
 def _latents(model: ModelSpec, steps: None, spacing: None) -> dict:
@@ -93,6 +114,13 @@ def _latents(model: ModelSpec, steps: None, spacing: None) -> dict:
 
 READINGS = {
     "ddim": Reading("inverted noise", "une_ray.steps.invert:Invert", _ddim),
-    "leak": Reading("what of a picture is left beside fresh noise at the last timestep", "une_ray.steps.leak:Leak", _leak, denoises=False),
-    "latents": Reading("autoencoder latents", "une_ray.steps.latents:Latents", _latents, scheduled=False, denoises=False),
+    "leak": Reading(
+        "what of a picture is left beside fresh noise at the last timestep",
+        "une_ray.steps.leak:Leak",
+        _leak,
+        denoises=False,
+    ),
+    "latents": Reading(
+        "autoencoder latents", "une_ray.steps.latents:Latents", _latents, scheduled=False, denoises=False
+    ),
 }

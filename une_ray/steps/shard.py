@@ -22,7 +22,9 @@ TRIES, PAUSE = 3, 1.0  # seconds, doubled each time
 MAX_SHARD_BYTES = 1 << 30  # one shard travels as one object: bytes of all its images together
 
 
-def read_bytes(corpus: Corpus, sources: Sequence[str], deadly: Mapping[int, str] = MappingProxyType({})) -> list[bytes | Unreadable]:
+def read_bytes(
+    corpus: Corpus, sources: Sequence[str], deadly: Mapping[int, str] = MappingProxyType({})
+) -> list[bytes | Unreadable]:
     """Encoded bytes of every source, or why there are none; `deadly` says why some must not be touched (see steps.killers).
     Faults that may pass are tried again before they end the build.
 
@@ -35,7 +37,9 @@ def read_bytes(corpus: Corpus, sources: Sequence[str], deadly: Mapping[int, str]
     with ThreadPoolExecutor(READ_THREADS) as threads:
         found: list[bytes | Unreadable] = []
         total = 0
-        for start in range(0, len(sources), READ_THREADS):  # in small groups, so that a shard too big is found before it is all here
+        for start in range(
+            0, len(sources), READ_THREADS
+        ):  # in small groups, so that a shard too big is found before it is all here
             part = list(threads.map(read, range(len(sources))[start : start + READ_THREADS]))
             total += sum(len(data) for data in part if isinstance(data, bytes))
             if total > MAX_SHARD_BYTES:

@@ -58,7 +58,9 @@ class Space:
             raise UneError(f"{name!r} can't name a space; letters, digits, . _ @ + - and single slashes can")
         if not model.is_generator:
             if reading:
-                raise UneError(f"{model.id} is an encoder: its space is just {model.id!r}, without {reading!r}")
+                raise UneError(
+                    f"{model.id} is an encoder: its space is just {model.id!r}, without {reading!r}"
+                )
             return cls(name, model)
         reading, steps, spacing = parse_reading(reading, model)
         return cls(name, model, steps, spacing, reading)
@@ -66,13 +68,23 @@ class Space:
     @classmethod
     def from_fingerprint(cls, name: str, fingerprint: dict) -> Space:
         """A generator's inverted noise or an encoder's embedding as a lake has it, the network in float32 so that it runs anywhere."""
-        preprocessing = {key: tuple(value) if isinstance(value, list) else value for key, value in fingerprint["preprocessing"].items()}
+        preprocessing = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in fingerprint["preprocessing"].items()
+        }
         model = replace(
-            KINDS[fingerprint["kind"]], id=fingerprint["model"], source=fingerprint["source"], dtype="float32",
-            preprocessing=Preprocessing(**preprocessing), prompt=fingerprint.get("prompt", ""), pooling=fingerprint.get("pooling", ""),
-            revision=fingerprint["weights"].rpartition("@")[2] if fingerprint["source"].startswith("hub:") else None,
+            KINDS[fingerprint["kind"]],
+            id=fingerprint["model"],
+            source=fingerprint["source"],
+            dtype="float32",
+            preprocessing=Preprocessing(**preprocessing),
+            prompt=fingerprint.get("prompt", ""),
+            pooling=fingerprint.get("pooling", ""),
+            revision=fingerprint["weights"].rpartition("@")[2]
+            if fingerprint["source"].startswith("hub:")
+            else None,
             init_seed=fingerprint.get("init", {}).get("seed"),
-        )  # fmt: skip
+        )
         return cls(name, model, fingerprint.get("steps"), fingerprint.get("spacing"))
 
     @classmethod
@@ -104,9 +116,15 @@ class Space:
         model, weights = pin(self.model)
         model = model if model.dim else complete(model)
         fingerprint = {
-            "model": model.id, "kind": model.kind, "source": model.source, "weights": weights, "pooling": model.pooling,
-            "preprocessing": _plain(asdict(model.preprocessing)), "backend": f"pillow {PIL.__version__.split('.')[0]}", "dtype": model.dtype,
-        }  # fmt: skip
+            "model": model.id,
+            "kind": model.kind,
+            "source": model.source,
+            "weights": weights,
+            "pooling": model.pooling,
+            "preprocessing": _plain(asdict(model.preprocessing)),
+            "backend": f"pillow {PIL.__version__.split('.')[0]}",
+            "dtype": model.dtype,
+        }
         if model.is_generator:
             fingerprint |= READINGS[self.reading].facts(model, self.steps, self.spacing)
             del fingerprint["pooling"]

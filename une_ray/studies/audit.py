@@ -11,7 +11,9 @@ from une_ray.memorization.detectors import check
 from une_ray.memorization.prompts import Prompt
 from une_ray.studies.memorization import over
 
-SCORES = "SELECT prompt, kind, avg(detectors[?]) FROM memorization WHERE method = 'none' GROUP BY prompt, kind"
+SCORES = (
+    "SELECT prompt, kind, avg(detectors[?]) FROM memorization WHERE method = 'none' GROUP BY prompt, kind"
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,13 @@ def audit(lake: Lake, configs: Sequence[str], detector: str) -> Audit:
     ordinary = [score for _, kind, score in scores if kind == "held-out"]
     if not ordinary:
         raise UneError("no ordinary prompts to compare with; ask for some with --ordinary")
-    ranked = sorted(((prompt, score) for prompt, kind, score in scores if kind == "given"), key=lambda pair: -pair[1])
-    suspects = [Suspect(prompt, score, (1 + sum(value >= score for value in ordinary)) / (1 + len(ordinary))) for prompt, score in ranked]
+    ranked = sorted(
+        ((prompt, score) for prompt, kind, score in scores if kind == "given"), key=lambda pair: -pair[1]
+    )
+    suspects = [
+        Suspect(prompt, score, (1 + sum(value >= score for value in ordinary)) / (1 + len(ordinary)))
+        for prompt, score in ranked
+    ]
     return Audit(suspects, max(ordinary), len(ordinary))
 
 

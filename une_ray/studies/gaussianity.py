@@ -28,7 +28,12 @@ FOUND = """
 
 
 def gaussianity(
-    lake: Lake, spaces: Sequence[str] | None = None, directions: int = 5000, rows: int = 250, seed: int = 0, limit: int = LIMIT
+    lake: Lake,
+    spaces: Sequence[str] | None = None,
+    directions: int = 5000,
+    rows: int = 250,
+    seed: int = 0,
+    limit: int = LIMIT,
 ) -> list[dict]:
     """Test every space (default: all) and both controls of its size, on up to `limit` latents spread over the corpus by a hash of the id.
 
@@ -39,14 +44,20 @@ def gaussianity(
     settings = {"directions": directions, "rows": rows, "seed": seed, "limit": limit}
     configs = []
     for space in spaces_of(lake, spaces):
-        config = settings | {"space": space, "fingerprint": results.config_hash(fingerprints[space]), "latents": _count(connection, space)}
+        config = settings | {
+            "space": space,
+            "fingerprint": results.config_hash(fingerprints[space]),
+            "latents": _count(connection, space),
+        }
         if not results.is_done(lake, "gaussianity", config):
             results.commit(lake, "gaussianity", config, list(_rows(connection, config)))
         configs.append(results.config_hash(config))
     return connection.sql(FOUND, params=[configs]).to_arrow_table().to_pylist()
 
 
-def read_latents(connection: duckdb.DuckDBPyConnection, space: str, limit: int) -> tuple[list[str], np.ndarray]:
+def read_latents(
+    connection: duckdb.DuckDBPyConnection, space: str, limit: int
+) -> tuple[list[str], np.ndarray]:
     """Ids and z (n, d) float32 of up to `limit` images, those with the smallest hashes of their ids."""
     found = connection.sql(LATENTS, params=[space, limit]).to_arrow_table()
     if not len(found):
@@ -59,7 +70,9 @@ def _rows(connection: duckdb.DuckDBPyConnection, config: dict) -> Iterator[dict]
     space, seed = config["space"], config["seed"]
     ids, z = read_latents(connection, space, config["limit"])
     if not (finite := np.isfinite(z).all(1)).all():
-        raise UneError(f"space {space!r}: the latent of image {ids[int(np.argmin(finite))]!r} is not finite; une verify says what to do")
+        raise UneError(
+            f"space {space!r}: the latent of image {ids[int(np.argmin(finite))]!r} is not finite; une verify says what to do"
+        )
     shape = _shape(connection, space)
     for control, draw in {None: None, **CONTROLS}.items():
         data = z if draw is None else draw(*z.shape, seed)
@@ -68,12 +81,16 @@ def _rows(connection: duckdb.DuckDBPyConnection, config: dict) -> Iterator[dict]
         except UneError as error:
             raise UneError(f"space {space!r}: {error}") from error
         for finding in found:
-            yield {"space": space, "control": control, "space_fingerprint": config["fingerprint"]} | asdict(finding)
+            yield {"space": space, "control": control, "space_fingerprint": config["fingerprint"]} | asdict(
+                finding
+            )
 
 
 def _count(connection: duckdb.DuckDBPyConnection, space: str) -> int:
     """So that a space that has grown since is tested again."""
-    ((count,),) = connection.execute("SELECT count(*) FROM readings WHERE space = ? AND status = 'ok'", [space]).fetchall()
+    ((count,),) = connection.execute(
+        "SELECT count(*) FROM readings WHERE space = ? AND status = 'ok'", [space]
+    ).fetchall()
     return count
 
 

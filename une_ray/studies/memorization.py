@@ -56,7 +56,9 @@ def tables(lake: Lake, configs: Sequence[str]) -> dict[str, list[tuple[list[str]
 def over(lake: Lake, configs: Sequence[str]) -> duckdb.DuckDBPyConnection:
     """The lake with its view `memorization` narrowed to the files of these configs: another run may have made the same pictures."""
     connection = connect(lake)
-    paths = [duckdb_path(lake, lake.store.path(f"{KIND}/{config}.parquet")) for config in dict.fromkeys(configs)]
+    paths = [
+        duckdb_path(lake, lake.store.path(f"{KIND}/{config}.parquet")) for config in dict.fromkeys(configs)
+    ]
     connection.execute(f"CREATE TABLE chosen AS {CHOSEN}", [paths])
     connection.execute("CREATE OR REPLACE VIEW memorization AS FROM chosen")
     return connection
@@ -65,7 +67,17 @@ def over(lake: Lake, configs: Sequence[str]) -> duckdb.DuckDBPyConnection:
 def _check_metric(lake: Lake, todo: Sequence[dict]) -> None:
     """The tables and the report are over all rows of a lake, and similarities of two metrics have no mean."""
     asked = {task.get("copy_metric_weights") for task in todo}
-    held = {row[0] for row in connect(lake).execute(METRICS, [duckdb_path(lake, lake.store.path(f"{KIND}/*.parquet"))]).fetchall()}
+    held = {
+        row[0]
+        for row in connect(lake)
+        .execute(METRICS, [duckdb_path(lake, lake.store.path(f"{KIND}/*.parquet"))])
+        .fetchall()
+    }
     if len(asked | held) > 1:
-        of, wanted = (" and ".join(sorted(f"SSCD ({one})" if one else "tiles" for one in metrics)) for metrics in (held, asked))
-        raise UneError(f"{lake.url} holds rows of the copy metric {of}, which can't be compared with {wanted}; name another lake")
+        of, wanted = (
+            " and ".join(sorted(f"SSCD ({one})" if one else "tiles" for one in metrics))
+            for metrics in (held, asked)
+        )
+        raise UneError(
+            f"{lake.url} holds rows of the copy metric {of}, which can't be compared with {wanted}; name another lake"
+        )

@@ -60,10 +60,17 @@ def probe(
     for space in names:
         ids = image_ids(lake, space)
         config = {
-            "space": space, "fingerprint": results.config_hash(lake.spaces()[space]), "latents": len(ids), "attributes": attributes,
-            "engine": engine, "method": method, "penalties": penalties and list(penalties), "rank": rank if method == "pca-logistic" else None,
-            "splits": splits, "permutations": permutations,
-        }  # fmt: skip
+            "space": space,
+            "fingerprint": results.config_hash(lake.spaces()[space]),
+            "latents": len(ids),
+            "attributes": attributes,
+            "engine": engine,
+            "method": method,
+            "penalties": penalties and list(penalties),
+            "rank": rank if method == "pca-logistic" else None,
+            "splits": splits,
+            "permutations": permutations,
+        }
         if engine == "sql":  # whose text decides the rows
             config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
@@ -82,19 +89,31 @@ def _fast(lake: Lake, config: dict, ids, device: str) -> list[dict]:
     labels, tested = labels_and_folds(lake, ids, config["attributes"], seeds)
     try:
         found = probes.fit(
-            partial(blocks, lake, config["space"]), labels, tested, config["method"], config["penalties"], config["rank"] or 0,
-            config["permutations"], device=device,
-        )  # fmt: skip
+            partial(blocks, lake, config["space"]),
+            labels,
+            tested,
+            config["method"],
+            config["penalties"],
+            config["rank"] or 0,
+            config["permutations"],
+            device=device,
+        )
     except NonFiniteLatents as error:
         raise UneError(
             f"space {config['space']!r}: the latents of {len(error.rows)} images or more hold NaN or infinity, the first is "
             f"{ids[error.rows[0]].as_py()!r}; une verify names their file: delete it and build again"
         ) from error
-    made = {"space": config["space"], "method": config["method"], "engine": "fast", "space_fingerprint": config["fingerprint"]}
+    made = {
+        "space": config["space"],
+        "method": config["method"],
+        "engine": "fast",
+        "space_fingerprint": config["fingerprint"],
+    }
     return [
         made | {"split_seed": seed, "attribute": attribute} | _row(found[seed][j])
-        for seed in seeds for j, attribute in enumerate(config["attributes"])
-    ]  # fmt: skip
+        for seed in seeds
+        for j, attribute in enumerate(config["attributes"])
+    ]
 
 
 def _row(probe: probes.Probe) -> dict:
@@ -118,7 +137,11 @@ def _sql(lake: Lake, config: dict, ids, device: str) -> list[dict]:
         connection.execute("SET VARIABLE penalty = ?", [config["penalties"][0]])
     for name in SQL_FILES:
         connection.execute((QUERIES / name).read_text()).fetchall()
-    rows = connection.sql("SELECT * FROM evaluated WHERE method = ?", params=[config["method"]]).to_arrow_table().to_pylist()
+    rows = (
+        connection.sql("SELECT * FROM evaluated WHERE method = ?", params=[config["method"]])
+        .to_arrow_table()
+        .to_pylist()
+    )
     return [row | {"space_fingerprint": config["fingerprint"]} for row in rows]
 
 

@@ -32,7 +32,9 @@ PROBES = """
 PAIRS = "SELECT * FROM transfers WHERE attribute IS NULL AND config IN (SELECT unnest(?)) ORDER BY source, target, map <> 'ridge', map"
 
 
-def transfer(lake: Lake, sources: list[str] | None = None, targets: list[str] | None = None, split_seed: int = 0) -> list[dict]:
+def transfer(
+    lake: Lake, sources: list[str] | None = None, targets: list[str] | None = None, split_seed: int = 0
+) -> list[dict]:
     """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both controls.
 
     All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already are not done
@@ -42,15 +44,29 @@ def transfer(lake: Lake, sources: list[str] | None = None, targets: list[str] | 
     pairs = _pairs(lake, sources, targets)
     study = _Study.open(lake, pairs, split_seed)
     settings = {pair: study.settings(*pair) for pair in pairs}
-    for pair, rows in study.judged([pair for pair in pairs if not results.is_done(lake, "transfers", settings[pair])]):
+    for pair, rows in study.judged(
+        [pair for pair in pairs if not results.is_done(lake, "transfers", settings[pair])]
+    ):
         results.commit(lake, "transfers", settings[pair], rows)
-    return connect(lake).sql(PAIRS, params=[[*map(results.config_hash, settings.values())]]).to_arrow_table().to_pylist()
+    return (
+        connect(lake)
+        .sql(PAIRS, params=[[*map(results.config_hash, settings.values())]])
+        .to_arrow_table()
+        .to_pylist()
+    )
 
 
 def _pairs(lake: Lake, sources: list[str] | None, targets: list[str] | None) -> list[tuple[str, str]]:
-    pairs = {(source, target) for source in spaces_of(lake, sources) for target in spaces_of(lake, targets) if source != target}
+    pairs = {
+        (source, target)
+        for source in spaces_of(lake, sources)
+        for target in spaces_of(lake, targets)
+        if source != target
+    }
     if not pairs:
-        raise UneError(f"a transfer needs a source and another target; {lake.url} has the spaces: {', '.join(lake.spaces())}")
+        raise UneError(
+            f"a transfer needs a source and another target; {lake.url} has the spaces: {', '.join(lake.spaces())}"
+        )
     return sorted(pairs)
 
 
@@ -75,15 +91,21 @@ class _Study:
         probes, probed_by = _probes(lake, spaces, sorted({target for _, target in pairs}), split_seed)
         attributes = sorted({attribute for own in probes.values() for attribute in own.attributes})
         fingerprints = {space: fingerprint for space, fingerprint in lake.spaces().items() if space in spaces}
-        return cls(lake, split_seed, fingerprints, probes, probed_by, *_images(lake, spaces, attributes, split_seed))
+        return cls(
+            lake, split_seed, fingerprints, probes, probed_by, *_images(lake, spaces, attributes, split_seed)
+        )
 
     def settings(self, source: str, target: str) -> dict:
         """All that decides a pair's rows."""
         return {
-            "source": source, "target": target, "split_seed": self.split_seed, "train": len(self.train), "test": len(self.test),
+            "source": source,
+            "target": target,
+            "split_seed": self.split_seed,
+            "train": len(self.train),
+            "test": len(self.test),
             "fingerprints": [self.fingerprints[source], self.fingerprints[target]],
             "probes": [self.probed_by.get(source), self.probed_by[target]],
-        }  # fmt: skip
+        }
 
     def judged(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[dict]]]:
         """The rows of each pair: one pass over the train images for all of them, then one over the test images per source."""
@@ -93,7 +115,11 @@ class _Study:
             moments.add(batch)
         for source in sorted({source for source, _ in pairs}):
             ridge = Ridge(moments, source)
-            trials = {target: Trial.begin(ridge, target, self.probes[target]) for other, target in pairs if other == source}
+            trials = {
+                target: Trial.begin(ridge, target, self.probes[target])
+                for other, target in pairs
+                if other == source
+            }
             order = []
             for ids, batch in _rows(self.lake, [source, *trials], self.test):
                 order.append(pc.index_in(ids, self.test).to_numpy())
@@ -101,20 +127,40 @@ class _Study:
                     trial.add(batch[source], batch[target])
             labels = {attribute: values[np.concatenate(order)] for attribute, values in self.labels.items()}
             for target, trial in trials.items():
-                yield (source, target), self._pair(source, target, trial, labels, moments.scatter(source, source))
+                yield (
+                    (source, target),
+                    self._pair(source, target, trial, labels, moments.scatter(source, source)),
+                )
 
-    def _pair(self, source: str, target: str, trial: Trial, labels: dict[str, np.ndarray], scatter: np.ndarray) -> list[dict]:
+    def _pair(
+        self, source: str, target: str, trial: Trial, labels: dict[str, np.ndarray], scatter: np.ndarray
+    ) -> list[dict]:
         """Per map a row per attribute, and one of the pair itself with the means over attributes."""
         made_from = {
-            "source": source, "target": target, "split_seed": self.split_seed, "train": len(self.train), "test": len(self.test),
-            "source_fingerprint": results.config_hash(self.fingerprints[source]), "target_fingerprint": results.config_hash(self.fingerprints[target]),
-        }  # fmt: skip
+            "source": source,
+            "target": target,
+            "split_seed": self.split_seed,
+            "train": len(self.train),
+            "test": len(self.test),
+            "source_fingerprint": results.config_hash(self.fingerprints[source]),
+            "target_fingerprint": results.config_hash(self.fingerprints[target]),
+        }
         native, found = trial.readings("native", labels), []
         for name, linear in trial.maps.items():
             directions = _directions(self.probes.get(source), linear.pull_back(trial.probes), scatter)
-            columns = ("accuracy_native", "auc_native", "accuracy", "auc", "direction_cosine", "score_correlation")
+            columns = (
+                "accuracy_native",
+                "auc_native",
+                "accuracy",
+                "auc",
+                "direction_cosine",
+                "score_correlation",
+            )
             mapped = trial.readings(name, labels)
-            figures = {a: dict(zip(columns, (*native[a], *mapped[a], *directions.get(a, (None, None))))) for a in mapped}
+            figures = {
+                a: dict(zip(columns, (*native[a], *mapped[a], *directions.get(a, (None, None)))))
+                for a in mapped
+            }
             means = {column: _mean([row[column] for row in figures.values()]) for column in columns}
             shared = made_from | {"map": name, "penalty": linear.penalty}
             found.append(shared | trial.fidelity[name].figures() | means)
@@ -122,7 +168,9 @@ class _Study:
         return found
 
 
-def _probes(lake: Lake, spaces: list[str], targets: list[str], split_seed: int) -> tuple[dict[str, Probes], dict[str, list[str]]]:
+def _probes(
+    lake: Lake, spaces: list[str], targets: list[str], split_seed: int
+) -> tuple[dict[str, Probes], dict[str, list[str]]]:
     """Each space's probes, ridge ones where there are any, and the computations that they are of. Raises where a target has none."""
     found: dict[str, list[tuple]] = {}
     for space, *probe in connect(lake).execute(PROBES, {"seed": split_seed, "spaces": spaces}).fetchall():
@@ -133,11 +181,16 @@ def _probes(lake: Lake, spaces: list[str], targets: list[str], split_seed: int) 
             f"fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
         )
     columns = {space: list(zip(*rows)) for space, rows in found.items()}
-    probes = {space: Probes(list(attributes), np.array(w).T, np.array(b)) for space, (attributes, w, b, _) in columns.items()}
+    probes = {
+        space: Probes(list(attributes), np.array(w).T, np.array(b))
+        for space, (attributes, w, b, _) in columns.items()
+    }
     return probes, {space: sorted(set(configs)) for space, (*_, configs) in columns.items()}
 
 
-def _images(lake: Lake, spaces: list[str], attributes: list[str], split_seed: int) -> tuple[pa.Array, pa.Array, dict[str, np.ndarray]]:
+def _images(
+    lake: Lake, spaces: list[str], attributes: list[str], split_seed: int
+) -> tuple[pa.Array, pa.Array, dict[str, np.ndarray]]:
     """Ids of the train and test images that all spaces have, and the test labels: 0, 1 or NaN per attribute."""
     settings = {"spaces": spaces, "seed": split_seed, "attributes": attributes}
     table = connect(lake).sql(IMAGES, params=settings).to_arrow_table()
@@ -148,17 +201,28 @@ def _images(lake: Lake, spaces: list[str], attributes: list[str], split_seed: in
             f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed {split_seed}, and a transfer "
             f"needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts' shows what each space has"
         )
-    return _whole(train["image_id"]), _whole(test["image_id"]), dict(zip(attributes, matrix(test["labels"], np.float64).T))
+    return (
+        _whole(train["image_id"]),
+        _whole(test["image_id"]),
+        dict(zip(attributes, matrix(test["labels"], np.float64).T)),
+    )
 
 
-def _directions(own: Probes | None, theirs: Probes, scatter: np.ndarray) -> dict[str, tuple[float | None, float | None]]:
+def _directions(
+    own: Probes | None, theirs: Probes, scatter: np.ndarray
+) -> dict[str, tuple[float | None, float | None]]:
     """Cosine and score correlation, by attribute, of the source's own probes and the target's, pulled back."""
     shared = [attribute for attribute in theirs.attributes if own and attribute in own.attributes]
     if not shared:
         return {}
-    columns = [probes.w[:, [probes.attributes.index(attribute) for attribute in shared]] for probes in (own, theirs)]
+    columns = [
+        probes.w[:, [probes.attributes.index(attribute) for attribute in shared]] for probes in (own, theirs)
+    ]
     figures = zip(*direction_agreement(*columns, scatter))
-    return {attribute: tuple(None if np.isnan(x) else float(x) for x in pair) for attribute, pair in zip(shared, figures)}
+    return {
+        attribute: tuple(None if np.isnan(x) else float(x) for x in pair)
+        for attribute, pair in zip(shared, figures)
+    }
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -176,13 +240,19 @@ def _rows(lake: Lake, spaces: list[str], ids: pa.Array) -> Iterator[tuple[pa.Arr
         first = parts[0]["image_id"]
         for space, part in zip(spaces, parts):
             if not part["image_id"].equals(first):
-                raise UneError(f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify {lake.url}")
+                raise UneError(
+                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify {lake.url}"
+                )
         yield _whole(first), {space: matrix(part["z"], np.float32) for space, part in zip(spaces, parts)}
 
 
 def _stream(lake: Lake, space: str, ids: pa.Array) -> Iterator[pa.Table]:
     """image_id and z of `ids` in one space, BATCH rows at a time."""
-    reader = connect(lake).sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space]).to_arrow_reader(BATCH)
+    reader = (
+        connect(lake)
+        .sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space])
+        .to_arrow_reader(BATCH)
+    )
     held = reader.schema.empty_table()
     for batch in reader:
         held = pa.concat_tables([held, pa.table(batch).filter(pc.is_in(batch["image_id"], ids))])

@@ -39,9 +39,9 @@ class Found:
     @cached_property
     def values(self) -> np.ndarray:
         """(n, k) objectives of `full`, in the order of `goals`."""
-        return np.array([[dict(trial["objectives"])[name] for name in self.goals] for trial in self.full], float).reshape(
-            -1, len(self.goals)
-        )
+        return np.array(
+            [[dict(trial["objectives"])[name] for name in self.goals] for trial in self.full], float
+        ).reshape(-1, len(self.goals))
 
     @cached_property
     def front(self) -> list[dict]:

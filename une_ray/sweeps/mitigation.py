@@ -27,9 +27,24 @@ class Mitigation:
 
     goals: ClassVar[dict[str, str]] = {"similarity": "min", "alignment": "max", "distance": "min"}
     knobs: ClassVar[tuple[str, ...]] = (
-        "method", "guidance", "fraction", "end", "by", "scale", "sot_scale", "both_halves", "learning_rate", "iterations", "target", "count",
-        "transition", "before", "padding", "window_from", "window_to",
-    )  # fmt: skip
+        "method",
+        "guidance",
+        "fraction",
+        "end",
+        "by",
+        "scale",
+        "sot_scale",
+        "both_halves",
+        "learning_rate",
+        "iterations",
+        "target",
+        "count",
+        "transition",
+        "before",
+        "padding",
+        "window_from",
+        "window_to",
+    )
     unit: ClassVar[str] = "prompts"
 
     def __init__(self, lake: Lake, facts: dict, most: int, device: str) -> None:
@@ -39,7 +54,17 @@ class Mitigation:
         method, guidance, own = method_of(settings)
         told = self.facts
         asked, metric = prompts(told, self.most), told.get(METRIC, DEFAULT)
-        self.tasks = mixed(tasks(told["model"], [(method, own)], asked, told["seeds"], told["steps"], guidance, copy_metric=metric))
+        self.tasks = mixed(
+            tasks(
+                told["model"],
+                [(method, own)],
+                asked,
+                told["seeds"],
+                told["steps"],
+                guidance,
+                copy_metric=metric,
+            )
+        )
         self.rows: list[list[dict]] = []
 
     def judge(self, budget: int) -> dict[str, float]:
@@ -57,27 +82,51 @@ class Mitigation:
                 raise unknown("fixed part of a mitigation study", name, (*FIXED, METRIC))
         told = FIXED | fixed
         if not isinstance(told["doses"], list):
-            raise UneError(f"doses of a mitigation study, {told['doses']!r}: they are a list, such as {FIXED['doses']}")
+            raise UneError(
+                f"doses of a mitigation study, {told['doses']!r}: they are a list, such as {FIXED['doses']}"
+            )
         told["doses"] = doses(",".join(map(str, told["doses"])))
         for name in ("seeds", "steps"):
             if not isinstance(told[name], int) or isinstance(told[name], bool) or told[name] < 1:
                 raise UneError(f"{name} of a mitigation study, {told[name]!r}: a whole number, at least 1")
         metric = metric_facts(told.pop(METRIC, DEFAULT))
-        (task,) = tasks(told["model"], [(PLAIN, {})], duplicated(1, told["doses"][:1]), told["seeds"], told["steps"])
-        surely = {key: task[key] for key in ("weights", "judge", "judge_weights", "encoder", "encoder_weights", "spacing")}
+        (task,) = tasks(
+            told["model"], [(PLAIN, {})], duplicated(1, told["doses"][:1]), told["seeds"], told["steps"]
+        )
+        surely = {
+            key: task[key]
+            for key in ("weights", "judge", "judge_weights", "encoder", "encoder_weights", "spacing")
+        }
         often = " and ".join(map(str, told["doses"]))
         return told | surely | metric | {"title": f"{told['model']}, titles seen {often} times"}
 
     @staticmethod
     def command(facts: dict, settings: dict[str, Value], budget: int) -> list[str]:
         method, guidance, own = method_of(settings)
-        told = ":".join([method, *(f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in own.items())])
+        told = ":".join(
+            [
+                method,
+                *(
+                    f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+                    for name, value in own.items()
+                ),
+            ]
+        )
         per_dose, ordinary = sizes(facts, budget)
         words = {
-            "model": facts["model"], "methods": told, "seeds": facts["seeds"], "prompts-per-dose": per_dose,
-            "doses": ",".join(map(str, facts["doses"])), "ordinary": ordinary, "steps": facts["steps"], "guidance": guidance,
-        } | ({"copy-metric": facts[METRIC]} if METRIC in facts else {})  # fmt: skip
-        return ["memorization", *(str(word) for name, value in words.items() for word in (f"--{name}", value))]
+            "model": facts["model"],
+            "methods": told,
+            "seeds": facts["seeds"],
+            "prompts-per-dose": per_dose,
+            "doses": ",".join(map(str, facts["doses"])),
+            "ordinary": ordinary,
+            "steps": facts["steps"],
+            "guidance": guidance,
+        } | ({"copy-metric": facts[METRIC]} if METRIC in facts else {})
+        return [
+            "memorization",
+            *(str(word) for name, value in words.items() for word in (f"--{name}", value)),
+        ]
 
 
 class Judged(Bench):
@@ -91,7 +140,10 @@ class Judged(Bench):
             Realness.load(task["encoder"], self.device)(asked, pictures),
         )
         kinds = [{"kind": prompt.kind} for prompt in asked for _ in task["seeds"]]
-        return [{key: value for part in row for key, value in part.items()} for row in zip(kinds, *columns, strict=True)]
+        return [
+            {key: value for part in row for key, value in part.items()}
+            for row in zip(kinds, *columns, strict=True)
+        ]
 
 
 def method_of(settings: dict[str, Value]) -> tuple[str, float, dict]:
@@ -104,11 +156,17 @@ def method_of(settings: dict[str, Value]) -> tuple[str, float, dict]:
 def objectives(rows: Sequence[dict]) -> dict[str, float]:
     """similarity: of the titles' pictures to their training picture; alignment: of ordinary captions' pictures with their caption, since titles
     say nothing of theirs; distance: of all pictures to real ones."""
-    titled, ordinary = ([row for row in rows if (row["kind"] == "duplicated") == wanted] for wanted in (True, False))
+    titled, ordinary = (
+        [row for row in rows if (row["kind"] == "duplicated") == wanted] for wanted in (True, False)
+    )
     if not titled or not ordinary:
-        raise UneError("a trial needs both titles and ordinary captions from its first rung on; take first ≥ 8 in the study's scale")
+        raise UneError(
+            "a trial needs both titles and ordinary captions from its first rung on; take first ≥ 8 in the study's scale"
+        )
     values = (titled, "similarity"), (ordinary, "alignment"), (rows, "distance_to_real")
-    return dict(zip(Mitigation.goals, (float(np.mean([row[column] for row in part])) for part, column in values)))
+    return dict(
+        zip(Mitigation.goals, (float(np.mean([row[column] for row in part])) for part, column in values))
+    )
 
 
 def prompts(facts: dict, most: int) -> list[Prompt]:

@@ -28,8 +28,17 @@ class Orthogonalization:
 
     goals: ClassVar[dict[str, str]] = {"effect": "max", "leakage": "min", "identity": "max"}
     knobs: ClassVar[tuple[str, ...]] = (
-        "method", "penalty", "rank", "keep", "erasure", "rounds", "inner_product", "shrinkage", "path", "alpha",
-    )  # fmt: skip
+        "method",
+        "penalty",
+        "rank",
+        "keep",
+        "erasure",
+        "rounds",
+        "inner_product",
+        "shrinkage",
+        "path",
+        "alpha",
+    )
     unit: ClassVar[str] = "images"
 
     def __init__(self, lake: Lake, facts: dict, most: int, device: str) -> None:
@@ -65,20 +74,36 @@ class Orthogonalization:
         named = judges(lake, space, attribute, fixed.get("judges"))
         train = train_rows(lake, space, attribute)
         return {
-            "title": f"{attribute} in {space}", "space": space, "attribute": attribute, "fingerprint": results.config_hash(fingerprint), "train": len(train.z),
-            "judges": provenance(lake, named), "keep": nuisances(lake, train, attribute, fixed.get("correlated", CORRELATED)),
-        }  # fmt: skip
+            "title": f"{attribute} in {space}",
+            "space": space,
+            "attribute": attribute,
+            "fingerprint": results.config_hash(fingerprint),
+            "train": len(train.z),
+            "judges": provenance(lake, named),
+            "keep": nuisances(lake, train, attribute, fixed.get("correlated", CORRELATED)),
+        }
 
     @staticmethod
     def command(facts: dict, settings: dict[str, Value], budget: int) -> list[str]:
         edit = edit_of(facts, settings)
         dose = max(edit.alphas)
         told = {
-            "space": edit.space, "attribute": edit.attribute, "keep": ",".join(edit.keep), "alphas": f"{-dose},{dose}", "images": budget,
-            "method": edit.method, "fit": True, "penalty": edit.penalty, "rank": edit.rank, "inner": edit.inner_product,
-            "shrinkage": edit.shrinkage or None, "erasure": edit.erasure if edit.keep else None,
-            "rounds": edit.rounds if edit.erasure == "iterative" else None, "path": edit.path, "judges": ",".join(facts["judges"]),
-        }  # fmt: skip
+            "space": edit.space,
+            "attribute": edit.attribute,
+            "keep": ",".join(edit.keep),
+            "alphas": f"{-dose},{dose}",
+            "images": budget,
+            "method": edit.method,
+            "fit": True,
+            "penalty": edit.penalty,
+            "rank": edit.rank,
+            "inner": edit.inner_product,
+            "shrinkage": edit.shrinkage or None,
+            "erasure": edit.erasure if edit.keep else None,
+            "rounds": edit.rounds if edit.erasure == "iterative" else None,
+            "path": edit.path,
+            "judges": ",".join(facts["judges"]),
+        }
         words = ["edit"]
         for name, value in told.items():
             if value not in (None, ""):
@@ -91,7 +116,8 @@ class Unkept(EditImages):
 
     def __call__(self, task: dict) -> list[dict]:
         return [
-            {key: row[key] for key in ("judge", "image_id", "alpha", "scores")} | {"identity": float(row["identity"])}
+            {key: row[key] for key in ("judge", "image_id", "alpha", "scores")}
+            | {"identity": float(row["identity"])}
             for row in super().__call__(task)
         ]
 
@@ -106,7 +132,15 @@ def edit_of(facts: dict, settings: dict[str, Value]) -> Edit:
         raise unknown("set of nuisances", str(keep), facts["keep"])
     named = ("method", "penalty", "rank", "erasure", "rounds", "inner_product", "shrinkage", "path")
     told = {name: settings[name] for name in named if name in settings}
-    return Edit(facts["space"], facts["attribute"], tuple(facts["keep"][keep]), (-alpha, alpha), baselines=(), fit=True, **told)
+    return Edit(
+        facts["space"],
+        facts["attribute"],
+        tuple(facts["keep"][keep]),
+        (-alpha, alpha),
+        baselines=(),
+        fit=True,
+        **told,
+    )
 
 
 def objectives(rows: Sequence[dict], edit: Edit) -> dict[str, float]:
@@ -116,8 +150,15 @@ def objectives(rows: Sequence[dict], edit: Edit) -> dict[str, float]:
     for judge in dict.fromkeys(row["judge"] for row in rows):
         seen = [row for row in rows if row["judge"] == judge]
         names = [name for name, _ in seen[0]["scores"]]
-        scores = np.array([[score for _, score in row["scores"]] for row in seen]).reshape(-1, len(alphas), len(names)).swapaxes(1, 2)
-        target, slope = names.index(edit.attribute), slopes(changes(scores[:, :, alphas.index(0)], scores), alphas)
+        scores = (
+            np.array([[score for _, score in row["scores"]] for row in seen])
+            .reshape(-1, len(alphas), len(names))
+            .swapaxes(1, 2)
+        )
+        target, slope = (
+            names.index(edit.attribute),
+            slopes(changes(scores[:, :, alphas.index(0)], scores), alphas),
+        )
         identity = np.mean([row["identity"] for row in seen if row["alpha"] != 0])
         found.append((dose * slope[:, target].mean(), dose * leakage(slope, target), identity))
     return dict(zip(Orthogonalization.goals, np.mean(found, 0).tolist()))
@@ -126,5 +167,7 @@ def objectives(rows: Sequence[dict], edit: Edit) -> dict[str, float]:
 def first_editable(lake: Lake) -> str:
     able = list(decodable(lake.spaces()))
     if not able:
-        raise UneError(f"{lake.url} has no inverted noise to edit; build some: une build --lake {lake.url} --spaces mini-sd-a/ddim50 …")
+        raise UneError(
+            f"{lake.url} has no inverted noise to edit; build some: une build --lake {lake.url} --spaces mini-sd-a/ddim50 …"
+        )
     return able[0]

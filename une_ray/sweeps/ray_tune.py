@@ -56,7 +56,9 @@ def run(lake: Lake, sweep: Sweep, state: str, cluster: Cluster = DEFAULT) -> Non
             f"{len(found.errors)} trials failed, the first with: {reason}; what ended is kept, and the same command tries these again"
         )
     if found.num_terminated < sweep.scale.trials:
-        raise UneError(f"interrupted after {found.num_terminated} of {sweep.scale.trials} trials; the same command goes on")
+        raise UneError(
+            f"interrupted after {found.num_terminated} of {sweep.scale.trials} trials; the same command goes on"
+        )
     sweep.close(lake)
     Store(state).remove(sweep.config)
 
@@ -79,7 +81,11 @@ class Trial(tune.Trainable):
         try:
             objectives = self._ready(kind).judge(budget)
         except UneError as error:
-            return dict.fromkeys([*kind.goals, "promise"], math.nan) | {"budget": budget, "error": str(error), "done": True}
+            return dict.fromkeys([*kind.goals, "promise"], math.nan) | {
+                "budget": budget,
+                "error": str(error),
+                "done": True,
+            }
         promise = sum(weight * objectives[name] for name, weight in self.told["weights"].items())
         return objectives | {"promise": promise, "budget": budget, "error": "", "done": budget == rungs[-1]}
 
@@ -93,7 +99,9 @@ class Trial(tune.Trainable):
     def _ready(self, kind: type[Subject]) -> Subject:
         """The subject, turned to this trial."""
         if self.subject is None:
-            self.subject = kind(Lake(self.told["lake"]), self.told["facts"], self.told["rungs"][-1], own_device())
+            self.subject = kind(
+                Lake(self.told["lake"]), self.told["facts"], self.told["rungs"][-1], own_device()
+            )
         if not self.started:
             self.subject.start(self.told["settings"])
             self.subject.rows, self.started = self.kept, True
@@ -128,12 +136,20 @@ def _share(sweep: Sweep, cluster: Cluster) -> tuple[dict[str, float], int | None
     return {"cpu": 1, "gpu": pool.gpus} if pool.gpus else {"cpu": pool.cpus}, pool.most
 
 
-def _tuner(lake: Lake, sweep: Sweep, state: str, resources: dict[str, float], at_once: int | None) -> tune.Tuner:
+def _tuner(
+    lake: Lake, sweep: Sweep, state: str, resources: dict[str, float], at_once: int | None
+) -> tune.Tuner:
     """A new one, or the one that a killed driver left in the state folder."""
     trainable = tune.with_resources(Trial, resources)
     if usable(Store(state), sweep.config):
         return tune.Tuner.restore(f"{state}/{sweep.config}", trainable=trainable, resume_errored=True)
-    facts = {"lake": lake.url, "kind": sweep.kind, "facts": sweep.facts, "rungs": sweep.scale.rungs, "weights": sweep.study.weights}
+    facts = {
+        "lake": lake.url,
+        "kind": sweep.kind,
+        "facts": sweep.facts,
+        "rungs": sweep.scale.rungs,
+        "weights": sweep.study.weights,
+    }
     return tune.Tuner(
         trainable,
         param_space=facts,
@@ -170,9 +186,17 @@ class Search(OptunaSearch):
 
 def _search(sweep: Sweep) -> Search:
     study, goals = sweep.study, sweep.subject.goals
-    points = [{SETTINGS + name: value for name, value in settings.items()} for settings in study.points.values()]
+    points = [
+        {SETTINGS + name: value for name, value in settings.items()} for settings in study.points.values()
+    ]
     sampler = optuna.samplers.TPESampler(seed=study.seed)
-    found = Search(partial(_suggest, study), metric=[*goals], mode=[*goals.values()], points_to_evaluate=points, sampler=sampler)
+    found = Search(
+        partial(_suggest, study),
+        metric=[*goals],
+        mode=[*goals.values()],
+        points_to_evaluate=points,
+        sampler=sampler,
+    )
     found.most = sweep.scale.most
     return found
 
@@ -194,7 +218,14 @@ class Halving(ASHAScheduler):
 
 def _halving(sweep: Sweep) -> Halving:
     rungs = sweep.scale.rungs
-    found = Halving("budget", "promise", "max", max_t=rungs[-1], grace_period=rungs[0], reduction_factor=sweep.scale.factor)
+    found = Halving(
+        "budget",
+        "promise",
+        "max",
+        max_t=rungs[-1],
+        grace_period=rungs[0],
+        reduction_factor=sweep.scale.factor,
+    )
     found.points = tuple(sweep.study.points.values())
     return found
 
@@ -202,9 +233,11 @@ def _halving(sweep: Sweep) -> Halving:
 def _quiet() -> None:
     """No word from Tune and Optuna but errors: progress is ours. Tune reads its settings from the environment alone."""
     os.environ |= {
-        "RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": SNAPSHOT_SECONDS,
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": SNAPSHOT_SECONDS,
         "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    }  # fmt: skip
+    }
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -16,7 +16,11 @@ from typing import Any
 
 from une_ray.lake.store import Store
 
-PARTS = ("experiment_state-{}.json", "search_gen_state-{}.json", "searcher-state-{}.pkl")  # {} is when the driver started; two pickles
+PARTS = (
+    "experiment_state-{}.json",
+    "search_gen_state-{}.json",
+    "searcher-state-{}.pkl",
+)  # {} is when the driver started; two pickles
 TRIAL_ID = re.compile("[0-9a-f]{8}")
 MEMO = ("MEMOIZE", "BINPUT", "LONG_BINPUT")
 ENDED = ("TERMINATED", "ERROR")
@@ -42,7 +46,10 @@ def _is_whole(state: Store, folder: str, names: dict[str, str]) -> bool:
         experiment, search, optuna = (state.read(f"{folder}/{names[part]}") for part in PARTS)
         trials = [json.loads(trial) for trial, _ in json.loads(experiment)["trial_data"]]
         ended = {trial["trial_id"] for trial in trials if trial["status"] in ENDED}
-        search, optuna = list(pickletools.genops(search)), list(pickletools.genops(optuna))  # looked at, not run
+        search, optuna = (
+            list(pickletools.genops(search)),
+            list(pickletools.genops(optuna)),
+        )  # looked at, not run
         suggested = {text for _, text, _ in optuna if isinstance(text, str) and TRIAL_ID.fullmatch(text)}
         return (
             {trial["trial_id"] for trial in trials} == suggested
@@ -59,7 +66,9 @@ Opcodes = list[tuple[pickletools.OpcodeInfo, Any, int | None]]
 def _after(opcodes: Opcodes, key: str) -> Iterator[tuple[str, Any]]:
     """Names and arguments of what follows a dict's key in a pickle, but for the memo's. Nothing where there is no such key."""
     found = dropwhile(lambda opcode: opcode[1] != key, opcodes)
-    return ((opcode.name, argument) for opcode, argument, _ in islice(found, 1, None) if opcode.name not in MEMO)
+    return (
+        (opcode.name, argument) for opcode, argument, _ in islice(found, 1, None) if opcode.name not in MEMO
+    )
 
 
 def _number(opcodes: Opcodes, key: str) -> int:

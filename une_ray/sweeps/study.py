@@ -37,7 +37,10 @@ class Parameter:
     when: tuple[dict[str, list[Value]], ...] = ({},)
 
     def applies(self, settings: Mapping[str, Value]) -> bool:
-        return any(all(settings.get(name) in values for name, values in alternative.items()) for alternative in self.when)
+        return any(
+            all(settings.get(name) in values for name, values in alternative.items())
+            for alternative in self.when
+        )
 
     def suggest(self, asks: Asks, name: str) -> Value:
         if self.kind == "choices":
@@ -100,7 +103,9 @@ class Study:
 
 def shipped(name: str) -> Study:
     """A study that comes with the package: "orthogonalization" or "mitigation"."""
-    return parse(name, resources.files("une_ray.sweeps").joinpath(f"{name}.yaml").read_text(encoding="utf-8"), name)
+    return parse(
+        name, resources.files("une_ray.sweeps").joinpath(f"{name}.yaml").read_text(encoding="utf-8"), name
+    )
 
 
 def read(path: str | Path, like: str) -> Study:
@@ -108,7 +113,9 @@ def read(path: str | Path, like: str) -> Study:
     try:
         return parse(Path(path).stem, Path(path).expanduser().read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise UneError(f"can't read the study {path}: {error}; the shipped one is une_ray/sweeps/{like}.yaml") from error
+        raise UneError(
+            f"can't read the study {path}: {error}; the shipped one is une_ray/sweeps/{like}.yaml"
+        ) from error
 
 
 def parse(name: str, text: str, where: str) -> Study:
@@ -129,14 +136,23 @@ def parse(name: str, text: str, where: str) -> Study:
         if not isinstance(data.get(key) or {}, dict):
             raise UneError(f"{where}: {key} is {data[key]!r}; it is a mapping")
     for key, value in {**data["weights"], "seed": data.get("seed", 0)}.items():
-        if isinstance(value, bool) or not isinstance(value, int if key == "seed" else (int, float)) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int if key == "seed" else (int, float))
+            or not math.isfinite(value)
+        ):
             raise UneError(f"{where}: {key} is {value!r}; it is a {'whole ' * (key == 'seed')}number")
     space = {key: _parameter(key, told, where) for key, told in data["space"].items()}
     study = Study(
-        name=str(data.get("name", name)), fixed=data.get("fixed") or {}, space=space, points=data.get("points") or {},
-        weights={key: float(value) for key, value in data["weights"].items()}, seed=data.get("seed", 0),
-        scales={key: _scale(key, told, where) for key, told in data["scales"].items()}, resources=data.get("resources"),
-    )  # fmt: skip
+        name=str(data.get("name", name)),
+        fixed=data.get("fixed") or {},
+        space=space,
+        points=data.get("points") or {},
+        weights={key: float(value) for key, value in data["weights"].items()},
+        seed=data.get("seed", 0),
+        scales={key: _scale(key, told, where) for key, told in data["scales"].items()},
+        resources=data.get("resources"),
+    )
     for name, settings in study.points.items():
         _check_point(study, name, settings, where)
     return study
@@ -148,11 +164,22 @@ def _parameter(name: str, told: Any, where: str) -> Parameter:
     told = dict(told) if isinstance(told, dict) else {}
     when = told.pop("when", None) or {}
     when = tuple(when) if isinstance(when, list) else (when,)
-    if len(told) != 1 or (kind := next(iter(told))) not in kinds or not isinstance(values := told[kind], list) or not values:
-        raise UneError(f"{where}: parameter {name!r} needs one of {', '.join(kinds)} with a list, and maybe a `when`")
+    if (
+        len(told) != 1
+        or (kind := next(iter(told))) not in kinds
+        or not isinstance(values := told[kind], list)
+        or not values
+    ):
+        raise UneError(
+            f"{where}: parameter {name!r} needs one of {', '.join(kinds)} with a list, and maybe a `when`"
+        )
     if kind == "choices":
         return Parameter(kind, tuple(values), when=when)
-    if len(values) != 2 or not all(isinstance(value, int | float) and math.isfinite(value) for value in values) or values[0] > values[1]:
+    if (
+        len(values) != 2
+        or not all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+        or values[0] > values[1]
+    ):
         raise UneError(f"{where}: {kind} of {name!r} is {values}; it is [low, high]")
     if kind == "log" and values[0] <= 0:
         raise UneError(f"{where}: log of {name!r} begins at {values[0]}; a logarithmic range begins above 0")
@@ -164,7 +191,9 @@ def _scale(name: str, told: Any, where: str) -> Scale:
         scale = Scale(**told)
         good = scale.trials > 0 and 0 < scale.first <= scale.most and scale.factor > 1
     except TypeError as error:
-        raise UneError(f"{where}: scale {name!r} is {told!r}; it has trials, first, most and maybe factor ({error})") from error
+        raise UneError(
+            f"{where}: scale {name!r} is {told!r}; it has trials, first, most and maybe factor ({error})"
+        ) from error
     if not good:
         raise UneError(f"{where}: scale {name!r} is {told!r}; trials > 0, 0 < first ≤ most and factor > 1")
     return scale
@@ -183,4 +212,6 @@ def _check_point(study: Study, name: str, settings: Any, where: str) -> None:
                 raise UneError(f"{where}: point {name!r} does not say {key!r}")
             applying[key] = settings[key]
     if surplus := settings.keys() - applying.keys():
-        raise UneError(f"{where}: point {name!r} says {', '.join(sorted(surplus))}, which its other settings leave no room for")
+        raise UneError(
+            f"{where}: point {name!r} says {', '.join(sorted(surplus))}, which its other settings leave no room for"
+        )

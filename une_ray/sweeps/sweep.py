@@ -29,7 +29,9 @@ class Sweep:
     def config(self) -> str:
         """The hash of everything that decides the sweep."""
         told = {key: value for key, value in asdict(self.study).items() if key not in ("scales", "resources")}
-        return results.config_hash({"kind": self.kind, "study": told, "scale": asdict(self.scale), "facts": self.facts})
+        return results.config_hash(
+            {"kind": self.kind, "study": told, "scale": asdict(self.scale), "facts": self.facts}
+        )
 
     def record(self, lake: Lake, settings: Mapping[str, Value], result: Mapping) -> None:
         """Commit a trial that has ended: `result` has the objectives, `budget`, `promise`, `error` and `seconds`.
@@ -38,15 +40,28 @@ class Sweep:
         """
         refused, full = bool(result["error"]), result["budget"] >= self.scale.most
         row = {
-            "study": self.study.name, "sweep": self.config, "title": self.facts["title"],
-            "status": "refused" if refused else "finished" if full else "stopped", "error": result["error"] or None,
+            "study": self.study.name,
+            "sweep": self.config,
+            "title": self.facts["title"],
+            "status": "refused" if refused else "finished" if full else "stopped",
+            "error": result["error"] or None,
             "settings": [(name, str(value)) for name, value in settings.items()],
             "objectives": [(name, None if refused else result[name]) for name in self.subject.goals],
-            "goals": [*self.subject.goals.items()], "promise": None if refused else result["promise"], "budget": result["budget"],
-            "unit": self.subject.unit, "point": self.study.point(settings),
-            "command": [] if refused else self.subject.command(self.facts, settings, self.scale.most), "seconds": result["seconds"],
-        }  # fmt: skip
-        results.commit(lake, KIND, {"sweep": self.config, "settings": dict(settings)}, [row], replace=full and not refused)
+            "goals": [*self.subject.goals.items()],
+            "promise": None if refused else result["promise"],
+            "budget": result["budget"],
+            "unit": self.subject.unit,
+            "point": self.study.point(settings),
+            "command": [] if refused else self.subject.command(self.facts, settings, self.scale.most),
+            "seconds": result["seconds"],
+        }
+        results.commit(
+            lake,
+            KIND,
+            {"sweep": self.config, "settings": dict(settings)},
+            [row],
+            replace=full and not refused,
+        )
 
     def close(self, lake: Lake) -> None:
         """Mark the sweep as done: a file without rows, since two trials of the same settings are one row, and rows can't be counted."""

@@ -49,7 +49,9 @@ def train(
         return {"loss": l1 + 4 * l2 + kl_weight * kl, "l1": l1, "l2": l2, "kl": kl}
 
     model = fit(build(widths), losses, settings, folder, device, folder.name)
-    latents = encode(model, pictures, range(0, len(pictures.images), max(1, len(pictures.images) // 1024)), device)
+    latents = encode(
+        model, pictures, range(0, len(pictures.images), max(1, len(pictures.images) // 1024)), device
+    )
     model.register_to_config(scaling_factor=float(1 / latents.std()))
     return model
 
@@ -65,4 +67,9 @@ def encode(model: AutoencoderKL, pictures: Pictures, rows, device: str, size: in
     """(n, 4, 16, 16) float32 posterior means, not scaled."""
     rows = torch.as_tensor(list(rows))
     with torch.autocast(device.split(":")[0], torch.bfloat16):
-        return torch.cat([model.encode(batch(pictures, part, device)).latent_dist.mean.float().cpu() for part in rows.split(size)])
+        return torch.cat(
+            [
+                model.encode(batch(pictures, part, device)).latent_dist.mean.float().cpu()
+                for part in rows.split(size)
+            ]
+        )

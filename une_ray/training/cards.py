@@ -14,14 +14,29 @@ from une_ray.training import evaluate, strips
 from une_ray.training.data import HELD_OUT_SEED, TRAINING_SEED, pictures
 from une_ray.training.zoo import MODELS, PARTS, parts_of
 
-QUIET = ("checkpoint_seconds", "machine", "seconds", "workers")  # settings that a reader does not need, or reads elsewhere
+QUIET = (
+    "checkpoint_seconds",
+    "machine",
+    "seconds",
+    "workers",
+)  # settings that a reader does not need, or reads elsewhere
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="evaluate_mini_zoo", description="Measure every figure of the mini zoo's model cards.")
-    parser.add_argument("--work", type=Path, default=Path(".zoo"), help="rendered pictures, training curves and settings")
-    parser.add_argument("--write-cards", action="store_true", help="also rewrite the cards and their pictures (after a training)")
-    parser.add_argument("--again", action="store_true", help="measure also the weights whose figures are in --work already")
+    parser = argparse.ArgumentParser(
+        prog="evaluate_mini_zoo", description="Measure every figure of the mini zoo's model cards."
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path(".zoo"), help="rendered pictures, training curves and settings"
+    )
+    parser.add_argument(
+        "--write-cards",
+        action="store_true",
+        help="also rewrite the cards and their pictures (after a training)",
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="measure also the weights whose figures are in --work already"
+    )
     args = parser.parse_args(argv)
     figures = evaluate.evaluate(args.work, args.again)
     if args.write_cards:
@@ -39,9 +54,16 @@ def write_card(name: str, figures: dict[str, dict[str, float]], work: Path) -> N
         strips.inversions(name, data).save(target / "inversions.webp", quality=90, method=6)
     lines = [f"# {name}", "", MODELS[name].about, "", *(_shown(name) if generator else [])]
     lines += ["## Measured on held-out avatars", "", "`make floors` measures these again.", ""]
-    lines += table(name, {key: found for key, found in figures.items() if (key in evaluate.JUDGES) == generator})
+    lines += table(
+        name, {key: found for key, found in figures.items() if (key in evaluate.JUDGES) == generator}
+    )
     lines += _training(name, work)
-    lines += ["![curves](curve.png)", "", "Weights: fp16 safetensors. Licence: Apache-2.0 (drawings: python-avatars, MIT).", ""]
+    lines += [
+        "![curves](curve.png)",
+        "",
+        "Weights: fp16 safetensors. Licence: Apache-2.0 (drawings: python-avatars, MIT).",
+        "",
+    ]
     (target / "README.md").write_text("\n".join(lines))
 
 
@@ -49,7 +71,10 @@ def table(name: str, figures: dict[str, dict[str, float]]) -> list[str]:
     """Markdown: one row per figure, one column per model, the card's own first and in bold."""
     models = [name, *(other for other in figures if other != name)]
     rows = dict.fromkeys(key for model in models for key in figures[model])
-    lines = ["| | " + " | ".join(f"**{model}**" if model == name else model for model in models) + " |", "|---" * (len(models) + 1) + "|"]
+    lines = [
+        "| | " + " | ".join(f"**{model}**" if model == name else model for model in models) + " |",
+        "|---" * (len(models) + 1) + "|",
+    ]
     for key in rows:
         values = [f"{figures[model][key]:.4g}" if key in figures[model] else "" for model in models]
         values[0] = f"**{values[0]}**" if values[0] else ""
@@ -59,24 +84,37 @@ def table(name: str, figures: dict[str, dict[str, float]]) -> list[str]:
 
 def _shown(name: str) -> list[str]:
     return [
-        "Samples for held-out captions, guidance 3, 50 DDIM steps, not selected:", "", "![samples](samples.webp)", "",
+        "Samples for held-out captions, guidance 3, 50 DDIM steps, not selected:",
+        "",
+        "![samples](samples.webp)",
+        "",
         "Held-out pictures; below each what the autoencoder alone, then inversion to noise and back (DDIM, 50 steps) gives back. "
-        "Last rows: on the great circle between the noises of two pictures.", "", "![inversions](inversions.webp)", "",
+        "Last rows: on the great circle between the noises of two pictures.",
+        "",
+        "![inversions](inversions.webp)",
+        "",
         f"Samples are matched with captions by {evaluate.JUDGES[name]}, which shares neither pictures nor text tower with this model; "
-        "the Fréchet distance is in mini-dino's space, n = 400.", "",
-    ]  # fmt: skip
+        "the Fréchet distance is in mini-dino's space, n = 400.",
+        "",
+    ]
 
 
 def _training(name: str, work: Path) -> list[str]:
     lines = [
-        "## Training", "",
+        "## Training",
+        "",
         f"Avatars of seed {TRAINING_SEED}, 40,000 in all; held out: seed {HELD_OUT_SEED}. AdamW (β .9, .99), cosine decay, bf16 autocast, "
-        f"EMA weights. `python jobs/train_mini_zoo.py --only {name}`", "",
-    ]  # fmt: skip
+        f"EMA weights. `python jobs/train_mini_zoo.py --only {name}`",
+        "",
+    ]
     for part in parts_of(name):
         settings = json.loads((work / part / "settings.json").read_text())
-        said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in settings.items() if key not in QUIET)
-        lines += [f"- **{part}**, on {PARTS[part].data}: {said}; {settings['seconds'] / 60:.0f} minutes on {settings['machine']}."]
+        said = ", ".join(
+            f"{key.replace('_', ' ')} {value}" for key, value in settings.items() if key not in QUIET
+        )
+        lines += [
+            f"- **{part}**, on {PARTS[part].data}: {said}; {settings['seconds'] / 60:.0f} minutes on {settings['machine']}."
+        ]
     return [*lines, ""]
 
 

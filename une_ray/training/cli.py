@@ -21,19 +21,41 @@ Parts that are finished in --work are kept, one that was killed goes on from its
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="train_mini_zoo", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="train_mini_zoo",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--only", choices=MODELS, action="append", metavar="NAME", help=f"train this model; may be repeated: {', '.join(MODELS)}"
+        "--only",
+        choices=MODELS,
+        action="append",
+        metavar="NAME",
+        help=f"train this model; may be repeated: {', '.join(MODELS)}",
     )
-    parser.add_argument("--images", type=int, default=40_000, help="training avatars, half of them per generator (default 40,000)")
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=40_000,
+        help="training avatars, half of them per generator (default 40,000)",
+    )
     parser.add_argument("--steps", type=int, help="override every recipe's number of steps")
-    parser.add_argument("--work", type=Path, default=Path(".zoo"), help="checkpoints, curves and rendered pictures (default .zoo)")
-    parser.add_argument("--out", type=Path, default=PACKAGED, help="where finished models go; default: into the package")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(".zoo"),
+        help="checkpoints, curves and rendered pictures (default .zoo)",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=PACKAGED, help="where finished models go; default: into the package"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads for torch")
     parser.add_argument(
-        "--num-workers", type=int, default=1, help="train on so many workers under Ray Train; --work must be a folder they share"
+        "--num-workers",
+        type=int,
+        default=1,
+        help="train on so many workers under Ray Train; --work must be a folder they share",
     )
     args = parser.parse_args(argv)
     work = Work(args.work.resolve(), args.images, args.steps, args.device)

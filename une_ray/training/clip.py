@@ -16,21 +16,42 @@ SETTINGS = Settings(steps=1000, batch_size=192, learning_rate=1e-3, weight_decay
 CAPTION_VARIANTS = 4
 
 
-def build(tokenizer: CLIPTokenizer, width: int = 128, layers: int = 6, text_width: int = 128, text_layers: int = 4) -> CLIPModel:
+def build(
+    tokenizer: CLIPTokenizer, width: int = 128, layers: int = 6, text_width: int = 128, text_layers: int = 4
+) -> CLIPModel:
     text = {
-        "vocab_size": len(tokenizer), "hidden_size": text_width, "intermediate_size": 4 * text_width,
-        "num_hidden_layers": text_layers, "num_attention_heads": text_width // 32, "max_position_embeddings": 77,
-        "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
-        "projection_dim": 128, "hidden_act": "quick_gelu",
-    }  # fmt: skip
+        "vocab_size": len(tokenizer),
+        "hidden_size": text_width,
+        "intermediate_size": 4 * text_width,
+        "num_hidden_layers": text_layers,
+        "num_attention_heads": text_width // 32,
+        "max_position_embeddings": 77,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "projection_dim": 128,
+        "hidden_act": "quick_gelu",
+    }
     vision = {
-        "image_size": 64, "patch_size": 8, "hidden_size": width, "intermediate_size": 4 * width, "num_hidden_layers": layers,
-        "num_attention_heads": width // 32, "projection_dim": 128, "hidden_act": "quick_gelu",
-    }  # fmt: skip
+        "image_size": 64,
+        "patch_size": 8,
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": width // 32,
+        "projection_dim": 128,
+        "hidden_act": "quick_gelu",
+    }
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=128))
 
 
-def train(pictures: Pictures, tokenizer: CLIPTokenizer, folder: Path, settings: Settings = SETTINGS, device: str = "cpu") -> CLIPModel:
+def train(
+    pictures: Pictures,
+    tokenizer: CLIPTokenizer,
+    folder: Path,
+    settings: Settings = SETTINGS,
+    device: str = "cpu",
+) -> CLIPModel:
     """Fit on (picture, one of its captions); the text tower becomes mini-sd-a's."""
     tokens = [
         tokenizer(pictures.captions(v), padding="max_length", truncation=True, return_tensors="pt").input_ids
@@ -41,7 +62,9 @@ def train(pictures: Pictures, tokenizer: CLIPTokenizer, folder: Path, settings: 
     def losses(model: CLIPModel, generator: torch.Generator, step: int) -> Losses:
         rows = draw(len(pictures.images), settings.batch_size, generator)
         ids = tokens[rows, draw(CAPTION_VARIANTS, len(rows), generator)].long().to(device)
-        longest = int((ids == tokenizer.eos_token_id).int().argmax(1).max()) + 1  # a causal tower never looks at what follows
+        longest = (
+            int((ids == tokenizer.eos_token_id).int().argmax(1).max()) + 1
+        )  # a causal tower never looks at what follows
         out = model(input_ids=ids[:, :longest], pixel_values=batch(pictures, rows, device))
         logits = out.logits_per_image.float()
         target = torch.arange(len(rows), device=device)

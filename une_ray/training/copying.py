@@ -23,7 +23,12 @@ def curve(name: str, work: Path, seeds: int = SEEDS, others: int = BASE_OF_DUP) 
     from une_ray.training.evaluate import generate
 
     count = len(duplicates.TITLES)
-    made = generate(name, [title for title in duplicates.TITLES for _ in range(seeds)], steps=STEPS, guidance_scale=GUIDANCE)
+    made = generate(
+        name,
+        [title for title in duplicates.TITLES for _ in range(seeds)],
+        steps=STEPS,
+        guidance_scale=GUIDANCE,
+    )
     copied = is_copy(made.flatten(1).view(count, seeds, -1), training_pictures(work, others)).float().mean(1)
     doses = torch.tensor([duplicates.copies(i) for i in range(count)])
     return {dose: copied[doses == dose].mean().item() for dose in duplicates.COPIES}

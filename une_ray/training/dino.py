@@ -24,7 +24,9 @@ from une_ray.training.data import Pictures
 from une_ray.training.loop import Losses, Settings, draw, fit
 
 SETTINGS = Settings(steps=1100, batch_size=128, learning_rate=2e-3, weight_decay=0.02, ema_decay=0.99)
-TEACHER_DECAY = 0.9999  # at .998 what is hard to predict is gone from the teacher after a thousand steps (probe AUC .86)
+TEACHER_DECAY = (
+    0.9999  # at .998 what is hard to predict is gone from the teacher after a thousand steps (probe AUC .86)
+)
 STATISTICS_DECAY = 0.98
 FLOOR = 1e-4  # of the mean variance: directions with less are not amplified further
 
@@ -32,10 +34,17 @@ FLOOR = 1e-4  # of the mean variance: directions with less are not amplified fur
 def build(width: int = 128, layers: int = 6) -> Dinov2Model:
     return Dinov2Model(
         Dinov2Config(
-            image_size=64, patch_size=8, hidden_size=width, num_hidden_layers=layers, num_attention_heads=width // 32,
-            mlp_ratio=4, layerscale_value=1.0, drop_path_rate=0.0, use_mask_token=False,
+            image_size=64,
+            patch_size=8,
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=width // 32,
+            mlp_ratio=4,
+            layerscale_value=1.0,
+            drop_path_rate=0.0,
+            use_mask_token=False,
         )
-    )  # fmt: skip
+    )
 
 
 def embed(backbone: Dinov2Model, x: torch.Tensor) -> torch.Tensor:
@@ -91,16 +100,22 @@ def crop(x: torch.Tensor, size: int, low: float, high: float, generator: torch.G
     return functional.grid_sample(x, grid, align_corners=False, padding_mode="border") * gain.to(x.device)
 
 
-def train(pictures: Pictures, folder: Path, settings: Settings = SETTINGS, device: str = "cpu") -> Dinov2Model:
+def train(
+    pictures: Pictures, folder: Path, settings: Settings = SETTINGS, device: str = "cpu"
+) -> Dinov2Model:
     """Fit on `pictures` alone and return the student (its average over steps)."""
     model = SelfDistilled(build()).to(device)
     with torch.no_grad():
         rows = torch.arange(0, len(pictures.images), max(1, len(pictures.images) // 2048))
-        model.observe(torch.cat([embed(model.teacher, batch(pictures, part, device)) for part in rows.split(256)]), 1.0)
+        model.observe(
+            torch.cat([embed(model.teacher, batch(pictures, part, device)) for part in rows.split(256)]), 1.0
+        )
 
     def losses(model: SelfDistilled, generator: torch.Generator, step: int) -> Losses:
         x = batch(pictures, draw(len(pictures.images), settings.batch_size, generator), device)
-        with torch.autocast(device.split(":")[0], enabled=False):  # what whitening amplifies, bfloat16 would round away
+        with torch.autocast(
+            device.split(":")[0], enabled=False
+        ):  # what whitening amplifies, bfloat16 would round away
             target = model.targets(x)
         found = embed(model.student, crop(x, 64, 0.95, 1.0, generator))
         loss = functional.mse_loss(found, target)

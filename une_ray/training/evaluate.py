@@ -27,7 +27,12 @@ IMAGES, GROUP = 4000, 100
 Figures = dict[str, float]
 
 # Samples are judged by the contrastive model whose pictures and text tower the generator never saw.
-JUDGES = {"mini-sd-a": "mini-clip-b", "mini-sd-b": "mini-clip-a", "mini-sd-dup": "mini-clip-b", "mini-sd-z": "mini-clip-b"}
+JUDGES = {
+    "mini-sd-a": "mini-clip-b",
+    "mini-sd-b": "mini-clip-a",
+    "mini-sd-dup": "mini-clip-b",
+    "mini-sd-z": "mini-clip-b",
+}
 COPYING = ("mini-sd-dup", "mini-sd-a")  # mini-sd-a never saw the titles
 CONTRASTIVE = ("mini-clip-a", "mini-clip-b")
 ENCODERS = (*CONTRASTIVE, "mini-dino", "mini-resnet", "random-mini-dino", "pixels-16")
@@ -43,14 +48,19 @@ def round_trips(data: Pictures, name: str, count: int = 128) -> Figures:
     x = normalised(data, slice(count))
     noise = torch.cat([step.noise(part) for part in x.split(32)])
     trips = torch.cat([psnr(step.image(n), part) for n, part in zip(noise.split(32), x.split(32))])
-    alone = torch.cat([psnr(step.generator.decode(step.generator.encode(part)), part) for part in x.split(32)])
+    alone = torch.cat(
+        [psnr(step.generator.decode(step.generator.encode(part)), part) for part in x.split(32)]
+    )
     return {
-        "autoencoder PSNR, dB": alone.mean().item(), "DDIM-50 round trip PSNR, dB": trips.mean().item(),
+        "autoencoder PSNR, dB": alone.mean().item(),
+        "DDIM-50 round trip PSNR, dB": trips.mean().item(),
         "mean ‖z‖² / dimension": noise.flatten(1).square().sum(1).mean().item() / noise[0].numel(),
-    }  # fmt: skip
+    }
 
 
-def generate(name: str, captions: list[str], steps: int = 50, guidance_scale: float = 3.0, seed: int = 0) -> torch.Tensor:
+def generate(
+    name: str, captions: list[str], steps: int = 50, guidance_scale: float = 3.0, seed: int = 0
+) -> torch.Tensor:
     """Pictures (n, 3, 64, 64) in [-1, 1] of the captions, with classifier-free guidance."""
     space = Space.parse(f"{name}/ddim{steps}")
     g = Invert(space).generator
@@ -64,7 +74,18 @@ def generate(name: str, captions: list[str], steps: int = 50, guidance_scale: fl
             base = u(x, t)
             return base + guidance_scale * (c(x, t) - base)
 
-        found.append(g.decode(sample(guided, x, timesteps(steps, space.spacing), g.alphas_cumprod, g.prediction_type, clean=True)))
+        found.append(
+            g.decode(
+                sample(
+                    guided,
+                    x,
+                    timesteps(steps, space.spacing),
+                    g.alphas_cumprod,
+                    g.prediction_type,
+                    clean=True,
+                )
+            )
+        )
     return torch.cat(found)
 
 
@@ -80,7 +101,7 @@ def retrieval(images: torch.Tensor, texts: torch.Tensor) -> float:
     hits = [
         (images[i : i + GROUP] @ texts[i : i + GROUP].T).argmax(1).eq(torch.arange(GROUP)).float().mean()
         for i in range(0, len(images) - GROUP + 1, GROUP)
-    ]  # fmt: skip
+    ]
     return torch.stack(hits).mean().item()
 
 
@@ -94,9 +115,10 @@ def contrastive(data: Pictures, matcher: Contrastive) -> Figures:
         positive, negative = matcher.texts(list(avatars.PROMPTS[attribute]))
         aucs.append(roc_auc_score(labels[:, column], (images @ (positive - negative)).numpy()))
     return {
-        "image→caption top-1 of 100": retrieval(images, texts), "zero-shot mean AUC": float(np.mean(aucs)),
+        "image→caption top-1 of 100": retrieval(images, texts),
+        "zero-shot mean AUC": float(np.mean(aucs)),
         "zero-shot lowest AUC": float(np.min(aucs)),
-    }  # fmt: skip
+    }
 
 
 def probe_auc(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -104,7 +126,9 @@ def probe_auc(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
     cut = len(z) * 3 // 4
     scaler = StandardScaler().fit(z[:cut])
     train, test = scaler.transform(z[:cut]), scaler.transform(z[cut:])
-    scores = [LogisticRegression(C=1.0, max_iter=500).fit(train, y[:cut]).decision_function(test) for y in labels.T]
+    scores = [
+        LogisticRegression(C=1.0, max_iter=500).fit(train, y[:cut]).decision_function(test) for y in labels.T
+    ]
     return np.array([roc_auc_score(y[cut:], score) for y, score in zip(labels.T, scores)])
 
 
@@ -112,15 +136,21 @@ def samples(data: Pictures, name: str, count: int = 400) -> Figures:
     """Prompt adherence and Fréchet distance of a generator's samples beside real pictures'."""
     captions, judge = data.captions()[:count], load_contrastive(find_model(JUDGES[name]))
     made = generate(name, captions)
-    shown = Pictures(((made.permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy(), data.indices[:count], data.seed)
-    own, other = (Pictures(data.images[rows], data.indices[rows], data.seed) for rows in (slice(count), slice(count, 2 * count)))
+    shown = Pictures(
+        ((made.permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy(), data.indices[:count], data.seed
+    )
+    own, other = (
+        Pictures(data.images[rows], data.indices[rows], data.seed)
+        for rows in (slice(count), slice(count, 2 * count))
+    )
     real, apart, fake = (embeddings("mini-dino", part) for part in (own, other, shown))
     texts = judge.texts(captions)
     return {
         "samples: own caption top-1 of 100": retrieval(judge.images(made), texts),
         "pictures: own caption top-1 of 100": retrieval(judge.images(normalised(own, slice(None))), texts),
-        "samples: Fréchet distance": frechet(fake, apart), "pictures: Fréchet distance": frechet(real, apart),
-    }  # fmt: skip
+        "samples: Fréchet distance": frechet(fake, apart),
+        "pictures: Fréchet distance": frechet(real, apart),
+    }
 
 
 def encoder(data: Pictures, name: str) -> Figures:
@@ -134,7 +164,10 @@ def generator(data: Pictures, name: str, work: Path) -> Figures:
     """Round trips, samples, and how often a duplicated picture comes back by heart."""
     found = round_trips(data, name) | samples(data, name)
     if name in COPYING:
-        found |= {f"copies of pictures trained on {dose:,} ×": share for dose, share in copying.curve(name, work).items()}
+        found |= {
+            f"copies of pictures trained on {dose:,} ×": share
+            for dose, share in copying.curve(name, work).items()
+        }
     return found
 
 

@@ -43,7 +43,9 @@ class Run:
         self.module = module.to(device).train()
         self.average = copy.deepcopy(self.module).eval().requires_grad_(False)
         self.trained = [p for p in self.module.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.trained, settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99))
+        self.optimizer = torch.optim.AdamW(
+            self.trained, settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99)
+        )
         self.settings, self.device, self.checkpoint = settings, device, folder / "checkpoint.pt"
         self.step, self.seconds = 0, 0.0
         if self.checkpoint.exists():
@@ -57,9 +59,12 @@ class Run:
     def save(self) -> None:
         """The checkpoint, replaced whole."""
         state = {
-            "module": self.module.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "step": self.step, "seconds": self.trained_for(),
-        }  # fmt: skip
+            "module": self.module.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.trained_for(),
+        }
         torch.save(state, self.checkpoint.with_suffix(".tmp"))
         os.replace(self.checkpoint.with_suffix(".tmp"), self.checkpoint)
         self.saved_at = time.monotonic()
@@ -97,7 +102,9 @@ def fit(
     """
     folder.mkdir(parents=True, exist_ok=True)
     run, worker = Run(module, settings, folder, device), rank()
-    bar = tqdm(initial=run.step, total=settings.steps, desc=label, unit="step", mininterval=2, disable=worker > 0)
+    bar = tqdm(
+        initial=run.step, total=settings.steps, desc=label, unit="step", mininterval=2, disable=worker > 0
+    )
     while run.step < settings.steps:
         step = run.step
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step + 2**40 * worker)
@@ -113,12 +120,20 @@ def fit(
             values = {name: round(value.item(), 5) for name, value in parts.items()}
             bar.set_postfix(values)
             with (folder / "curve.jsonl").open("a") as curve:
-                curve.write(json.dumps({"step": step, "lr": run.optimizer.param_groups[0]["lr"], **values}) + "\n")
-        if worker == 0 and (time.monotonic() - run.saved_at > settings.checkpoint_seconds or run.step == settings.steps):
+                curve.write(
+                    json.dumps({"step": step, "lr": run.optimizer.param_groups[0]["lr"], **values}) + "\n"
+                )
+        if worker == 0 and (
+            time.monotonic() - run.saved_at > settings.checkpoint_seconds or run.step == settings.steps
+        ):
             run.save()
     bar.close()
     if worker == 0:
-        record = asdict(settings) | {"seconds": round(run.trained_for()), "machine": machine(device), "workers": workers()}
+        record = asdict(settings) | {
+            "seconds": round(run.trained_for()),
+            "machine": machine(device),
+            "workers": workers(),
+        }
         (folder / "settings.json").write_text(json.dumps(record, indent=1))
     return run.average
 

@@ -30,23 +30,34 @@ TEXT = {"context_length": 77, "width": 96, "heads": 3, "layers": 3}
 def write_config(folder: Path, tokenizer: CLIPTokenizer, vision: dict = VISION, text: dict = TEXT) -> None:
     """`open_clip_config.json` and the tokenizer: what `open_clip.create_model("local-dir:…")` reads."""
     model = {
-        "embed_dim": EMBED_DIM, "vision_cfg": vision,
+        "embed_dim": EMBED_DIM,
+        "vision_cfg": vision,
         "text_cfg": {**text, "vocab_size": len(tokenizer), "hf_tokenizer_name": "in this folder"},
-        "init_logit_scale": 2.3025850929940455, "init_logit_bias": -10.0,
-    }  # fmt: skip
+        "init_logit_scale": 2.3025850929940455,
+        "init_logit_bias": -10.0,
+    }
     half = [0.5, 0.5, 0.5]
     preprocess = {"mean": half, "std": half, "interpolation": "bicubic", "resize_mode": "shortest"}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": model, "preprocess_cfg": preprocess}, indent=2))
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": model, "preprocess_cfg": preprocess}, indent=2)
+    )
     tokenizer.save_pretrained(folder)
 
 
 def train(
-    pictures: Pictures, tokenizer: CLIPTokenizer, folder: Path, settings: Settings = SETTINGS, device: str = "cpu", **config
+    pictures: Pictures,
+    tokenizer: CLIPTokenizer,
+    folder: Path,
+    settings: Settings = SETTINGS,
+    device: str = "cpu",
+    **config,
 ) -> torch.nn.Module:
     """Fit on (picture, one of its captions) and leave an open_clip folder in `folder / "model"`."""
     write_config(folder / "model", tokenizer, **config)
-    model = open_clip.create_model(f"local-dir:{folder / 'model'}", load_weights=False).to(memory_format=torch.channels_last)
+    model = open_clip.create_model(f"local-dir:{folder / 'model'}", load_weights=False).to(
+        memory_format=torch.channels_last
+    )
     words = open_clip.get_tokenizer(f"local-dir:{folder / 'model'}")
     tokens = torch.stack([words(pictures.captions(v)) for v in range(CAPTION_VARIANTS)], 1).short()
     loss_of = open_clip.loss.SigLipLoss()
@@ -61,8 +72,14 @@ def train(
         return {"loss": loss_of(images, texts, scale, bias), "top1": top1}
 
     fitted = fit(model, losses, settings, folder, device, "mini-clip-b")
-    weights = {name: value.half() if value.is_floating_point() else value for name, value in fitted.state_dict().items()}
-    save_file({name: value.contiguous() for name, value in weights.items()}, folder / "model" / "open_clip_model.safetensors")
+    weights = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in fitted.state_dict().items()
+    }
+    save_file(
+        {name: value.contiguous() for name, value in weights.items()},
+        folder / "model" / "open_clip_model.safetensors",
+    )
     return fitted
 
 
@@ -71,11 +88,18 @@ def text_tower(folder: Path) -> CLIPTextModel:
     model = open_clip.create_model(f"local-dir:{folder}")
     words, blocks = CLIPTokenizer.from_pretrained(folder), model.transformer.resblocks
     config = CLIPTextConfig(
-        vocab_size=len(words), hidden_size=model.transformer.width, intermediate_size=blocks[0].mlp.c_fc.out_features,
-        num_hidden_layers=len(blocks), num_attention_heads=blocks[0].attn.num_heads, max_position_embeddings=len(model.positional_embedding),
-        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
-        projection_dim=EMBED_DIM, hidden_act="gelu",
-    )  # fmt: skip
+        vocab_size=len(words),
+        hidden_size=model.transformer.width,
+        intermediate_size=blocks[0].mlp.c_fc.out_features,
+        num_hidden_layers=len(blocks),
+        num_attention_heads=blocks[0].attn.num_heads,
+        max_position_embeddings=len(model.positional_embedding),
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
+        projection_dim=EMBED_DIM,
+        hidden_act="gelu",
+    )
     tower = CLIPTextModel(config)
     tower.embeddings.token_embedding.weight.data = model.token_embedding.weight.data
     tower.embeddings.position_embedding.weight.data = model.positional_embedding.data
@@ -83,7 +107,9 @@ def text_tower(folder: Path) -> CLIPTextModel:
     for layer, block in zip(tower.encoder.layers, blocks, strict=True):
         attention = layer.self_attn
         for part, weight, bias in zip(
-            (attention.q_proj, attention.k_proj, attention.v_proj), block.attn.in_proj_weight.chunk(3), block.attn.in_proj_bias.chunk(3)
+            (attention.q_proj, attention.k_proj, attention.v_proj),
+            block.attn.in_proj_weight.chunk(3),
+            block.attn.in_proj_bias.chunk(3),
         ):
             part.weight.data, part.bias.data = weight.data.clone(), bias.data.clone()
         attention.out_proj.load_state_dict(block.attn.out_proj.state_dict())

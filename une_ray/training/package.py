@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
-from transformers import CLIPImageProcessor, CLIPModel, CLIPTextModel, CLIPTokenizer, Dinov2Model, ResNetForImageClassification
+from transformers import (
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPTextModel,
+    CLIPTokenizer,
+    Dinov2Model,
+    ResNetForImageClassification,
+)
 
 from une_ray.training import unet as unets
 
@@ -17,7 +24,12 @@ if TYPE_CHECKING:
 
 
 def stable_diffusion(
-    target: Path, vae: Path, unet: Path, tower: CLIPTextModel, tokenizer: CLIPTokenizer, prediction_type: str = "epsilon"
+    target: Path,
+    vae: Path,
+    unet: Path,
+    tower: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    prediction_type: str = "epsilon",
 ) -> None:
     """`StableDiffusionPipeline` folder of a trained autoencoder, U-Net and text tower."""
     pipeline = StableDiffusionPipeline(
@@ -68,7 +80,9 @@ def mini_resnet(work: Work, target: Path) -> None:
 
 def _processor() -> CLIPImageProcessor:
     half = [0.5, 0.5, 0.5]
-    return CLIPImageProcessor(size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}, image_mean=half, image_std=half)
+    return CLIPImageProcessor(
+        size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}, image_mean=half, image_std=half
+    )
 
 
 def _fresh(target: Path) -> None:

@@ -24,10 +24,15 @@ def build(widths: tuple[int, ...] = (16, 32, 64), depth: int = 2) -> ResNetForIm
     names = dict(enumerate(avatars.ATTRIBUTES))
     return ResNetForImageClassification(
         ResNetConfig(
-            embedding_size=widths[0], hidden_sizes=list(widths), depths=[depth] * len(widths), layer_type="basic",
-            id2label=names, label2id={name: i for i, name in names.items()}, problem_type="multi_label_classification",
+            embedding_size=widths[0],
+            hidden_sizes=list(widths),
+            depths=[depth] * len(widths),
+            layer_type="basic",
+            id2label=names,
+            label2id={name: i for i, name in names.items()},
+            problem_type="multi_label_classification",
         )
-    )  # fmt: skip
+    )
 
 
 def disturbed(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -39,7 +44,11 @@ def disturbed(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def train(
-    pictures: Pictures, folder: Path, settings: Settings = SETTINGS, device: str = "cpu", model: ResNetForImageClassification | None = None
+    pictures: Pictures,
+    folder: Path,
+    settings: Settings = SETTINGS,
+    device: str = "cpu",
+    model: ResNetForImageClassification | None = None,
 ) -> ResNetForImageClassification:
     """Fit to the pictures' 26 attributes by binary cross-entropy."""
     labels = torch.from_numpy(pictures.attributes()).float()

@@ -14,14 +14,22 @@ END_OF_TEXT = "<|endoftext|>"
 
 def bytes_to_unicode() -> list[str]:
     """CLIP's printable stand-ins for the 256 bytes, in CLIP's order, so that `!` comes first (Radford et al. 2019)."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    printable = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    ]
     rest = [b for b in range(256) if b not in printable]
     return [chr(b) for b in printable] + [chr(256 + i) for i in range(len(rest))]
 
 
 def merges_of(captions: list[str], limit: int) -> list[tuple[str, str]]:
     """Byte-pair merges by frequency (Sennrich et al. 2016), words ended by `</w>` as CLIP does."""
-    words = Counter(word for caption in captions for word in caption.lower().replace(",", " , ").replace(":", " : ").split())
+    words = Counter(
+        word
+        for caption in captions
+        for word in caption.lower().replace(",", " , ").replace(":", " : ").split()
+    )
     pieces = {word: [*word[:-1], word[-1] + "</w>"] for word in words}
     merges: list[tuple[str, str]] = []
     while len(merges) < limit:
@@ -44,7 +52,9 @@ def merges_of(captions: list[str], limit: int) -> list[tuple[str, str]]:
     return merges
 
 
-def build(captions: list[str], folder: Path, limit: int = MERGES, pad_token: str = END_OF_TEXT) -> CLIPTokenizer:
+def build(
+    captions: list[str], folder: Path, limit: int = MERGES, pad_token: str = END_OF_TEXT
+) -> CLIPTokenizer:
     """Write `vocab.json` and `merges.txt` into `folder` and return the tokenizer.
 
     It pads with end-of-text, as Stable Diffusion 1.x does, or with "!" (id 0), as open_clip and Stable Diffusion 2.x do.
@@ -52,7 +62,13 @@ def build(captions: list[str], folder: Path, limit: int = MERGES, pad_token: str
     folder.mkdir(parents=True, exist_ok=True)
     alphabet = bytes_to_unicode()
     merges = merges_of(captions, limit)
-    tokens = [*alphabet, *(c + "</w>" for c in alphabet), *("".join(m) for m in merges), "<|startoftext|>", END_OF_TEXT]
+    tokens = [
+        *alphabet,
+        *(c + "</w>" for c in alphabet),
+        *("".join(m) for m in merges),
+        "<|startoftext|>",
+        END_OF_TEXT,
+    ]
     vocabulary = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))

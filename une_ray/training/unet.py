@@ -15,7 +15,9 @@ from une_ray.training import autoencoder
 from une_ray.training.data import Pictures
 from une_ray.training.loop import Losses, Settings, draw, fit
 
-SETTINGS = Settings(steps=4500, batch_size=64, learning_rate=1e-3, weight_decay=0.01, warmup_steps=200, ema_decay=0.9995)
+SETTINGS = Settings(
+    steps=4500, batch_size=64, learning_rate=1e-3, weight_decay=0.01, warmup_steps=200, ema_decay=0.9995
+)
 CAPTION_VARIANTS = 2
 EMPTY_CAPTIONS = 0.1
 
@@ -28,13 +30,21 @@ def scheduler(prediction_type: str = "epsilon") -> DDIMScheduler:
     """
     zero_terminal_snr = prediction_type == "v_prediction"
     return DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1,
-        prediction_type=prediction_type, rescale_betas_zero_snr=zero_terminal_snr,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        prediction_type=prediction_type,
+        rescale_betas_zero_snr=zero_terminal_snr,
         timestep_spacing="trailing" if zero_terminal_snr else "leading",
-    )  # fmt: skip
+    )
 
 
-def build(cross_attention_dim: int = 128, widths: tuple[int, ...] = (64, 112, 112), norm_num_groups: int = 16) -> UNet2DConditionModel:
+def build(
+    cross_attention_dim: int = 128, widths: tuple[int, ...] = (64, 112, 112), norm_num_groups: int = 16
+) -> UNet2DConditionModel:
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=4,
@@ -50,11 +60,15 @@ def build(cross_attention_dim: int = 128, widths: tuple[int, ...] = (64, 112, 11
 
 
 @torch.no_grad()
-def text_states(tower: CLIPTextModel, tokenizer: CLIPTokenizer, captions: Sequence[str], device: str, size: int = 256) -> torch.Tensor:
+def text_states(
+    tower: CLIPTextModel, tokenizer: CLIPTokenizer, captions: Sequence[str], device: str, size: int = 256
+) -> torch.Tensor:
     """(n, 77, width) bfloat16: the tower's last hidden state, padding included, as `encode_prompt` gives it."""
     ids = tokenizer(list(captions), padding="max_length", truncation=True, return_tensors="pt").input_ids
     with torch.autocast(device.split(":")[0], torch.bfloat16):
-        return torch.cat([tower(part.to(device)).last_hidden_state.bfloat16().cpu() for part in ids.split(size)])
+        return torch.cat(
+            [tower(part.to(device)).last_hidden_state.bfloat16().cpu() for part in ids.split(size)]
+        )
 
 
 @dataclass

@@ -13,5 +13,7 @@ from une_ray.memorization.trace import Trace
 
 def bright_ending(trace: Trace) -> torch.Tensor:
     """(b,): Wen's norm where the last step looks at eot: mean over steps of ‖(ε̂(x_t, prompt) − ε̂(x_t, "")) ∘ m‖₂, over the mean of m."""
-    mask = interpolate(trace.eot_map[:, None], trace.differences.shape[-2:], mode="bilinear", align_corners=False)
+    mask = interpolate(
+        trace.eot_map[:, None], trace.differences.shape[-2:], mode="bilinear", align_corners=False
+    )
     return (trace.differences * mask).flatten(2).norm(dim=2).mean(0) / mask.flatten(1).mean(1)

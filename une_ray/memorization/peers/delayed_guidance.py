@@ -11,6 +11,8 @@ def delayed_guidance(timestep: int, transition: int = 500, before: float = 0.0, 
     return after if timestep < transition else before
 
 
-def opposite_guidance(timestep: int, transition: int = 650, before: float = -2.0, after: float = 7.5) -> float:
+def opposite_guidance(
+    timestep: int, transition: int = 650, before: float = -2.0, after: float = 7.5
+) -> float:
     """Away from the prompt until the timestep falls below `transition`, then towards it; defaults of the authors' static command."""
     return delayed_guidance(timestep, transition, before, after)

@@ -8,7 +8,9 @@ from une_ray.memorization.attention import Rescale
 from une_ray.memorization.token_rows import PAD, SOT
 
 
-def masked_attention(classes: torch.Tensor, conditional: torch.Tensor, sot_scale: float = 1.25, both_halves: bool = True) -> Rescale:
+def masked_attention(
+    classes: torch.Tensor, conditional: torch.Tensor, sot_scale: float = 1.25, both_halves: bool = True
+) -> Rescale:
     """The edit that removes the pads (−∞) and multiplies sot's logit by `sot_scale` (1.1–1.5 in the paper's sweep).
 
     `classes` (b, 77) are those of the prompt that each row of the U-Net's batch belongs to, unconditional rows included, and

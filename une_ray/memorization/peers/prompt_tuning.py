@@ -28,7 +28,11 @@ def tuned_embeddings(
     optimizer = torch.optim.AdamW([learnt], lr=learning_rate)
     for _ in range(iterations):
         with torch.enable_grad():
-            norms = noise_difference(generator, x_T, timestep, torch.cat([start, learnt], 1), empty).flatten(1).norm(dim=1)
+            norms = (
+                noise_difference(generator, x_T, timestep, torch.cat([start, learnt], 1), empty)
+                .flatten(1)
+                .norm(dim=1)
+            )
             (learnt.grad,) = torch.autograd.grad(norms.sum(), [learnt])
         unfinished = norms.detach() > target
         if not unfinished.any():

@@ -38,7 +38,9 @@ NOTE = (
 def section(source: Source) -> Section | None:
     studies: dict[tuple, list[Outcome]] = {}
     for outcome in outcomes(source.sql):
-        studies.setdefault((outcome.space, outcome.attribute, outcome.method, outcome.inner_product), []).append(outcome)
+        studies.setdefault(
+            (outcome.space, outcome.attribute, outcome.method, outcome.inner_product), []
+        ).append(outcome)
     parts = [_study(source, key, found) for key, found in sorted(studies.items())]
     return Section("Edits", NOTE, "".join(parts)) if parts else None
 
@@ -54,7 +56,9 @@ def _study(source: Source, key: tuple, found: list[Outcome]) -> str:
     for judge, group in groupby(found, key=lambda outcome: outcome.judge):
         judged = list(group)
         parts.append(f"<p class=note>Judged in {escape(judge)}, {len(judged[0].images)} images.</p>")
-        parts.append(svg(lambda axes, judged=judged: heat(axes[0], judged), width=8.6, height=2.4 + 0.24 * len(judged)))
+        parts.append(
+            svg(lambda axes, judged=judged: heat(axes[0], judged), width=8.6, height=2.4 + 0.24 * len(judged))
+        )
         parts.append(svg(lambda axes, judged=judged: curves(axes, judged), panels=2, width=4.3, height=2.7))
         parts.append(numbers(judged) + said(source.sql, judged))
     return "".join(parts)
@@ -69,7 +73,10 @@ def strips(source: Source, shown: list[Outcome]) -> str:
     head = "".join(f"<th>{escape(name(outcome))}</th>" for outcome in shown)
     rows = []
     for image_id in examples(shown[0]):
-        cells = (f"<td><div class=grid style='flex-wrap:nowrap;gap:2px'>{strip(source, outcome, image_id)}</div></td>" for outcome in shown)
+        cells = (
+            f"<td><div class=grid style='flex-wrap:nowrap;gap:2px'>{strip(source, outcome, image_id)}</div></td>"
+            for outcome in shown
+        )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f"<div class=scroll><table><tr>{head}</tr>{''.join(rows)}</table></div>"
 
@@ -77,7 +84,10 @@ def strips(source: Source, shown: list[Outcome]) -> str:
 def examples(outcome: Outcome) -> list[str]:
     """Images on both sides of the judge's boundary, as many of either where there are: the first of each in the edit's order."""
     sees = outcome.before[:, outcome.target] > 0
-    without, those = ([image_id for image_id, side in zip(outcome.images, sees) if side == wanted] for wanted in (False, True))
+    without, those = (
+        [image_id for image_id, side in zip(outcome.images, sees) if side == wanted]
+        for wanted in (False, True)
+    )
     few = min(len(those), IMAGES // 2)
     chosen = without[: IMAGES - few]
     return chosen + those[: IMAGES - len(chosen)]
@@ -92,7 +102,12 @@ def strip(source: Source, outcome: Outcome, image_id: str) -> str:
         else:
             image = Image.open(io.BytesIO(source.lake.store.read(picture)))
             figures.append(
-                figure(image, f"{alpha:+g}" + ("*" if off else ""), f"{image_id}, α = {alpha:+g}" + (", off the data" if off else ""), SIDE)
+                figure(
+                    image,
+                    f"{alpha:+g}" + ("*" if off else ""),
+                    f"{image_id}, α = {alpha:+g}" + (", off the data" if off else ""),
+                    SIDE,
+                )
             )
     return "".join(figures)
 
@@ -131,19 +146,44 @@ def curves(axes: list[Axes], judged: list[Outcome]) -> None:
 
 def numbers(judged: list[Outcome]) -> str:
     header = [
-        "direction", "effect", "flips −", "flips +", "leakage", "per effect", "kept", "order", "identity −", "0", "+", "Fréchet −", "0", "+", "off data",
-    ]  # fmt: skip
+        "direction",
+        "effect",
+        "flips −",
+        "flips +",
+        "leakage",
+        "per effect",
+        "kept",
+        "order",
+        "identity −",
+        "0",
+        "+",
+        "Fréchet −",
+        "0",
+        "+",
+        "off data",
+    ]
     rows = []
     for outcome in judged:
         row = outcome.summary()
         effect = abs(row["effect"])
         flips = ["–" if share != share else f"{100 * share:.0f} %" for share in row["flips"]]
-        identity, quality = ([row[key][0], row["round_trip"][i], row[key][1]] for i, key in enumerate(("identity", "quality")))
-        rows.append((
-            name(outcome), f"{row['effect']:.2f}", *flips, f"{row['leakage']:.3f}", f"{row['leakage'] / effect:.2f}" if effect >= LEAST_EFFECT else "–",
-            "–" if row["kept"] is None else f"{row['kept']:.3f}", f"{row['order']:.2f}", *(f"{value:.3f}" for value in identity),
-            *map(three_digits, quality), f"{100 * outcome.off_data.mean():.0f} %",
-        ))  # fmt: skip
+        identity, quality = (
+            [row[key][0], row["round_trip"][i], row[key][1]] for i, key in enumerate(("identity", "quality"))
+        )
+        rows.append(
+            (
+                name(outcome),
+                f"{row['effect']:.2f}",
+                *flips,
+                f"{row['leakage']:.3f}",
+                f"{row['leakage'] / effect:.2f}" if effect >= LEAST_EFFECT else "–",
+                "–" if row["kept"] is None else f"{row['kept']:.3f}",
+                f"{row['order']:.2f}",
+                *(f"{value:.3f}" for value in identity),
+                *map(three_digits, quality),
+                f"{100 * outcome.off_data.mean():.0f} %",
+            )
+        )
     return table(header, rows)
 
 

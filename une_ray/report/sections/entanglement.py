@@ -36,9 +36,15 @@ def section(source: Source) -> Section | None:
 
 def _space(space: str, names: list[str], phi: np.ndarray, directions: np.ndarray, scores: np.ndarray) -> str:
     below = np.tril_indices(len(names), -1)
-    repeated = [f"{np.corrcoef(matrix[below], phi[below])[0, 1]:+.2f}" for matrix in (directions, scores)] if len(names) > 3 else []
+    repeated = (
+        [f"{np.corrcoef(matrix[below], phi[below])[0, 1]:+.2f}" for matrix in (directions, scores)]
+        if len(names) > 3
+        else []
+    )
     said = (
-        f"<p class=note>Over pairs of attributes, correlation with φ: cosines {repeated[0]}, scores {repeated[1]}.</p>" if repeated else ""
+        f"<p class=note>Over pairs of attributes, correlation with φ: cosines {repeated[0]}, scores {repeated[1]}.</p>"
+        if repeated
+        else ""
     )
     picture = svg(lambda axes: draw(axes, names, phi, directions, scores), panels=2, width=4.4, height=4.2)
     return f"<h3>{escape(space)}</h3>{said}{picture}"
@@ -48,7 +54,9 @@ def label_correlations(source: Source, names: list[str]) -> tuple[list[str], np.
     """φ of the labels, (k, k), over images that have all of them; the attributes that vary there, alike ones together."""
     query = """SELECT labels FROM (SELECT image_id, list_transform(?, lambda name: attributes[name]::INT) AS labels FROM images WHERE status = 'ok')
         WHERE list_count(labels) = len(labels) ORDER BY md5(image_id) LIMIT ?"""
-    labels = np.array([row for (row,) in source.rows(query, names, LABELS)], dtype=float).reshape(-1, len(names))
+    labels = np.array([row for (row,) in source.rows(query, names, LABELS)], dtype=float).reshape(
+        -1, len(names)
+    )
     varies = np.flatnonzero(labels.std(0) > 0) if len(labels) else []
     if len(varies) < 2:
         return [], np.empty((0, 0))
@@ -71,10 +79,15 @@ def cosines(w: np.ndarray) -> np.ndarray:
     return unit.T @ unit
 
 
-def draw(axes: list[Axes], names: list[str], phi: np.ndarray, directions: np.ndarray, scores: np.ndarray) -> None:
+def draw(
+    axes: list[Axes], names: list[str], phi: np.ndarray, directions: np.ndarray, scores: np.ndarray
+) -> None:
     """Two heat maps, φ above each diagonal."""
     size = min(8.0, 220 / len(names))
-    for axis, matrix, title in ((axes[0], directions, "directions \\ labels"), (axes[1], scores, "scores \\ labels")):
+    for axis, matrix, title in (
+        (axes[0], directions, "directions \\ labels"),
+        (axes[1], scores, "scores \\ labels"),
+    ):
         shown = np.tril(matrix, -1) + np.triu(phi, 1)
         np.fill_diagonal(shown, np.nan)
         image = axis.imshow(shown, cmap="RdBu_r", vmin=-1, vmax=1)

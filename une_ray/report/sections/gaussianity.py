@@ -43,17 +43,29 @@ def section(source: Source) -> Section | None:
     plot = svg(lambda axes: draw(axes[0], found), width=7, height=height)
     shares = [(*of, *_shares(tests)) for of, tests in found.items()]
     whole = [(*of, *_whole(tests)) for of, tests in found.items()]
-    return Section("Gaussianity", note, plot + table(SHARES, shares, numeric=2) + "<h3>whole latents</h3>" + table(WHOLE, whole, numeric=2))
+    return Section(
+        "Gaussianity",
+        note,
+        plot + table(SHARES, shares, numeric=2) + "<h3>whole latents</h3>" + table(WHOLE, whole, numeric=2),
+    )
 
 
 def draw(axes: Axes, found: Found) -> None:
     """Anderson–Darling acceptance: a line per space, a mark per unit, the controls' means below, 95 % as a rule."""
     lines = {space: [found[space, "space"]] for space, data in found if data == "space"}
-    lines |= {f"control: {data}": [tests for (_, of), tests in found.items() if of == data] for data in ("normal", "bimodal")}
+    lines |= {
+        f"control: {data}": [tests for (_, of), tests in found.items() if of == data]
+        for data in ("normal", "bimodal")
+    }
     axes.axvline(95, color="#8a8f98", linewidth=1)
     for unit, marker in zip(UNITS, "osD"):
-        accepted = [[one[unit, TESTS[0]]["accepted"] for one in tests if (unit, TESTS[0]) in one] for tests in lines.values()]
-        points = [(100 * sum(shares) / len(shares), height) for height, shares in enumerate(accepted) if shares]
+        accepted = [
+            [one[unit, TESTS[0]]["accepted"] for one in tests if (unit, TESTS[0]) in one]
+            for tests in lines.values()
+        ]
+        points = [
+            (100 * sum(shares) / len(shares), height) for height, shares in enumerate(accepted) if shares
+        ]
         axes.plot(*zip(*points), marker, markersize=6, alpha=0.8, label=UNITS[unit])
     axes.set_yticks(range(len(lines)), list(lines))
     axes.invert_yaxis()

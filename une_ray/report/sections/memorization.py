@@ -38,42 +38,96 @@ def section(source: Source) -> Section | None:
         if statement.type.name == "CREATE":
             source.sql.execute(statement.query)
     studies = source.rows("SELECT DISTINCT model, steps, guidance_scale FROM methods ORDER BY ALL")
-    return Section("Memorisation", NOTE, "".join(_study(source, study) for study in studies)) if studies else None
+    return (
+        Section("Memorisation", NOTE, "".join(_study(source, study) for study in studies))
+        if studies
+        else None
+    )
 
 
 def _study(source: Source, study: tuple) -> str:
     model, steps, guidance_scale = study
-    methods, doses, ablations, found = (source.rows(query, *study) for query in (METHODS, DOSES, ABLATIONS, DETECTORS))
+    methods, doses, ablations, found = (
+        source.rows(query, *study) for query in (METHODS, DOSES, ABLATIONS, DETECTORS)
+    )
     attended = {group: rows for group in GROUPS if (rows := source.rows(ATTENTION, *study, group))}
-    return "".join((
-        f"<h3>{escape(model)} · {steps} steps · guidance {guidance_scale:g}</h3>",
-        svg(lambda axes: draw(axes, doses, methods), panels=3, width=3.6, height=1.6 + 0.17 * len({row[1:3] for row in methods})),
-        strips(source, study),
-        *(f"<h3>{group} prompts</h3>{_methods(rows)}" for group in GROUPS if (rows := [row for row in methods if row[0] == group])),
-        "<h3>ablations of memorised prompts</h3>", _ablations(ablations),
-        "<h3>detectors, one picture each</h3>", _detectors(found),
-        "<h3>where the conditional branch looks, step by step</h3>",
-        svg(lambda axes: attention(axes, attended), panels=len(attended), width=10.5 / len(attended), height=2.6),
-    ))  # fmt: skip
+    return "".join(
+        (
+            f"<h3>{escape(model)} · {steps} steps · guidance {guidance_scale:g}</h3>",
+            svg(
+                lambda axes: draw(axes, doses, methods),
+                panels=3,
+                width=3.6,
+                height=1.6 + 0.17 * len({row[1:3] for row in methods}),
+            ),
+            strips(source, study),
+            *(
+                f"<h3>{group} prompts</h3>{_methods(rows)}"
+                for group in GROUPS
+                if (rows := [row for row in methods if row[0] == group])
+            ),
+            "<h3>ablations of memorised prompts</h3>",
+            _ablations(ablations),
+            "<h3>detectors, one picture each</h3>",
+            _detectors(found),
+            "<h3>where the conditional branch looks, step by step</h3>",
+            svg(
+                lambda axes: attention(axes, attended),
+                panels=len(attended),
+                width=10.5 / len(attended),
+                height=2.6,
+            ),
+        )
+    )
 
 
 def _methods(rows: list[tuple]) -> str:
-    header = ["method", "n", "similarity", "copies", "to plain", "alignment", "diversity", "distance to real", "s", "MB"]
-    return table(header, [
-        (label(method, settings), n, _within(*row[:2]), _within(*row[2:4]), row[4], _within(*row[5:7]), _told(row[7]), _within(*row[8:10]), *row[10:])
-        for _, method, settings, n, *row in rows
-    ])  # fmt: skip
+    header = [
+        "method",
+        "n",
+        "similarity",
+        "copies",
+        "to plain",
+        "alignment",
+        "diversity",
+        "distance to real",
+        "s",
+        "MB",
+    ]
+    return table(
+        header,
+        [
+            (
+                label(method, settings),
+                n,
+                _within(*row[:2]),
+                _within(*row[2:4]),
+                row[4],
+                _within(*row[5:7]),
+                _told(row[7]),
+                _within(*row[8:10]),
+                *row[10:],
+            )
+            for _, method, settings, n, *row in rows
+        ],
+    )
 
 
 def _ablations(rows: list[tuple]) -> str:
     header = ["ablation", "padding", "by", "n", "similarity", "copies", "to plain", "alignment"]
-    told = [(*row[:2], _told(row[2]), row[3], _within(*row[4:6]), _within(*row[6:8]), row[8], _within(*row[9:])) for row in rows]
+    told = [
+        (*row[:2], _told(row[2]), row[3], _within(*row[4:6]), _within(*row[6:8]), row[8], _within(*row[9:]))
+        for row in rows
+    ]
     return table(header, told, numeric=3)
 
 
 def _detectors(rows: list[tuple]) -> str:
     header = ["detector", "AUC", "TPR at 1 % FPR", "memorised", "others"]
-    return table(header, [(name, f"{auc} ({a} – {b})", f"{tpr} ({c} – {d})", *n) for name, auc, a, b, tpr, c, d, *n in rows])
+    return table(
+        header,
+        [(name, f"{auc} ({a} – {b})", f"{tpr} ({c} – {d})", *n) for name, auc, a, b, tpr, c, d, *n in rows],
+    )
 
 
 def _within(value: float | None, half: float | None) -> str:
@@ -87,16 +141,29 @@ def _told(value) -> str:
 def draw(axes: list[Axes], doses: list[tuple], methods: list[tuple]) -> None:
     """Share of copies by dose; of every method similarity to the training picture, and what ordinary prompts' pictures have of their prompt."""
     heights = [100 * copies for _, copies, _ in doses]
-    axes[0].errorbar([str(dose) for dose, *_ in doses], heights, yerr=[100 * (half or 0) for *_, half in doses], fmt="o-", capsize=2)
-    axes[0].set(xlabel="times in the training set", ylabel="% of plain pictures that are copies", ylim=(-8, 108))
+    axes[0].errorbar(
+        [str(dose) for dose, *_ in doses],
+        heights,
+        yerr=[100 * (half or 0) for *_, half in doses],
+        fmt="o-",
+        capsize=2,
+    )
+    axes[0].set(
+        xlabel="times in the training set", ylabel="% of plain pictures that are copies", ylim=(-8, 108)
+    )
     names = list(dict.fromkeys(label(*row[1:3]) for row in methods))
     for axis, column, groups, what in (
         (axes[1], 4, ("memorised", "ordinary"), "similarity to the training picture"),
         (axes[2], 9, ("ordinary",), "alignment of ordinary prompts"),
     ):
         for group in groups:
-            rows = [row for row in methods if row[0] == group and row[column] is not None]  # prompts of one's own have no training picture
-            places, halves = [names.index(label(*row[1:3])) for row in rows], [row[column + 1] or 0 for row in rows]
+            rows = [
+                row for row in methods if row[0] == group and row[column] is not None
+            ]  # prompts of one's own have no training picture
+            places, halves = (
+                [names.index(label(*row[1:3])) for row in rows],
+                [row[column + 1] or 0 for row in rows],
+            )
             axis.errorbar(
                 [row[column] for row in rows],
                 places,

@@ -28,4 +28,6 @@ def section(source: Source) -> Section | None:
         f"The same images asked of every space (among up to {ROWS:,}): the query first, then its nearest by cosine. "
         "In SQL: SELECT * FROM nearest(space, image_id, k)."
     )
-    return Section("Nearest neighbours", note, f"<div class=columns>{''.join(parts)}</div>") if parts else None
+    return (
+        Section("Nearest neighbours", note, f"<div class=columns>{''.join(parts)}</div>") if parts else None
+    )

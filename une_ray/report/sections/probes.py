@@ -13,7 +13,10 @@ from une_ray.report.section import Section, Source, table
 # One probe per space, attribute and split, the ridge ones where there are several methods.
 CHOSEN = """(SELECT * FROM probes WHERE status = 'ok' AND auc IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY method <> 'ridge', method, engine, config) = 1)"""
-COLOURS, GREYS = ("#3b6fb6", "#d1603d", "#4d9a6a", "#8d6bb8", "#b8860b", "#2a9d9d", "#c2557f"), ("#7d838d", "#a3a8b0", "#5b616b", "#bcc1c8")
+COLOURS, GREYS = (
+    ("#3b6fb6", "#d1603d", "#4d9a6a", "#8d6bb8", "#b8860b", "#2a9d9d", "#c2557f"),
+    ("#7d838d", "#a3a8b0", "#5b616b", "#bcc1c8"),
+)
 MARKERS = "osD^vPX"
 NOTE = (
     "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The controls are grey: a space counts for "
@@ -32,7 +35,9 @@ def section(source: Source) -> Section | None:
     figures = {(attribute, space): figures for attribute, space, *figures in found}
     attributes = ranked(figures, spaces)
     picture = svg(
-        lambda axes: draw(axes[0], attributes, spaces, figures), width=8.6, height=1.0 + (0.14 + 0.03 * len(spaces)) * len(attributes)
+        lambda axes: draw(axes[0], attributes, spaces, figures),
+        width=8.6,
+        height=1.0 + (0.14 + 0.03 * len(spaces)) * len(attributes),
     )
     return Section("Linear probes", NOTE, picture + summary(source, spaces))
 
@@ -50,7 +55,10 @@ def in_order(spaces: set[str]) -> list[str]:
 def looks(spaces: list[str]) -> dict[str, dict]:
     """Colour and marker of each space, grey ones for controls; the same in every section that has the same spaces."""
     palettes = {False: cycle(COLOURS), True: cycle(GREYS)}
-    return {space: {"color": next(palettes[is_control(space)]), "marker": marker} for space, marker in zip(spaces, cycle(MARKERS))}
+    return {
+        space: {"color": next(palettes[is_control(space)]), "marker": marker}
+        for space, marker in zip(spaces, cycle(MARKERS))
+    }
 
 
 def ranked(figures: dict[tuple[str, str], list], spaces: list[str]) -> list[str]:
@@ -65,18 +73,37 @@ def ranked(figures: dict[tuple[str, str], list], spaces: list[str]) -> list[str]
 
 def draw(axis: Axes, attributes: list[str], spaces: list[str], figures: dict[tuple[str, str], list]) -> None:
     """A line per attribute, on which every space has a dot, its range, and a stroke for its permuted labels."""
-    axis.hlines(range(len(attributes)), 0, 1, color="#e3e6ea", linewidth=0.6, transform=axis.get_yaxis_transform(), zorder=0)
+    axis.hlines(
+        range(len(attributes)),
+        0,
+        1,
+        color="#e3e6ea",
+        linewidth=0.6,
+        transform=axis.get_yaxis_transform(),
+        zorder=0,
+    )
     axis.axvline(0.5, color="#8a8f98", linewidth=1, linestyle=":")
     for i, (space, look) in enumerate(looks(spaces).items()):
         offset = 0.7 * ((len(spaces) - 1) / 2 - i) / len(spaces)
         points = [(y + offset, *figures[a, space]) for y, a in enumerate(attributes) if (a, space) in figures]
         y, auc, low, high, permuted = np.array(points, dtype=float).T
         axis.hlines(y, low, high, color=look["color"], linewidth=1.2)
-        axis.plot(auc, y, linestyle="", markersize=4.5, markeredgewidth=0, label=space, zorder=1 if is_control(space) else 2, **look)
+        axis.plot(
+            auc,
+            y,
+            linestyle="",
+            markersize=4.5,
+            markeredgewidth=0,
+            label=space,
+            zorder=1 if is_control(space) else 2,
+            **look,
+        )
         axis.plot(permuted, y, "|", color="#c9ced6", markersize=3.5, zorder=0)
     axis.set_yticks(range(len(attributes)), attributes)
     axis.set(xlabel="test AUC", ylim=(-0.6, len(attributes) - 0.4))
-    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=min(4, len(spaces)), fontsize=8, handletextpad=0.2)
+    axis.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=min(4, len(spaces)), fontsize=8, handletextpad=0.2
+    )
 
 
 def summary(source: Source, spaces: list[str]) -> str:
@@ -88,13 +115,33 @@ def summary(source: Source, spaces: list[str]) -> str:
             avg(majority) AS majority, avg(permuted_auc) AS null_auc, sum((p_value <= .05)::INT) AS significant FROM {CHOSEN} GROUP BY space, split_seed)
         GROUP BY space"""
     )
-    header = ["space", "method", "attributes", "mean AUC", "range", "accuracy %", "majority %", "permuted AUC", "p ≤ .05"]
+    header = [
+        "space",
+        "method",
+        "attributes",
+        "mean AUC",
+        "range",
+        "accuracy %",
+        "majority %",
+        "permuted AUC",
+        "p ≤ .05",
+    ]
     shown = [
-        (space + (" (control)" if is_control(space) else ""), method, attributes, f"{auc:.3f}",
-         f"{low:.3f}–{high:.3f}" if seeds > 1 else "one split", percent(accuracy), percent(majority),
-         "–" if null is None else f"{null:.3f}", "–" if significant is None else f"{significant:.0f} of {attributes}")
-        for space, method, attributes, seeds, auc, low, high, accuracy, majority, null, significant in sorted(rows, key=lambda row: spaces.index(row[0]))
-    ]  # fmt: skip
+        (
+            space + (" (control)" if is_control(space) else ""),
+            method,
+            attributes,
+            f"{auc:.3f}",
+            f"{low:.3f}–{high:.3f}" if seeds > 1 else "one split",
+            percent(accuracy),
+            percent(majority),
+            "–" if null is None else f"{null:.3f}",
+            "–" if significant is None else f"{significant:.0f} of {attributes}",
+        )
+        for space, method, attributes, seeds, auc, low, high, accuracy, majority, null, significant in sorted(
+            rows, key=lambda row: spaces.index(row[0])
+        )
+    ]
     return table(header, shown, numeric=2)
 
 

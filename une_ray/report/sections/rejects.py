@@ -11,7 +11,9 @@ def section(source: Source) -> Section | None:
     ((count,),) = source.rows("SELECT count(*) FROM rejects")
     if not count:
         return Section("Rejects", "Every image was read, and every model gave finite latents.", "")
-    rows = source.rows("SELECT coalesce(space, '(image)'), image_id, source, error FROM rejects ORDER BY ALL LIMIT ?", SHOWN)
+    rows = source.rows(
+        "SELECT coalesce(space, '(image)'), image_id, source, error FROM rejects ORDER BY ALL LIMIT ?", SHOWN
+    )
     note = (
         f"{count:,} rejected"
         + (f", the first {SHOWN} shown." if count > SHOWN else ".")

@@ -39,13 +39,19 @@ def _space(source: Source, name: str, fingerprint: dict) -> str:
     quality = psnr(back, pixels(originals, space.model.preprocessing, "cpu"))
     shown = ((back + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
     (measured,) = source.rows(
-        "SELECT count(round_trip_psnr), avg(round_trip_psnr), quantile_cont(round_trip_psnr, .05), any_value(final_timestep) FROM latents WHERE space = ?", name
-    )  # fmt: skip
+        "SELECT count(round_trip_psnr), avg(round_trip_psnr), quantile_cont(round_trip_psnr, .05), any_value(final_timestep) FROM latents WHERE space = ?",
+        name,
+    )
     during = (
         f"<p class=note>{measured[0]} images measured: mean {measured[1]:.2f} dB, 5th percentile {measured[2]:.2f} dB; "
         if measured[0]
         else "<p class=note>"
     )
     top = grid([figure(Image.fromarray(image), "original", i) for i, image in zip(ids, originals)])
-    bottom = grid([figure(Image.fromarray(image), f"{q:.1f} dB", i) for i, image, q in zip(ids, shown, quality.tolist())])
+    bottom = grid(
+        [
+            figure(Image.fromarray(image), f"{q:.1f} dB", i)
+            for i, image, q in zip(ids, shown, quality.tolist())
+        ]
+    )
     return f"<h3>{name}</h3>{top}{bottom}{during}inversion ends at timestep {measured[3]}.</p>"

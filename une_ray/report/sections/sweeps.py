@@ -34,23 +34,36 @@ def section(source: Source) -> Section | None:
         return None
     for statement in source.sql.extract_statements((QUERIES / "sweeps.sql").read_text()):
         source.sql.execute(statement.query).fetchall()
-    return Section("Sweeps", NOTE, "".join(_sweep(source, found) for found in sweeps(source.sql) if found.full))
+    return Section(
+        "Sweeps", NOTE, "".join(_sweep(source, found) for found in sweeps(source.sql) if found.full)
+    )
 
 
 def _sweep(source: Source, found: Found) -> str:
     effects = source.rows(EFFECTS, found.trials[0]["sweep"])
     counts = Counter(trial["status"] for trial in found.trials)
-    told = ", ".join(f"{counts[status]} {status}" for status in ("finished", "stopped", "refused") if counts[status])
+    told = ", ".join(
+        f"{counts[status]} {status}" for status in ("finished", "stopped", "refused") if counts[status]
+    )
     heading = f"<h3>{escape(found.study)} · {escape(found.title)}: {told}; finished is {found.full[0]['budget']} {escape(found.unit)}</h3>"
     parts = [heading, svg(lambda axes: scatter(axes[0], found), width=7.6, height=4.1)]
     if effects:
         rows = len({effect[:2] for effect in effects})
         parts.append(
             svg(
-                lambda axes: averages(axes, found, effects), panels=len(found.goals), width=8.6 / len(found.goals), height=0.7 + 0.21 * rows
+                lambda axes: averages(axes, found, effects),
+                panels=len(found.goals),
+                width=8.6 / len(found.goals),
+                height=0.7 + 0.21 * rows,
             )
         )
-    return "".join([*parts, front(found), f"<p class=note>The knee again:</p><pre>{escape(command(found.knee, source.lake.url))}</pre>"])
+    return "".join(
+        [
+            *parts,
+            front(found),
+            f"<p class=note>The knee again:</p><pre>{escape(command(found.knee, source.lake.url))}</pre>",
+        ]
+    )
 
 
 def scatter(axis: Axes, found: Found) -> None:
@@ -70,7 +83,13 @@ def scatter(axis: Axes, found: Found) -> None:
     )
     for marker, edge, size, label, belongs in (
         ("o", "white", 26, "beaten", lambda trial: trial not in found.front and not trial["point"]),
-        ("o", INK, 64, "Pareto front", lambda trial: trial in found.front and not trial["point"] and trial is not found.knee),
+        (
+            "o",
+            INK,
+            64,
+            "Pareto front",
+            lambda trial: trial in found.front and not trial["point"] and trial is not found.knee,
+        ),
         ("D", INK, 64, "from the start", lambda trial: trial["point"] and trial is not found.knee),
         ("*", KNEE, 330, "knee", lambda trial: trial is found.knee),
     ):
@@ -89,9 +108,20 @@ def scatter(axis: Axes, found: Found) -> None:
     for trial, (left, up, *_) in zip(found.full, values):
         if word := trial["point"]:
             behind = dict(boxstyle="round,pad=0.15", facecolor="white", edgecolor="none", alpha=0.75)
-            axis.annotate(word, (left, up), xytext=(8, 5), textcoords="offset points", fontsize=8.5, color=INK, bbox=behind, zorder=2.5)
+            axis.annotate(
+                word,
+                (left, up),
+                xytext=(8, 5),
+                textcoords="offset points",
+                fontsize=8.5,
+                color=INK,
+                bbox=behind,
+                zorder=2.5,
+            )
     if third:
-        axis.figure.colorbar(drawn, ax=axis, pad=0.02, shrink=0.85, label=_told(found, third[0])).outline.set_visible(False)
+        axis.figure.colorbar(
+            drawn, ax=axis, pad=0.02, shrink=0.85, label=_told(found, third[0])
+        ).outline.set_visible(False)
     axis.set(xlabel=_told(found, x), ylabel=_told(found, y))
     for goal, invert in ((found.goals[x], axis.invert_xaxis), (found.goals[y], axis.invert_yaxis)):
         if goal == "min":
@@ -125,7 +155,12 @@ def averages(axes: list[Axes], found: Found, effects: list[tuple]) -> None:
         mine = [effect for effect in effects if effect[2] == name]
         heights = [places[effect[:2]] for effect in mine]
         axis.errorbar(
-            [effect[3] for effect in mine], heights, xerr=[effect[4] or 0 for effect in mine], fmt="o", markersize=4.5, elinewidth=1.2
+            [effect[3] for effect in mine],
+            heights,
+            xerr=[effect[4] or 0 for effect in mine],
+            fmt="o",
+            markersize=4.5,
+            elinewidth=1.2,
         )
         axis.hlines(breaks, 0, 1, transform=axis.get_yaxis_transform(), color="#e3e6ea", linewidth=1)
         axis.set_yticks(range(len(labels)), labels if axis is axes[0] else [], fontsize=7.5)
@@ -145,7 +180,7 @@ def front(found: Found) -> str:
             ", ".join(f"{name} {value}" for name, value in trial["settings"]),
         )
         for trial in found.front
-    ]  # fmt: skip
+    ]
     return table(header, rows, numeric=len(header))
 
 

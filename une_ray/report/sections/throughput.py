@@ -13,7 +13,10 @@ def section(source: Source) -> Section | None:
     if not rows:
         return None
     header = ["stage", "where", "images", "shards", "actor seconds", "images/s per actor"]
-    shown = [(stage, where, f"{images:,}", shards, f"{seconds:.1f}", f"{rate:.1f}") for stage, images, shards, seconds, rate, where in rows]
+    shown = [
+        (stage, where, f"{images:,}", shards, f"{seconds:.1f}", f"{rate:.1f}")
+        for stage, images, shards, seconds, rate, where in rows
+    ]
     total = source.rows(
         """SELECT run_id, sum(images) FILTER (stage = 'read') / max(epoch(started) + seconds - first)
         FROM (SELECT *, min(epoch(started)) OVER (PARTITION BY run_id) AS first FROM runs) GROUP BY run_id ORDER BY run_id"""

@@ -43,14 +43,28 @@ def drop(figures: dict[str, float]) -> float:
     return 100 * (figures["accuracy_native"] - figures["accuracy"])
 
 
-def draw(axes: list[Axes], found: dict[tuple[str, str], dict[str, dict[str, float]]], spaces: list[str]) -> None:
+def draw(
+    axes: list[Axes], found: dict[tuple[str, str], dict[str, dict[str, float]]], spaces: list[str]
+) -> None:
     """Source by target: centred cosine on the first axis, accuracy drop on the second."""
-    rows, columns = ([space for space in spaces if any(pair[side] == space for pair in found)] for side in (0, 1))
+    rows, columns = (
+        [space for space in spaces if any(pair[side] == space for pair in found)] for side in (0, 1)
+    )
     cells = {pair: (rows.index(pair[0]), columns.index(pair[1])) for pair in found}
     reach = max(abs(drop(figures[name])) for figures in found.values() for name in ("ridge", "mean")) or 1.0
     panels = (
-        ("centred cosine", lambda figures: figures["centred_cosine"], "{:.2f}", {"cmap": "Blues", "vmin": 0, "vmax": 1}),
-        ("accuracy drop, percentage points", drop, "{:+.1f}", {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}),
+        (
+            "centred cosine",
+            lambda figures: figures["centred_cosine"],
+            "{:.2f}",
+            {"cmap": "Blues", "vmin": 0, "vmax": 1},
+        ),
+        (
+            "accuracy drop, percentage points",
+            drop,
+            "{:+.1f}",
+            {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach},
+        ),
     )
     for axis, (title, figure, form, scale) in zip(axes, panels):
         values = np.full((len(rows), len(columns)), np.nan)
@@ -59,7 +73,9 @@ def draw(axes: list[Axes], found: dict[tuple[str, str], dict[str, dict[str, floa
         axis.imshow(values, aspect="auto", **scale)
         for row, column in cells.values():
             ink = "white" if abs(values[row, column]) > 0.6 * scale["vmax"] else "#22262d"
-            axis.text(column, row, form.format(values[row, column]), ha="center", va="center", fontsize=8, color=ink)
+            axis.text(
+                column, row, form.format(values[row, column]), ha="center", va="center", fontsize=8, color=ink
+            )
         axis.set_xticks(range(len(columns)), columns, rotation=30, ha="right", rotation_mode="anchor")
         axis.set_yticks(range(len(rows)), rows if axis is axes[0] else [""] * len(rows))
         axis.set(xlabel="target", ylabel="source" if axis is axes[0] else "", title=title)
@@ -69,12 +85,39 @@ def draw(axes: list[Axes], found: dict[tuple[str, str], dict[str, dict[str, floa
 
 def numbers(found: dict[tuple[str, str], dict[str, dict[str, float]]], order: list[tuple[str, str]]) -> str:
     header = [
-        "source", "target", "cosine", "of the mean", "centred", "shuffled", "R²", "native %", "mapped %", "drop", "mean's drop", "shuffled's drop",
-    ]  # fmt: skip
+        "source",
+        "target",
+        "cosine",
+        "of the mean",
+        "centred",
+        "shuffled",
+        "R²",
+        "native %",
+        "mapped %",
+        "drop",
+        "mean's drop",
+        "shuffled's drop",
+    ]
     rows = []
     for pair in order:
         ridge, mean, shuffled = (found[pair][name] for name in ("ridge", "mean", "shuffled"))
-        fidelity = [ridge["cosine"], mean["cosine"], ridge["centred_cosine"], shuffled["centred_cosine"], ridge["r2"]]
-        shares = [100 * ridge["accuracy_native"], 100 * ridge["accuracy"], *map(drop, (ridge, mean, shuffled))]
-        rows.append((*pair, *("–" if value is None else f"{value:.3f}" for value in fidelity), *(f"{value:.2f}" for value in shares)))
+        fidelity = [
+            ridge["cosine"],
+            mean["cosine"],
+            ridge["centred_cosine"],
+            shuffled["centred_cosine"],
+            ridge["r2"],
+        ]
+        shares = [
+            100 * ridge["accuracy_native"],
+            100 * ridge["accuracy"],
+            *map(drop, (ridge, mean, shuffled)),
+        ]
+        rows.append(
+            (
+                *pair,
+                *("–" if value is None else f"{value:.3f}" for value in fidelity),
+                *(f"{value:.2f}" for value in shares),
+            )
+        )
     return table(header, rows, numeric=2)
