@@ -24,8 +24,8 @@ import torch
 from une_ray.corpora import open_corpus
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
-from une_ray.steps.read import read_space
-from une_ray.steps.space import Space
+from une_ray.run.read import read_space
+from une_ray.spaces.space import Space
 
 
 def bare(space: Space, corpus: str, images: int) -> float:
@@ -52,7 +52,7 @@ def build(space: str, corpus: str, folder: str, shard_size: int) -> psutil.Popen
     command = [
         sys.executable,
         "-m",
-        "une_ray.cli",
+        "une_ray",
         "build",
         "--corpus",
         corpus,

@@ -2,7 +2,7 @@
 
 import sys
 
-from une_ray.cli import main
+from une_ray.cli.main import main
 
 if __name__ == "__main__":
     sys.argv[1:1] = ["sweep", "mitigation"]

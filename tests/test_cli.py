@@ -14,7 +14,7 @@ from une_ray.lake.layout import Lake
 def une(*arguments: str, input: str | None = None) -> subprocess.CompletedProcess:
     environment = os.environ | {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "une_ray.cli", *arguments],
+        [sys.executable, "-m", "une_ray", *arguments],
         capture_output=True,
         text=True,
         input=input,
@@ -76,7 +76,9 @@ def test_a_fault_is_one_line_and_exit_code_one(arguments, message):
 
 def test_the_command_line_is_there_before_torch_and_ray_are():
     loaded = subprocess.run(
-        [sys.executable, "-c", "import une_ray.cli, sys; print(*sys.modules)"], capture_output=True, text=True
+        [sys.executable, "-c", "import une_ray.cli.main, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
     ).stdout.split()
     assert "typer" in loaded and not {"torch", "ray", "duckdb"} & set(loaded)
 

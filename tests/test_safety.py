@@ -16,7 +16,7 @@ from transformers import Dinov2Config, Dinov2Model
 import une_ray
 from tests.lake.test_lake import fill, items
 from tests.pictures import png
-from une_ray.commands.submit import travel
+from une_ray.cli.submit import travel
 from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
 from une_ray.lake.create import create
@@ -25,7 +25,7 @@ from une_ray.lake.session import connect
 from une_ray.models.encoders import load_encoder
 from une_ray.models.registry import find_model
 from une_ray.models.resolve import pin
-from une_ray.steps.space import Space
+from une_ray.spaces.space import Space
 
 COMMIT = "0" * 40
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

@@ -14,9 +14,9 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.runtime_env import RuntimeEnv
 
 import une_ray
-from une_ray.cli import app
-from une_ray.steps.invert import ROUND_TRIPS
-from une_ray.steps.space import Space
+from une_ray.cli.main import app
+from une_ray.spaces.ddim import ROUND_TRIPS
+from une_ray.spaces.space import Space
 
 CHECKOUT = Path(__file__).parents[2]
 CLUSTER = CHECKOUT / "cluster"

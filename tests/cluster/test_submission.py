@@ -57,7 +57,7 @@ def submit(head, *arguments: str, **environment: str) -> subprocess.CompletedPro
         head,
         sys.executable,
         "-m",
-        "une_ray.cli",
+        "une_ray",
         "submit",
         "--address",
         head.address,
@@ -243,7 +243,7 @@ def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head,
             job,
         )
         lose(first)
-    seen = run(head, sys.executable, "-m", "une_ray.cli", "status", lake.url).stdout
+    seen = run(head, sys.executable, "-m", "une_ray", "status", lake.url).stdout
     done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", seen).groups())
     assert 0 < done < total == 50, seen + client.get_job_logs(job)
     with worker(head):

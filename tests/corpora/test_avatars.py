@@ -7,7 +7,7 @@ import pytest
 from une_ray.corpora import avatars, open_corpus
 from une_ray.corpora.avatars import ATTRIBUTES, PROMPTS, attributes_of, caption, features, picture
 from une_ray.errors import UneError
-from une_ray.steps.decode import decode
+from une_ray.pictures.decode import decode
 
 ITEMS = list(open_corpus("avatars:3000").items())
 

@@ -12,7 +12,7 @@ from tests.pictures import png
 from une_ray.corpora import open_corpus
 from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError
-from une_ray.steps.shard import read_bytes
+from une_ray.run.shard import read_bytes
 
 
 def test_a_folder_is_read_nested_and_sorted_by_its_path(tmp_path):
@@ -168,7 +168,7 @@ def test_an_image_over_the_size_limit_is_not_read(tmp_path, monkeypatch):
     ("error", "fate"), [(TimeoutError("slow"), "retried"), (FileNotFoundError("gone"), "reject")]
 )
 def test_faults_that_pass_are_tried_again_and_others_are_rejects(monkeypatch, error, fate):
-    monkeypatch.setattr("une_ray.steps.shard.PAUSE", 0.0)
+    monkeypatch.setattr("une_ray.run.shard.PAUSE", 0.0)
     calls = []
 
     class Flaky:
@@ -187,7 +187,7 @@ def test_faults_that_pass_are_tried_again_and_others_are_rejects(monkeypatch, er
 
 
 def test_a_fault_that_does_not_pass_ends_the_build_rather_than_lose_good_images(monkeypatch):
-    monkeypatch.setattr("une_ray.steps.shard.PAUSE", 0.0)
+    monkeypatch.setattr("une_ray.run.shard.PAUSE", 0.0)
 
     class Down:
         def read(self, source):
@@ -198,7 +198,7 @@ def test_a_fault_that_does_not_pass_ends_the_build_rather_than_lose_good_images(
 
 
 def test_a_shard_over_the_limit_is_refused_before_all_of_it_is_read(monkeypatch):
-    monkeypatch.setattr("une_ray.steps.shard.MAX_SHARD_BYTES", 100)
+    monkeypatch.setattr("une_ray.run.shard.MAX_SHARD_BYTES", 100)
     seen = []
 
     class Large:

@@ -34,7 +34,7 @@ from tests.faults.scene import (
 )
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake, shard_file, space_folder
-from une_ray.pipeline import ray_data
+from une_ray.run import ray_data
 
 CURSED = {"05.png", "44.png"}  # a model gives NaN for these
 TORN = "33.png"  # the file of its shard is half written once

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from tests.faults.scene import CHECKOUT, Left, Scene, finish, kill, wait_for
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
-from une_ray.pipeline import tasks
-from une_ray.pipeline.cluster import Cluster
+from une_ray.run import tasks
+from une_ray.run.cluster import Cluster
 
 KIND, WORKER, LABEL = (
     "gaussianity",

@@ -27,8 +27,8 @@ from ray import cluster_utils
 
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.verify import verify
-from une_ray.pipeline.build import build
-from une_ray.pipeline.cluster import Cluster
+from une_ray.run.build import build
+from une_ray.run.cluster import Cluster
 
 CHECKOUT, HOOK = Path(__file__).parents[2], Path(__file__).parent / "hook"
 QUICK, REAL = (
@@ -106,7 +106,7 @@ def command(*words: str, **environment: str) -> subprocess.Popen:
     """`une WORDS` in a process group of its own, which its Ray is in."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "une_ray.cli", *words],
+        [sys.executable, "-m", "une_ray", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

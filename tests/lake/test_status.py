@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from tests.lake.test_lake import FINGERPRINT, fill, items, write
-from une_ray.commands.status import lines
-from une_ray.commands.status import status as command
+from une_ray.cli.status import lines
+from une_ray.cli.status import status as command
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.create import create

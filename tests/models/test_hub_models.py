@@ -29,7 +29,7 @@ from transformers import (
 
 from une_ray.corpora import avatars
 from une_ray.models.registry import MODELS
-from une_ray.steps.space import Space
+from une_ray.spaces.space import Space
 from une_ray.training import tokenizer as small_tokenizer
 
 HUB = [spec.id for spec in MODELS.values() if spec.source.startswith("hub:")]

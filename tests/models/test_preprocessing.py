@@ -12,8 +12,8 @@ from transformers import BitImageProcessorPil, CLIPImageProcessorPil
 from tests.pictures import png
 from une_ray.models.registry import MODELS
 from une_ray.models.spec import CLIP_MEAN, CLIP_STD, HALF, IMAGENET_MEAN, IMAGENET_STD
-from une_ray.steps.decode import decode, fit
-from une_ray.steps.space import pixels
+from une_ray.pictures.decode import decode, fit
+from une_ray.spaces.space import pixels
 
 SHAPES = [(300, 260), (224, 224), (640, 231), (199, 401)]
 

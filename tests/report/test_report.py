@@ -8,9 +8,9 @@ from tests.pictures import png
 from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
-from une_ray.pipeline.build import build
-from une_ray.pipeline.cluster import Cluster
 from une_ray.report.page import write
+from une_ray.run.build import build
+from une_ray.run.cluster import Cluster
 
 
 @pytest.fixture(scope="module")

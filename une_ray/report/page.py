@@ -13,23 +13,15 @@ from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.store import Store
 from une_ray.report.section import Source
-from une_ray.report.sections import (
-    agreement,
-    corpus,
-    edits,
-    entanglement,
-    gaussian,
-    gaussianity,
-    memorization,
-    neighbours,
-    probes,
-    rejects,
-    round_trips,
-    settings,
-    sweeps,
-    throughput,
-    transfers,
-)
+from une_ray.report.sections import corpus, neighbours, rejects, round_trips, settings, throughput
+from une_ray.studies.edits import section as edits
+from une_ray.studies.gaussianity import quantiles as gaussian
+from une_ray.studies.gaussianity import section as gaussianity
+from une_ray.studies.memorization import section as memorization
+from une_ray.studies.probes import agreement, entanglement
+from une_ray.studies.probes import section as probes
+from une_ray.studies.sweeps import section as sweeps
+from une_ray.studies.transfer import section as transfers
 
 SECTIONS = (
     corpus,

@@ -15,8 +15,8 @@ from une_ray.errors import UneError
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
-from une_ray.steps.decode import Reject, decode
-from une_ray.steps.readings import decodable
+from une_ray.pictures.decode import Reject, decode
+from une_ray.spaces.kinds import decodable
 
 
 @dataclass(frozen=True)

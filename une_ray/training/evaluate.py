@@ -18,8 +18,8 @@ from une_ray.diffusion.schedule import timesteps
 from une_ray.geometry.frechet import frechet
 from une_ray.models.contrastive import Contrastive, load_contrastive
 from une_ray.models.registry import find_model
-from une_ray.steps.invert import Invert, psnr
-from une_ray.steps.space import Space, pixels
+from une_ray.spaces.ddim import Invert, psnr
+from une_ray.spaces.space import Space, pixels
 from une_ray.training import copying
 from une_ray.training.data import HELD_OUT_SEED, Pictures, pictures
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from PIL import Image
 
-from une_ray.steps.invert import Invert
-from une_ray.steps.space import Space
+from une_ray.spaces.ddim import Invert
+from une_ray.spaces.space import Space
 from une_ray.training.data import Pictures
 
 COLUMNS = 12

@@ -7,11 +7,11 @@ import torch
 from PIL import Image
 
 from une_ray.errors import UneError
+from une_ray.pictures.decode import fit
 from une_ray.report.pictures import figure, grid
 from une_ray.report.section import Section, Source
-from une_ray.steps.decode import fit
-from une_ray.steps.invert import Invert, psnr
-from une_ray.steps.space import Space, pixels
+from une_ray.spaces.ddim import Invert, psnr
+from une_ray.spaces.space import Space, pixels
 
 PICTURES = 8
 

@@ -1,0 +1,96 @@
+"""A lake in an object store: the same build, SQL and verify over a real S3 protocol on this machine."""
+
+import os
+
+import pyarrow as pa
+import pytest
+import ray
+
+from une_ray.corpora import Item
+from une_ray.errors import UneError
+from une_ray.lake import results, schema
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake
+from une_ray.lake.session import connect
+from une_ray.lake.store import Store
+from une_ray.lake.verify import verify
+from une_ray.run.build import build
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """An S3 server of moto's on a free port, and an empty bucket. Workers find it through the environment."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "NO_PROXY": "*",
+    }
+    before = {key: os.environ.get(key) for key in settings}
+    os.environ.update(settings)
+    boto3.client("s3").create_bucket(Bucket="zoo")
+    yield "s3://zoo"
+    for key, value in before.items():
+        os.environ.pop(key) if value is None else os.environ.update({key: value})
+    server.stop()
+
+
+def test_a_commit_is_whole_and_the_first_stays(bucket):
+    store = Store(f"{bucket}/store")
+    assert store.commit("a/b", b"first", replace=False) and not store.commit("a/b", b"second", replace=False)
+    assert store.read("a/b") == b"first" and store.names("a") == {"b"} and store.names("nothing") == set()
+
+
+def test_what_is_removed_is_gone_though_it_was_listed_before_it_came(bucket):
+    store = Store(bucket)
+    assert store.names("sweeps/one") == set()
+    for name in ("one/state.json", "one/trial/rows.json", "two/state.json"):
+        store.commit(f"sweeps/{name}", b"{}")
+    store.remove("sweeps/one")
+    assert not store.names("sweeps/one") and store.names("sweeps") == {"two"}
+    store.remove("sweeps/one")
+    store.remove("sweeps/two/state.json")
+    assert not store.names("sweeps/two")
+
+
+def test_what_another_process_writes_is_there_at_once(bucket):
+    """DuckDB's globs as well: the driver of an edit looks at `edits/` before its workers write there, and after."""
+    import boto3
+
+    lake = create(Lake(f"{bucket}/shared"), "made-up:1", iter([Item("one", "", "train", "", {})]), 1)
+    ask = "SELECT count(*) FROM read_parquet(getvariable('lake') || '/edits/*.parquet')"
+    assert connect(lake).execute(ask).fetchone() == (0,) and not lake.store.exists("edits/new.parquet")
+    table = pa.Table.from_pylist([{"edit": "e", "alpha": 1.0}], schema=results.KINDS["edits"])
+    boto3.client("s3").put_object(
+        Bucket="zoo", Key="shared/edits/new.parquet", Body=schema.parquet(table, {})
+    )
+    assert connect(lake).execute(ask).fetchone() == (1,) and lake.store.exists("edits/new.parquet")
+
+
+def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, tiny_spaces):
+    ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)  # one GPU for three models
+    try:
+        url = f"{bucket}/lake"
+        assert build(url, "avatars:24", tiny_spaces, shard_size=8).shards_done == 3
+        assert len(list(verify(Lake(url)))) == 2 + 3
+        connection = connect(Lake(url))
+        assert connection.execute("SELECT space, images FROM counts").fetchall() == [
+            ("clip", 24),
+            ("dino", 24),
+            ("sd", 24),
+        ]
+        assert connection.execute(
+            "SELECT count(*) FROM nearest('dino', 'avatar-0-00000003', 4)"
+        ).fetchone() == (4,)
+        assert build(url, "avatars:24", tiny_spaces).shards_done == 0
+        with pytest.raises(UneError, match="was made with"):
+            build(url, "avatars:25", tiny_spaces[1:])
+    finally:
+        ray.shutdown()

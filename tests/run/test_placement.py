@@ -1,0 +1,51 @@
+"""Sharing a cluster: every pool gets an actor, whatever there is, and shares follow the table of models."""
+
+import itertools
+import math
+
+import pytest
+
+from une_ray.run.placement import READ_CPUS, allot, local_slots
+from une_ray.spaces.space import Space
+
+SPACES = [Space.parse(text) for text in ("sd15/ddim50", "sd21-base/ddim50", "clip-l14", "dinov3-l16")]
+
+
+def test_shares_are_the_tables_where_there_are_gpus_enough():
+    pools = allot(SPACES, cpus=64, gpus=8, cores=16)
+    assert [pool.gpus for pool in pools] == [1, 1, 0.25, 0.25] and [pool.most for pool in pools] == [
+        6,
+        6,
+        8,
+        8,
+    ]
+
+
+@pytest.mark.parametrize("gpus", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_one_actor_of_every_space_fits_on_few_gpus(gpus, count):
+    for spaces in itertools.combinations(SPACES, count):
+        free = [1.0] * gpus
+        for share in sorted((pool.gpus for pool in allot(spaces, 8, gpus, 4)), reverse=True):
+            home = next((i for i in range(gpus) if free[i] >= share - 1e-9), None)
+            assert home is not None, (spaces, gpus)
+            free[home] -= share
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 4, 64])
+def test_cpus_are_divided_so_that_reading_keeps_its_own(cpus):
+    pools = allot(SPACES, cpus=cpus, gpus=0, cores=2)
+    assert [pool.most for pool in pools] == [2, 2, 1, 1]
+    assert sum(pool.most * pool.cpus for pool in pools) <= cpus - READ_CPUS and all(
+        0 < pool.cpus <= 1 and pool.cpus != READ_CPUS for pool in pools
+    )
+
+
+def test_a_local_ray_has_a_slot_for_every_actor_and_two_to_read():
+    assert local_slots(SPACES, cores=2) == 2 + 6 and local_slots(SPACES[:1], cores=64) == 66
+
+
+def test_actors_caps_every_pool():
+    assert [pool.most for pool in allot(SPACES, math.inf, 8, 4, actors=3)] == [3, 3, 3, 3]
+    assert [pool.most for pool in allot(SPACES[2:], math.inf, 2, 4)] == [7, 7]  # encoders alone fill the GPUs
+    assert [pool.most for pool in allot(SPACES, 64, 0, 8, actors=3)] == [3, 3, 1, 1]

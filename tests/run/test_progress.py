@@ -1,0 +1,28 @@
+"""What a person sees where there is no terminal."""
+
+import io
+
+import pytest
+
+from une_ray.run import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that tests turn by hand."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_rate_and_remaining_time_do_not_count_loading_models(clock):
+    out = io.StringIO()
+    with progress.Progress(100, "building", out) as bar:
+        for at, images in ((60.0, 20), (65.0, 10), (75.0, 20), (100.0, 50)):
+            clock[0] = at
+            bar.advance(images, rejects=1)
+    assert out.getvalue().splitlines() == [
+        "building: 20/100 images, rate not known yet, 1 rejects",
+        "building: 50/100 images, 2.0 images/s, 25 s left, 3 rejects",
+        "building: 100/100 images, 2.0 images/s, 0 s left, 4 rejects",
+    ]

@@ -1,0 +1,115 @@
+"""How a space is named, and what its fingerprint says."""
+
+from dataclasses import replace
+
+import pytest
+
+from une_ray.errors import UneError
+from une_ray.models.registry import MODELS
+from une_ray.spaces.kinds import READINGS
+from une_ray.spaces.space import Space
+
+
+def fingerprint(text: str) -> dict:
+    return Space.parse(text).pinned()[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "reading", "steps", "spacing"),
+    [
+        ("mini-sd-a/ddim50", "ddim", 50, "leading"),
+        ("mini-sd-a/leak20-trailing", "leak", 20, "trailing"),
+        ("mini-sd-a/latents", "latents", None, None),
+        ("x=stable-diffusion:/models/mine/leak50", "leak", 50, "leading"),
+        ("x=stable-diffusion:/models/mine/latents", "latents", None, None),
+    ],
+)
+def test_a_generator_is_named_with_its_reading(text, reading, steps, spacing):
+    space = Space.parse(text)
+    assert (space.reading, space.steps, space.spacing) == (reading, steps, spacing)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mini-dino/latents", "mini-dino is an encoder: its space is just 'mini-dino', without 'latents'"),
+        ("pixels-16/ddim50", "is an encoder"),
+        ("mini-sd-a/leak", "names no number of steps.*as in mini-sd-a/leak50"),
+        ("mini-sd-a/ddim", "as in mini-sd-a/ddim50"),
+        ("mini-sd-a/leek50", "unknown reading 'leek50'; known, nearest first: leak50"),
+        ("mini-sd-a/latent", "nearest first: latents"),
+        ("mini-sd-a/latents50", "the space is mini-sd-a/latents"),
+        ("mini-sd-a/leak50-trailling", "nearest first: trailing"),
+        ("mini-sd-a/leak1", "between 2 and 1000"),
+        ("random-mini-sd-a/latents", "runs no U-Net"),
+        ("random-mini-sd-a/leak50", "leave 'random-' away"),
+        ("random-mini-sd-a", "does not say how to invert"),
+    ],
+)
+def test_a_space_that_is_none_says_what_would_be(text, message):
+    with pytest.raises(UneError, match=message):
+        Space.parse(text)
+
+
+def test_a_model_may_have_a_spacing_of_its_own_and_the_fingerprint_names_it(monkeypatch):
+    monkeypatch.setitem(MODELS, "mini-sd-z", replace(MODELS["mini-sd-a"], id="mini-sd-z", spacing="trailing"))
+    assert (
+        fingerprint("mini-sd-z/ddim50")["spacing"] == fingerprint("mini-sd-z/leak50")["spacing"] == "trailing"
+    )
+    assert (
+        fingerprint("mini-sd-z/ddim50-leading")["spacing"]
+        == fingerprint("mini-sd-a/ddim50")["spacing"]
+        == "leading"
+    )
+
+
+def test_the_fingerprint_of_inversion_is_what_lakes_already_have():
+    assert list(fingerprint("mini-sd-a/ddim50").items())[-5:] == [
+        ("method", "ddim-inversion"),
+        ("steps", 50),
+        ("spacing", "leading"),
+        ("prompt", ""),
+        ("guidance_scale", 1.0),
+    ]
+    assert list(fingerprint("mini-sd-a/ddim50"))[:-5] == [
+        "model",
+        "kind",
+        "source",
+        "weights",
+        "preprocessing",
+        "backend",
+        "dtype",
+    ]
+    assert list(fingerprint("mini-dino")) == [
+        "model",
+        "kind",
+        "source",
+        "weights",
+        "pooling",
+        "preprocessing",
+        "backend",
+        "dtype",
+    ]
+
+
+def test_the_fingerprint_of_a_signal_leak_says_how_its_noise_is_drawn():
+    leading, trailing = fingerprint("mini-sd-a/leak50"), fingerprint("mini-sd-a/leak50-trailing")
+    assert (leading["final_timestep"], trailing["final_timestep"]) == (981, 999)
+    assert leading["noise"].endswith("PCG64, seed sha256(mini-sd-a/leak50-leading/IMAGE_ID)")
+    assert (
+        leading["method"] == "signal-leak"
+        and fingerprint("mini-sd-a/latents")["method"] == "autoencoder-latents"
+    )
+
+
+def test_a_dtype_that_changes_no_number_changes_no_fingerprint():
+    for reading in ("leak50", "latents"):
+        space = Space.parse(f"mini-sd-a/{reading}")
+        assert space.with_dtype("float16").pinned()[1] == space.pinned()[1]
+
+
+def test_no_two_readings_have_the_same_fingerprint():
+    texts = [f"mini-sd-a/{name}{'50' if reading.scheduled else ''}" for name, reading in READINGS.items()]
+    methods = [fingerprint(text)["method"] for text in [*texts, "random-mini-sd-a/ddim50"]]
+    assert len(set(methods)) == len(READINGS)
+    assert fingerprint("random-mini-sd-a/ddim50") != fingerprint("mini-sd-a/ddim50")

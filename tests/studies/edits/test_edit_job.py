@@ -1,0 +1,455 @@
+"""`une edit` on a tiny untrained zoo: what is decoded, judged, flagged, refused, and done only once; oracles are NumPy and the steps themselves."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests.lake.stock import answered
+from tests.lake.test_lake import write
+from une_ray.corpora import open_corpus
+from une_ray.errors import UneError
+from une_ray.lake import results, schema
+from une_ray.lake.create import create
+from une_ray.lake.latents import image_ids
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.session import QUERIES, connect
+from une_ray.pictures.decode import decode, fit
+from une_ray.run import tasks as pipeline
+from une_ray.spaces import space as space_module
+from une_ray.spaces.space import Space
+from une_ray.studies.edits import command, edit, measures
+from une_ray.studies.edits.edit import Edit, directions, train_rows
+from une_ray.studies.edits.job import WORKER, EditImages, plan
+from une_ray.studies.edits.move import PATHS
+from une_ray.studies.edits.outcome import ORDER, outcomes, removed
+from une_ray.studies.edits.prompt import prompt_of
+from une_ray.studies.edits.readings import probe_rows
+
+IMAGES, ALPHAS = 6, (-2.0, 1.0)
+RANDOM = np.random.default_rng(0)
+
+
+def lake_of(url: str, spaces: list[Space], corpus: str = "avatars:48") -> Lake:
+    """A built lake, made without Ray, with random readings of every attribute as its probes."""
+    opened = open_corpus(corpus)
+    lake = create(Lake(url), opened.name, opened.items(), 64)
+    plan = lake.plan(0).to_pylist()
+    pictures = [decode(opened.read(row["source"])) for row in plan]
+    write(lake, f"images/{shard_file(0)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
+    for space, fingerprint in (space.pinned() for space in spaces):
+        lake.register(space.name, fingerprint)
+        ids = [row["image_id"] for row in plan]
+        z = space.load()(np.stack([fit(picture, space.model.preprocessing) for picture in pictures]), ids)[
+            "z"
+        ].astype(np.float16)
+        rows = [
+            {"image_id": i, "status": "ok", "z": row, "norm": np.linalg.norm(row.astype(float))}
+            for i, row in zip(ids, z)
+        ]
+        write(lake, f"{space_folder(space.name)}/{shard_file(0)}", rows, schema.SPACE, fingerprint)
+        planted(lake, space.name, z.astype(float))
+    return lake
+
+
+def planted(lake: Lake, space: str, z: np.ndarray) -> None:
+    names = [name for name, _ in lake.plan(0)["attributes"][0].as_py()]
+    made = {"space": space, "method": "ridge", "engine": "fast", "split_seed": 0}
+    ok = [
+        made
+        | {
+            "attribute": name,
+            "status": "ok",
+            "w": RANDOM.standard_normal(z.shape[1]),
+            "b": 0.5,
+            "penalty": 1.0,
+        }
+        for name in names
+    ]
+    twin = made | {"attribute": "Twin", "status": "ok", "w": -2 * ok[names.index("Male")]["w"], "b": 0.0}
+    refused = made | {"attribute": "Refused", "status": "refused", "error": "only 3 positives"}
+    results.commit(lake, "probes", {"space": space}, [*ok, twin, refused])
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory, tiny_spaces) -> Lake:
+    return lake_of(
+        str(tmp_path_factory.mktemp("edited") / "lake"),
+        [Space.parse(tiny_spaces[0]), Space.parse(tiny_spaces[2])],
+    )
+
+
+@pytest.fixture(scope="module")
+def asked() -> Edit:
+    return Edit("sd", "Smiling", ("Male", "Young"), ALPHAS)
+
+
+@pytest.fixture(scope="module")
+def done(lake, asked) -> tuple[list[dict], dict, EditImages]:
+    """Every task of the edit done and committed, as the job does."""
+    tasks, options = plan(lake, asked, IMAGES)
+    worker = EditImages(lake.url, options)
+    for task in tasks:
+        results.commit(lake, "edits", task, worker(task))
+    return tasks, options, worker
+
+
+def latents(lake: Lake, space: str) -> dict[str, np.ndarray]:
+    return {
+        i: np.array(z)
+        for i, z in connect(lake)
+        .execute("SELECT image_id, z FROM latents WHERE space = ?", [space])
+        .fetchall()
+    }
+
+
+def probe(lake: Lake, space: str, attribute: str) -> np.ndarray:
+    ((w,),) = (
+        connect(lake)
+        .execute("SELECT w FROM probes WHERE space = ? AND attribute = ?", [space, attribute])
+        .fetchall()
+    )
+    return np.array(w)
+
+
+def rows(lake: Lake, where: str) -> list[dict]:
+    return (
+        connect(lake)
+        .sql(f"SELECT * FROM edits WHERE {where} ORDER BY image_id, alpha")
+        .to_arrow_table()
+        .to_pylist()
+    )
+
+
+def decoded(worker: EditImages, z: np.ndarray) -> np.ndarray:
+    """(h, w, 3): z through the generator, one picture alone."""
+    generator = worker.generator
+    image = generator.image(torch.tensor(z, dtype=torch.float32).view(1, *generator.generator.latent_shape))
+    return ((image[0].permute(1, 2, 0) + 1) * 127.5).numpy()
+
+
+def test_the_picture_is_that_of_z_moved_by_alpha_deviations_along_the_probe(lake, done):
+    z, w = latents(lake, "sd"), probe(lake, "sd", "Smiling")
+    train = connect(lake).execute("SELECT image_id FROM images WHERE split <> 'test'").fetchall()
+    spread = np.std([z[i] @ w for (i,) in train])
+    for row in rows(lake, "direction = 'probe'")[:6]:
+        moved = z[row["image_id"]] + row["alpha"] * spread * w / (w @ w)
+        stored = np.asarray(Image.open(io.BytesIO(lake.store.read(row["picture"]))), float)
+        assert (
+            np.abs(stored - decoded(done[2], moved)).max() < 1.5
+        )  # rounding to 8 bits, and a batch of another size
+        assert row["norm"] == pytest.approx(np.linalg.norm(moved), rel=1e-5) and row["judge"] == "dino"
+
+
+def test_a_step_raises_its_own_score_by_one_deviation_and_no_kept_one(lake, done):
+    z, options = np.stack([*latents(lake, "sd").values()]), done[1]
+    for name in ("probe", "orthogonalised", "mean-difference", "permuted"):
+        direction = options["directions"][name]
+        assert direction.w @ direction.step / direction.std == pytest.approx(1)
+    kept = options["directions"]["orthogonalised"].step
+    for attribute in ("Male", "Young"):
+        w = probe(lake, "sd", attribute)
+        assert np.abs(w @ kept) < 1e-10 * np.std(z @ w)
+        assert np.abs(w @ options["directions"]["probe"].step) > 1e-3 * np.std(z @ w)
+    assert np.linalg.norm(options["directions"]["random"].step) == pytest.approx(
+        np.linalg.norm(options["directions"]["probe"].step)
+    )
+
+
+def test_at_no_dose_every_direction_is_judged_as_the_round_trip(lake, done):
+    z, originals, w = latents(lake, "sd"), latents(lake, "dino"), probe(lake, "dino", "Smiling")
+    judge = done[2].judges[0]
+    for row in rows(lake, "alpha = 0"):
+        trip = decoded(done[2], z[row["image_id"]]).round().astype(np.uint8)
+        embedding = judge.embed(fit(Image.fromarray(trip), judge.space.model.preprocessing)[None], [""])["z"][
+            0
+        ]
+        assert dict(row["scores"])["Smiling"] == pytest.approx(
+            embedding @ w + 0.5, abs=1e-2 * np.linalg.norm(w)
+        )
+        original = originals[row["image_id"]]
+        cosine = embedding @ original / np.linalg.norm(embedding) / np.linalg.norm(original)
+        assert row["identity"] == pytest.approx(cosine, abs=1e-3)
+    assert {row["direction"] for row in rows(lake, "alpha = 0")} == {*ORDER} - {"query"}
+
+
+def test_a_prompt_leads_the_same_noise_by_guidance_whose_scale_is_the_dose(lake, done):
+    """At scale 1 it is sampling under the prompt alone, at −2 the round trip's output less twice the difference."""
+    g, z = done[2].generator, latents(lake, "sd")
+    with_prompt = g.generator.denoiser(g.generator.prompt_states(["a person with a smile"]))
+    for row in rows(lake, "direction = 'prompt'")[:6]:
+        noise = torch.tensor(z[row["image_id"]], dtype=torch.float32).view(1, *g.generator.latent_shape)
+
+        def guided(x, t, alpha=row["alpha"]):
+            without = g.denoiser(x, t)
+            return without + alpha * (with_prompt(x, t) - without)
+
+        expected = ((g.image(noise, guided)[0].permute(1, 2, 0) + 1) * 127.5).numpy()
+        stored = np.asarray(Image.open(io.BytesIO(lake.store.read(row["picture"]))), float)
+        assert np.abs(stored - expected).max() < 1.5 and row["remaining_norm"] is None
+        assert row["norm"] == pytest.approx(np.linalg.norm(z[row["image_id"]]), rel=1e-5)
+
+
+def test_a_direction_may_be_a_query_and_every_path_is_one_that_rows_can_have_gone(lake):
+    sql = "SELECT w, b FROM orthogonalized('sd', 'Smiling', ['Male'])"
+    ((w, b),) = connect(lake).execute(sql).fetchall()
+    for path in PATHS:
+        tasks, options = plan(
+            lake, Edit("sd", "Smiling", alphas=(1.0,), baselines=("random",), path=path, query=sql), 2
+        )
+        assert [task["edit"]["direction"] for task in tasks] == ["probe", "random", "query"]
+        assert options["directions"]["query"].w == pytest.approx(w) and options["directions"]["query"].b == b
+        found = [row for task in tasks for row in EditImages(lake.url, options)(task)]
+        assert {(row["direction"], row["alpha"]) for row in found} == {
+            (name, a) for name in ("probe", "query", "random") for a in (0.0, 1.0)
+        }
+        assert all(np.isfinite(row["norm"]) for row in found)
+
+
+def test_a_query_of_another_intercept_is_another_edit(lake):
+    """A path to a score depends on it."""
+    named = [
+        plan(
+            lake,
+            Edit("sd", "Smiling", baselines=(), query=f"SELECT w, {b} AS b FROM direction('sd', 'Smiling')"),
+            2,
+        )[0]
+        for b in (0, 0.5)
+    ]
+    assert named[0][0] == named[1][0] and named[0][-1] != named[1][-1]
+
+
+def test_a_lake_that_grows_while_it_is_read_is_no_pairing_of_latents_and_labels(lake, monkeypatch):
+    grown = [np.zeros((len(image_ids(lake, "sd")) + 3, 2))]
+    monkeypatch.setattr(edit, "blocks", lambda *_: iter(grown))
+    with pytest.raises(UneError, match="'sd' of .* has grown from 48 to 51 latents while they were read"):
+        edit._train_rows.__wrapped__(lake, "sd", "Smiling", 48)
+
+
+@pytest.mark.parametrize(("changed", "named"), [("sd", "sd"), ("dino", "dino")])
+def test_a_model_that_changed_since_the_lake_was_built_neither_decodes_nor_judges(
+    lake, monkeypatch, changed, named
+):
+    pin = space_module.pin
+    monkeypatch.setattr(
+        space_module,
+        "pin",
+        lambda model: (model, "sha256:new") if model.source.endswith(changed) else pin(model),
+    )
+    with pytest.raises(
+        UneError,
+        match=f"space '{named}' was built with the weights sha256:.*now has sha256:new; put those back",
+    ):
+        plan(lake, Edit("sd", "Smiling", baselines=()), 2)
+
+
+def test_a_penalty_of_nothing_is_asked_for_as_such(lake):
+    with pytest.raises(UneError, match="λ = 0 needs more train rows than"):
+        plan(lake, Edit("sd", "Smiling", baselines=(), penalty=0.0), 2)
+
+
+def test_permuted_labels_are_fitted_at_the_rank_that_was_not_named(lake):
+    _, options = plan(
+        lake, Edit("sd", "Smiling", baselines=("permuted",), method="pca-logistic", penalty=1.0), 2
+    )
+    assert np.isfinite(options["directions"]["permuted"].w).all()
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        (
+            "SELECT list_transform(w, lambda x: NULL::DOUBLE) AS w FROM direction('sd', 'Smiling')",
+            "a w or b with NULL, NaN or infinity",
+        ),
+        (
+            "SELECT list_transform(w, lambda x: 'much') AS w FROM direction('sd', 'Smiling')",
+            "a w or b that is not of numbers",
+        ),
+        ("SELECT w FROM probes WHERE space = 'none'", "gives 0 rows; it must be one, with a list w of"),
+        ("SELECT [1.0, 2.0] AS w", "gives 1 rows; it must be one, with a list w of"),
+        ("SELECT oops", "gives no rows: .*oops"),
+    ],
+)
+def test_sql_that_gives_no_direction_is_refused(lake, sql, message):
+    with pytest.raises(UneError, match=message):
+        plan(lake, Edit("sd", "Smiling", baselines=(), query=sql), 2)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "attribute", "prompt"),
+    [
+        ("avatars:5?seed=3", "Eyeglasses", "a person with glasses"),
+        ("celeba:/data", "Bushy_Eyebrows", "a person with bushy eyebrows"),
+    ],
+)
+def test_the_prompt_is_the_corpus_own_word_for_an_attribute_or_its_name(corpus, attribute, prompt):
+    assert prompt_of(corpus, attribute) == prompt
+
+
+def test_only_test_images_are_edited_and_fewer_are_the_first_of_more(lake, asked, done):
+    few = {row["image_id"] for row in rows(lake, "true")}
+    split = dict(connect(lake).execute("SELECT image_id, split FROM images").fetchall())
+    assert len(few) == IMAGES and {split[i] for i in few} == {"test"}
+    more, _ = plan(lake, asked, 100)
+    assert {tuple(task["images"][:IMAGES]) for task in more if set(task["images"]) & few} == {
+        tuple(done[0][0]["images"])
+    }
+
+
+def test_what_is_finished_is_not_done_again(lake, asked, done, monkeypatch):
+    """Ray is not even started; and a killed run finds its tasks under the names that it left them."""
+    monkeypatch.setattr(pipeline, "_distribute", lambda *_: pytest.fail("there is nothing left to do"))
+    tasks, options = plan(lake, asked, IMAGES)
+    assert [*map(results.config_hash, tasks)] == [*map(results.config_hash, done[0])]
+    assert sorted(pipeline.run(lake, "edits", tasks, WORKER, options, "editing")) == sorted(
+        map(results.config_hash, tasks)
+    )
+
+
+def test_a_task_that_runs_twice_leaves_the_same_rows(done):
+    first, second = done[2](done[0][0]), done[2](done[0][0])
+    assert all(np.array_equal(a.pop("z"), b.pop("z")) and a == b for a, b in zip(first, second))
+
+
+def test_outcomes_are_the_measures_of_the_rows(lake, done):
+    found = {outcome.direction: outcome for outcome in outcomes(connect(lake))}
+    outcome, told = found["orthogonalised"], rows(lake, "direction = 'orthogonalised'")
+    assert outcome.alphas.tolist() == [-2, 0, 1] and outcome.keep == ("Male", "Young")
+    scores = np.array([dict(row["scores"])["Smiling"] for row in told]).reshape(IMAGES, 3)
+    assert np.array_equal(outcome.scores[:, outcome.target], scores) and np.array_equal(
+        outcome.before[:, outcome.target], scores[:, 1]
+    )
+    assert outcome.quality[1] < outcome.quality[0] * 10 and outcome.z.shape[:2] == (IMAGES, 3)
+    changed = measures.changes(outcome.before, outcome.scores)
+    assert np.allclose(outcome.slopes, measures.slopes(changed, [-2, 0, 1]))
+    interval = removed(connect(lake), found["probe"], outcome)
+    assert interval.low <= interval.value <= interval.high
+
+
+def test_sql_measures_as_python_does(lake, done):
+    connection = connect(lake)
+    connection.execute((QUERIES / "edits.sql").read_text()).fetchall()
+    for outcome in outcomes(connection):
+        query = "SELECT slope FROM leakage_matrix WHERE edit = ? ORDER BY judged"
+        slopes = np.array(connection.execute(query, [outcome.edit]).fetchall())[:, 0]
+        assert np.allclose(slopes, outcome.slopes.mean(0)[np.argsort(outcome.attributes)])
+        query = "SELECT change, flips, identity FROM edit_response WHERE edit = ? ORDER BY alpha"
+        change, flips, identity = np.array(connection.execute(query, [outcome.edit]).fetchall(), float).T
+        assert np.allclose(change, outcome.changes[:, outcome.target].mean(0)) and np.allclose(
+            identity, outcome.identity.mean(0)
+        )
+        assert np.allclose(flips, outcome.flips, equal_nan=True)
+        query = "SELECT effect, leakage FROM edit_tradeoffs WHERE edit = ?"
+        assert np.allclose(
+            connection.execute(query, [outcome.edit]).fetchone(),
+            (outcome.summary()["effect"], outcome.summary()["leakage"]),
+        )
+    efficient = connection.execute("SELECT bool_or(efficient) FROM edit_tradeoffs").fetchone()
+    assert efficient == (True,)
+
+
+def test_the_stock_shell_reads_the_leakage_matrix(lake, done):
+    (row,) = answered(lake, "SELECT count(*) AS n FROM leakage_matrix WHERE direction = 'probe'", "edits.sql")
+    assert row["n"] == len(done[2].judges[0].attributes)
+
+
+def test_a_dose_that_leaves_the_data_is_flagged(lake, asked, done):
+    tasks, options = plan(lake, Edit("sd", "Smiling", alphas=(1.0, 500.0), baselines=()), 2)
+    found = EditImages(lake.url, options)(tasks[0])
+    assert {(row["alpha"], row["status"]) for row in found} == {(0.0, "ok"), (1.0, "ok"), (500.0, "off-data")}
+    assert all("take a smaller α" in row["error"] for row in found if row["alpha"] == 500)
+
+
+def test_the_covariance_inner_product_keeps_the_same_scores_by_another_step(lake):
+    asked = Edit("sd", "Smiling", ("Male",), ALPHAS, inner_product="covariance", baselines=())
+    found = directions(lake, asked, probe_rows(lake, "sd", "ridge"), train_rows(lake, "sd", "Smiling"))
+    step, w = found["orthogonalised"].step, probe(lake, "sd", "Male")
+    assert np.abs(w @ step) < 1e-8 * np.linalg.norm(w) * np.linalg.norm(step)
+    assert found["orthogonalised"].w @ step / found["orthogonalised"].std == pytest.approx(1)
+    assert found["orthogonalised"].inner_product == "covariance"
+
+
+@pytest.mark.parametrize(
+    ("asked", "judged_by", "message"),
+    [
+        (("sd", "Smilling"), None, "unknown attribute 'Smilling'; known, nearest first: Smiling"),
+        (("sd", "Refused"), None, "Refused has no ridge probe in sd: only 3 positives"),
+        (("sd", "Smiling", ("Refused",)), None, "Refused has no ridge probe"),
+        (("sd", "Twin", ("Male",)), None, "the nuisances Male span the target"),
+        (("dino", "Smiling"), None, "no way back to pictures; what can be edited is inverted noise: sd"),
+        (("ds", "Smiling"), None, "unknown space 'ds'"),
+        (("sd", "Smiling"), ["sd"], "can't judge its own edits; choose among: dino"),
+        (("sd", "Smiling"), ["clip"], "unknown judge 'clip'"),
+        (("sd", "Smiling", (), ALPHAS, "lda"), None, "sd has no lda probes yet; fit them with: une probe"),
+    ],
+)
+def test_what_cannot_be_edited_is_said(lake, asked, judged_by, message):
+    with pytest.raises(UneError, match=message):
+        plan(lake, Edit(*asked), 4, judged_by)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"baselines": ("promt",)}, "baseline 'promt'.*nearest first: prompt"),
+        ({"inner_product": "dot"}, "plain"),
+        ({"alphas": (np.nan,)}, "finite"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings, message):
+    with pytest.raises(UneError, match=message):
+        Edit("sd", "Smiling", **settings)
+
+
+def test_without_test_images_the_selection_is_empty(tmp_path, tiny_spaces):
+    bare = lake_of(
+        str(tmp_path / "lake"), [Space.parse(tiny_spaces[0]), Space.parse(tiny_spaces[2])], "avatars:2"
+    )
+    write(
+        bare,
+        f"images/{shard_file(0)}",
+        [row | {"status": "ok", "split": "train"} for row in bare.plan(0).to_pylist()],
+        schema.IMAGES,
+    )
+    with pytest.raises(UneError, match="no image of the test split has a latent in each of sd, dino"):
+        plan(bare, Edit("sd", "Smiling", baselines=()), 4)
+    with pytest.raises(
+        UneError, match="can't be fitted to permuted labels of Smiling: .*; leave permuted out of --baselines"
+    ):
+        plan(bare, Edit("sd", "Smiling", baselines=("permuted",)), 4)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("-3:3:7", (-3, -2, -1, 0, 1, 2, 3)), ("-2,.5", (-2, 0.5))])
+def test_doses_are_a_range_or_a_list(text, expected):
+    assert command.doses(text) == pytest.approx(expected)
+    with pytest.raises(UneError, match="FROM:TO:COUNT"):
+        command.doses(text + ":")
+
+
+def test_the_command_prints_every_direction_in_the_judges_eyes(lake, done):
+    app = typer.Typer()
+    app.command()(command.edit)
+    arguments = [
+        "--lake",
+        lake.url,
+        "--space",
+        "sd",
+        "--attribute",
+        "Smiling",
+        "--keep",
+        "Male,Young",
+        "--alphas",
+        "-2,1",
+        "--images",
+        str(IMAGES),
+    ]
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 0, found.output
+    table = [line.split()[:2] for line in found.output.splitlines() if line.startswith("dino")]
+    assert table == [["dino", name] for name in ORDER if name != "query"]
+    assert "of the probe's norm remains" in found.output

@@ -1,0 +1,135 @@
+"""Oracles: edits whose effects are set by hand, scipy's rank correlations and bootstrap."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from une_ray.errors import UneError
+from une_ray.studies.edits.measures import (
+    bootstrap,
+    changes,
+    cosine,
+    flip_rate,
+    kendall,
+    leakage,
+    monotone,
+    predicted_leakage,
+    removed_leakage,
+    slopes,
+)
+
+RNG = np.random.default_rng(0)
+ALPHAS = np.linspace(-3, 3, 7)
+EFFECT = np.array([0.8, 0.4, -0.2, 0.0])  # judged standard deviations per one applied; the target comes first
+SPREAD = np.array([3.0, 0.1, 50.0, 1.0])  # every judge has its own scale
+BEFORE = RNG.standard_normal((300, 4)) * SPREAD
+AFTER = BEFORE[:, :, None] + (BEFORE.std(0) * EFFECT)[:, None] * ALPHAS
+
+
+def test_changes_are_in_each_judges_own_deviations():
+    assert np.allclose(changes(BEFORE, AFTER), EFFECT[:, None] * ALPHAS)
+    with pytest.raises(UneError, match=r"positions \[1\] .* 300 unedited"):
+        changes(BEFORE * [1, 0, 1, 1], AFTER)
+
+
+def test_slopes_are_numpys_polynomial_fit():
+    noisy = changes(BEFORE, AFTER + RNG.standard_normal(AFTER.shape))
+    expected = np.polyfit(ALPHAS, noisy.reshape(-1, 7).T, 1)[0].reshape(300, 4)
+    assert np.allclose(slopes(noisy, ALPHAS), expected)
+    with pytest.raises(UneError, match="all the same"):
+        slopes(noisy[..., :2], [1, 1])
+
+
+def test_flips_count_only_images_that_a_dose_could_flip():
+    before, after = np.array([-1.0, -1, -1, 1]), np.array([[1.0, -1], [1, -1], [-1, -1], [1, 1]])
+    assert np.allclose(flip_rate(before, after, [1, -1]), [2 / 3, 0])
+    assert np.isnan(flip_rate(before, after, [0, 0])).all()
+    assert np.isnan(flip_rate(np.ones(4), after, [1, -1])).tolist() == [True, False]
+
+
+def test_flips_grow_with_the_dose_as_the_normal_law_says():
+    target = stats.norm.ppf((np.arange(4000) + 0.5) / 4000)
+    rates = flip_rate(target, target[:, None] + ALPHAS, ALPHAS)
+    upward = (stats.norm.cdf(ALPHAS[4:]) - 0.5) / 0.5  # of those below 0, the ones above −α
+    assert (
+        np.allclose(rates[4:], upward, atol=1e-3)
+        and np.allclose(rates[:3], upward[::-1], atol=1e-3)
+        and np.isnan(rates[3])
+    )
+
+
+def test_leakage_is_of_the_others_alone():
+    slope = slopes(changes(BEFORE, AFTER), ALPHAS)
+    assert leakage(slope, 0) == pytest.approx(np.sqrt((0.4**2 + 0.2**2) / 3))
+    assert leakage(slope * [100, 1, 1, 1], 0) == pytest.approx(leakage(slope, 0))
+
+
+def test_leakage_of_either_sign_that_cancels_over_images_is_none():
+    slope = np.array([[1.0, 0.5], [1.0, -0.5]])
+    assert leakage(slope, 0) == 0
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.25, 1.0, 1.5])
+def test_the_share_of_predicted_leakage_removed_is_the_share_that_was_removed(kept):
+    """The plain edit drags others along as the labels go together, with something besides that no correlation predicts."""
+    correlation = np.array([1.0, 0.5, -0.25, 0.0])
+    unpredicted = np.array([0, 0.1, 0.2, 0.3])  # orthogonal to the correlations of the others
+    plain = np.tile(0.8 * (correlation + unpredicted), (20, 1))
+    orthogonal = np.tile(0.5 * (np.array([1, 0.5 * kept, -0.25 * kept, 0]) + unpredicted), (20, 1))
+    assert predicted_leakage(plain, correlation, 0) == pytest.approx(1)
+    assert predicted_leakage(orthogonal, correlation, 0) == pytest.approx(kept)
+    assert removed_leakage(plain, orthogonal, correlation, 0) == pytest.approx(1 - kept)
+
+
+def test_a_pattern_edit_of_gaussian_factors_leaks_as_the_labels_correlate():
+    """In z = (s₁, s₂) with corr(s₁, s₂) = ρ and a judge that reads the factors, the pattern of s₁ moves s₂ by ρ."""
+    rho = 0.6
+    step = np.array([1.0, rho])
+    before = RNG.multivariate_normal([0, 0], [[1, rho], [rho, 1]], 5000)
+    slope = slopes(changes(before, before[:, :, None] + step[:, None] * ALPHAS), ALPHAS)
+    assert predicted_leakage(slope, np.array([1, rho]), 0) == pytest.approx(1, abs=0.03)
+
+
+def test_identity_is_the_cosine():
+    x = RNG.standard_normal((5, 8))
+    assert np.allclose(cosine(x, 3 * x), 1) and np.allclose(cosine(x, -x), -1)
+    many = cosine(x[:, None], np.stack([x, -x], 1))
+    assert many.shape == (5, 2) and np.allclose(many, [1, -1])
+
+
+def test_kendall_and_spearman_are_scipys():
+    scores = np.cumsum(RNG.standard_normal((40, 7)) + 1, axis=1)
+    assert np.allclose(kendall(scores), [stats.kendalltau(ALPHAS, row).statistic for row in scores])
+    assert (monotone(scores) == [stats.spearmanr(ALPHAS, row).statistic > 1 - 1e-9 for row in scores]).all()
+    assert 0 < monotone(scores).mean() < 1
+    assert (
+        not monotone(np.ones((1, 3))).any() and kendall(np.ones((1, 3))) == 0
+    )  # no response is not monotone
+
+
+def test_the_bootstrap_is_scipys():
+    x, y = RNG.standard_normal((2, 100))
+    correlation = lambda x, y: np.corrcoef(x, y)[0, 1]  # noqa: E731
+    found = bootstrap(correlation, x, y, draws=4000)
+    expected = stats.bootstrap(
+        (x, y), correlation, paired=True, vectorized=False, method="percentile", n_resamples=4000, rng=1
+    )
+    assert found.value == pytest.approx(correlation(x, y))
+    assert [found.low, found.high] == pytest.approx(list(expected.confidence_interval), abs=0.02)
+
+
+def test_bootstrap_intervals_cover_the_truth_about_as_often_as_they_say():
+    covered = [low <= 0 <= high for low, high in map(mean_interval, range(200))]
+    assert 0.88 < np.mean(covered) < 0.99
+
+
+def mean_interval(seed: int) -> tuple[float, float]:
+    found = bootstrap(np.mean, np.random.default_rng(seed).standard_normal(60), draws=200, seed=seed)
+    return found.low, found.high
+
+
+def test_whole_leakage_matrices_can_be_bootstrapped():
+    found = bootstrap(lambda x: x.mean(0), changes(BEFORE, AFTER), draws=50)
+    assert found.value.shape == found.low.shape == found.high.shape == (4, 7)
+    rates = bootstrap(lambda b, a: flip_rate(b, a, ALPHAS), BEFORE[:, 0], AFTER[:, 0], draws=50)
+    assert (rates.low <= rates.value)[ALPHAS > 0].all() and (rates.value <= rates.high)[ALPHAS > 0].all()

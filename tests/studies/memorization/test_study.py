@@ -1,0 +1,278 @@
+"""The study's tables over rows whose truth is known, against scikit-learn, scipy and arithmetic; and the command, without Ray."""
+
+import numpy as np
+import pytest
+from scipy.stats import sem, t
+from sklearn.metrics import roc_auc_score, roc_curve
+from typer.testing import CliRunner
+
+from une_ray.errors import UneError
+from une_ray.lake import results
+from une_ray.lake.layout import Lake
+from une_ray.lake.session import QUERIES
+from une_ray.studies.memorization import command, study
+
+DRAW = np.random.default_rng(0)
+DOSES = {"memorised": 1000, "titled": 10, "ordinary": 0}
+PROMPTS = {"memorised": 7, "titled": 2, "ordinary": 4}
+
+
+def made(group: str, prompt: int, method: str, seed: int) -> dict:
+    copied = group == "memorised" and method == "none"
+    plain = (
+        {
+            "detectors": [("wen-1", DRAW.normal(copied)), ("perfect", float(copied)), ("blind", 0.0)],
+            "attention": [("eot", [0.1, 0.2]), ("pad", [0.9, 0.8])],
+        }
+        if method == "none"
+        else {}
+    )
+    return plain | {
+        "model": "m",
+        "weights": "w",
+        "method": method,
+        "settings": "{}",
+        "steps": 2,
+        "guidance_scale": 7.5,
+        "prompt": f"{group} {prompt}",
+        "kind": "held-out" if group == "ordinary" else "duplicated",
+        "dose": DOSES[group],
+        "seed": seed,
+        "is_copy": copied,
+        "similarity": 0.9 if copied else 0.3 + 0.1 * prompt,
+        "alignment": 0.1 * seed,
+        "similarity_unmitigated": 1.0,
+        "diversity": 0.5,
+    }
+
+
+METHODS = ("none", "pad-swap")
+ROWS = [
+    made(g, p, m, s) for g, count in PROMPTS.items() for p in range(count) for m in METHODS for s in range(3)
+]
+ABLATED = [
+    made("memorised", p, method, 0) | {"settings": settings}
+    for p in range(7)
+    for method, settings in (
+        ("ablation-h", '{"by": "removal"}'),
+        ("ablation-h", "{}"),
+        ("ablation-c", '{"padding": "exclamation"}'),
+        ("zero-pads", "{}"),
+    )
+]
+
+
+def of_plain(detector: str) -> tuple[np.ndarray, np.ndarray]:
+    """Of every plain picture whether it is a copy, and its score."""
+    plain = [row for row in ROWS if row["method"] == "none"]
+    return np.array([row["is_copy"] for row in plain]), np.array(
+        [dict(row["detectors"])[detector] for row in plain]
+    )
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Lake:
+    lake = study.open_or_create(str(tmp_path_factory.mktemp("memory") / "lake"))
+    results.commit(lake, "memorization", {"of": "rows"}, ROWS)
+    results.commit(lake, "memorization", {"of": "ablations"}, ABLATED)
+    results.commit(
+        lake,
+        "memorization",
+        {"of": "another run"},
+        [row | {"prompt": "another", "weights": "other"} for row in ROWS],
+    )
+    return lake
+
+
+@pytest.fixture(scope="module")
+def tables(lake) -> dict[str, list[dict]]:
+    found = study.tables(lake, [results.config_hash({"of": "rows"})])
+    found["ablations"] = study.tables(
+        lake, [results.config_hash({"of": name}) for name in ("rows", "ablations")]
+    )["ablations"]
+    return {view: [dict(zip(columns, row)) for row in rows] for view, (columns, rows) in found.items()}
+
+
+def test_where_there_is_no_lake_one_of_the_forty_pictures_is_made(lake):
+    assert (
+        Lake(lake.url).manifest["corpus"] == "duplicates:all"
+        and study.open_or_create(lake.url).manifest["images"] == 40
+    )
+
+
+def test_a_runs_tables_have_its_pictures_though_another_run_made_the_same_ones(tmp_path):
+    lake = study.open_or_create(str(tmp_path / "lake"))
+    runs = [{"run": 0}, {"run": 1}]
+    for run in runs:
+        results.commit(lake, "memorization", run, ROWS)
+    for run in runs:
+        (methods,) = (
+            rows
+            for view, (_, rows) in study.tables(lake, [results.config_hash(run)]).items()
+            if view == "methods"
+        )
+        assert len(methods) == 6
+
+
+def test_dose_response_is_the_share_of_copies_by_dose(tables):
+    assert [(row["dose"], row["prompts"], row["copies"]) for row in tables["dose_response"]] == [
+        (10, 2, 0),
+        (1000, 7, 1),
+        (0, 4, 0),
+    ]
+
+
+def test_methods_are_compared_over_prompts_of_each_group(tables):
+    found = {(row["group"], row["method"]): row for row in tables["methods"]}
+    assert len(found) == 6 and {group: found[group, "none"]["prompts"] for group in PROMPTS} == PROMPTS
+    swapped = found["memorised", "pad-swap"]
+    assert (found["memorised", "none"]["copies"], swapped["copies"], swapped["alignment"]) == (1, 0, 0.1)
+    values = 0.3 + 0.1 * np.arange(7)
+    assert swapped["similarity"] == pytest.approx(values.mean(), abs=5e-4)
+    low, high = t.interval(0.95, 6, scale=sem(values))
+    assert swapped["±"] == pytest.approx((high - low) / 2, abs=1e-3)
+
+
+def test_changes_are_of_the_same_prompts_and_their_intervals_of_the_differences(tables):
+    found = {(row["group"], row["method"]): row for row in tables["method_changes"]}
+    assert len(found) == 3, "plain pictures do not change"
+    changed = found["memorised", "pad-swap"]
+    differences = 0.3 + 0.1 * np.arange(7) - 0.9
+    assert changed["similarity"] == pytest.approx(differences.mean(), abs=5e-4) and changed["copies"] == -1
+    low, high = t.interval(0.95, 6, scale=sem(differences))
+    assert changed["±"] == pytest.approx((high - low) / 2, abs=1e-3)
+    assert found["ordinary", "pad-swap"]["similarity"] == found["ordinary", "pad-swap"]["±"] == 0
+
+
+def test_ablations_stand_beside_the_plain_row_of_their_padding(tables):
+    rows = [(row["padding"], row["how"], row["ablation"], row["copies"]) for row in tables["ablations"]]
+    assert rows == [
+        ("own", None, "plain", 1),
+        ("own", "zeros", "(h) no pads", 0),
+        ("own", "removal", "(h) no pads", 0),
+        ("!", "zeros", "(c) no prompt", 0),
+        ("!", "zeros", "(f) no eot", 0),
+    ]
+
+
+def test_a_detectors_auc_and_tpr_are_scikit_learns(tables):
+    truth, scores = of_plain("wen-1")
+    row = next(row for row in tables["detectors"] if row["detector"] == "wen-1")
+    assert (row["memorised"], row["others"]) == (21, 18) and row["auc"] == pytest.approx(
+        roc_auc_score(truth, scores), abs=5e-4
+    )
+    false_positive, true_positive, _ = roc_curve(truth, scores, drop_intermediate=False)
+    assert row["tpr_at_1_percent_fpr"] == pytest.approx(true_positive[false_positive <= 0.01].max(), abs=5e-4)
+
+
+def test_their_intervals_are_those_of_drawing_prompts_anew(tables):
+    """Efron's bootstrap, which draws prompts instead of weighing them."""
+    plain, draw = [row for row in ROWS if row["method"] == "none"], np.random.default_rng(1)
+    truth, scores = of_plain("wen-1")
+    places = [
+        [i for i, row in enumerate(plain) if row["prompt"] == prompt]
+        for prompt in dict.fromkeys(row["prompt"] for row in plain)
+    ]
+    found = []
+    for chosen in draw.integers(len(places), size=(2000, len(places))):
+        rows = np.concatenate([places[i] for i in chosen])
+        if 0 < truth[rows].mean() < 1:
+            found.append(roc_auc_score(truth[rows], scores[rows]))
+    row = next(row for row in tables["detectors"] if row["detector"] == "wen-1")
+    assert (row["auc_from"], row["auc_to"]) == pytest.approx(
+        tuple(np.quantile(found, [0.025, 0.975])), abs=0.04
+    )
+
+
+def test_a_detector_that_is_never_wrong_and_one_that_knows_nothing(tables):
+    perfect, blind = (
+        next(row for row in tables["detectors"] if row["detector"] == name) for name in ("perfect", "blind")
+    )
+    assert [
+        perfect[name] for name in ("auc", "auc_from", "auc_to", "tpr_at_1_percent_fpr", "tpr_from", "tpr_to")
+    ] == [1] * 6
+    assert (blind["auc"], blind["auc_from"], blind["tpr_at_1_percent_fpr"]) == (0.5, 0.5, 0), (
+        "ties count half, and none is above the others"
+    )
+
+
+def test_attention_is_told_by_class_and_step(lake, tables):
+    row = next(row for row in tables["attention"] if (row["group"], row["tokens"]) == ("memorised", "pad"))
+    assert (row["first_step"], row["last_step"]) == (0.9, 0.8)
+    connection = study.over(lake, [results.config_hash({"of": "rows"})])
+    connection.execute((QUERIES / "memorization.sql").read_text())
+    steps = connection.execute(
+        "SELECT tokens, step, mass, prompts FROM attention_by_step WHERE \"group\" = 'memorised' ORDER BY ALL"
+    ).fetchall()
+    assert steps == [("eot", 1, 0.1, 7), ("eot", 2, 0.2, 7), ("pad", 1, 0.9, 7), ("pad", 2, 0.8, 7)]
+
+
+def test_the_command_prints_a_line_per_method_and_group(in_this_process, zoo):
+    common = [
+        "--lake",
+        in_this_process,
+        "--model",
+        f"stable-diffusion:{zoo}/sd",
+        "--seeds",
+        "1",
+        "--steps",
+        "2",
+        "--ordinary",
+        "2",
+    ]
+    shown = (
+        CliRunner()
+        .invoke(
+            command.app, [*common, "--methods", "pad-swap", "--prompts-per-dose", "1"], catch_exceptions=False
+        )
+        .output
+    )
+    methods = shown.partition("\nmethods\n")[2].partition("\n\n")[0].splitlines()[1:]
+    assert [line.split()[:2] for line in methods] == [
+        [group, method] for group in ("ordinary", "titled") for method in ("none", "pad-swap")
+    ]
+
+
+def test_the_command_wants_a_lake_and_its_settings_right_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(study.tasks, "run", None)
+    missing = CliRunner().invoke(command.app, ["--methods", "pad-swap"])
+    assert missing.exit_code == 2 and "Missing option '--lake'" in missing.output
+    for arguments, message in (
+        (["--methods", "pad-swop"], "nearest first: pad-swap"),
+        (["--doses", "7"], "unknown dose '7'"),
+    ):
+        with pytest.raises(UneError, match=message):
+            CliRunner().invoke(
+                command.app, ["--lake", str(tmp_path / "lake"), *arguments], catch_exceptions=False
+            )
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_lake_holds_rows_of_one_copy_metric(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(study.tasks, "run", lambda *_: iter(["done"]))
+    tiles, sscd = [{"of": "tiles"}], [{"copy_metric_weights": "sha256:one"}]
+    assert study.run(lake, tiles) == ["done"]
+    with pytest.raises(UneError, match="holds rows of the copy metric tiles, .* with SSCD .sha256:one"):
+        study.run(lake, sscd)
+    fresh = study.open_or_create(str(tmp_path / "lake"))
+    assert study.run(fresh, sscd) == ["done"]
+    results.commit(fresh, "memorization", sscd[0], ROWS[:1])
+    assert study.run(fresh, sscd) == ["done"]
+    for others in (tiles, [{"copy_metric_weights": "sha256:two"}]):
+        with pytest.raises(UneError, match="name another lake"):
+            study.run(fresh, others)
+
+
+def test_the_command_takes_a_copy_metric_and_refuses_one_that_is_none_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(study.tasks, "run", None)
+    for metric, message in (
+        ("lpips", "unknown copy metric 'lpips'"),
+        ("sscd:nowhere.safetensors", "no SSCD weights in .*nowhere"),
+    ):
+        with pytest.raises(UneError, match=message):
+            CliRunner().invoke(
+                command.app,
+                ["--lake", str(tmp_path / "lake"), "--copy-metric", metric],
+                catch_exceptions=False,
+            )
+    assert not (tmp_path / "lake").exists()

@@ -1,0 +1,199 @@
+"""`une probe` on a lake with planted attributes: both engines and scikit-learn agree, controls stand beside, faults are said."""
+
+import duckdb
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.metrics import accuracy_score, roc_auc_score
+from typer.testing import CliRunner
+
+from tests.lake.test_lake import write
+from une_ray.cli.main import app
+from une_ray.corpora.base import Item, split_of
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.create import create
+from une_ray.lake.latents import FOLDS, image_ids, labels_and_folds
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.session import connect
+from une_ray.studies.probes.study import probe
+
+N, D = 400, 12
+RANDOM = np.random.default_rng(0)
+Z = RANDOM.standard_normal((N, D)).astype(np.float16)
+ATTRIBUTES = {
+    "Linear": Z.astype(float) @ np.linspace(-1, 1, D) + 0.3 * RANDOM.standard_normal(N) > 0,
+    "Noise": RANDOM.random(N) > 0.5,
+    "Constant": np.ones(N, bool),
+    "Rare": np.isin(
+        np.arange(N),
+        [
+            *[i for i in range(N) if split_of(f"i{i}") == "train"][:3],
+            *[i for i in range(N) if split_of(f"i{i}") == "test"][:3],
+        ],
+    ),
+}
+
+
+def lake_of(folder, z=Z) -> Lake:
+    """One space `enc`; one image in fifty has no label of Linear, one in seven of those that are not tested on is for validation."""
+    labels = lambda i: {k: bool(v[i]) for k, v in ATTRIBUTES.items() if not (k == "Linear" and i % 50 == 7)}  # noqa: E731
+    split = lambda i: "val" if i % 7 == 0 and split_of(f"i{i}") == "train" else split_of(f"i{i}")  # noqa: E731
+    items = (Item(f"i{i}", str(i), split(i), None, labels(i)) for i in range(N))
+    lake = create(Lake(str(folder)), "test:400", items, 64)
+    lake.register("enc", {"model": "planted"})
+    for shard in range(lake.shards):
+        plan = lake.plan(shard).to_pylist()
+        write(lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
+        rows = [
+            {"image_id": row["image_id"], "status": "ok", "z": z[int(row["image_id"][1:])]} for row in plan
+        ]
+        write(lake, f"{space_folder('enc')}/{shard_file(shard)}", rows, schema.SPACE)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Lake:
+    return lake_of(tmp_path_factory.mktemp("lake") / "lake")
+
+
+def rows(lake: Lake, where: str) -> list[dict]:
+    return (
+        connect(lake)
+        .sql(f"SELECT * FROM probes WHERE {where} ORDER BY attribute, split_seed")
+        .to_arrow_table()
+        .to_pylist()
+    )
+
+
+def test_every_image_is_tested_on_once_in_five_seeds_and_seed_0_is_the_corpus_split(lake):
+    ids = image_ids(lake, "enc")
+    _, tested = labels_and_folds(lake, ids, ["Noise"], list(range(FOLDS)))
+    assert (tested.sum(1) == 1).all()
+    assert tested[:, 0].tolist() == [split_of(image_id) == "test" for image_id in ids.to_pylist()]
+
+
+def test_a_ridge_probe_is_scikit_learns(lake):
+    probe(lake, method="ridge", penalties=[0.5], splits=1, permutations=0)
+    (row,) = rows(lake, "attribute = 'Linear' AND engine = 'fast' AND method = 'ridge' AND permutations = 0")
+    known = np.array([i for i in range(N) if i % 50 != 7])
+    test = np.array([split_of(f"i{i}") == "test" for i in known])
+    z, y = Z[known].astype(float), ATTRIBUTES["Linear"][known]
+    train = z[~test]
+    penalty = 0.5 * np.square(train - train.mean(0)).sum() / D
+    oracle = Ridge(alpha=penalty).fit(train, 2 * y[~test] - 1)
+    assert np.allclose(row["w"], oracle.coef_, rtol=1e-5) and row["b"] == pytest.approx(
+        oracle.intercept_, abs=1e-6
+    )
+    scores = oracle.predict(z[test])
+    assert row["auc"] == pytest.approx(roc_auc_score(y[test], scores)) and row["accuracy"] == accuracy_score(
+        y[test], scores > 0
+    )
+    assert (row["train"], row["test"]) == ((~test).sum(), test.sum())
+
+
+@pytest.mark.parametrize("method", ["ridge", "lda", "mean-difference"])
+def test_both_engines_write_the_same_probes(lake, method):
+    for engine in ("fast", "sql"):
+        probe(lake, method=method, engine=engine, penalties=[0.1], splits=1, permutations=0)
+    fast, sql = (
+        rows(
+            lake,
+            f"method = '{method}' AND engine = '{engine}' AND attribute = 'Noise' AND (penalty IS NULL OR penalty = .1)",
+        )
+        for engine in ("fast", "sql")
+    )
+    assert len(fast) == len(sql) == 1
+    for column in (
+        "w",
+        "b",
+        "slope",
+        "offset",
+        "train",
+        "test",
+        "accuracy",
+        "auc",
+        "average_precision",
+        "brier",
+        "calibration_error",
+        "majority",
+    ):
+        assert np.allclose(fast[0][column], sql[0][column], rtol=1e-5, atol=1e-7), column
+
+
+def test_shuffled_labels_find_nothing_and_planted_ones_beat_them(lake):
+    probe(lake, splits=5, permutations=20)
+    planted, noise = (
+        rows(lake, f"permutations = 20 AND attribute = '{name}'") for name in ("Linear", "Noise")
+    )
+    assert len(planted) == 5 and all(
+        row["p_value"] == pytest.approx(1 / 21) and row["auc"] > 0.9 for row in planted
+    )
+    assert abs(np.mean([row["permuted_auc"] for row in planted]) - 0.5) < 0.05
+    assert np.mean([row["p_value"] for row in noise]) > 0.1
+
+
+def test_what_cannot_be_probed_is_a_row_with_a_reason_in_both_engines(lake):
+    for engine in ("fast", "sql"):
+        _, refused = probe(lake, engine=engine, penalties=[0.1], splits=1, permutations=0)
+        reasons = {row["attribute"]: row["error"] for row in refused}
+        assert "constant" in reasons["Constant"] and "3 positive" in reasons["Rare"], engine
+        assert {
+            row["status"]
+            for row in rows(lake, f"attribute = 'Rare' AND split_seed = 0 AND engine = '{engine}'")
+        } == {"refused"}
+
+
+def test_what_is_done_is_not_done_again(lake):
+    probe(lake, splits=2, permutations=3)
+    said = []
+    probe(lake, splits=2, permutations=3, report=said.append)
+    assert said == []
+
+
+def test_a_latent_that_is_not_finite_is_named(tmp_path):
+    z = Z.copy()
+    z[211, 3] = np.nan
+    with pytest.raises(UneError, match="'enc'.* hold NaN or infinity, the first is 'i211'"):
+        probe(lake_of(tmp_path / "lake", z))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "rigde"}, "ridge"),
+        ({"engine": "slow"}, "fast"),
+        ({"spaces": ["end"]}, "enc"),
+        ({"splits": 6}, "1 to 5"),
+        ({"engine": "sql"}, "--splits 1 --permutations 0"),
+        ({"engine": "sql", "method": "logistic"}, "mean-difference"),
+    ],
+)
+def test_what_cannot_be_done_is_said(lake, arguments, message):
+    with pytest.raises(UneError, match=message):
+        probe(lake, **arguments)
+
+
+def test_least_squares_with_fewer_rows_than_dims_says_what_helps(tmp_path):
+    wide = RANDOM.standard_normal((N, 600)).astype(np.float16)
+    with pytest.raises(UneError, match="more train rows than the 600 dims"):
+        probe(lake_of(tmp_path / "lake", wide), method="least-squares")
+
+
+def test_the_command_prints_the_controls_beside_the_figures(lake):
+    found = CliRunner().invoke(app, ["probe", "--lake", lake.url, "--splits", "2", "--permutations", "5"])
+    assert found.exit_code == 0, found.output
+    line = next(line for line in found.output.splitlines() if line.startswith("enc "))
+    assert len(line.split()) == 8 and found.output.count("refused: Rare in enc: only 3 positive") == 1
+
+
+def test_the_stock_module_reads_the_probes_without_our_code(lake):
+    probe(lake, splits=1, permutations=0)
+    found = (
+        duckdb.connect()
+        .execute(
+            "SELECT count(*) > 0 FROM read_parquet(?) WHERE auc > .9", [f"{lake.store.root}/probes/*.parquet"]
+        )
+        .fetchall()
+    )
+    assert found == [(True,)]

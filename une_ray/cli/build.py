@@ -1,0 +1,93 @@
+"""`une build`: a corpus into a lake."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption
+from une_ray.errors import UneError
+
+EPILOG = """Examples:
+
+`une build --corpus avatars:1000 --spaces mini-sd-a/ddim50,mini-clip-a,mini-dino --lake demo/lake`
+
+`une build --corpus celeba:/data/celeba --spaces sd15/ddim50,clip-l14 --lake s3://zoo/celeba --address auto`
+
+`une build --corpus 'hub:OWNER/NAME?revision=COMMIT' --spaces sd15/ddim50,clip-l14 --lake s3://zoo/lake --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
+
+`une build --corpus folder:photos --spaces mine=stable-diffusion:/models/mine/ddim50-trailing --lake lake`"""
+
+
+def build(
+    corpus: Annotated[
+        str,
+        typer.Option(
+            help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:OWNER/NAME?revision=COMMIT"
+        ),
+    ],
+    spaces: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)"
+        ),
+    ],
+    lake: LakeOption,
+    shard_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size"),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32, float16 or bfloat16 instead of each model's own")
+    ] = None,
+    address: AddressOption = None,
+    actors: ActorsOption = None,
+    gpus: GpusOption = None,
+    place: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="SPACE:LABEL=VALUE, Ray's labels of the nodes for a space's actors; may be repeated"
+        ),
+    ] = None,
+) -> None:
+    """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
+    from une_ray.run.build import build as run
+    from une_ray.run.cluster import Cluster
+
+    names = [name.strip() for name in spaces.split(",") if name.strip()]
+    if not names:
+        raise UneError("--spaces is empty; name at least one, as in mini-dino")
+    if dtype not in (None, "float32", "float16", "bfloat16"):
+        raise UneError(f"--dtype {dtype!r}; it is float32, float16 or bfloat16")
+    print(f"{corpus} → {', '.join(names)} → {lake}", file=sys.stderr, flush=True)
+    try:
+        done = run(
+            lake, corpus, names, shard_size, dtype, Cluster(address, actors, gpus), labels(place or [])
+        )
+    except KeyboardInterrupt:
+        print("\nune: stopped; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if done.shards_done == 0:
+        print(
+            f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already ({done.seconds:.1f} s)"
+        )
+    else:
+        print(
+            f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s, {done.rejects} images rejected"
+        )
+
+
+def labels(place: list[str]) -> dict[str, dict[str, str]]:
+    """`sd15/ddim50:ray.io/accelerator-type=A100` → {"sd15/ddim50": {"ray.io/accelerator-type": "A100"}}."""
+    found: dict[str, dict[str, str]] = {}
+    for text in place:
+        space, colon, rest = text.partition(":")
+        label, equals, value = rest.partition("=")
+        if not (space and colon and label and equals and value):
+            raise UneError(
+                f"--place {text!r}; it is SPACE:LABEL=VALUE, as in sd15/ddim50:ray.io/accelerator-type=A100"
+            )
+        found.setdefault(space, {})[label] = value
+    return found

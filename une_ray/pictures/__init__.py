@@ -1,0 +1,1 @@
+"""Pictures: bytes to pixels, pixels to tensors, and back."""

@@ -1,0 +1,109 @@
+"""The Ray that a job runs on: joined or started here, and shared between the job's actor pools.
+
+Ray is imported when it is needed: a finished job starts none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from une_ray.errors import UneError
+from une_ray.run.placement import Pool, allot, local_slots
+from une_ray.spaces.space import Space
+
+CORES = "cores_of_this_machine"  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
+
+
+def own_device() -> str:
+    """Where an actor or trial computes: on the GPU that Ray gave it, if any."""
+    import ray
+    import torch
+
+    return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Which Ray, and how much of it a job may take."""
+
+    address: str | None = None  # default: RAY_ADDRESS, or a Ray that is started on this machine
+    actors: int | None = None  # at most so many per pool; default: as many as fit
+    gpus: float | None = None  # that it may grow to; default: those that it has
+
+    def at_most(self, actors: int) -> Cluster:
+        """The same with no more actors per pool: there is not more to do."""
+        return replace(self, actors=min(self.actors or actors, actors))
+
+    def pools(self, spaces: Sequence[Space]) -> list[Pool]:
+        """Join Ray, or start it with a slot for every stage; one pool per space. Raises UneError for GPUs that can't come."""
+        import ray
+
+        cores = self._start(spaces)
+        have = ray.cluster_resources()
+        if CORES in have and (self.gpus or 0) > have.get("GPU", 0):
+            raise UneError(
+                f"--gpus {self.gpus:g}: the Ray of this machine has {have.get('GPU', 0):g} and does not grow; join a cluster by --address"
+            )
+        return allot(spaces, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
+
+    def readers(self) -> int | None:
+        """How many shards a Ray of this machine reads at once: one per core, as every reader is a process that must start. Elsewhere no bound."""
+        import ray
+
+        return int(ray.cluster_resources().get(CORES, 0)) or None
+
+    def _start(self, spaces: Sequence[Space]) -> int:
+        """How many actors of one space it makes sense to run without GPUs."""
+        import ray
+        from ray.data import DataContext
+
+        address = self.address or os.environ.get("RAY_ADDRESS")
+        cores = os.cpu_count() or 1
+        if not ray.is_initialized():
+            os.environ.setdefault(
+                "RAY_BACKEND_LOG_LEVEL", "fatal"
+            )  # the driver's C++ side prints harmless warnings as errors
+            slots = local_slots(spaces, cores, self.actors)
+            os.environ.setdefault(
+                "RAY_worker_maximum_startup_concurrency", str(slots)
+            )  # by default as many as cores, with a warning above
+            local = {
+                "address": "local",
+                "num_cpus": slots,
+                "resources": {CORES: cores},
+                "include_dashboard": False,
+            }
+            with muted():
+                ray.init(
+                    **({"address": address} if address else local),
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+        context = DataContext.get_current()
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        have = ray.cluster_resources()
+        return max(1, int(have.get(CORES, have.get("CPU", 1))))
+
+
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """Without what C++ writes to standard error: Ray announces there that a log level was set. Python's errors still come."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+DEFAULT = Cluster()

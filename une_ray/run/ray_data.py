@@ -1,0 +1,206 @@
+"""A build in Ray Data: one row of the dataset is one shard, one actor pool is one space.
+
+    plan → read (tasks) → space A (actors) → space B (actors) → … → records on the driver
+
+The row carries the shard's encoded bytes, so every image is read once for all spaces; each stage commits its own file
+under a name that follows from (space, shard) and passes the row on. Stages may run twice, in any order and anywhere:
+the files come out the same. Nothing is keyed on Ray's blocks.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+import pyarrow as pa
+import ray
+from ray.actor import ActorHandle
+from ray.data import ActorPoolStrategy, TaskPoolStrategy
+
+from une_ray.corpora import open_corpus
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.pictures.decode import Reject
+from une_ray.run import read, shard
+from une_ray.run.cluster import DEFAULT, Cluster, own_device
+from une_ray.run.killers import killers
+from une_ray.run.metrics import count
+from une_ray.run.placement import READ_CPUS, Pool
+from une_ray.run.plan import Work
+from une_ray.run.tries import start_tries, tried
+from une_ray.spaces.space import Space, Step
+
+BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
+
+
+def run(
+    lake: Lake,
+    corpus: str,
+    spaces: Sequence[Space],
+    work: Sequence[Work],
+    cluster: Cluster = DEFAULT,
+    place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Iterator[dict]:
+    """Do the work; yields one record per shard × stage: shard, stage, images, rejects, seconds, started, host, device.
+
+    `spaces` have their revisions pinned. `place` names, per space, labels of the nodes that its actors may be on.
+    Raises UneError for a fault of the input, on whichever machine it was found.
+    """
+    pools = cluster.pools(spaces)
+    rows = [
+        {"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""}
+        for item in work
+    ]
+    tries = start_tries()
+    dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
+    readers = TaskPoolStrategy(size=cluster.readers())
+    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS, compute=readers)
+    for space, pool in zip(spaces, pools, strict=True):
+        dataset = dataset.map(
+            stage(space),
+            fn_constructor_args=(lake.url, space, space is spaces[-1], tries),
+            label_selector=dict(place.get(space.name, {})),
+            **actors(pool),
+        )
+    for row in dataset.iter_rows():
+        if row["fault"]:
+            raise UneError(row["fault"])
+        yield from json.loads(row["records"])
+
+
+def actors(pool: Pool) -> dict:
+    """A pool in Ray Data's words."""
+    share = {"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}
+    return {"compute": ActorPoolStrategy(min_size=pool.least, max_size=pool.most), **share}
+
+
+def faults_travel(work: Callable[..., dict]) -> Callable[..., dict]:
+    """A fault of the user's input goes on as text in the row: Ray keeps only the stack trace of an exception."""
+
+    @functools.wraps(work)
+    def guarded(*arguments) -> dict:
+        row = next(argument for argument in arguments if isinstance(argument, dict))
+        try:
+            return row if row["fault"] else work(*arguments)
+        except UneError as error:
+            return row | {"payload": b"", "fault": str(error)}
+
+    return guarded
+
+
+@faults_travel
+def read_shard(row: dict, lake_url: str, corpus: str, tries: ActorHandle) -> dict:
+    """Read one shard's bytes; commit its `images` table unless it is there."""
+    clock = Clock("read")
+    lake = Lake(lake_url)
+    plan = lake.plan(row["shard"])
+    name = f"images/{shard_file(row['shard'])}"
+    sources = plan["source"].to_pylist()
+    with tried(tries, name) as suspect:
+        deadly = killers(shard.trial, (corpus, sources), len(sources)) if suspect else {}
+        found = shard.read_bytes(open_corpus(corpus), sources, deadly)
+        if not lake.store.exists(name):
+            table = shard.images_table(plan, found)
+            lake.store.commit(name, schema.parquet(table, {"shard": str(row["shard"])}), replace=False)
+    table = lake.read_table(
+        name
+    )  # another build may have been first; its rows are what the spaces must agree with
+    data = shard.readable(table, found)
+    row["payload"] = _pack(
+        pa.table({"image_id": plan["image_id"], "data": pa.array(data, pa.large_binary())}, schema=BYTES)
+    )
+    row["records"] = json.dumps([clock.record(row["shard"], table)])
+    return row
+
+
+class ReadSpace:
+    """One actor: a model in memory that turns shards into files of one space.
+
+    What may fail comes with the first shard: a fault then is one of that shard's, not a dead actor.
+    """
+
+    def __init__(self, lake_url: str, space: Space, last: bool, tries: ActorHandle) -> None:
+        self.lake, self.space, self.last, self.tries = Lake(lake_url), space, last, tries
+
+    @functools.cached_property
+    def device(self) -> str:
+        return own_device()
+
+    @functools.cached_property
+    def step(self) -> Step:
+        return self.space.load(self.device)
+
+    @functools.cached_property
+    def fingerprint(self) -> dict:
+        return self.lake.fingerprint(self.space.name)
+
+    @faults_travel
+    def __call__(self, row: dict) -> dict:
+        name = f"{space_folder(self.space.name)}/{shard_file(row['shard'])}"
+        if self.space.name in json.loads(row["todo"]) and not self.lake.store.exists(name):
+            clock = Clock(self.space.name, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
+            with tried(self.tries, name) as suspect:
+                table = self.read(_unpack(row["payload"]), suspect)
+                metadata = {
+                    "space": self.space.name,
+                    "fingerprint": self.fingerprint,
+                    "shard": str(row["shard"]),
+                }
+                metadata |= {"shape": list(self.step.shape)} if self.step.shape else {}
+                self.lake.store.commit(name, schema.parquet(table, metadata))
+            row["records"] = json.dumps([*json.loads(row["records"]), clock.record(row["shard"], table)])
+        return row | {"payload": b""} if self.last else row
+
+    def read(self, packed: pa.Table, suspect: bool) -> pa.Table:
+        """The space's table of one shard."""
+        images, model = packed["data"].to_pylist(), self.space.model
+        if suspect:
+            for place, reason in killers(read.trial, (self.space, self.device, images), len(images)).items():
+                images[place] = Reject(reason)
+        return read.read_space(
+            self.step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), images
+        )
+
+
+def stage(space: Space) -> type[ReadSpace]:
+    """`ReadSpace` under the space's own name, which is what Ray's dashboard shows."""
+    return type(f"Read[{space.name}]", (ReadSpace,), {})
+
+
+class Clock:
+    """Times one stage of one shard for the `runs` table, and has it counted."""
+
+    def __init__(self, stage: str, device: str = "cpu") -> None:
+        self.stage, self.device = stage, device
+        self.started, self.begin = datetime.now(UTC), time.monotonic()
+
+    def record(self, shard: int, table: pa.Table) -> dict:
+        count(self.stage, table)
+        rejects = sum(status == schema.REJECT for status in table["status"].to_pylist())
+        return {
+            "shard": shard,
+            "stage": self.stage,
+            "images": len(table),
+            "rejects": rejects,
+            "seconds": time.monotonic() - self.begin,
+            "started": self.started.isoformat(),
+            "host": socket.gethostname(),
+            "device": self.device,
+        }
+
+
+def _pack(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def _unpack(data: bytes) -> pa.Table:
+    return pa.ipc.open_stream(data).read_all()

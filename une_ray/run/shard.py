@@ -1,0 +1,115 @@
+"""Reading one shard's bytes from the corpus, and its table of images: who is there, how big, and what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from une_ray.corpora import Corpus, open_corpus
+from une_ray.corpora.base import Unreadable
+from une_ray.errors import UneError
+from une_ray.lake.schema import IMAGES, OK, REJECT
+from une_ray.pictures.decode import Reject, decode
+from une_ray.run.killers import HARMLESS, Trial
+
+READ_THREADS = 8
+TRIES, PAUSE = 3, 1.0  # seconds, doubled each time
+MAX_SHARD_BYTES = 1 << 30  # one shard travels as one object: bytes of all its images together
+
+
+def read_bytes(
+    corpus: Corpus, sources: Sequence[str], deadly: Mapping[int, str] = MappingProxyType({})
+) -> list[bytes | Unreadable]:
+    """Encoded bytes of every source, or why there are none; `deadly` says why some must not be touched (see steps.killers).
+    Faults that may pass are tried again before they end the build.
+
+    Raises UneError for a source that still fails then, and for a shard of more than 1 GiB.
+    """
+
+    def read(row: int) -> bytes | Unreadable:
+        return Unreadable(deadly[row]) if row in deadly else read_one(corpus, sources[row])
+
+    with ThreadPoolExecutor(READ_THREADS) as threads:
+        found: list[bytes | Unreadable] = []
+        total = 0
+        for start in range(
+            0, len(sources), READ_THREADS
+        ):  # in small groups, so that a shard too big is found before it is all here
+            part = list(threads.map(read, range(len(sources))[start : start + READ_THREADS]))
+            total += sum(len(data) for data in part if isinstance(data, bytes))
+            if total > MAX_SHARD_BYTES:
+                raise UneError(
+                    f"the first {len(found) + len(part)} of {len(sources)} images of a shard have {total:,} bytes, "
+                    f"over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it with a smaller --shard-size"
+                )
+            found += part
+    return found
+
+
+def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
+    for attempt in range(TRIES):
+        try:
+            return corpus.read(source)
+        except Unreadable as reason:
+            return reason
+        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+            return Unreadable(f"{type(error).__name__}: {error}")
+        except OSError as error:
+            if attempt + 1 == TRIES:
+                raise UneError(
+                    f"can't read {source!r} after {TRIES} tries: {type(error).__name__}: {error}; the same command goes on from here"
+                ) from error
+            time.sleep(PAUSE * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def trial(corpus: str, sources: Sequence[str]) -> Trial:
+    """Reading and decoding one image alone, for steps.killers."""
+    opened = open_corpus(corpus)
+
+    def read(row: int | None) -> None:
+        data = HARMLESS if row is None else read_one(opened, sources[row])
+        if isinstance(data, bytes):
+            decode(data)
+
+    return read
+
+
+def images_table(plan: pa.Table, found: Sequence[bytes | Unreadable]) -> pa.Table:
+    """The `images` rows of one shard: decoding is tried here once, so that every space agrees on what is readable."""
+    rows = []
+    for item, data in zip(plan.to_pylist(), found):
+        row = {key: item[key] for key in ("image_id", "split", "caption", "source", "attributes", "factors")}
+        if isinstance(data, Unreadable):
+            row |= {"status": REJECT, "error": str(data)}
+        else:
+            row |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            try:
+                image = decode(data)
+                row |= {"status": OK, "width": image.width, "height": image.height}
+            except Reject as reject:
+                row |= {"status": REJECT, "error": str(reject)}
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=IMAGES)
+
+
+def readable(committed: pa.Table, found: Sequence[bytes | Unreadable]) -> list[bytes | None]:
+    """The bytes of images whose committed row is 'ok', None for rejects. Raises UneError where an image has changed since."""
+    out: list[bytes | None] = []
+    columns = (committed[name].to_pylist() for name in ("image_id", "status", "sha256"))
+    for image_id, status, sha256, data in zip(*columns, found):
+        if status != OK:
+            out.append(None)
+        elif isinstance(data, Unreadable) or hashlib.sha256(data).hexdigest() != sha256:
+            raise UneError(
+                f"image {image_id!r} is not what it was when this lake was begun "
+                f"({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into another lake"
+            )
+        else:
+            out.append(data)
+    return out

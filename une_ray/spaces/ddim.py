@@ -1,0 +1,75 @@
+"""DDIM inversion of pictures (paper 1, NoiseZoo): autoencoder mode, empty prompt, S − 1 network calls upwards."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+
+from une_ray.diffusion.ddim import Denoiser, invert, sample
+from une_ray.diffusion.schedule import timesteps
+from une_ray.errors import UneError
+from une_ray.models.generators import load_generator
+from une_ray.spaces.space import Space, pixels
+
+ROUND_TRIPS = (
+    1 / 32
+)  # the share of images that are also sampled back, to watch the inversion; costs as much more time
+
+
+class Invert:
+    """Pictures → inverted noise (b, c·h·w), flattened as (c, h, w); PSNR of the way back for one image in 32."""
+
+    def __init__(self, space: Space, device: str = "cpu") -> None:
+        self.generator = load_generator(space.model, device)
+        self.shape = self.generator.latent_shape
+        self.preprocessing, self.device = space.model.preprocessing, device
+        self.timesteps = nodes(timesteps(space.steps, space.spacing, len(self.generator.alphas_cumprod)))
+        expected = self.generator.latent_shape[-1] * self.generator.factor
+        if expected != self.preprocessing.size:
+            raise UneError(
+                f"{space.model.id} makes pictures of {expected} px, but its row in the table of models says {self.preprocessing.size}"
+            )
+        self.denoiser = self.generator.denoiser(self.generator.prompt_states([space.model.prompt]))
+
+    def noise(self, x: torch.Tensor) -> torch.Tensor:
+        """Inverted noise (b, c, h, w) of normalised pixels (b, 3, H, W)."""
+        g = self.generator
+        return invert(self.denoiser, g.encode(x), self.timesteps, g.alphas_cumprod, g.prediction_type)
+
+    def image(self, noise: torch.Tensor, denoiser: Denoiser | None = None) -> torch.Tensor:
+        """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under another `denoiser` than the inversion's if one is given."""
+        g = self.generator
+        return g.decode(
+            sample(denoiser or self.denoiser, noise, self.timesteps, g.alphas_cumprod, g.prediction_type)
+        )
+
+    @torch.no_grad()
+    def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
+        x = pixels(pictures, self.preprocessing, self.device)
+        noise = self.noise(x)
+        watched = [i for i, image_id in enumerate(image_ids) if chosen(image_id, ROUND_TRIPS)]
+        quality = np.full(len(image_ids), np.nan, np.float32)
+        if watched:
+            quality[watched] = psnr(self.image(noise[watched]), x[watched]).cpu().numpy()
+        last = np.full(len(image_ids), self.timesteps[-1], np.int32)
+        return {"z": noise.flatten(1).cpu().numpy(), "round_trip_psnr": quality, "final_timestep": last}
+
+
+def nodes(steps: list[int]) -> list[int]:
+    """The timesteps to walk. Leading ones begin at 1, where a clean latent is as good as at home (paper 1 takes it so);
+    trailing ones begin at 19 of 999 or later, where it is not, and get a first step from 0."""
+    return steps if steps[0] <= 1 else [0, *steps]
+
+
+def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(b,) peak signal-to-noise ratio in dB of pictures in [-1, 1]."""
+    return 10 * torch.log10(4 / (a.float() - b.float()).square().flatten(1).mean(1).clamp_min(1e-12))
+
+
+def chosen(image_id: str, share: float) -> bool:
+    """Whether an image is in a sample of the given share, by its id alone."""
+    return (
+        int.from_bytes(hashlib.sha256(f"round-trip/{image_id}".encode()).digest()[:8], "big") < share * 2**64
+    )

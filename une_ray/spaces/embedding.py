@@ -1,0 +1,24 @@
+"""Embedding: one forward pass of a vision encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from une_ray.models.encoders import load_encoder
+from une_ray.spaces.space import Space, pixels
+
+
+class Embed:
+    """Pictures → embeddings of `space.model`, not unit-normalised (paper 1 stores them so)."""
+
+    shape = None
+
+    def __init__(self, space: Space, device: str = "cpu") -> None:
+        self.model, self.device = space.model, device
+        self.embed = load_encoder(space.model, device)
+
+    @torch.no_grad()
+    def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
+        x = pixels(pictures, self.model.preprocessing, self.device).to(getattr(torch, self.model.dtype))
+        return {"z": self.embed(x).float().cpu().numpy()}

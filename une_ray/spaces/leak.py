@@ -1,0 +1,43 @@
+"""The signal leak as a space: √ᾱ_T·x₀ + √(1−ᾱ_T)·ε with noise that knows nothing of the picture (Everaert et al. 2024; Lin et al. 2024).
+
+With leading timesteps inversion ends where √ᾱ_T is not 0 (.076 after 50 steps), so a probe may read x₀ itself. This space holds just
+that trace: what a probe finds in inverted noise counts only as far as it finds more there than here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from une_ray.diffusion.schedule import timesteps
+from une_ray.models.generators import load_scheduler
+from une_ray.spaces.kinds import noise_key
+from une_ray.spaces.latents import Latents
+from une_ray.spaces.space import Space
+
+
+class Leak:
+    """Pictures → what is left of x₀ at the last timestep of `space`, in fresh noise (b, c·h·w), flattened as (c, h, w)."""
+
+    def __init__(self, space: Space, device: str = "cpu") -> None:
+        self.latents = Latents(space, device)
+        self.shape = self.latents.shape
+        alphas_cumprod = load_scheduler(space.model).alphas_cumprod
+        self.final_timestep = timesteps(space.steps, space.spacing, len(alphas_cumprod))[-1]
+        self.alpha = alphas_cumprod[self.final_timestep].item()
+        self.key = noise_key(space.model, space.steps, space.spacing)
+
+    def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
+        x0 = self.latents(pictures, image_ids)["z"]
+        noise = np.stack([fresh_noise(f"{self.key}/{image_id}", x0.shape[1]) for image_id in image_ids])
+        z = self.alpha**0.5 * x0 + (1 - self.alpha) ** 0.5 * noise
+        return {"z": z, "final_timestep": np.full(len(image_ids), self.final_timestep, np.int32)}
+
+
+def fresh_noise(seed: str, dim: int) -> np.ndarray:
+    """(dim,) float32 standard normal, by the seed alone: the same in any batch and shard and on any machine."""
+    digest = hashlib.sha256(seed.encode()).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big"))).standard_normal(
+        dim, np.float32
+    )

@@ -1,0 +1,115 @@
+"""`une probe`: which attributes are linear in a space, and how that compares with its controls."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from une_ray.cli.options import LakeOption, names
+from une_ray.errors import UneError
+
+EPILOG = """Examples:
+
+`une probe --lake demo/lake`
+
+`une probe --lake demo/lake --spaces mini-sd-a/ddim50 --method pca-logistic --rank 500`
+
+`une probe --lake demo/lake --spaces mini-dino --engine sql --splits 1 --permutations 0 --penalty .1`
+
+`une sql --lake demo/lake -c "SELECT * FROM probe_metrics('mini-dino')"`"""
+
+
+def probe(
+    lake: LakeOption,
+    spaces: Annotated[
+        str | None, typer.Option(help="Comma-separated; default: every space of the lake")
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="ridge, least-squares, lda, mean-difference, logistic or pca-logistic (the paper's)"
+        ),
+    ] = "ridge",
+    engine: Annotated[
+        str, typer.Option(help="fast: BLAS or GPU, all attributes at once; sql: queries/fit_probes.sql")
+    ] = "fast",
+    penalty: Annotated[
+        str | None,
+        typer.Option(
+            help="λ, or several to choose from, of ridge and lda in units of the mean variance, of logistic 1/C; "
+            "default: ridge and lda choose from 1e-4 to 100, logistic 1, sql .1"
+        ),
+    ] = None,
+    rank: Annotated[int, typer.Option(min=1, help="Principal components of pca-logistic")] = 500,
+    splits: Annotated[
+        int,
+        typer.Option(
+            min=1, max=5, help="Split seeds: 0 is the corpus' own split, the others fifths by a hash"
+        ),
+    ] = 5,
+    permutations: Annotated[int, typer.Option(min=0, help="Refits with shuffled labels, for a p-value")] = 20,
+) -> None:
+    """Fit linear probes of every attribute in every space, and measure them on images they have not seen. Done ones are kept."""
+    from une_ray.lake.layout import Lake
+    from une_ray.studies.probes.study import default_device
+    from une_ray.studies.probes.study import probe as study
+
+    try:
+        penalties = [float(value) for value in penalty.split(",")] if penalty else None
+    except ValueError:
+        raise UneError(
+            f"--penalty {penalty!r}; it is a number, or several with commas, as in .01,.1,1"
+        ) from None
+    summary, refused = study(
+        Lake(lake),
+        names(spaces),
+        method,
+        engine,
+        penalties,
+        rank,
+        splits,
+        permutations,
+        default_device(),
+        report=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    print(
+        f"{'space':34} {'AUC':>6} {'±':>5} {'permuted':>9} {'p ≤ .05':>8} {'accuracy':>9} {'majority':>9} {'balanced':>9}"
+    )
+    for row in summary:
+        print(f"{row['space']:34} " + " ".join(_cells(row)))
+    if summary:
+        print(
+            f"\nMeans over {summary[0]['attributes']} attributes and {summary[0]['splits']} splits; ± is half a 95 % interval over splits. "
+            "permuted: AUC after fits to\nshuffled labels; p ≤ .05: share of attributes that beat those; majority: accuracy of always "
+            "answering the commoner label."
+        )
+    print("\n".join(refusals(refused)), end="\n" if refused else "")
+
+
+def refusals(rows: list[dict]) -> list[str]:
+    """A line per space and attribute, with the reason of one split."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        reasons.setdefault((row["attribute"], row["space"]), []).append(row["error"])
+    return [
+        f"refused: {attribute} in {space}: {found[0]}{'; alike on other splits' if len(found) > 1 else ''}"
+        for (attribute, space), found in reasons.items()
+    ]
+
+
+def _cells(row: dict) -> list[str]:
+    widths = {
+        "auc": (6, ".3f"),
+        "auc_margin": (5, ".3f"),
+        "permuted": (9, ".3f"),
+        "significant": (8, ".0%"),
+        "accuracy": (9, ".3f"),
+        "majority": (9, ".3f"),
+        "balanced": (9, ".3f"),
+    }
+    return [
+        f"{'–' if row[key] is None else format(row[key], form):>{width}}"
+        for key, (width, form) in widths.items()
+    ]

@@ -1,0 +1,74 @@
+"""`une transfer`: what of one space can be read in another."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from une_ray.cli.options import LakeOption, names
+
+EPILOG = """Examples:
+
+`une transfer --lake demo/lake`
+
+`une transfer --lake demo/lake --source mini-sd-a/ddim50 --target mini-clip-a,mini-dino`
+
+`une sql --lake demo/lake -c "SELECT * FROM transfers WHERE attribute = 'Eyeglasses'"`"""
+
+
+def transfer(
+    lake: LakeOption,
+    source: Annotated[
+        str | None, typer.Option(help="Comma-separated spaces to map from; default: all of the lake")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated spaces to map to, with probes (see: une probe); default: all"),
+    ] = None,
+    split_seed: Annotated[int, typer.Option(min=0, max=4, help="Test fold: 0 is the corpus' own split")] = 0,
+) -> None:
+    """Map spaces onto one another by ridge regression, and read the mapped images with the target's own probes."""
+    from une_ray.lake.layout import Lake
+    from une_ray.studies.transfer.study import transfer as run
+
+    rows = run(Lake(lake), names(source), names(target), split_seed)
+    print("\n".join(table(rows)))
+
+
+def table(rows: list[dict]) -> list[str]:
+    """A line per source and target: the ridge map's figures, and beside them what the mean and a shuffled pairing reach."""
+    pairs: dict[tuple[str, str], dict[str, dict]] = {}
+    for row in rows:
+        pairs.setdefault((row["source"], row["target"]), {})[row["map"]] = row
+    width = max(len(name) for pair in pairs for name in pair)
+    lines = [
+        f"{'':{2 * width + 1}} |        ridge map       | centred of | accuracy % of the target's probes | drop, pp, of",
+        f"{'source':{width}} {'target':{width}} | cosine centred      R² |  shuffled  |   native    mapped         drop   |   mean shuffled",
+    ]
+    for (source, target), maps in pairs.items():
+        ridge, mean, shuffled = (maps[name] for name in ("ridge", "mean", "shuffled"))
+        lines.append(
+            f"{source:{width}} {target:{width}} | {_figure(ridge['cosine'], 3):>6} {_figure(ridge['centred_cosine'], 3):>7} {_figure(ridge['r2'], 3):>7} "
+            f"| {_figure(shuffled['centred_cosine'], 3):>9}  | {_share(ridge['accuracy_native']):>8} {_share(ridge['accuracy']):>9} {_drop(ridge):>12}   "
+            f"| {_drop(mean):>6} {_drop(shuffled):>8}"
+        )
+    note = (
+        f"\n{rows[0]['train']:,} train and {rows[0]['test']:,} test images. mean: every image is the target's train mean; shuffled: ridge "
+        "fitted on\nmixed-up pairs. centred: cosine without that mean, which is what of the cosine is about the image."
+    )
+    return [*lines, note]
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f}"
+
+
+def _drop(row: dict) -> str:
+    return (
+        "–" if row["accuracy_native"] is None else f"{100 * (row['accuracy_native'] - row['accuracy']):.2f}"
+    )
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
