@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
@@ -16,6 +17,9 @@ from une_ray.lake import schema
 from une_ray.lake.store import Store
 
 MANIFEST = "noisezoo.json"
+ADDED_LATER = (
+    "role",
+)  # keys that fingerprints of earlier une_rays lack; the view `spaces` says what they would be
 SHARD = re.compile(r"shard-(\d{5,})\.parquet")
 
 
@@ -106,14 +110,18 @@ class Lake:
         )
         self.refuse_another(space, fingerprint)
 
-    def refuse_another(self, space: str, fingerprint: dict) -> None:
-        """Raise UneError where `space` is registered with another fingerprint."""
+    def refuse_another(self, space: str, fingerprint: dict[str, Any]) -> None:
+        """Raise UneError where `space` is registered with another fingerprint; one of before there were roles says nothing of its own."""
         present = self.fingerprint(space)
-        if present is not None and present != fingerprint:
-            keys = sorted(k for k in {*present, *fingerprint} if present.get(k) != fingerprint.get(k))
+        if present is None:
+            return
+        wanted = {
+            key: value for key, value in fingerprint.items() if key in present or key not in ADDED_LATER
+        }
+        if present != wanted:
+            keys = sorted(key for key in {*present, *wanted} if present.get(key) != wanted.get(key))
             lines = [
-                f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}"
-                for key in keys
+                f"  {key}: lake has {present.get(key)!r}, this build has {wanted.get(key)!r}" for key in keys
             ]
             raise UneError(
                 f"space {space!r} of {self.url} was built with another fingerprint; results would mix:\n"
