@@ -212,3 +212,11 @@ def test_a_lake_of_an_earlier_une_ray_gets_the_tables_that_it_lacks(tmp_path):
     lake = create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)
     shutil.rmtree(tmp_path / "lake" / "probes")
     assert connect(lake).execute("SELECT count(*) FROM probes").fetchall() == [(0,)]
+
+
+def test_a_space_built_before_fingerprints_had_a_role_is_gone_on_with(tmp_path):
+    lake = create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)
+    lake.register("a/b", {"weights": "w"})
+    lake.refuse_another("a/b", {"weights": "w", "role": "model"})
+    with pytest.raises(UneError, match="weights: lake has 'w', this build has 'v'"):
+        lake.refuse_another("a/b", {"weights": "v", "role": "model"})

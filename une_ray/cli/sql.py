@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import LakeOption
 
 EPILOG = """Examples:
@@ -41,3 +42,6 @@ def sql(
         run(connection, text)
     if not texts:
         interact(connection, lake)
+
+
+COMMAND = Command("sql", sql, EPILOG)

@@ -16,7 +16,7 @@ from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.pictures.decode import Reject, decode
-from une_ray.spaces.kinds import decodable
+from une_ray.spaces.names import decodable
 
 
 @dataclass(frozen=True)

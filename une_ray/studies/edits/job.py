@@ -14,7 +14,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.spaces.ddim import Invert
-from une_ray.spaces.kinds import decodable
+from une_ray.spaces.names import decodable
 from une_ray.spaces.space import Space
 from une_ray.studies.edits.directions import Direction
 from une_ray.studies.edits.edit import (

@@ -12,7 +12,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of
 from une_ray.lake.layout import Lake
-from une_ray.spaces.kinds import decodable
+from une_ray.spaces.names import decodable
 from une_ray.studies.edits.edit import Edit, train_rows
 from une_ray.studies.edits.job import IMAGES_PER_TASK, EditImages, editable, plan
 from une_ray.studies.edits.judge import judges, provenance
