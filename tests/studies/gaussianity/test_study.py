@@ -11,8 +11,8 @@ import typer
 from scipy import stats
 from typer.testing import CliRunner
 
-from tests.lake.stock import typed
-from tests.lake.test_lake import items
+from tests.helpers.lakes import items
+from tests.helpers.stock import typed
 from une_ray.errors import UneError
 from une_ray.geometry.gaussianity import families
 from une_ray.lake import schema

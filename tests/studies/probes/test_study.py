@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import accuracy_score, roc_auc_score
 from typer.testing import CliRunner
 
-from tests.lake.test_lake import write
+from tests.helpers.lakes import write
 from une_ray.cli.main import app
 from une_ray.corpora.base import Item, split_of
 from une_ray.errors import UneError
