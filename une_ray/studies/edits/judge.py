@@ -20,10 +20,8 @@ PREFERRED = (
     "mini-clip-b",
 )  # none shares a tower or training with a mini generator
 
-# One probe per attribute, the ridge ones where there are several methods.
 PROBES = """
-    SELECT attribute, w, b, config FROM chosen_probes WHERE space = ? AND status = 'ok'
-    QUALIFY row_number() OVER (PARTITION BY attribute ORDER BY method <> 'ridge', method) = 1 ORDER BY attribute"""
+    SELECT attribute, w, b, config FROM best_probes WHERE space = ? AND split_seed = 0 AND status = 'ok' ORDER BY attribute"""
 
 
 class Judge:

@@ -25,9 +25,8 @@ IMAGES = f"""
     SELECT image_id, {FOLD} AS fold, list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels FROM hashed"""
 
 PROBES = """
-    SELECT space, attribute, w, b, config FROM probes WHERE status = 'ok' AND split_seed = $seed AND space IN (SELECT unnest($spaces))
-    QUALIFY row_number() OVER (PARTITION BY space, attribute ORDER BY method <> 'ridge', method, engine, config) = 1
-    ORDER BY space, attribute"""
+    SELECT space, attribute, w, b, config FROM best_probes
+    WHERE status = 'ok' AND split_seed = $seed AND space IN (SELECT unnest($spaces)) ORDER BY space, attribute"""
 
 PAIRS = "SELECT * FROM transfers WHERE attribute IS NULL AND config IN (SELECT unnest(?)) ORDER BY source, target, map <> 'ridge', map"
 
