@@ -50,7 +50,7 @@ class Space:
     @classmethod
     def from_fingerprint(cls, name: str, fingerprint: dict[str, Any]) -> Space:
         """A space as a lake has it, the network in float32 so that it runs anywhere."""
-        preprocessing = {
+        preprocessing: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in fingerprint["preprocessing"].items()
         }
@@ -99,6 +99,13 @@ class Space:
 
     def with_dtype(self, dtype: str | None) -> Space:
         return self if dtype is None else replace(self, model=replace(self.model, dtype=dtype))
+
+    @property
+    def schedule(self) -> tuple[int, str]:
+        """Steps and spacing. Raises UneError for a space that has no schedule."""
+        if self.steps is None or self.spacing is None:
+            raise UneError(f"{self.name} has no schedule of timesteps; its kind is {self.kind}")
+        return self.steps, self.spacing
 
     @property
     def role(self) -> Role:
