@@ -13,7 +13,7 @@ import PIL
 from une_ray.errors import UneError
 from une_ray.models.adhoc import complete
 from une_ray.models.fresh import initialisation
-from une_ray.models.registry import KINDS, find_model
+from une_ray.models.table import find_model, kind_defaults
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec, Preprocessing
 from une_ray.spaces.kinds import READINGS, is_reading, parse_reading
@@ -73,7 +73,7 @@ class Space:
             for key, value in fingerprint["preprocessing"].items()
         }
         model = replace(
-            KINDS[fingerprint["kind"]],
+            kind_defaults(fingerprint["kind"]),
             id=fingerprint["model"],
             source=fingerprint["source"],
             dtype="float32",
