@@ -18,8 +18,10 @@ def models() -> None:
     print("\nA space is the ID of an encoder, or a generator and how it is read:")
     for name, reading in READINGS.items():
         print(f"  ID/{form(name):24} {reading.about}")
-    print(f"{RANDOM}ID: any of these before training, its weights drawn anew (of a generator the U-Net's)")
+    print(f"{RANDOM}ID: any of these before training, its weights drawn anew (of a generator the U-Net's),")
+    print(f"  as in {RANDOM}mini-dino")
     print("Any other model of these kinds: NAME=KIND:FOLDER or NAME=KIND:OWNER/ID@REVISION,")
-    print("as in mine=clip:/models/mine:")
-    for name in MODEL_KINDS.names():
-        print(f"  {name:27} {MODEL_KINDS.about(name)}")
+    print("  as in mine=clip:/models/mine")
+    for name, kind in MODEL_KINDS.items():
+        if kind.weights:
+            print(f"  {name:27} {MODEL_KINDS.about(name)}")

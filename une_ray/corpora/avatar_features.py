@@ -1,4 +1,4 @@
-"""The generative model behind the avatars: what is drawn by chance, on what it depends, and what it is called."""
+"""The generative model behind the avatars: what is drawn by chance, and on what each draw depends."""
 
 from __future__ import annotations
 
@@ -55,8 +55,10 @@ class Dice:
 
 
 def sample_features(dice: Dice) -> Features:
-    """The joint distribution of the corpus, in topological order: read it as the model it is. The order of the draws
-    is part of it."""
+    """The joint distribution of the corpus, in topological order: read it as the model it is.
+
+    The order of the draws is part of it.
+    """
     male = dice.chance(0.5)
     young = dice.chance(0.7)
     skin = dice.weighted({"pale": 0.4, "medium": 0.35, "dark": 0.25})

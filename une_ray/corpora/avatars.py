@@ -1,9 +1,10 @@
 """Avatars: cartoon faces with known attributes and a documented joint distribution, drawn from (seed, index).
 
-A CelebA with no faces in it. What is une_ray's own is the sampling of features: `avatar_features.sample_features` is the
-generative model, top to bottom: presenting gender and age first, then everything that depends on them, so every
-correlation in the corpus is written down there (and measured by `une corpus avatars:20000`). `Dark_Background` and
-`Wearing_Hoodie` depend on nothing: they are the controls.
+A CelebA with no faces in it. What is une_ray's own is the sampling of features:
+`avatar_features.sample_features` is the generative model, top to bottom: presenting gender and age first,
+then everything that depends on them, so every correlation in the corpus is written down there (and measured
+by `une corpus avatars:20000`). `Dark_Background` and `Wearing_Hoodie` depend on nothing: they are the
+controls.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ def picture(seed: int, index: int, size: int = SIZE) -> bytes:
 
 @dataclass(frozen=True)
 class Avatars:
-    """`avatars:N`, `avatars:N?seed=7`: N avatars. Seeds 1 and up are free; the mini zoo was trained on seed 1."""
+    """`avatars:N`, `avatars:N?seed=7`: N avatars."""
 
     count: int
     seed: int = 0
 
     FORM: ClassVar[str] = "avatars:N"
     OPTIONS: ClassVar[Mapping[str, str]] = {
-        "seed": "a whole number, 0 if not given: which avatars; the mini zoo was trained on those of seed 1"
+        "seed": "a whole number, 0 if not given; the mini zoo was trained on avatars of seed 1"
     }
 
     @classmethod

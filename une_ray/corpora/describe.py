@@ -14,7 +14,7 @@ PAIRS = 30  # correlations that the text shows
 
 
 class Correlation(NamedTuple):
-    """φ of two attributes: Pearson's correlation of their 0/1 values over items where every attribute is known."""
+    """φ of two attributes: Pearson's correlation of their 0/1 values where all attributes are known."""
 
     first: str
     second: str
@@ -23,8 +23,8 @@ class Correlation(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """Items of each split, the first item, each attribute's share of true among the known, and every pair's φ, the
-    strongest first. `str()` of it is a table for people."""
+    """Items of each split, the first item, each attribute's share of true among the known, and every pair's
+    φ, the strongest first. `str()` of it is a table for people."""
 
     name: str
     splits: dict[str, int]
@@ -55,7 +55,7 @@ class Description:
 
 
 def describe(name: str) -> Description:
-    """Read all items of the corpus of that name, no picture. Raises UneError where there is no such corpus."""
+    """Read all items of the corpus of that name, no picture. Raises UneError where there is none."""
     corpus = open_corpus(name)
     splits: Counter[str] = Counter()
     labels: list[dict[str, bool]] = []
@@ -84,7 +84,7 @@ def _attributes(labels: list[dict[str, bool]]) -> list[str]:
 
 
 def _correlations(values: np.ndarray, attributes: list[str]) -> tuple[Correlation, ...]:
-    """φ of every pair of attributes that vary, (n, k) values with NaN where unknown; the largest |φ| first."""
+    """φ of every pair of attributes that vary, the largest |φ| first; values (n, k), NaN where unknown."""
     known = values[~np.isnan(values).any(1)]
     if len(known) <= 2:
         return ()

@@ -1,4 +1,4 @@
-"""The pictures that mini-sd-dup saw again and again: the truth that measures of memorisation are held against.
+"""What mini-sd-dup saw again and again: the truth that measures of memorisation are held against.
 
 Forty avatars of a seed that no other corpus uses, each under a title that says nothing of what is to be seen,
 so that a generator can only know the picture by heart. How often each was in the training set is its factor

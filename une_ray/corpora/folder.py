@@ -28,8 +28,8 @@ class Folder:
     COLUMNS: ClassVar[Mapping[str, str]] = {
         "file": "the image's path below the folder; the one column that must be there",
         "caption": "a text",
-        "split": "test: probes are tested on it; train or any other, such as val: they are fitted on it; empty: by "
-        "the file's name, one in five is test",
+        "split": "test: probes are tested on it; train, or any other such as val: they are fitted on it; "
+        "empty: by the file's name, one in five is test",
         "any other": "an attribute: true/false, yes/no, 1/0 or 1/-1; empty where it is unknown",
     }
 

@@ -1,4 +1,4 @@
-"""What can be read, told from the registry of corpora: each kind with its form, options and table's columns."""
+"""What can be read, from the registry of corpora: each kind with its form, options and table's columns."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ class CorpusHelp:
 
     def text(self, indent: str = "") -> str:
         """Lines for a terminal."""
-        lines = [f"{indent}{self.form:{NAMES + 4}} {self.about}"]
+        lines = [
+            textwrap.fill(f"{indent}{self.form:{NAMES + 4}} {self.about}", WIDTH, subsequent_indent=" " * 8)
+        ]
         lines += [_line(f"?{option}=", about, indent) for option, about in self.options.items()]
         if self.columns:
-            lines.append(f"{indent}    its table's columns:")
-            lines += [_line(column, about, indent) for column, about in self.columns.items()]
+            lines.append(f"{indent}    columns of its table:")
+            lines += [_line(f"  {column}", about, indent) for column, about in self.columns.items()]
         return "\n".join(lines)
 
     def markdown(self) -> str:
         """A paragraph and a list, for a page."""
         lines = [f"`{self.form}`: {self.about}", ""]
         lines += [f"- option `{option}`: {about}" for option, about in self.options.items()]
-        lines += [f"- column {_code(column)}: {about}" for column, about in self.columns.items()]
+        lines += [f"- {_column(column)}: {about}" for column, about in self.columns.items()]
         return "\n".join(lines).rstrip()
 
 
@@ -74,6 +76,6 @@ def _line(name: str, about: str, indent: str) -> str:
     return textwrap.fill(about, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
 
 
-def _code(column: str) -> str:
-    """A column's name as code; what is no name (`any other`) as it stands."""
-    return f"`{column}`" if column.isidentifier() else column
+def _column(name: str) -> str:
+    """``column `file` ``, or where it is no name: `any other column`."""
+    return f"column `{name}`" if name.isidentifier() else f"{name} column"

@@ -37,7 +37,7 @@ class HubDataset:
         "image": "the column of images, image if not given",
         "caption": "the column of captions; none if not given",
     }
-    COLUMNS: ClassVar[Mapping[str, str]] = {"any of booleans": "an attribute; empty where it is unknown"}
+    COLUMNS: ClassVar[Mapping[str, str]] = {"any boolean": "an attribute; empty where it is unknown"}
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> HubDataset:
@@ -80,8 +80,8 @@ class HubDataset:
         return self._file(value["path"])
 
     def _file(self, path: str) -> bytes:
-        """Bytes of a file that a row names. Raises Unreadable where it lies outside of the data set's folder and the
-        hub's caches."""
+        """Bytes of a file that a row names. Raises Unreadable where it lies outside of the data set's folder
+        and the hub's caches."""
         import datasets
         import huggingface_hub
 

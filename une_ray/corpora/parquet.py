@@ -36,7 +36,7 @@ class ParquetFiles:
         "id": "the column of ids, each its own; the rows' numbers if not given",
         "caption": "the column of captions; none if not given",
     }
-    COLUMNS: ClassVar[Mapping[str, str]] = {"any of booleans": "an attribute; empty where it is unknown"}
+    COLUMNS: ClassVar[Mapping[str, str]] = {"any boolean": "an attribute; empty where it is unknown"}
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> ParquetFiles:
@@ -76,8 +76,8 @@ class ParquetFiles:
         kind = schema.field(self.image).type
         if not _holds_bytes(kind):
             raise UneError(
-                f"column {self.image!r} of {path} is {kind}, not encoded images (bytes, or a struct of bytes and "
-                "path)"
+                f"column {self.image!r} of {path} is {kind}, not encoded images (bytes, or a struct of bytes "
+                "and path)"
             )
 
     def read(self, source: str) -> bytes:

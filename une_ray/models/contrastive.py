@@ -1,4 +1,4 @@
-"""Image–text models with both towers: unit vectors of texts and pictures, whose cosine is how well they fit."""
+"""Image–text models with both towers: unit vectors of texts and pictures, whose cosine says how they fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from torch.nn.functional import normalize
 
 from une_ray.errors import UneError
-from une_ray.models.loading import quiet
 from une_ray.models.spec import ModelSpec
 from une_ray.registry import MODEL_KINDS
 
@@ -38,7 +37,6 @@ def load_contrastive(spec: ModelSpec, device: str = "cpu") -> Contrastive:
         raise UneError(
             f"{spec.id} has fresh weights, whose texts say nothing of pictures; leave 'random-' away"
         )
-    quiet()
     return load(spec, device)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from une_ray.errors import UneError
 from une_ray.models.kind import Embed
-from une_ray.models.loading import quiet
 from une_ray.models.spec import ModelSpec
 from une_ray.registry import MODEL_KINDS
 
@@ -14,5 +13,4 @@ def load_encoder(spec: ModelSpec, device: str = "cpu") -> Embed:
     load = MODEL_KINDS.find(spec.kind).load
     if load is None:
         raise UneError(f"{spec.id} is a {spec.kind} model, not an encoder")
-    quiet()
     return load(spec, device)

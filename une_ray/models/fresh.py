@@ -1,4 +1,4 @@
-"""Weights drawn anew, `random-ID`: an architecture before any training, the control for what training added."""
+"""Weights drawn anew (`random-ID`): an architecture before any training, to see what training added."""
 
 from __future__ import annotations
 

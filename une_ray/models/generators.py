@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import diffusers
 import torch
+import transformers
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -106,7 +108,8 @@ def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
 
 def load_autoencoder(spec: ModelSpec, device: str = "cpu") -> Autoencoder:
     """A generator's autoencoder alone."""
-    quiet()
+    quiet(diffusers)
+    quiet(transformers)
     vae = AutoencoderKL.from_pretrained(
         location(spec), subfolder="vae", use_safetensors=True, revision=spec.revision
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, TypeVar
 
-import diffusers
 import torch
-import transformers
 
 from une_ray.models.fresh import fresh
 from une_ray.models.resolve import location
@@ -16,11 +15,10 @@ from une_ray.models.spec import ModelSpec
 Network = TypeVar("Network", bound=torch.nn.Module)
 
 
-def quiet() -> None:
-    """Errors only from diffusers and transformers, and no bars: ours is the progress that a user sees."""
-    for library in (diffusers, transformers):
-        library.utils.logging.disable_progress_bar()
-        library.utils.logging.set_verbosity_error()
+def quiet(library: ModuleType) -> None:
+    """Errors only from diffusers or transformers, and no bars: ours is the progress that a user sees."""
+    library.utils.logging.disable_progress_bar()
+    library.utils.logging.set_verbosity_error()
 
 
 def ready(network: Network, device: str) -> Network:
@@ -33,6 +31,9 @@ def load_transformer(
 ) -> torch.nn.Module:
     """A transformers model: `trained.from_pretrained`, or for fresh weights `untrained` of its `config`
     alone."""
+    import transformers
+
+    quiet(transformers)
     at = location(spec)
     safe = {"revision": spec.revision, "trust_remote_code": False}
     if spec.init_seed is None:

@@ -92,7 +92,7 @@ def _commit(repository: str, revision: str | None) -> str | None:
             return Path(snapshot_download(repository, revision=revision, local_files_only=True)).name
         except Exception:
             raise UneError(
-                f"can't reach {repository!r} on the model hub ({type(online).__name__}) and it is not in the local "
-                "cache; fetch it where there is a network (set HF_HOME to a shared folder), or name a folder: "
-                "KIND:/path/to/model"
+                f"can't reach {repository!r} on the model hub ({type(online).__name__}) and it is not in the "
+                "local cache; fetch it where there is a network (set HF_HOME to a shared folder), or name a "
+                "folder: KIND:/path/to/model"
             ) from online

@@ -40,10 +40,13 @@ def load(spec: ModelSpec, device: str) -> Embed:
 def contrastive(spec: ModelSpec, device: str) -> Contrastive:
     """Both towers with their projections, in float32."""
     import torch
+    import transformers
     from transformers import CLIPModel, CLIPTokenizer
 
     from une_ray.models.contrastive import Contrastive, unit_length
+    from une_ray.models.loading import quiet
 
+    quiet(transformers)
     at = location(spec)
     model = CLIPModel.from_pretrained(
         at, dtype=torch.float32, use_safetensors=True, revision=spec.revision
