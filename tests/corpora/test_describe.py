@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.pictures import png
+from tests.helpers.pictures import png
 from une_ray.corpora import open_corpus
 from une_ray.corpora.describe import PAIRS, describe
 

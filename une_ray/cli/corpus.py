@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from une_ray.cli.command import Command
+
 EPILOG = """Examples:
 
 `une corpus`
@@ -26,3 +28,6 @@ def corpus(
     from une_ray.corpora.help import corpus_help
 
     print(corpus_help() if name is None else describe(name))
+
+
+COMMAND = Command("corpus", corpus, EPILOG)
