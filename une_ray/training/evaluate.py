@@ -17,7 +17,7 @@ from une_ray.diffusion.ddim import sample
 from une_ray.diffusion.schedule import timesteps
 from une_ray.geometry.frechet import frechet
 from une_ray.models.contrastive import Contrastive, load_contrastive
-from une_ray.models.registry import find_model
+from une_ray.models.table import find_model
 from une_ray.spaces.ddim import Invert, psnr
 from une_ray.spaces.space import Space, pixels
 from une_ray.training import copying
