@@ -1,4 +1,4 @@
-"""Jobs on a live local head: submitted by `ray job submit`, by JobSubmissionClient and by `une submit`, followed, failed and stopped."""
+"""Jobs on a live local head, by `ray job submit`, its client and `une submit`: followed, failed, stopped."""
 
 import asyncio
 import re
@@ -40,7 +40,7 @@ def lake(tmp_path_factory) -> str:
 
 @pytest.fixture
 def client(head) -> JobSubmissionClient:
-    """With the token as a header, since Ray reads the environment's once in a process, and this one had none."""
+    """With the token as a header: Ray reads the environment's once in a process, and this one had none."""
     return JobSubmissionClient(
         head.address, headers={"Authorization": f"Bearer {head.environment['RAY_AUTH_TOKEN']}"}
     )
@@ -207,7 +207,10 @@ def worker(head) -> Iterator[subprocess.Popen]:
 
 
 def lose(node: subprocess.Popen) -> None:
-    """With all of its workers, as a machine that is gone: one that outlived the raylet would miss the folder, and tell the job."""
+    """With all of its workers, as a machine that is gone.
+
+    One that outlived the raylet would miss the folder, and tell the job.
+    """
     with suppress(psutil.NoSuchProcess):
         for process in (
             found := [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]

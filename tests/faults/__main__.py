@@ -1,4 +1,7 @@
-"""`python -m tests.faults [--long] [WORD …]`: faults inflicted on real builds, and a table of what they cost; all, or those with a WORD in their name."""
+"""`python -m tests.faults [--long] [WORD …]`: faults inflicted on real builds, and a table of what they cost.
+
+All of them, or those with a WORD in their name.
+"""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Jobs of independent tasks, as edits and memorisation benches are: their drivers killed, and what is left."""
+"""Jobs of independent tasks, as edits and memorisation benches are: drivers killed, and what is left."""
 
 from __future__ import annotations
 

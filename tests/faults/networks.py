@@ -1,4 +1,4 @@
-"""A cluster of raylets that each have a network of their own, joined by a switch; one is cut off while it computes, and lives on."""
+"""A cluster of raylets with a network each, joined by a switch; one is cut off at work and lives on."""
 
 from __future__ import annotations
 
@@ -145,7 +145,10 @@ def _running(number: int, options: list[str], inside: Sequence[str] = ()) -> Ite
 
 
 def nodes_cut_off(scene: Scene, lake: Lake, times: int) -> float:
-    """The network of a node that computes goes down and stays down. Its processes go on, and the disk that all share takes what they write."""
+    """The network of a node that computes goes down and stays down.
+
+    Its processes go on, and the disk that all share takes what they write.
+    """
     with archipelago(NODES) as islands:
         driver = scene.driver(lake, "--address", f"{HEAD}:{PORT}")
         try:

@@ -25,7 +25,10 @@ from une_ray.lake.store import Store
 EVERY = 7  # requests, of which one is in trouble
 PATIENCE, SILENCE = 2.0, 3.0  # seconds: what the client waits, and how long the server says nothing
 BEHIND = 4.0  # seconds that a new object is in no listing
-SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+SLOW_DOWN = (
+    b"<?xml version='1.0'?>"
+    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+)
 
 
 class Trouble:

@@ -1,4 +1,4 @@
-"""Where faults are inflicted: a Ray cluster of our own, a small corpus, and the lake that an undisturbed build of it leaves."""
+"""Where faults are inflicted: a Ray cluster, a small corpus, and the lake of an undisturbed build."""
 
 from __future__ import annotations
 
@@ -209,7 +209,10 @@ def finish(driver: subprocess.Popen) -> str:
 
 @dataclass(frozen=True)
 class Left:
-    """What a fault left of a lake that was then finished: rows of all tables together, against the plan and the undisturbed lake."""
+    """What a fault left of a lake that was then finished, against the plan and the undisturbed lake.
+
+    Rows are those of all tables together.
+    """
 
     lost: int
     doubled: int
@@ -217,8 +220,11 @@ class Left:
 
 
 def left(scene: Scene, lake: Lake, rejected: tuple[set[str], set[str], set[str]] | None = None) -> Left:
-    """Raises UneError where `une verify` would. `rejected` names rows that must be rejects with a reason, of the images and both spaces;
-    the tables are then compared row by row, else byte by byte."""
+    """Compare a lake with the undisturbed one; raises UneError where `une verify` would.
+
+    `rejected` names rows that must be rejects with a reason, of the images and both spaces; tables are then
+    compared row by row, else byte by byte.
+    """
     undisturbed = scene.undisturbed
     list(verify(lake))
     lost = doubled = different = 0

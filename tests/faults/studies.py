@@ -1,4 +1,4 @@
-"""Edits and sweeps on a small labelled lake: their drivers killed with their Ray, and what is left against a run that nobody disturbed."""
+"""Edits and sweeps on a small labelled lake: drivers killed with their Ray, beside an undisturbed run."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def rows(lake: Lake, kind: str) -> dict[str, Path]:
 
 
 def left(scene: Scene, lake: Lake, kind: str) -> Left:
-    """Rows by the files that hold them, whose names follow from what was asked, and the pictures that they name."""
+    """Rows by their files, whose names follow from what was asked, and the pictures that they name."""
     lost = doubled = different = 0
     reference = undisturbed(scene, kind)
     found, expected = rows(lake, kind), rows(reference, kind)

@@ -1,4 +1,4 @@
-"""Whatever breaks, every image ends exactly once as a row or a reject, and every other byte is the undisturbed build's."""
+"""Whatever breaks, each image ends once as a row or a reject; all other bytes are the undisturbed build's."""
 
 from collections.abc import Iterator
 

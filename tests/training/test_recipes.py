@@ -1,4 +1,4 @@
-"""Each recipe for a handful of steps: losses fall, a killed run resumes to the same weights, folders load in their libraries."""
+"""Each recipe for a few steps: losses fall, a killed run resumes to the same weights, folders load."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,8 @@ from une_ray.corpora import avatars, duplicates
 from une_ray.training import autoencoder, clip, dino, open_clip_b, resnet, tokenizer, unet
 from une_ray.training.data import Pictures, pixels
 from une_ray.training.loop import Settings, fit
-from une_ray.training.zoo import MODELS, PARTS, Work, parts_of
+from une_ray.training.workspace import Workspace
+from une_ray.training.zoo import MODELS, PARTS, parts_of
 
 SMALL_B = {
     "vision": open_clip_b.VISION | {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32},
@@ -25,7 +26,9 @@ SMALL_B = {
 
 @pytest.fixture(scope="module")
 def data() -> Pictures:
-    return Pictures(np.stack([pixels(avatars.picture(5, i)) for i in range(48)]), np.arange(48), 5)
+    return Pictures(
+        images=np.stack([pixels(avatars.picture(5, i)) for i in range(48)]), indices=np.arange(48), seed=5
+    )
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +218,7 @@ def test_every_model_names_parts_that_exist_after_those_they_need():
 
 
 def test_a_part_is_finished_when_its_settings_and_weights_are_there(tmp_path):
-    work = Work(tmp_path)
+    work = Workspace(folder=tmp_path)
     assert not work.finished("dino")
     dino.build(32, 1).save_pretrained(work.model("dino"))
     assert not work.finished("dino")
