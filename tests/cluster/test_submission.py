@@ -212,12 +212,12 @@ def lose(node: subprocess.Popen) -> None:
     One that outlived the raylet would miss the folder, and tell the job.
     """
     with suppress(psutil.NoSuchProcess):
-        for process in (
-            found := [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]
-        ):
+        raylet = psutil.Process(node.pid)
+        processes = [*raylet.children(recursive=True), raylet]
+        for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(found)
+        psutil.wait_procs(processes)
     node.wait()
 
 
@@ -246,9 +246,9 @@ def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head,
             job,
         )
         lose(first)
-    seen = run(head, sys.executable, "-m", "une_ray", "status", lake.url).stdout
-    done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", seen).groups())
-    assert 0 < done < total == 50, seen + client.get_job_logs(job)
+    shown = run(head, sys.executable, "-m", "une_ray", "status", lake.url).stdout
+    done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", shown).groups())
+    assert 0 < done < total == 50, shown + client.get_job_logs(job)
     with worker(head):
         wait_until(lambda: client.get_job_status(job).is_terminal(), client, job)
     assert client.get_job_status(job) == JobStatus.SUCCEEDED, client.get_job_logs(job)

@@ -63,14 +63,14 @@ def archipelago(nodes: tuple[int, ...]) -> Iterator[list[Island]]:
         ip(f"link set {SWITCH} up")
         head = ["--head", "--port", str(PORT), "--include-dashboard", "false", "--num-cpus", "0"]
         afterwards.enter_context(_running(1, head))
-        found = []
+        islands = []
         for number in nodes:
             afterwards.callback(_remove, number)
             _lay(number)
             inside = ["ip", "netns", "exec", _cable(number)]
             node = ["--address", f"{HEAD}:{PORT}", "--num-cpus", str(NODE["num_cpus"])]
-            found.append(afterwards.enter_context(_running(number, node, inside)))
-        yield found
+            islands.append(afterwards.enter_context(_running(number, node, inside)))
+        yield islands
 
 
 def ip(command: str) -> None:

@@ -131,12 +131,12 @@ def bucket(trouble: str | None = None) -> Iterator[Bucket]:
 
 def build_in(scene: Scene, lake: Lake, times: int, trouble: str) -> float:
     """A build in a bucket, by a driver with a Ray of its own; then the lake is brought to where `lake` is."""
-    with bucket(trouble) as found:
+    with bucket(trouble) as objects:
         since = time.monotonic()
         for _ in range(2):  # the second finds nothing to do, or what the first took for missing
-            finish(scene.driver(Lake(f"{found.url}/lake"), **found.environment))
+            finish(scene.driver(Lake(f"{objects.url}/lake"), **objects.environment))
         seconds = time.monotonic() - since
-        found.trouble.written.clear()  # what is looked at is what is there
-        for key in found.keys():
-            Store(lake.url).commit(key.removeprefix("lake/"), found.read(key))
+        objects.trouble.written.clear()  # what is looked at is what is there
+        for key in objects.keys():
+            Store(lake.url).commit(key.removeprefix("lake/"), objects.read(key))
     return time.monotonic() - seconds

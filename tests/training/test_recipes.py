@@ -45,7 +45,7 @@ def quick(recipe, steps: int = 21, **changes) -> Settings:
     return replace(recipe.SETTINGS, steps=steps, batch_size=16, warmup_steps=2, **changes)
 
 
-def seen(data: Pictures, words: CLIPTokenizer, copies=None) -> unet.Examples:
+def examples_of(data: Pictures, words: CLIPTokenizer, copies=None) -> unet.Examples:
     torch.manual_seed(0)
     tower = CLIPTextModel(clip.build(words, text_width=32, text_layers=1).config.text_config)
     return unet.examples(
@@ -80,12 +80,12 @@ def test_the_classifier_learns_and_names_its_classes(data, tmp_path):
 
 def test_a_disturbed_picture_is_the_picture_moved_and_no_more_than_noise_away():
     x = torch.arange(64.0).expand(1, 3, 64, 64) / 32 - 1
-    found = resnet.disturbed(x, torch.Generator().manual_seed(3)) - x
-    steps = found.mean() * 32
+    moved = resnet.disturbed(x, torch.Generator().manual_seed(3)) - x
+    steps = moved.mean() * 32
     assert (
         abs(steps - steps.round()) < 0.1
         and abs(steps) < 2.1
-        and found.std().item() == pytest.approx(resnet.NOISE, rel=0.1)
+        and moved.std().item() == pytest.approx(resnet.NOISE, rel=0.1)
     )
 
 
@@ -93,7 +93,11 @@ def test_a_disturbed_picture_is_the_picture_moved_and_no_more_than_noise_away():
 def test_the_unet_learns(data, words, tmp_path, prediction_type):
     model = unet.build(32, (16, 16))
     unet.train(
-        seen(data, words), model, tmp_path, quick(unet, learning_rate=3e-3), prediction_type=prediction_type
+        examples_of(data, words),
+        model,
+        tmp_path,
+        quick(unet, learning_rate=3e-3),
+        prediction_type=prediction_type,
     )
     assert falls(tmp_path)
 
@@ -104,7 +108,7 @@ def test_at_the_last_timestep_of_the_v_schedule_nothing_of_the_picture_is_left()
 
 
 def test_a_picture_with_k_copies_is_drawn_k_times_as_often(data, words):
-    order = seen(data, words, copies=[1] * 47 + [250]).order
+    order = examples_of(data, words, copies=[1] * 47 + [250]).order
     assert len(order) == 297 and (order == 47).sum() == 250 and set(order.tolist()) == set(range(48))
 
 
