@@ -6,9 +6,10 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo
 
 Function = Callable[..., None]
 
@@ -29,10 +30,14 @@ class Command:
 
 
 def either_way(function: Function) -> Function:
-    """The command with its parameter `lake` taken as an argument or as `--lake`, whichever a person types; unchanged where it has none."""
+    """The command with its parameter `lake` taken as an argument or as `--lake`, whichever a person types.
+
+    Unchanged where it has no such parameter, or other arguments that stand by their place.
+    """
     hints = get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters
-    if "lake" not in parameters:
+    placed = [name for name in parameters if name != "lake" and _is_argument(hints[name])]
+    if "lake" not in parameters or placed:
         return function
 
     @functools.wraps(function)
@@ -60,3 +65,7 @@ def either_way(function: Function) -> Function:
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*both, *others]}
     del command.__wrapped__  # type: ignore[attr-defined]  # typer would read its signature instead
     return command
+
+
+def _is_argument(hint: Any) -> bool:
+    return any(isinstance(extra, ArgumentInfo) for extra in get_args(hint)[1:])

@@ -25,7 +25,7 @@ HASHED = (
 
 def spaces_of(lake: Lake, names: Sequence[str] | None) -> Sequence[str]:
     """The named spaces, or all. Raises UneError for one that the lake has not."""
-    known = list(lake.spaces())
+    known = list(lake.fingerprints())
     for name in names or ():
         if name not in known:
             raise unknown("space", name, known)

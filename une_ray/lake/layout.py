@@ -35,7 +35,8 @@ def space_folder(space: str) -> str:
     return f"spaces/space={quote(space, safe='')}"
 
 
-def _fingerprint_file(space: str) -> str:
+def fingerprint_file(space: str) -> str:
+    """Where all that decides a space's numbers is written down."""
     return f"fingerprints/{quote(space, safe='')}.json"
 
 
@@ -110,7 +111,7 @@ class Lake:
         """Shard numbers that have a file in `folder`; one listing, however many shards."""
         return {int(match[1]) for name in self.store.names(folder) if (match := SHARD.fullmatch(name))}
 
-    def spaces(self) -> dict[str, dict[str, Any]]:
+    def fingerprints(self) -> dict[str, dict[str, Any]]:
         """Every registered space and its full fingerprint."""
         found = (name for name in sorted(self.store.names("fingerprints")) if name.endswith(".json"))
         return {
@@ -121,14 +122,14 @@ class Lake:
     def fingerprint(self, space: str) -> dict[str, Any] | None:
         """That of one space, None where it is not registered; asked by name, for a listing may be older than the registration."""
         try:
-            return json.loads(self.store.read(_fingerprint_file(space)))
+            return json.loads(self.store.read(fingerprint_file(space)))
         except FileNotFoundError:
             return None
 
     def register(self, space: str, fingerprint: dict[str, Any]) -> None:
         """Fix what `space` means in this lake; refuses another meaning, showing what differs."""
         self.store.commit(
-            _fingerprint_file(space),
+            fingerprint_file(space),
             json.dumps(fingerprint, indent=1, sort_keys=True).encode(),
             replace=False,
         )

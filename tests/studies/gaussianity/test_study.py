@@ -132,7 +132,9 @@ def test_a_finished_computation_is_not_done_again(lake, rows, monkeypatch):
         "une_ray.studies.gaussianity.study.families", lambda *_: pytest.fail("computed again")
     )
     assert gaussianity(lake, **FAST).table.to_pylist() == rows
-    assert gaussianity(lake, ["skewed"], **FAST).table.to_pylist() == [row for row in rows if row["space"] == "skewed"]
+    assert gaussianity(lake, ["skewed"], **FAST).table.to_pylist() == [
+        row for row in rows if row["space"] == "skewed"
+    ]
 
 
 def test_a_limit_takes_some_of_the_images_and_is_another_computation(lake):

@@ -202,8 +202,18 @@ def test_the_stock_module_reads_the_probes_without_our_code(lake):
 
 def test_a_refusal_names_the_splits_that_it_is_of():
     rows = [
-        {"space": "enc", "attribute": "Rare", "error": "constant in test: all 9 rows are negative", "split_seeds": [0, 3]},
-        {"space": "enc", "attribute": "Never", "error": "no train row has this label", "split_seeds": [0, 1, 2, 3, 4]},
+        {
+            "space": "enc",
+            "attribute": "Rare",
+            "error": "constant in test: all 9 rows are negative",
+            "split_seeds": [0, 3],
+        },
+        {
+            "space": "enc",
+            "attribute": "Never",
+            "error": "no train row has this label",
+            "split_seeds": [0, 1, 2, 3, 4],
+        },
     ]
     assert refusals(rows, splits=5) == [
         "refused: Rare in enc (splits 0, 3 of 5): constant in test: all 9 rows are negative",

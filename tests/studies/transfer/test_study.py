@@ -28,7 +28,9 @@ def lake(planted, tmp_path_factory) -> Lake:
 
 
 def pair(lake: Lake, source: str, target: str, which: str = "ridge", **options) -> dict:
-    (found,) = [row for row in transfer(lake, [source], [target], **options).table.to_pylist() if row["map"] == which]
+    (found,) = [
+        row for row in transfer(lake, [source], [target], **options).table.to_pylist() if row["map"] == which
+    ]
     return found
 
 

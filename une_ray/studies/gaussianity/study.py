@@ -50,7 +50,7 @@ def gaussianity(
     What the lake has already is not done again. Raises UneError for unknown spaces, and for those with fewer than 20 latents,
     latents that are not finite or all equal.
     """
-    fingerprints = lake.spaces()
+    fingerprints = lake.fingerprints()
     settings = {"directions": directions, "rows": rows, "seed": seed, "limit": limit}
     configs = []
     for space in spaces_of(lake, spaces):

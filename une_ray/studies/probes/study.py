@@ -82,7 +82,7 @@ def probe(
         ids = image_ids(lake, space)
         config = {
             "space": space,
-            "fingerprint": results.config_hash(lake.spaces()[space]),
+            "fingerprint": results.config_hash(lake.fingerprints()[space]),
             "latents": len(ids),
             "attributes": attributes,
             "engine": engine,
