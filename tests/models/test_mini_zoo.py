@@ -53,7 +53,7 @@ def test_mini_dino_reaches_its_floor(data):
 
 
 def test_mini_resnet_knows_every_attribute_by_its_own_class(data):
-    few = Pictures(data.images[:1000], data.indices[:1000], data.seed)
+    few = data.rows(slice(1000))
     aucs = [
         roc_auc_score(label, logit)
         for label, logit in zip(few.attributes().T, evaluate.embeddings("mini-resnet", few).T)
@@ -93,7 +93,7 @@ def test_every_shipped_model_has_a_card_and_its_dimension(spec, data):
     if spec.is_generator:
         assert spec.dim == 4 * 16 * 16
     else:
-        assert evaluate.embeddings(spec.id, Pictures(data.images[:2], data.indices[:2], 2)).shape == (
+        assert evaluate.embeddings(spec.id, data.rows(slice(2))).shape == (
             2,
             spec.dim,
         )
