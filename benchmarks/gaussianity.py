@@ -1,10 +1,10 @@
 """The paper's 5,000 directions × 250 rows under three tests of normality, all columns at once beside SciPy in a loop, in one run.
 
-    python benchmarks/gaussianity.py                     # SciPy on every twentieth direction, its time × 20; 5 repeats
-    python benchmarks/gaussianity.py --every 1           # SciPy on all of them
+    python benchmarks/gaussianity.py                     # SciPy on every twentieth direction, its time ×
+    20; 5 repeats python benchmarks/gaussianity.py --every 1           # SciPy on all of them
 
-Both get the same projections and must find the same statistics and verdicts. The projections themselves, one matrix product,
-are timed apart: the loop would have the same.
+Both get the same projections and must find the same statistics and verdicts. The projections themselves,
+one matrix product, are timed apart: the loop would have the same.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Probes of many attributes at once beside the paper's chain in scikit-learn, an attribute at a time, in one run.
 
-    python benchmarks/probes.py                  # 40 attributes, 16,000 × 4,096; scikit-learn fits 2 of them, its time scaled up
-    python benchmarks/probes.py --all            # scikit-learn fits all of them
+    python benchmarks/probes.py                  # 40 attributes, 16,000 × 4,096; scikit-learn fits 2 of
+    them, its time scaled up python benchmarks/probes.py --all            # scikit-learn fits all of them
     python benchmarks/probes.py --dim 16384 --timed 1
 
-Latents are anisotropic Gaussian noise in float16, as a lake's; attributes of various strength and share lie mostly in the leading
-components, where PCA keeps them. The chain is PCA(500) → StandardScaler → LogisticRegression(solver="saga"), a pipeline per
-attribute; its time is also given with one PCA for all attributes. Ratios are of processor seconds, which other jobs on the machine
-don't stretch; elapsed seconds stand beside them. AUC is on the test fifth, averaged over the attributes that both fitted.
-Memory: the peak of a process that makes its latents block by block, at 1× and 4× the rows.
+Latents are anisotropic Gaussian noise in float16, as a lake's; attributes of various strength and share lie
+mostly in the leading components, where PCA keeps them. The chain is PCA(500) → StandardScaler →
+LogisticRegression(solver="saga"), a pipeline per attribute; its time is also given with one PCA for all
+attributes. Ratios are of processor seconds, which other jobs on the machine don't stretch; elapsed seconds
+stand beside them. AUC is on the test fifth, averaged over the attributes that both fitted. Memory: the peak
+of a process that makes its latents block by block, at 1× and 4× the rows.
 """
 
 from __future__ import annotations

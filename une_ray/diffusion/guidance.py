@@ -17,8 +17,8 @@ def guided(
 ) -> Denoiser:
     """unconditional + scale · (conditional − unconditional), the scale a number, a tensor over the batch, or a function of the timestep.
 
-    Scale 1 calls the conditional network alone and scale 0 the other, unless a `callback(timestep, x, conditional output,
-    unconditional output)` wants both.
+    Scale 1 calls the conditional network alone and scale 0 the other, unless a `callback(timestep, x,
+    conditional output, unconditional output)` wants both.
     """
     scale_at = guidance_scale if callable(guidance_scale) else lambda timestep: guidance_scale
 

@@ -15,8 +15,9 @@ def timesteps(
 ) -> list[int]:
     """`steps` timesteps in ascending order, spaced as in Lin et al. 2024, table 2 (and diffusers' `timestep_spacing`).
 
-    `leading` with offset 1 is Stable Diffusion's: 50 steps are 1, 21, …, 981 and never reach 999; `trailing` ends at 999.
-    Raises UneError for an unknown spacing, or for steps outside 2…`train_timesteps`.
+    `leading` with offset 1 is Stable Diffusion's: 50 steps are 1, 21, …, 981 and never reach 999;
+    `trailing` ends at 999. Raises UneError for an unknown spacing, or for steps outside
+    2…`train_timesteps`.
     """
     if not 2 <= steps <= train_timesteps:
         raise UneError(f"{steps} steps; a sampler here takes between 2 and {train_timesteps}")

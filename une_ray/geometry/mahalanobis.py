@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from une_ray.errors import UneError
+from une_ray.geometry.arrays import AnyFloats, Floats
 
 
 class Mahalanobis:
@@ -15,13 +16,14 @@ class Mahalanobis:
     On rows that were not fitted it is larger, by about √(n / (n − d)). Raises UneError for too few rows.
     """
 
-    def __init__(self, real: np.ndarray) -> None:
+    def __init__(self, real: AnyFloats) -> None:
         n, d = real.shape
         if n <= d:
             raise UneError(f"{n} pictures can't fit a Gaussian of {d} dimensions; take more than {d}")
-        self.mean, self.root = real.mean(0, dtype=float), cholesky(np.cov(real.T.astype(float)), lower=True)
+        self.mean = real.mean(0, dtype=float)
+        self.root = cholesky(np.cov(real.T.astype(float)), lower=True)
 
-    def __call__(self, made: np.ndarray) -> np.ndarray:
+    def __call__(self, made: AnyFloats) -> Floats:
         """(m,) of embeddings (m, d)."""
         whitened = solve_triangular(self.root, (made - self.mean).T, lower=True)
         return np.sqrt(np.square(whitened).mean(0))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.geometry.agreement import direction_agreement
-from une_ray.geometry.transfer import JointMoments, Probes, Ridge, Trial
+from une_ray.geometry.transfer import JointMoments, MapEvaluation, Probes, Ridge
 from une_ray.lake import results
 from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, matrix, spaces_of
 from une_ray.lake.layout import Lake
@@ -116,7 +116,7 @@ class _Study:
         for source in sorted({source for source, _ in pairs}):
             ridge = Ridge(moments, source)
             trials = {
-                target: Trial.begin(ridge, target, self.probes[target])
+                target: MapEvaluation.begin(ridge, target, self.probes[target])
                 for other, target in pairs
                 if other == source
             }
@@ -133,7 +133,12 @@ class _Study:
                 )
 
     def _pair(
-        self, source: str, target: str, trial: Trial, labels: dict[str, np.ndarray], scatter: np.ndarray
+        self,
+        source: str,
+        target: str,
+        trial: MapEvaluation,
+        labels: dict[str, np.ndarray],
+        scatter: np.ndarray,
     ) -> list[dict]:
         """Per map a row per attribute, and one of the pair itself with the means over attributes."""
         made_from = {
@@ -145,7 +150,7 @@ class _Study:
             "source_fingerprint": results.config_hash(self.fingerprints[source]),
             "target_fingerprint": results.config_hash(self.fingerprints[target]),
         }
-        native, found = trial.readings("native", labels), []
+        native, found = trial.accuracies_and_aucs("native", labels), []
         for name, linear in trial.maps.items():
             directions = _directions(self.probes.get(source), linear.pull_back(trial.probes), scatter)
             columns = (
@@ -156,7 +161,7 @@ class _Study:
                 "direction_cosine",
                 "score_correlation",
             )
-            mapped = trial.readings(name, labels)
+            mapped = trial.accuracies_and_aucs(name, labels)
             figures = {
                 a: dict(zip(columns, (*native[a], *mapped[a], *directions.get(a, (None, None)))))
                 for a in mapped
