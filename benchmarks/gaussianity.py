@@ -1,4 +1,4 @@
-"""The paper's 5,000 directions × 250 rows under three tests of normality, all columns at once beside SciPy in a loop, in one run.
+"""Paper 1's 5,000 directions × 250 rows under three tests of normality: all at once beside SciPy in a loop.
 
     python benchmarks/gaussianity.py                     # SciPy on every twentieth direction, its time ×
     20; 5 repeats python benchmarks/gaussianity.py --every 1           # SciPy on all of them
@@ -74,7 +74,8 @@ def main() -> None:
     X = X.astype(np.float64)  # SciPy would test float32 in float32
     part = X[:, :: args.every]
     print(
-        f"projections: {args.directions:,} directions × {args.rows} of {args.images:,} × {args.dim:,} in {seconds:.2f} s",
+        f"projections: {args.directions:,} directions × {args.rows} of {args.images:,} × {args.dim:,} "
+        f"in {seconds:.2f} s",
         flush=True,
     )
     ratios = []
@@ -84,7 +85,8 @@ def main() -> None:
         ratios.append(slow / fast)
         scaled = f" (measured on {part.shape[1]:,}, scaled)" if args.every > 1 else ""
         print(
-            f"repeat {repeat + 1}: all at once {fast:.3f} s, SciPy in a loop {slow:.2f} s{scaled}, ratio {slow / fast:.1f}",
+            f"repeat {repeat + 1}: all at once {fast:.3f} s, SciPy in a loop {slow:.2f} s{scaled}, "
+            f"ratio {slow / fast:.1f}",
             flush=True,
         )
     for name, (statistic, p) in theirs.items():

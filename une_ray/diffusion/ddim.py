@@ -25,7 +25,7 @@ def invert(
     prediction_type: str = "epsilon",
     callback: Callable[[int, torch.Tensor], None] | None = None,
 ) -> torch.Tensor:
-    """Inverted noise x_T (b, …) float32 of the clean latent `z0` (b, …), taken as the state at the first timestep.
+    """Inverted noise x_T (b, …) float32 of the clean latent `z0` (b, …), the state at the first timestep.
 
     `timesteps` ascend; each step from t to u costs one network call at t, so S timesteps cost S − 1 calls:
     x ← √ᾱ_u · x̂₀(x, t) + √(1−ᾱ_u) · ε̂(x, t). Guidance is 1 by construction. `callback(timestep, x)` sees
@@ -75,7 +75,7 @@ def _walk(denoiser, x, nodes, alphas_cumprod, prediction_type, callback) -> torc
 def predict(
     output: torch.Tensor, x: torch.Tensor, alpha: torch.Tensor, prediction_type: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(x̂₀, ε̂) from a network's output at a state with ᾱ = `alpha` (Salimans & Ho 2022, section 4 and appendix D).
+    """(x̂₀, ε̂) from a network's output where ᾱ = `alpha` (Salimans & Ho 2022, section 4 and appendix D).
 
     Raises UneError for an unknown prediction type, and for ε-prediction at ᾱ = 0, where x₀ is not determined.
     """
@@ -91,8 +91,12 @@ def predict(
 
 
 def refuse_undetermined(alphas: torch.Tensor, prediction_type: str) -> None:
-    """Raise UneError where ε-prediction meets ᾱ = 0: the state is all noise there, and x₀ does not follow from it."""
+    """Raise UneError where ε-prediction meets ᾱ = 0.
+
+    The state is all noise there, and x₀ does not follow from it.
+    """
     if prediction_type == "epsilon" and (alphas == 0).any():
         raise UneError(
-            "an ε-prediction says nothing of x₀ where ᾱ = 0; zero-terminal-SNR models predict v, others stop short with leading spacing"
+            "an ε-prediction says nothing of x₀ where ᾱ = 0; zero-terminal-SNR models predict v, "
+            "others stop short with leading spacing"
         )

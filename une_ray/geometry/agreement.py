@@ -1,4 +1,4 @@
-"""Do two spaces find the same attributes easy, and read them along the same directions? (paper 1, agreement of spaces)"""
+"""Do two spaces find the same attributes easy, and along the same directions? (paper 1, agreement)"""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Correlation:
 def agreement(
     a: Floats, b: Floats, resamples: int = 10_000, level: float = 0.95, seed: int = 0
 ) -> dict[str, Correlation]:
-    """'pearson' and 'spearman' of two spaces' figures per attribute: `a`, `b` (k,) or (split seeds, k), attributes in one order.
+    """'pearson' and 'spearman' of two spaces' figures per attribute.
 
-    The coefficient is that of the means over seeds. Each bootstrap draw takes attributes with replacement
-    and, where there are several seeds, seeds too. p is the share of pairings of attributes at random that
-    agree as much (the true one counted). Attributes of one corpus overlap, so the interval speaks of other
-    draws of such attributes, not of independent ones. Raises ValueError for different shapes or fewer than
-    three attributes.
+    `a` and `b` are (k,) or (split seeds, k), attributes in one order. The coefficient is that of the means
+    over seeds. Each bootstrap draw takes attributes with replacement and, where there are several seeds,
+    seeds too. p is the share of pairings of attributes at random that agree as much (the true one counted).
+    Attributes of one corpus overlap, so the interval speaks of other draws of such attributes, not of
+    independent ones. Raises ValueError for different shapes or fewer than three attributes.
     """
     a, b = np.atleast_2d(a).astype(float), np.atleast_2d(b).astype(float)
     if a.shape != b.shape or a.shape[1] < FEWEST:
@@ -72,20 +72,20 @@ def rowwise_correlation(x: Floats, y: Floats) -> Floats:
 
 
 def direction_agreement(source: Floats, pulled_back: Floats, covariance: Floats) -> tuple[Floats, Floats]:
-    """(cosines, score correlations), each (k,), of probes `source` (d, k) with the target's probes pulled back to the source.
+    """(cosines, score correlations), each (k,), of probes with another space's, pulled back.
 
-    A probe is a functional, so it travels against the map: z ↦ (zW)·w_target is the source's direction
-    W·w_target. (The transpose, w_source·W, would carry a displacement, as an edit is.) The plain cosine
-    depends on the axes: where the space hardly varies a direction may turn at no cost to any score, so two
-    equally good probes may be orthogonal. In the inner product of the covariance (d, d) it is the
-    correlation of the two scores over images, which no change of axes alters: that is the figure to read,
-    the cosine stands beside it.
+    `source` (d, k) are the source's own probes, `pulled_back` (d, k) the target's. A probe is a functional,
+    so it travels against the map: z ↦ (zW)·w_target is the source's direction W·w_target. (The transpose,
+    w_source·W, would carry a displacement, as an edit is.) The plain cosine depends on the axes: where the
+    space hardly varies a direction may turn at no cost to any score, so two equally good probes may be
+    orthogonal. In the inner product of the covariance (d, d) it is the correlation of the two scores over
+    images, which no change of axes alters: that is the figure to read, the cosine stands beside it.
     """
     return cosines(source, pulled_back), cosines(source, pulled_back, covariance)
 
 
 def cosines(a: Floats, b: Floats, metric: Floats | None = None) -> Floats:
-    """Cosine of each column of `a` (d, k) with the same column of `b`, (k,), in the inner product `metric` (d, d).
+    """Cosine (k,) of each column of `a` (d, k) with that of `b` in the inner product `metric` (d, d).
 
     NaN where either column has no length.
     """

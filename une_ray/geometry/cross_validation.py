@@ -1,4 +1,4 @@
-"""Generalised cross-validation: the λ of a ridge regression from its own train rows (Golub, Heath & Wahba 1979, eq. 1.4).
+"""Generalised cross-validation: λ from a ridge regression's own rows (Golub, Heath & Wahba 1979, eq. 1.4).
 
 Wherever a ridge regression of this package chooses its λ, it minimises V(λ) = n·RSS(λ) / (n − dof(λ))², the
 intercept counted as a degree of freedom: one λ for each target, as probes of unlike attributes want it, or
@@ -23,10 +23,11 @@ Fit: TypeAlias = "tuple[torch.Tensor, torch.Tensor, float]"
 
 
 def gcv(rows: int, residual: Residual, freedom: float, guard: float = 0.0) -> Residual:
-    """V of a residual sum of squares, or of many (k,), where `freedom` = n − dof degrees of freedom are left of n `rows`.
+    """V of a residual sum of squares, or of many (k,).
 
-    Infinite unless more than `guard` · n of them are left: near interpolation V is 0/0, and a residual that
-    comes from a difference is nothing but rounding, which would choose.
+    `freedom` = n − dof degrees of freedom are left of n `rows`. Infinite unless more than `guard` · n of
+    them are left: near interpolation V is 0/0, and a residual that comes from a difference is nothing but
+    rounding, which would choose.
     """
     return rows * residual / freedom**2 if freedom > guard * rows else residual + math.inf
 

@@ -1,4 +1,4 @@
-"""Is a space Gaussian? Families of tests from the paper's weak one to those that see single coordinates, norms and neighbours.
+"""Is a space Gaussian? Families of tests, from paper 1's weak one to those of norms and neighbours.
 
 Projections on random directions are near normal for almost any data of many dimensions (Diaconis & Freedman
 1984): at 4,096 dimensions independent ±1 pass as well as Gaussian noise. Coordinates and principal
@@ -20,13 +20,17 @@ from une_ray.geometry.normality import FEWEST, MOST, TESTS
 
 LEVEL = 0.05
 LAGS = (0, 1), (1, 0), (1, 1)
-# Anderson–Darling accepts 15.8 % of directions, the paper's control 15.88 %: tests/geometry/test_gaussianity.py holds it there.
+# Anderson–Darling accepts 15.8 % of directions, the paper's control 15.88 %; held there by
+# tests/geometry/test_gaussianity.py.
 SHIFT = 5.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one test says of all units of one kind; `rows` values go into each of the `tests`. No test, no numbers."""
+    """What one test says of all units of one kind.
+
+    `rows` values go into each of the `tests`. No test, no numbers.
+    """
 
     unit: str
     test: str
@@ -45,11 +49,11 @@ def families(
     rows: int = 250,
     seed: int = 0,
 ) -> list[Finding]:
-    """All families over the latents z (n, d) float32; `shape` (c, h, w) marks maps, which are held to N(0, I) itself.
+    """All families over the latents z (n, d) float32.
 
-    Every direction, coordinate and component is tested on `rows` fresh random rows (all, if there are
-    fewer), so that their acceptance can be compared. Raises UneError for rows outside 20 to 5,000, latents
-    that are not finite or all equal.
+    `shape` (c, h, w) marks maps, which are held to N(0, I) itself. Every direction, coordinate and
+    component is tested on `rows` fresh random rows (all, if there are fewer), so that their acceptance can
+    be compared. Raises UneError for rows outside 20 to 5,000, latents that are not finite or all equal.
     """
     _check(z, rows)
     rng = np.random.default_rng(seed)
@@ -66,7 +70,10 @@ def families(
 
 
 def normality(unit: str, X: AnyFloats, rows: int, rng: np.random.Generator) -> list[Finding]:
-    """Three tests of every column of X (n, m), each on fresh random rows; columns that are constant there are left out."""
+    """Three tests of every column of X (n, m), each on fresh random rows.
+
+    Columns that are constant there are left out.
+    """
     n, m = X.shape
     rows = min(rows, n)
     drawn = np.take_along_axis(X, random_rows(n, rows, m, rng), axis=0)
@@ -75,11 +82,12 @@ def normality(unit: str, X: AnyFloats, rows: int, rng: np.random.Generator) -> l
 
 
 def mahalanobis(components: Floats) -> Finding:
-    """Norms of standardised principal components against their exact law (Kolmogorov–Smirnov): for any mean and covariance.
+    """Norms of standardised principal components against their exact law, for any mean and covariance.
 
-    Σ_k u_ik² · n/(n−1) over K left singular vectors u of n centred Gaussian rows is Beta(K/2, (n−1−K)/2),
-    whatever their covariance and however few (Gnanadesikan & Kettenring 1972, for K = d). K is at most half
-    of n: all n − 1 of them have equal norms. The norms' mean is fixed, which makes p rather too large.
+    The test is Kolmogorov and Smirnov's. Σ_k u_ik² · n/(n−1) over K left singular vectors u of n centred
+    Gaussian rows is Beta(K/2, (n−1−K)/2), whatever their covariance and however few (Gnanadesikan &
+    Kettenring 1972, for K = d). K is at most half of n: all n − 1 of them have equal norms. The norms' mean
+    is fixed, which makes p rather too large.
     """
     n = len(components)
     K = min(components.shape[1], (n - 1) // 2)
@@ -88,7 +96,10 @@ def mahalanobis(components: Floats) -> Finding:
 
 
 def norm(z: AnyFloats) -> list[Finding]:
-    """‖z‖² of z (n, d) against χ²_d: its distribution (Kolmogorov–Smirnov), and mean ‖z‖²/d, which is N(1, 2/nd)."""
+    """‖z‖² of z (n, d) against χ²_d, and its mean.
+
+    The distribution by Kolmogorov–Smirnov; mean ‖z‖²/d, which is N(1, 2/nd).
+    """
     n, d = z.shape
     squares = np.einsum("nd,nd->n", z, z, dtype=np.float64)
     ratio = squares.mean(keepdims=True) / d
@@ -100,10 +111,11 @@ def norm(z: AnyFloats) -> list[Finding]:
 
 
 def autocorrelation(maps: AnyFloats, lags: tuple[tuple[int, int], ...] = LAGS) -> list[Finding]:
-    """Per map of (n, c, h, w), the correlation of pixels `lag` apart, in standard deviations of white noise of mean 0.
+    """Per map of (n, c, h, w), the correlation of pixels that are `lags` apart.
 
-    √(d(d+2)/P) · Σ x_i x_j / ‖x‖² over the P pairs inside the map has mean 0 and variance 1 exactly for x ~
-    N(0, σ²I), d = c·h·w; it is near normal where P is in the hundreds.
+    In standard deviations of white noise of mean 0: √(d(d+2)/P) · Σ x_i x_j / ‖x‖² over the P pairs inside
+    the map has mean 0 and variance 1 exactly for x ~ N(0, σ²I), d = c·h·w; it is near normal where P is in
+    the hundreds.
     """
     maps = maps[maps.any((1, 2, 3))]
     _, c, h, w = maps.shape
@@ -130,7 +142,7 @@ def random_directions(d: int, m: int, rng: np.random.Generator) -> AnyFloats:
 
 
 def random_rows(n: int, rows: int, m: int, rng: np.random.Generator) -> Integers:
-    """(rows, m): per column `rows` different numbers below n, every subset equally likely (Floyd: Bentley & Floyd 1987)."""
+    """(rows, m): per column `rows` different numbers below n, all sets alike likely (Bentley & Floyd 1987)."""
     sample = np.empty((rows, m), np.int32)
     for i, last in enumerate(range(n - rows, n)):
         drawn = rng.integers(0, last + 1, m, np.int32)
@@ -160,7 +172,7 @@ CONTROLS: dict[str, Callable[[int, int, int], AnyFloats]] = {"normal": normal, "
 
 
 def _stream(seed: int) -> np.random.Generator:
-    """Not the one that `families` draws directions from with the same seed: the first rows would be the first directions."""
+    """Not `families`' generator of that seed: the first rows would be the first directions."""
     return np.random.default_rng([seed, 1])
 
 
@@ -185,7 +197,7 @@ def _two_sided(score: Floats) -> AnyFloats:
     return special.erfc(np.abs(score) / np.sqrt(2))
 
 
-def _summary(unit: str, test: str, rows: int, statistic: Floats, p: Floats) -> Finding:
+def _summary(unit: str, test: str, rows: int, statistic: AnyFloats, p: AnyFloats) -> Finding:
     if not len(p):
         return Finding(unit, test, 0, rows, None, None, None, None)
     rejected = stats.false_discovery_control(p) <= LEVEL

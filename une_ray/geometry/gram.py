@@ -1,4 +1,4 @@
-"""What every linear method needs to know of latents and labels, gathered in one pass (Chan, Golub & LeVeque 1983).
+"""What every linear method needs of latents and labels, gathered in one pass (Chan, Golub & LeVeque 1983).
 
 Second moments are kept about the mean, never about zero, so a space whose mean is far larger than its
 spread loses no digits. Blocks are multiplied in float32 and summed in float64: against products in float64
@@ -22,12 +22,15 @@ Blocks = Callable[[], Iterable]
 
 ROWS = 1024  # of one float32 product: more rows lose digits, fewer spend the time on adding up
 PANEL = 512  # columns of one product: the panels skip nearly half of the symmetric matrix
-# Of a float32 block that is read and forgotten: the system would map the memory of larger ones anew every time.
+# Of a float32 block that is read and forgotten: larger ones would have their memory mapped anew every time.
 NUMBERS = 2**22
 
 
 class NonFiniteLatents(UneError):
-    """Latents that hold NaN or infinity; `rows` are their positions in the first block that has any: there may be more."""
+    """Latents that hold NaN or infinity.
+
+    `rows` are their positions in the first block that has any: there may be more.
+    """
 
     def __init__(self, rows: list[int]) -> None:
         super().__init__(
@@ -39,7 +42,7 @@ class NonFiniteLatents(UneError):
 
 @dataclass
 class Gram:
-    """Count, means and scatter about them of latents z (n, d) and labels y (n, k): all float64, on one device."""
+    """Count, means and scatter about them of latents z (n, d) and labels y (n, k): float64, on one device."""
 
     count: int
     mean_z: torch.Tensor
@@ -132,7 +135,7 @@ class Gram:
 def _centre(
     x: torch.Tensor, mean: torch.Tensor, share: float, shift: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows (b + 1, d) float32 and the new mean: `x` about its own mean, and the step between the means as one more row."""
+    """Rows (b + 1, d) float32, `x` about its own mean and the step between the means, and the new mean."""
     step = x.double().mean(0) - mean
     rows = torch.empty(len(x) + 1, x.shape[1], dtype=torch.float32, device=x.device)
     torch.sub(x, (mean + step).float(), out=rows[:-1])  # the mean's rounding enters squared
@@ -148,7 +151,7 @@ def train_grams(
     device: str = "cpu",
     scatter_up_to: float = math.inf,
 ) -> Iterator[Gram]:
-    """The Gram of every split's train rows, from one pass: that of all rows less that of the split's test rows.
+    """The Gram of every split's train rows, from one pass: that of all rows less that of its test rows.
 
     `y` (n, k) labels; `test` (n, splits) bool; `known` (n,) bool, the rows to look at. Splits + 1 Grams are
     held, or one for a single split; of more than `scatter_up_to` dims they have no scatter. Raises

@@ -26,7 +26,7 @@ GUARD = 0.01  # of the rows: with fewer degrees of freedom left, cross-validatio
 
 @dataclass(frozen=True)
 class TrainData:
-    """What a method may use: the Gram of the train rows' latents and labels ±1, those rows again, and the caller's settings."""
+    """What a method may use: the Gram of the train rows' latents and labels ±1, those rows, and settings."""
 
     gram: Gram
     rows: Rows  # of z and labels 0 or 1
@@ -36,7 +36,10 @@ class TrainData:
 
 @dataclass(frozen=True)
 class Linear:
-    """Scores z·w + b of k attributes: w (d, k), the rest (k,), float64; probabilities are σ(slope · score + offset)."""
+    """Scores z·w + b of k attributes: w (d, k), the rest (k,), float64.
+
+    Probabilities are σ(slope · score + offset).
+    """
 
     w: torch.Tensor
     b: torch.Tensor
@@ -48,12 +51,12 @@ class Linear:
 
 
 def ridge(train: TrainData) -> Linear:
-    """Hoerl & Kennard 1970: w = (S + λI)⁻¹ Σ (z − z̄)(y − ȳ) of labels y = ±1, which minimises Σ (y − z·w − b)² + λ‖w‖².
+    """Hoerl & Kennard 1970: w = (S + λI)⁻¹ Σ (z − z̄)(y − ȳ) of labels y = ±1.
 
-    Each attribute's λ is that of least generalised cross-validation (`cross_validation`). One solve per λ
-    serves all attributes and the degrees of freedom that are left: exactly, or where many dims let
-    conjugate gradients be quicker, to a percent (`shifted`). Raises UneError for a λ that is not a finite
-    number of at least 0, or at which S + λI is singular.
+    It minimises Σ (y − z·w − b)² + λ‖w‖². Each attribute's λ is that of least generalised cross-validation
+    (`cross_validation`). One solve per λ serves all attributes and the degrees of freedom that are left:
+    exactly, or where many dims let conjugate gradients be quicker, to a percent (`shifted`). Raises
+    UneError for a λ that is not a finite number of at least 0, or at which S + λI is singular.
     """
     w, penalty = _ridge(train)
     return _calibrated(train.gram, w, train.gram.mean_y - train.gram.mean_z @ w, penalty)
@@ -151,7 +154,10 @@ def _classes(gram: Gram) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def _calibrated(gram: Gram, w: torch.Tensor, b: torch.Tensor, penalty: torch.Tensor | None = None) -> Linear:
-    """With the probabilities of scores that are Gaussian in each class with one variance, all from the train rows' Gram."""
+    """With the probabilities of scores that are Gaussian in each class with one variance.
+
+    All from the train rows' Gram.
+    """
     delta, middle, log_odds = _classes(gram)
     gap = (delta * w).sum(0)
     within = ((w * (gram.scatter() @ w)).sum(0) - gram.yy / 4 * gap**2) / (gram.count - 2)

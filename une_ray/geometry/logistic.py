@@ -21,7 +21,8 @@ Rows = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
 MEMORY = 10  # pairs of steps and gradients that L-BFGS keeps
 PASSES = 500
 TOLERANCE = 1e-11  # of the loss per row, above its least; weights are then right to about 1e-5
-# Of the variance that the exact components hold, what these miss; scikit-learn's randomised PCA misses .05 of flat spectra.
+# Of the variance that the exact components hold, what these miss; scikit-learn's randomised PCA misses .05
+# of flat spectra.
 MISSED = 1e-3  # by products with the scatter
 MISSED_BY_PASSES = 2e-3
 
@@ -29,7 +30,7 @@ History = list[tuple[torch.Tensor, torch.Tensor]]
 """The last steps, and the changes of the gradient over them; both (d + 1, k)."""
 
 Solution = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Weights (d, k) and intercepts (k,), float64, and which attributes (k,) reached their optimum within PASSES."""
+"""Weights (d, k) and intercepts (k,), float64, and which attributes (k,) converge within PASSES."""
 
 
 def standardised(gram: Gram, rows: Rows, penalty: float) -> Solution:
@@ -48,9 +49,10 @@ def standardised(gram: Gram, rows: Rows, penalty: float) -> Solution:
 
 
 def reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
-    """The paper's chain: PCA → unit variance → L2 logistic, folded back; the reduced rows (n, rank) float32 stay in memory.
+    """The paper's chain: PCA → unit variance → L2 logistic, folded back.
 
-    Reads `rows` once, or where `gram` has no scatter some fourteen times more.
+    The reduced rows (n, rank) float32 stay in memory. Reads `rows` once, or where `gram` has no scatter
+    some fourteen times more.
     """
     if gram.has_scatter:
         components, variances = leading_components(gram, rank, MISSED)
@@ -72,13 +74,13 @@ def _folded(gram: Gram, w: torch.Tensor, b: torch.Tensor, converged: torch.Tenso
 
 
 def logistic(rows: Rows, scatter: torch.Tensor, count: int, penalty: float) -> Solution:
-    """Logistic regression on features that are centred, whose `scatter` over the `count` rows is (d, d) float64."""
+    """Logistic regression on centred features, whose `scatter` over the `count` rows is (d, d) float64."""
     curvature = scatter / 4
     curvature.diagonal().add_(penalty)
     bound = torch.linalg.cholesky(curvature)
 
     def solve(gradient: torch.Tensor) -> torch.Tensor:
-        """The inverse of the Hessian's bound times (d + 1, k); the intercept's part, the last, is apart: features are centred."""
+        """The inverse of the Hessian's bound times (d + 1, k); the intercept, last, is apart."""
         return torch.cat([torch.cholesky_solve(gradient[:-1], bound), gradient[-1:] * (4 / count)])
 
     labels = next(iter(rows()))[1].shape[1]

@@ -1,4 +1,4 @@
-"""How far single pictures are from the real ones, in an encoder's space: what the Fréchet distance says of sets, said of each."""
+"""How far single pictures are from the real ones: what the Fréchet distance says of sets, said of each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from une_ray.geometry.arrays import AnyFloats, Floats
 
 
 class Mahalanobis:
-    """The distance from a Gaussian fitted to `real` (n, d), n > d, as in Lee et al. 2018, "A Simple Unified Framework for Detecting
-    Out-of-Distribution Samples" (NeurIPS): √((z − μ)ᵀ Σ⁻¹ (z − μ) / d), about 1 for what comes from it.
+    """√((z − μ)ᵀ Σ⁻¹ (z − μ) / d) of a Gaussian fitted to `real` (n, d), n > d.
 
-    On rows that were not fitted it is larger, by about √(n / (n − d)). Raises UneError for too few rows.
+    About 1 for what comes from it (Lee et al. 2018, "A Simple Unified Framework for Detecting Out-of-Distribution
+    Samples and Adversarial Attacks"). On rows that were not fitted it is larger, by about √(n / (n − d)). Raises
+    UneError for too few rows.
     """
 
     def __init__(self, real: AnyFloats) -> None:

@@ -49,7 +49,10 @@ def majority(labels: Floats) -> Floats:
 
 
 def auc(scores: Floats, labels: Floats) -> Floats:
-    """Area under the ROC curve, exact: Mann and Whitney's U by mid-ranks, a tie counting half. NaN if a class is absent."""
+    """Area under the ROC curve, exact.
+
+    Mann and Whitney's U by mid-ranks, a tie counting half. NaN if a class is absent.
+    """
     scores, labels = _ranked(scores, labels)
     first, last = _ties(scores)
     positives, negatives = (labels == 1).sum(1), (labels == 0).sum(1)
@@ -67,7 +70,10 @@ def average_precision(scores: Floats, labels: Floats) -> Floats:
 
 
 def calibration_error(p: Floats, labels: Floats) -> Floats:
-    """Expected calibration error (Naeini et al. 2015): Σ over equal-width bins of |Σ (p − label)|, over the rows."""
+    """Expected calibration error (Naeini et al. 2015).
+
+    Σ over equal-width bins of |Σ (p − label)|, over the rows.
+    """
     known = ~np.isnan(labels)
     bins = np.minimum((p * BINS).astype(int), BINS - 1) + BINS * np.arange(p.shape[1])
     gaps = np.bincount(bins[known], weights=(p - labels)[known], minlength=BINS * p.shape[1])
@@ -75,7 +81,7 @@ def calibration_error(p: Floats, labels: Floats) -> Floats:
 
 
 def _ranked(scores: Floats, labels: Floats) -> tuple[Floats, Floats]:
-    """(k, n) both, in ascending order of score; rows without a label go last, where they touch no other's rank."""
+    """(k, n) both, in ascending order of score; rows without a label go last and touch no other's rank."""
     scores, labels = np.where(np.isnan(labels), np.inf, scores).T, labels.T
     order = np.argsort(scores, axis=1, kind="stable")
     return np.take_along_axis(scores, order, 1), np.take_along_axis(labels, order, 1)

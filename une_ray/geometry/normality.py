@@ -10,10 +10,11 @@ from une_ray.geometry.arrays import AnyFloats, Floats
 # Rows for which the approximations hold: Anscombe & Glynn 1983 for the kurtosis, Royston 1995 for W.
 FEWEST, MOST = 20, 5000
 
-# Stephens 1974, table 1.3: what A² exceeds with the given probability in normal samples with estimated mean and variance.
+# Stephens 1974, table 1.3: what A² exceeds with the given probability in normal samples, mean and
+# variance estimated.
 CRITICAL, LEVELS = np.array([0.561, 0.631, 0.752, 0.873, 1.035]), np.array([0.15, 0.10, 0.05, 0.025, 0.01])
 
-# Beasley & Springer 1977, AS 111, highest power first: centre (|p − ½| ≤ .42) and tail of the normal quantile.
+# Beasley & Springer 1977, AS 111, highest power first: centre (|p − ½| ≤ .42) and tail of the quantile.
 CENTRE = (
     [-25.44106049637, 41.39119773534, -18.61500062529, 2.50662823884],
     [3.13082909833, -21.06224101826, 23.08336743743, -8.47351093090, 1],
@@ -22,11 +23,11 @@ TAIL = [2.32121276858, 4.85014127135, -2.29796479134, -2.78718931138], [1.637067
 
 
 def anderson_darling(X: AnyFloats) -> tuple[Floats, Floats]:
-    """A² and its p (Stephens 1974) of every column of X (n, m), as `scipy.stats.anderson(x, method="interpolate")`.
+    """A² and its p (Stephens 1974) of every column of X (n, m).
 
-    Between 15 % and 1 % p is interpolated in the published critical values; above it stays at .15; below,
-    where SciPy stays at .01, it goes on by D'Agostino & Stephens 1986, table 4.9: many tests at once need
-    small p.
+    As `scipy.stats.anderson(x, method="interpolate")`: between 15 % and 1 % p is interpolated in the
+    published critical values; above it stays at .15; below, where SciPy stays at .01, it goes on by
+    D'Agostino & Stephens 1986, table 4.9: many tests at once need small p.
     """
     n = len(X)
     X = _floats(X)
@@ -43,7 +44,7 @@ def anderson_darling(X: AnyFloats) -> tuple[Floats, Floats]:
 
 
 def dagostino_pearson(X: AnyFloats) -> tuple[Floats, Floats]:
-    """K² and its p (D'Agostino & Pearson 1973) of every column of X (n, m), n ≥ 20, as `scipy.stats.normaltest`."""
+    """K² and its p (D'Agostino & Pearson 1973) of X (n, m) by column, n ≥ 20, as `scipy.stats.normaltest`."""
     n = len(X)
     X = _floats(X)
     centred = X - X.mean(0)
@@ -56,7 +57,7 @@ def dagostino_pearson(X: AnyFloats) -> tuple[Floats, Floats]:
 
 
 def shapiro_wilk(X: AnyFloats) -> tuple[Floats, Floats]:
-    """W and its p (Royston 1995, AS R94) of every column of X (n, m), 12 ≤ n ≤ 5000, as `scipy.stats.shapiro`."""
+    """W and its p (Royston 1995, AS R94) of X (n, m) by column, 12 ≤ n ≤ 5000, as `scipy.stats.shapiro`."""
     n = len(X)
     y = np.sort(_floats(X), axis=0)
     y -= y.mean(0)
@@ -82,7 +83,7 @@ def _floats(X: AnyFloats) -> Floats:
 
 
 def _log_cdf(w: Floats) -> Floats:
-    """log Φ(w), in half the time of `special.log_ndtr`, which is needed only where Φ leaves the range of floats."""
+    """log Φ(w), in half the time of `special.log_ndtr`, needed only where Φ leaves the range of floats."""
     log = np.log(special.ndtr(w).clip(min=np.finfo(float).tiny))
     far = w < -37
     log[far] = special.log_ndtr(w[far])
@@ -98,7 +99,7 @@ def _skewness_score(skewness: Floats, n: int) -> Floats:
 
 
 def _kurtosis_score(kurtosis: Floats, n: int) -> Floats:
-    """b₂ as a standard normal score: Wilson and Hilferty's cube root (Anscombe & Glynn 1983, equations 1 to 5)."""
+    """b₂ as a standard normal score: Wilson and Hilferty's cube root (Anscombe & Glynn 1983, eq. 1–5)."""
     mean = 3 * (n - 1) / (n + 1)
     variance = 24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5))
     skewness = (
@@ -123,7 +124,7 @@ def _shapiro_weights(n: int) -> Floats:
     return np.concatenate([-upper, np.zeros(n % 2), upper[::-1]])
 
 
-def _normal_quantile(p: Floats) -> Floats:
+def _normal_quantile(p: AnyFloats) -> Floats:
     """AS R94's own quantile of p < ½ (AS 111, good to 1e-9 or so): the exact one would move W by 2e-9."""
     q, r = p - 0.5, np.sqrt(-np.log(p))
     (top, bottom), (tail_top, tail_bottom) = CENTRE, TAIL

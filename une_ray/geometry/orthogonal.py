@@ -1,12 +1,12 @@
-"""Moves that change one attribute's score and leave others' alone (paper 1, Editing), and peers of the paper's formula.
+"""Moves that change one attribute's score and leave others' alone (paper 1, Editing), and their peers.
 
 A *probe* w scores a latent as z·w; a *move* v adds to a latent, and changes that score by w·v. What an edit
 must keep at zero is therefore w₂·v. An inner product ⟨u, w⟩ = uᵀMw pairs every probe with a move, v = Mw,
 so that ⟨w₂, w⟩ = w₂·v:
 
 - plain, M = I: v = w, the paper's edit. Orthogonal probes are perpendicular vectors.
-- covariance, M = Σ: v = Σw, the probe's *pattern* (Haufe et al. 2014), which is how z differs on average between
-  images whose scores differ. Orthogonal probes are those whose scores are uncorrelated.
+- covariance, M = Σ: v = Σw, the probe's *pattern* (Haufe et al. 2014), which is how z differs on average
+  between images whose scores differ. Orthogonal probes are those whose scores are uncorrelated.
 
 In either, probes orthogonal to w₂ are those whose own move leaves w₂'s score. Crossed over, they are not:
 moving along w of an uncorrelated score changes the other by w₂·w, and moving along Σw of a perpendicular
@@ -36,8 +36,9 @@ Fit = Callable[[Floats, AnyFloats], Floats]
 
 @dataclass(frozen=True)
 class Orthogonalized:
-    """`w` (d,) is the probe less its part in the nuisances' span; `move` (d,) raises the target's score by 1 and no nuisance's.
+    """`w` (d,) is the probe less its part in the nuisances' span.
 
+    `move` (d,) raises the target's score by 1 and no nuisance's.
     `remaining_norm` is ‖w‖ in units of the norm before, in the inner product that was used: 1 where nothing
     had to go. In the covariance one it is √(1 − R²) of the target's score regressed on the nuisances'.
     """
@@ -53,11 +54,11 @@ def orthogonalized(
     covariance: Floats | None = None,
     tolerance: float = SPANNED,
 ) -> Orthogonalized:
-    """w less its projection on the span of W₂ (paper 1): w − W₂ᵀ (W₂MW₂ᵀ)⁺ W₂Mw, for one nuisance w − (w·w₂/‖w₂‖²) w₂.
+    """w less its projection on the span of W₂ (paper 1): w − W₂ᵀ (W₂MW₂ᵀ)⁺ W₂Mw.
 
-    `w` (d,); `nuisances` by name, each (d,), or (k, d) where several probes make up one (see
-    `nullspace_probes`); they may depend on one another, and there may be none. M is I, or `covariance` (d,
-    d) of the latents where it is given. All float64.
+    For one nuisance and M = I that is w − (w·w₂/‖w₂‖²) w₂. `w` (d,); `nuisances` by name, each (d,), or (k,
+    d) where several probes make up one (see `nullspace_probes`); they may depend on one another, and there
+    may be none. M is I, or `covariance` (d, d) of the latents where it is given. All float64.
 
     Raises UneError where w is zero, and where less than `tolerance` of its norm remains.
     """
@@ -75,15 +76,18 @@ def orthogonalized(
         nearest = min(alone, key=lambda name: alone[name])
         raise UneError(
             f"the nuisances {', '.join(nuisances)} span the target: {remaining_norm:.1e} of its norm remains "
-            f"(at least {tolerance:.0e} is needed); nearest is {nearest}, which alone leaves {alone[nearest]:.1e}. "
-            "Keep fewer attributes, without that one"
+            f"(at least {tolerance:.0e} is needed); nearest is {nearest}, which alone leaves "
+            f"{alone[nearest]:.1e}. Keep fewer attributes, without that one"
         )
     move = left if covariance is None else covariance @ left
     return Orthogonalized(left, move / (move @ left), remaining_norm)
 
 
 def _project(w: Floats, nuisances: Sequence[Floats], covariance: Floats | None) -> Floats:
-    """w less its projection; through a basis of the span, so that nuisances may have any length and depend on one another."""
+    """w less its projection.
+
+    Through a basis of the span, so that nuisances may have any length and depend on one another.
+    """
     if not nuisances:
         return w
     stacked = np.vstack(nuisances)
@@ -98,7 +102,7 @@ def _norm(w: Floats, covariance: Floats | None) -> float:
 
 
 def nullspace_probes(z: Floats, labels: AnyFloats, fit: Fit, rounds: int) -> Floats:
-    """Iterative null-space projection (Ravfogel et al. 2020, algorithm 1): fit a probe, project it out of z, fit again.
+    """Iterative null-space projection (Ravfogel et al. 2020, algorithm 1): fit, project out of z, fit again.
 
     `z` (n, d), `labels` (n,) → unit probes (r, d), r ≤ `rounds`, orthogonal to one another: one attribute's
     nuisances for `orthogonalized`. Fewer than `rounds` come back where a fit adds nothing more, by its
@@ -128,9 +132,9 @@ class Eraser:
 
 
 def leace(mean: Floats, covariance: Floats, cross_covariance: Floats) -> Eraser:
-    """The least change of z after which no linear probe reads the labels: z − W⁺PW(z − μ) (Belrose et al. 2023, theorem 4.3).
+    """The least change of z after which no linear probe tells the labels (Belrose et al. 2023, theorem 4.3).
 
-    W whitens z and P projects on the columns of W Σ_zy. `mean` (d,), `covariance` (d, d) and
+    z − W⁺PW(z − μ): W whitens z and P projects on the columns of W Σ_zy. `mean` (d,), `covariance` (d, d) and
     `cross_covariance` (d, k) of z with k labels, all of the same rows. `right` spans Σ⁺Σ_zy, the
     least-squares probes of the labels, and `left` their patterns: erasing a pattern move Σw is
     orthogonalising w against those probes in the covariance inner product.

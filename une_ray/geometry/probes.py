@@ -1,4 +1,4 @@
-"""Linear probes of a space (paper 1, Linear probes): every attribute, every split, beside a label permutation."""
+"""Linear probes of a space (paper 1, Linear probes): all attributes and splits, and a label permutation."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def fit_linear(
     penalties: Sequence[float] | None = None,
     rank: int = RANK,
 ) -> Linear:
-    """Probes of k attributes whose `labels` (n, k) of 0 or 1 are known for all of `z` (n, d), which is at hand; unmeasured."""
+    """Probes of k attributes from arrays: `labels` (n, k) of 0 or 1, all known, of the rows `z` (n, d)."""
     latents, y = torch.as_tensor(z), torch.as_tensor(labels, dtype=torch.float32)
     gram = Gram.empty(z.shape[1], y.shape[1])
     gram.add(latents, 2 * y - 1)
@@ -97,7 +97,10 @@ def fit_linear(
 
 
 def known_together(labels: AnyFloats, columns: Sequence[int]) -> Iterator[tuple[Booleans, Integers]]:
-    """Attributes that have labels for the same rows, which one Gram serves: those rows (n,), and the attributes' columns."""
+    """Attributes that have labels for the same rows, which one Gram serves.
+
+    Yields those rows (n,) and the attributes' columns.
+    """
     patterns: dict[bytes, list[int]] = {}
     for column in columns:
         patterns.setdefault(np.isnan(labels[:, column]).tobytes(), []).append(column)
@@ -129,7 +132,7 @@ def _reason(train: int, train_positive: int, test: int, test_positive: int) -> s
 def _with_permuted(
     labels: AnyFloats, known: Booleans, test: Booleans, permutations: int, seed: int
 ) -> torch.Tensor:
-    """(n, k · (1 + permutations)): the labels, then all of them shuffled among known rows that the same splits hold out."""
+    """(n, k · (1 + permutations)): the labels, then shuffled among rows that the same splits hold out."""
     random = np.random.default_rng(seed)
     _, stratum = np.unique(np.column_stack([known, test]), axis=0, return_inverse=True)
     home = np.argsort(stratum.ravel(), kind="stable")
@@ -152,7 +155,7 @@ class _Settings:
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """What is fitted on one split: labels `y` (n, k) with their permuted copies, test rows (n,), and the attributes' columns."""
+    """What is fitted on one split: labels `y` (n, k) with permuted copies, test rows (n,), columns."""
 
     linear: Linear
     y: torch.Tensor
@@ -171,7 +174,7 @@ def _fits(
     test: Booleans,
     settings: _Settings,
 ) -> Iterator[_Fit]:
-    """Of each split that has any of the attributes in `columns`; `sound` are those among them that it can fit."""
+    """Of each split that can fit any of the attributes in `columns`; those that it can are `sound`."""
     method, permutations, device = settings.method, settings.permutations, settings.device
     grams = train_grams(blocks, 2 * y - 1, test, known, device, scatter_up_to(method, device))
     for split, (gram, held_out) in enumerate(zip(grams, test.T)):
@@ -208,12 +211,15 @@ def _scores(blocks: Blocks, fits: list[_Fit], device: str) -> list[Floats]:
 
 
 def _measured(fit: _Fit, scores: Floats, counted: list[Probe]) -> Iterator[Probe]:
-    """The `counted` probes with what was fitted and what the test rows say; scores are in the order of `_with_permuted`."""
+    """The `counted` probes with what was fitted and what the test rows say.
+
+    Scores are in the order of `_with_permuted`.
+    """
     linear, permutations, count = fit.linear, fit.permutations, len(counted)
     labels = fit.y[torch.as_tensor(fit.test)].numpy()
     w, slope, offset = linear.w.T.cpu().numpy(), linear.slope.cpu().numpy(), linear.offset.cpu().numpy()
     penalty = [None] * count if linear.penalty is None else linear.penalty.tolist()
-    converged = linear.converged.cpu().numpy().reshape(1 + permutations, count).all(0)
+    converged = linear.converged.reshape(1 + permutations, count).all(0).tolist()
     metrics = measure(scores[:, :count], labels[:, :count], slope[:count], offset[:count])
     permuted = auc(scores[:, count:], labels[:, count:]).reshape(permutations, count)
     for j, probe in enumerate(counted):
@@ -231,13 +237,11 @@ def _measured(fit: _Fit, scores: Floats, counted: list[Probe]) -> Iterator[Probe
             rank=linear.rank,
             metrics={name: values[j].item() for name, values in metrics.items()},
             permutations=permutations,
-            **_chance(metrics["auc"][j], permuted[:, j]),
+            permuted_auc=permuted[:, j].mean().item() if permutations else None,
+            p_value=_p_value(metrics["auc"][j], permuted[:, j]) if permutations else None,
         )
 
 
-def _chance(value: float, permuted: Floats) -> dict[str, float]:
-    """The label permutation's AUC and p of a probe's AUC; p cannot fall below 1 / (1 + permutations)."""
-    if not len(permuted):
-        return {}
-    p_value = (1 + (permuted >= value).sum().item()) / (1 + len(permuted))
-    return {"permuted_auc": permuted.mean().item(), "p_value": p_value}
+def _p_value(value: float, permuted: Floats) -> float:
+    """Of a probe's AUC among those of shuffled labels; it cannot fall below 1 / (1 + permutations)."""
+    return (1 + (permuted >= value).sum().item()) / (1 + len(permuted))

@@ -1,4 +1,4 @@
-"""(S + λI)⁻¹ of many columns for one λ after another, and the degrees of freedom that generalised cross-validation needs.
+"""(S + λI)⁻¹ of many columns for one λ after another, and the degrees of freedom for cross-validation.
 
 Conjugate gradients (Hestenes & Stiefel 1952) need few products where S is near a multiple of the identity,
 as that of inverted noise is: they are in float32, what they leave is corrected in float64. A Cholesky
@@ -21,7 +21,7 @@ TOLERANCE = 1e-6  # of the length of a column, what is left of it
 PACE = 10  # steps whose pace foretells how many are to come
 
 Solution = tuple[torch.Tensor, float]
-"""X (d, k) float64, and the degrees of freedom that ridge leaves of the rows, n − 1 − tr S (S + λI)⁻¹; NaN without `rows`."""
+"""X (d, k) float64, and the degrees of freedom left, n − 1 − tr S (S + λI)⁻¹; NaN without `rows`."""
 
 
 class Shifted:
@@ -36,7 +36,7 @@ class Shifted:
         self.single: torch.Tensor | None = None
         if len(scatter) > DIRECT:
             self.single = scatter.float()
-            # One column without `rows`: it meets every eigenvector, as labels need not, so a singular scatter is noticed.
+            # One without `rows`: unlike labels it meets every eigenvector, so a singular scatter is noticed.
             columns = PROBES if rows else 1
             coin = torch.randint(0, 2, (len(scatter), columns), generator=torch.Generator().manual_seed(0))
             self.probes = (2.0 * coin - 1).to(scatter)
@@ -55,7 +55,7 @@ class Shifted:
         return math.nan if self.rows is None else self.rows - 1 - len(self.scatter) + weighted_trace
 
     def _by_gradients(self, single: torch.Tensor, shift: float) -> Solution | None:
-        """None where that takes more products than cost as much as a factor and its inverse's trace, or misses PRECISION."""
+        """None where that costs more than a factor and its inverse's trace, or misses PRECISION."""
         right = torch.cat([self.right, self.probes], 1)
         budget = 4 * len(right) // (3 * right.shape[1])  # products, as measured
         length = right.norm(dim=0).clamp_min(torch.finfo(torch.float64).tiny)
@@ -88,7 +88,10 @@ class Shifted:
 def _conjugate_gradients(
     scatter: torch.Tensor, residual: torch.Tensor, shift: float, most: int
 ) -> tuple[torch.Tensor, int]:
-    """Steps in float32 until no column of `residual` is longer than half the tolerance; their number, above `most` if in vain."""
+    """Steps in float32 until no column of `residual` is longer than half the tolerance.
+
+    Returns their sum and number, which is above `most` if in vain.
+    """
     tiny, enough = torch.finfo(torch.float32).tiny, TOLERANCE / 2
     x, direction, square = torch.zeros_like(residual), residual, residual.square().sum(0)
     worst = [square.max().item() ** 0.5]
@@ -109,7 +112,10 @@ def _conjugate_gradients(
 
 
 def _trace_of_inverse(factor: torch.Tensor) -> float:
-    """tr (LLᵀ)⁻¹ = ‖L⁻¹‖², by panels of columns, of which each starts at its diagonal: a third of a full solve's work."""
+    """tr (LLᵀ)⁻¹ = ‖L⁻¹‖², by panels of columns.
+
+    Each starts at its diagonal: a third of a full solve's work.
+    """
     total = 0.0
     for i in range(0, len(factor), PANEL):
         lower = factor[i:, i:]

@@ -1,4 +1,4 @@
-"""Ridge maps between spaces (paper 1, cross-space transfer): every pair, both ways, from one pass over the rows."""
+"""Ridge maps between spaces (paper 1, cross-space transfer): every pair, both ways, from one pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class LinearMap:
-    """z ↦ z·weight + intercept: `weight` (source dim, target dim), `intercept` (target dim,), both float64."""
+    """z ↦ z·weight + intercept: `weight` (source dim, target dim), `intercept` (target dim,), float64."""
 
     weight: Floats
     intercept: Floats
@@ -70,7 +70,8 @@ class JointMoments:
         if not np.isfinite(z).all():
             broken = next(space for space in self.columns if not np.isfinite(batch[space]).all())
             raise UneError(
-                f"space {broken!r} has a latent that is not finite; find it with une verify and build that shard again"
+                f"space {broken!r} has a latent that is not finite; "
+                "find it with une verify and build that shard again"
             )
         order = self.random.permutation(len(z))
         partner = np.empty_like(order)
@@ -91,7 +92,7 @@ class JointMoments:
 
 
 class Ridge:
-    """Ridge regressions out of one space: a single eigendecomposition serves every target, pairing and penalty."""
+    """Ridge regressions out of one space: one eigendecomposition serves every target, pairing and penalty."""
 
     def __init__(self, moments: JointMoments, source: str) -> None:
         self.moments, self.source = moments, source
@@ -99,7 +100,7 @@ class Ridge:
         self.varying = self.eigenvalues > ROUNDING * max(self.eigenvalues[-1], 0)
 
     def fit(self, target: str, shuffled: bool = False) -> LinearMap:
-        """The map to `target`, its penalty chosen by generalised cross-validation; `shuffled` fits the control's pairing."""
+        """The map to `target`, its penalty by cross-validation; `shuffled` fits the control's pairing."""
         moments = self.moments
         projected = self.vectors.T @ moments.scatter(self.source, target, shuffled)
         total = np.trace(moments.scatter(target, target))
@@ -151,7 +152,7 @@ class Fidelity:
 
 @dataclass
 class MapEvaluation:
-    """A target's maps from one source, true and controls, and how its fixed probes do on the rows that they make."""
+    """A target's maps from one source, true and controls, and how its fixed probes do on their rows."""
 
     maps: dict[str, LinearMap]
     fidelity: dict[str, Fidelity]
@@ -178,7 +179,10 @@ class MapEvaluation:
     def accuracies_and_aucs(
         self, name: str, labels: dict[str, Floats]
     ) -> dict[str, tuple[float | None, float | None]]:
-        """By attribute, on the rows of the map `name`, or on the 'native' ones; `labels` (n,) in the order of the rows."""
+        """By attribute, on the rows of the map `name`, or on the 'native' ones.
+
+        `labels` (n,) in the order of the rows.
+        """
         columns = zip(self.probes.attributes, np.concatenate(self.scores[name]).T)
         return {attribute: accuracy_and_auc(labels[attribute], scores) for attribute, scores in columns}
 

@@ -1,1 +1,1 @@
-"""Principal components, in one place: all of them exactly (`exact`), or the leading ones, exactly or nearly (`leading`)."""
+"""Principal components: all of them exactly (`exact`), or the leading ones, exactly or nearly (`leading`)."""

@@ -10,11 +10,11 @@ NEGLIGIBLE = 1e-6  # of the first component's variance: float16 latents hold a r
 
 
 def component_scores(z: AnyFloats) -> Floats:
-    """(n, k) float64 left singular vectors of centred z (n, d) by falling variance, without those of negligible variance.
+    """(n, k) float64 left singular vectors of centred z (n, d), by falling variance.
 
-    They are the rows' scores on their principal components, each of unit length. For Gaussian rows of any
-    mean and covariance they are uniform on the sphere orthogonal to 1, which is all that the tests of
-    normality assume, also where n < d.
+    They are the rows' scores on their principal components, each of unit length; components of negligible
+    variance are left out. For Gaussian rows of any mean and covariance they are uniform on the sphere
+    orthogonal to 1, which is all that the tests of normality assume, also where n < d.
     """
     centred = z - z.mean(0, dtype=np.float64)
     n, d = centred.shape

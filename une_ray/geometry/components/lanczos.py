@@ -1,4 +1,4 @@
-"""Block Lanczos (Golub & Underwood 1977; Musco & Musco 2015): the leading eigenvectors of a scatter, read off its products.
+"""Block Lanczos (Golub & Underwood 1977; Musco & Musco 2015): a scatter's leading eigenvectors from products.
 
 A block of random vectors is multiplied by the scatter again and again; the eigenvectors are those of the
 scatter within the space of all the products.
@@ -16,7 +16,8 @@ Product = Callable[[torch.Tensor], torch.Tensor]
 Components = tuple[torch.Tensor, torch.Tensor]
 """Leading eigenvectors (d, rank) of the scatter and their eigenvalues (rank,), float64, largest first."""
 
-SPENT = 1e-6  # of all the variance that there is: where no more is left outside the space of the products, they end
+# Of all the variance that there is: where no more is left outside the space of the products, they end.
+SPENT = 1e-6
 
 
 def lanczos(product: Product, start: torch.Tensor, rank: int, missed: float, spread: float) -> Components:
@@ -53,7 +54,10 @@ def _ends(grown: float, before: float, enough: float) -> bool:
 
 
 def _orthogonal(rest: torch.Tensor, basis: list[torch.Tensor]) -> torch.Tensor:
-    """An orthonormal block in place of what a product adds to the basis; where it adds nothing, rounding chooses others."""
+    """An orthonormal block in place of what a product adds to the basis.
+
+    Where it adds nothing, rounding chooses others.
+    """
     block = torch.linalg.qr(rest).Q
     for _ in range(5):  # once, unless little is left, whose rounding errors lie in the basis
         block, triangle = torch.linalg.qr(_less(block, basis, _shares(basis, block)))
@@ -63,7 +67,7 @@ def _orthogonal(rest: torch.Tensor, basis: list[torch.Tensor]) -> torch.Tensor:
 
 
 def _shares(basis: list[torch.Tensor], block: torch.Tensor) -> torch.Tensor:
-    """Inner products of all vectors of the basis, which is a list of blocks as they came, with those of a block."""
+    """Inner products of all vectors of the basis, a list of blocks as they came, with those of a block."""
     return torch.cat([part.T @ block for part in basis])
 
 

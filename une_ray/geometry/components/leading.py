@@ -18,7 +18,7 @@ SMALL = 512  # dims up to which LAPACK is quicker, and up to 4 · rank
 
 
 def leading_components(gram: Gram, rank: int, missed: float) -> Components:
-    """Exact ones of a small scatter, otherwise approximate ones, of whose variance the share `missed` is lacking."""
+    """Exact ones of a small scatter, otherwise those that lack the share `missed` of the variance."""
     dim = len(gram.mean_z)
     if dim <= 4 * rank or dim <= SMALL:
         return exact_components(gram, rank)
@@ -32,7 +32,10 @@ def exact_components(gram: Gram, rank: int) -> Components:
 
 
 def approximate_components(gram: Gram, rank: int, missed: float) -> Components:
-    """By products with the scatter: an estimated share `missed` of the variance that the exact components hold is not in these."""
+    """By products with the scatter.
+
+    Of the variance that the exact components hold, an estimated share `missed` is not in these.
+    """
     scatter = gram.scatter()
     single = scatter.float()  # twice as fast, and the space is approximate anyhow
     space, _ = lanczos(lambda block: single @ block, _start(gram, rank / 8), rank, missed, gram.spread)
