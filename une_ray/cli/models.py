@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from une_ray.cli.command import Command
+
 EPILOG = """Example: `une models`"""
 
 
@@ -26,3 +28,6 @@ def models() -> None:
     print(
         "Any other model of these kinds: NAME=KIND:FOLDER or NAME=KIND:OWNER/ID@REVISION, as in mine=clip:/models/mine"
     )
+
+
+COMMAND = Command("models", models, EPILOG)

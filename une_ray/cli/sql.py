@@ -29,7 +29,7 @@ COMMAND_HELP = (
     "SQL to run, statements separated by ; or a command of the prompt, such as .tables; several run in order"
 )
 FILE_HELP = (
-    "File of SQL to run, or a packaged query by its name, such as norms; several run in order, after all of -c: "
+    "File of SQL to run, or a packaged query by its name, such as norms; several run in order, after -c: "
     "to run one between them write -c '.read FILE'"
 )
 AND_HELP = "Another lake in the same session, as b.counts or b.nearest(…); further ones are c, d, …"

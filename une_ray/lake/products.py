@@ -1,8 +1,8 @@
 """Latents × probes by BLAS, in the DuckDB sessions that une_ray opens itself.
 
-DuckDB's list_dot_product is a scalar loop. PRODUCTS_OF replaces `products_of` of `queries/noisezoo.sql`, from which
-every score comes, by one that has the same rows and numbers and lets NumPy multiply; the stock shell keeps the one of
-the file.
+DuckDB's list_dot_product is a scalar loop. PRODUCTS_OF replaces `products_of` of `queries/noisezoo.sql`,
+from which every score comes, by one that has the same rows and numbers and lets NumPy multiply; the stock
+shell keeps the one of the file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb.func import PythonUDFType
 
-# Numbers of one inner product: BLAS shares longer ones among threads of its own, but DuckDB has one on every core.
+# Numbers of one inner product: BLAS shares longer ones among threads, and DuckDB has one on every core.
 DIMS = 8192
 
 # A probe without w has NULL products. `nz_fitted` is read twice, so its places must not be counted twice.
@@ -46,7 +46,7 @@ def add_blas(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 class Matrices:
-    """Matrices that sessions multiply by, under names that SQL hands on: as arguments they would be copied per row.
+    """Matrices that sessions multiply by, under names for SQL: as arguments they would be copied per row.
 
     The `most` that were used last are kept, far more than the queries that run at once have spaces.
     """
@@ -110,7 +110,7 @@ def _products(z: np.ndarray, matrix: np.ndarray) -> pa.ListArray:
     )
 
 
-# One store and its two functions for the whole process: DuckDB frees what a session registered when that session is
-# closed, though its cursors and relations may live on, so the functions that they call must be held by someone else.
+# One store and its two functions for the whole process: DuckDB frees what a session registered when it is
+# closed, though its cursors and relations may live on, so what they call must be held by someone else.
 MATRICES = Matrices()
 _keep, _products_of = MATRICES.keep, MATRICES.products

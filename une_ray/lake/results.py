@@ -19,6 +19,9 @@ from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.tables import Table
 from une_ray.registry import STUDIES
 
+# What lets `read_blob(lake || '/fingerprints/*')` answer before a space is registered: no space's file is called so, as theirs end in .json.
+NO_SPACES = "fingerprints/empty"
+
 
 @functools.cache
 def tables() -> dict[str, Table]:
@@ -42,11 +45,6 @@ def empty_tables() -> dict[str, pa.Schema]:
         "runs/empty.parquet": schema.RUNS,
         **{f"{name}/empty.parquet": table.schema for name, table in tables().items()},
     }
-
-
-# What lets `read_blob(lake || '/fingerprints/*')` answer before a space is registered; no space's file is called
-# so, as theirs end in .json.
-NO_SPACES = "fingerprints/empty"
 
 
 def write_empty_tables(lake: Lake) -> None:

@@ -24,7 +24,7 @@ RESERVED = ("main", "memory", "temp", "system", "pg_catalog", "information_schem
 
 
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with `lake` set and all views and macros. Raises UneError where there is no lake."""
+    """An in-memory DuckDB with `lake`, views and macros set. Raises UneError where there is no lake."""
     _refuse_missing(lake)
     connection = connect_bare(lake)
     _set_lake(connection, lake)

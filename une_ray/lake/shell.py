@@ -20,7 +20,8 @@ NAMES = """
     SELECT schema_name, view_name AS name FROM duckdb_views() WHERE NOT internal
     UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal
     UNION ALL SELECT schema_name, function_name || '(' || array_to_string(parameters, ', ') || ')'
-        FROM duckdb_functions() WHERE function_type LIKE '%macro' AND NOT internal AND function_name NOT LIKE 'nz\\_%' ESCAPE '\\'"""
+        FROM duckdb_functions()
+        WHERE function_type LIKE '%macro' AND NOT internal AND NOT starts_with(function_name, 'nz_')"""
 TABLES = f"""
     SELECT if(schema_name = 'main', name, schema_name || '.' || name) AS name
     FROM ({NAMES}) ORDER BY schema_name <> 'main', schema_name, name LIKE '%(%', name"""

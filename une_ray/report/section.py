@@ -34,7 +34,7 @@ class Source:
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
         self.sql: duckdb.DuckDBPyConnection = connect(lake)
-        self.fingerprints = lake.spaces()
+        self.fingerprints = lake.fingerprints()
         self.picture = lru_cache(maxsize=512)(self._picture)
 
     @cached_property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ import PIL
 import torch
 
 from une_ray.errors import UneError
+from une_ray.lake.names import check_name
 from une_ray.models.adhoc import complete
 from une_ray.models.fresh import initialisation
 from une_ray.models.registry import KINDS, find_model
@@ -19,8 +19,6 @@ from une_ray.models.spec import ModelSpec, Preprocessing
 from une_ray.registry import SPACE_KINDS
 from une_ray.spaces.kind import Role, SpaceKind, Step
 from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*(/[A-Za-z0-9][A-Za-z0-9._@+-]*)*")
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,7 @@ class Space:
         if ":" in rest and not equals:
             raise UneError(f"a model that is not in the table needs a name for its space: NAME={text}")
         name = given if equals else rest
-        if not NAME.fullmatch(name):
-            raise UneError(f"{name!r} can't name a space; letters, digits, . _ @ + - and single slashes can")
+        check_name(name)
         return cls(name, model, *parse_kind(kind, model))
 
     @classmethod

@@ -132,7 +132,7 @@ def lake(planted, tmp_path_factory) -> Lake:
 
 
 def pair(lake: Lake, source: str, target: str, which: str = "ridge", **options) -> dict:
-    (found,) = [row for row in transfer(lake, [source], [target], **options) if row["map"] == which]
+    (found,) = [row for row in transfer(lake, [source], [target], **options).table.to_pylist() if row["map"] == which]
     return found
 
 
@@ -185,14 +185,14 @@ def test_a_shuffled_pairing_carries_nothing(lake):
 
 
 def test_default_is_every_pair_both_ways_with_both_controls(lake):
-    found = {(row["source"], row["target"], row["map"]) for row in transfer(lake)}
+    found = {(row["source"], row["target"], row["map"]) for row in transfer(lake).table.to_pylist()}
     assert found == {(a, b, m) for a in DIMS for b in DIMS if a != b for m in ("ridge", "mean", "shuffled")}
 
 
 def test_what_is_finished_is_not_done_again(lake, monkeypatch):
-    before = transfer(lake)
+    before = transfer(lake).table
     monkeypatch.setattr(study, "_rows", lambda *_: pytest.fail("latents were read again"))
-    assert transfer(lake) == before
+    assert transfer(lake).table == before
 
 
 def test_small_batches_give_the_same_map(planted, lake, tmp_path, monkeypatch):

@@ -165,7 +165,7 @@ def objectives(rows: Sequence[dict], edit: Edit) -> dict[str, float]:
 
 
 def first_editable(lake: Lake) -> str:
-    able = list(decodable(lake.spaces()))
+    able = list(decodable(lake.fingerprints()))
     if not able:
         raise UneError(
             f"{lake.url} has no inverted noise to edit; build some: une build --lake {lake.url} --spaces mini-sd-a/ddim50 …"
