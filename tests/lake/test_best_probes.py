@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.lake.stock import answered, module, refused
-from tests.lake.test_probe_queries import EASY, Y, Z, fill, same
+from tests.helpers.probed import EASY, Y, Z, fill, same
+from tests.helpers.stock import answered, module, refused
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect

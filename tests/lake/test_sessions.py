@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.lake.test_probe_queries import Y, Z, evaluated, fill, same
+from tests.helpers.probed import Y, Z, evaluated, fill, same
 from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake

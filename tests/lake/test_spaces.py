@@ -5,8 +5,8 @@ import json
 import duckdb
 import pytest
 
-from tests.lake.stock import answered, module
-from tests.lake.test_lake import fill, items
+from tests.helpers.lakes import fill, items
+from tests.helpers.stock import answered, module
 from une_ray.errors import UneError
 from une_ray.lake import session
 from une_ray.lake.create import create

@@ -97,7 +97,9 @@ class _Study:
         spaces = sorted({space for pair in pairs for space in pair})
         probes, probed_by = _probes(lake, spaces, sorted({target for _, target in pairs}), split_seed)
         attributes = sorted({attribute for own in probes.values() for attribute in own.attributes})
-        fingerprints = {space: fingerprint for space, fingerprint in lake.fingerprints().items() if space in spaces}
+        fingerprints = {
+            space: fingerprint for space, fingerprint in lake.fingerprints().items() if space in spaces
+        }
         return cls(
             lake, split_seed, fingerprints, probes, probed_by, *_images(lake, spaces, attributes, split_seed)
         )
