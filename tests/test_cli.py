@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.lake.test_lake import fill, items
+from tests.helpers.lakes import fill, items
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from transformers import Dinov2Config, Dinov2Model
 
 import une_ray
-from tests.lake.test_lake import fill, items
-from tests.pictures import png
+from tests.helpers.lakes import fill, items
+from tests.helpers.pictures import png
 from une_ray.cli.submit import travel
 from une_ray.corpora import open_corpus
 from une_ray.errors import UneError

@@ -222,7 +222,7 @@ def left(scene: Scene, lake: Lake, rejected: tuple[set[str], set[str], set[str]]
     undisturbed = scene.undisturbed
     list(verify(lake))
     lost = doubled = different = 0
-    folders = ["images", *(space_folder(space) for space in undisturbed.spaces())]
+    folders = ["images", *(space_folder(space) for space in undisturbed.fingerprints())]
     for folder, expected in zip(folders, rejected or (set(),) * 3, strict=True):
         found: Counter[str] = Counter()
         for shard in range(undisturbed.shards):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from tests.geometry.test_gram import Y, gram_of
+from tests.helpers.grams import Y, gram_of
 from une_ray.geometry.components import components_of_rows, principal_components
 from une_ray.geometry.gram import Gram
 from une_ray.geometry.logistic import MISSED, MISSED_BY_PASSES

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from tests.lake.stock import answered, module
-from tests.lake.test_lake import items
+from tests.helpers.lakes import items
+from tests.helpers.stock import answered, module
 from une_ray.geometry.orthogonal import orthogonalized
 from une_ray.lake import results
 from une_ray.lake.create import create

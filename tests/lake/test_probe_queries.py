@@ -1,7 +1,5 @@
 """Probes fitted, evaluated and read in SQL, in DuckDB's module and in the stock shell, against NumPy, scikit-learn and SciPy."""
 
-from pathlib import Path
-
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -13,29 +11,15 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestCentroid
 
-from tests.lake.stock import answered
-from tests.lake.test_lake import write
+from tests.helpers.probed import EASY, ROWS, TEST, TRAIN, Y, Z, fill
+from tests.helpers.stock import answered
 from une_ray.corpora import Item
-from une_ray.lake import results, schema
+from une_ray.lake import results
 from une_ray.lake.create import create
-from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
 
-ROWS = 150
-TRAIN = np.array([n for n in range(ROWS) if n % 3 and n != 7])  # the image i007 has no latent in any space
-TEST = np.array([n for n in range(ROWS) if n % 3 == 0])
-RNG = np.random.default_rng(0)
-Z = {
-    "enc": (RNG.standard_normal((ROWS, 12)) @ RNG.standard_normal((12, 12)) + RNG.standard_normal(12)).astype(
-        np.float16
-    ),
-    "gen/ddim50": RNG.standard_normal((ROWS, 130)).astype(np.float16),
-}
-EASY = ("Bald", "Male", "Smiling", "Young")
-Y = {
-    name: Z["enc"].astype(float) @ RNG.standard_normal(12) + 3 * RNG.standard_normal(ROWS) > 1
-    for name in EASY
-}
+RNG = np.random.default_rng(1)
 METRICS = (
     "accuracy",
     "balanced_accuracy",
@@ -69,37 +53,6 @@ def probed(tmp_path_factory) -> Lake:
         [row | {"engine": "zeta"} for row in nonsense],
     )
     return lake
-
-
-def fill(folder: Path, z: dict[str, np.ndarray | list], labels: dict[str, np.ndarray | list]) -> Lake:
-    """A lake of `z` and `labels`, by row; a label of None is not there."""
-    items = [
-        Item(
-            f"i{n:03}",
-            "x.png",
-            "train" if n % 3 else "test",
-            "",
-            {name: bool(y[n]) for name, y in labels.items() if y[n] is not None},
-        )
-        for n in range(ROWS)
-    ]
-    lake = create(Lake(str(folder)), "test", iter(items), 64)
-    for shard in range(lake.shards):
-        plan = lake.plan(shard).to_pylist()
-        write(lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
-        for space, latents in z.items():
-            rows = [latent(row["image_id"], latents[int(row["image_id"][1:])]) for row in plan]
-            write(lake, f"{space_folder(space)}/{shard_file(shard)}", rows, schema.SPACE)
-    return lake
-
-
-def latent(image_id: str, z: np.ndarray) -> dict:
-    found = (
-        {"status": "reject", "error": "out of memory"}
-        if image_id == "i007"
-        else {"status": "ok", "z": z, "norm": 1.0}
-    )
-    return {"image_id": image_id, **found}
 
 
 def module(lake: Lake, query: str, *files: str, **variables) -> list[dict]:

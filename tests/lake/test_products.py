@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.lake import stock
-from tests.lake.test_probe_queries import Y, Z, fill
+from tests.helpers import stock
+from tests.helpers.probed import Y, Z, fill
 from une_ray.lake.products import DIMS, Matrices
 from une_ray.lake.session import connect
 

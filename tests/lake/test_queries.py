@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.lake.stock import module, typed
-from tests.lake.test_lake import items, write
+from tests.helpers.lakes import items, write
+from tests.helpers.stock import module, typed
 from une_ray.lake import schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder

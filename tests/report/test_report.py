@@ -3,8 +3,8 @@ import re
 import pytest
 import ray
 
-from tests.lake.test_lake import items
-from tests.pictures import png
+from tests.helpers.lakes import items
+from tests.helpers.pictures import png
 from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake

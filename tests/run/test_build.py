@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import ray
 
-from tests.pictures import png
-from tests.run.test_decode import bomb
+from tests.helpers.pictures import bomb, png
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.session import connect

@@ -67,7 +67,7 @@ def test_what_another_process_writes_is_there_at_once(bucket):
     lake = create(Lake(f"{bucket}/shared"), "made-up:1", iter([Item("one", "", "train", "", {})]), 1)
     ask = "SELECT count(*) FROM read_parquet(getvariable('lake') || '/edits/*.parquet')"
     assert connect(lake).execute(ask).fetchone() == (0,) and not lake.store.exists("edits/new.parquet")
-    table = pa.Table.from_pylist([{"edit": "e", "alpha": 1.0}], schema=results.KINDS["edits"])
+    table = pa.Table.from_pylist([{"edit": "e", "alpha": 1.0}], schema=results.find_table("edits").schema)
     boto3.client("s3").put_object(
         Bucket="zoo", Key="shared/edits/new.parquet", Body=schema.parquet(table, {})
     )

@@ -5,10 +5,9 @@ import math
 
 import pytest
 
-from une_ray.run.placement import READ_CPUS, allot, local_slots
-from une_ray.spaces.space import Space
+from une_ray.run.placement import READ_CPUS, Demand, allot, local_slots
 
-SPACES = [Space.parse(text) for text in ("sd15/ddim50", "sd21-base/ddim50", "clip-l14", "dinov3-l16")]
+SPACES = [Demand(1.0, per_core=True)] * 2 + [Demand(0.25, per_core=False)] * 2  # two generators, two encoders
 
 
 def test_shares_are_the_tables_where_there_are_gpus_enough():

@@ -26,3 +26,14 @@ def test_rate_and_remaining_time_do_not_count_loading_models(clock):
         "building: 50/100 images, 2.0 images/s, 25 s left, 3 rejects",
         "building: 100/100 images, 2.0 images/s, 0 s left, 4 rejects",
     ]
+
+
+def test_a_slow_rate_is_told_by_the_minute(clock):
+    out = io.StringIO()
+    with progress.Progress(12, "editing", out, unit="pictures") as bar:
+        for at in (20.0, 40.0):
+            clock[0] = at
+            bar.advance(4, rejects=0)
+    assert (
+        out.getvalue().splitlines()[-1] == "editing: 8/12 pictures, 12.0 pictures/min, 20 s left, 0 rejects"
+    )

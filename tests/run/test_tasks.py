@@ -3,6 +3,7 @@
 import os
 import threading
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,13 +15,26 @@ from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.run import tasks
 from une_ray.run.cluster import Cluster
+from une_ray.run.placement import Demand
 
 KIND = "gaussianity"  # any kind with a column for a name and one for a number
-SQUARES = f"{__name__}:Squares"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A task."""
+
+    x: int
+    size: int = 1
+
+    def to_row(self) -> dict:
+        return {"x": self.x}
 
 
 class Squares:
     """Finds the square of a task's number, and leaves a trace of every time it was built and called."""
+
+    demand = Demand()
 
     def __init__(self, lake_url: str, options: dict, device: str) -> None:
         self.lake, self.options, self.device = Lake(lake_url), options, device
@@ -59,8 +73,8 @@ def squares(lake, tmp_path):
             tasks.run(
                 lake,
                 KIND,
-                [{"x": x} for x in numbers],
-                SQUARES,
+                [Number(x) for x in numbers],
+                Squares,
                 {"traces": str(traces)},
                 "squaring",
                 Cluster(actors=actors),
@@ -134,13 +148,13 @@ def test_two_jobs_at_once_leave_what_one_would(lake, squares):
 def test_a_second_job_of_one_process_takes_no_more_actors_than_cores():
     """Ray, started here with more slots than cores so that no stage waits for another, says how many cores there are."""
     ray.shutdown()
-    first = Cluster().pools([tasks.PLACED_AS])
+    first = Cluster().pools([Demand()])
     slots = ray.cluster_resources()["CPU"]
-    assert Cluster().pools([tasks.PLACED_AS]) == first and first[0].most == os.cpu_count() < slots
+    assert Cluster().pools([Demand()]) == first and first[0].most == os.cpu_count() < slots
 
 
 def test_a_ray_of_this_machine_reads_a_shard_per_core_and_a_cluster_as_many_as_fit(monkeypatch):
-    Cluster().pools([tasks.PLACED_AS])
+    Cluster().pools([Demand()])
     assert Cluster().readers() == os.cpu_count()
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 64.0})
     assert Cluster().readers() is None
@@ -149,4 +163,4 @@ def test_a_ray_of_this_machine_reads_a_shard_per_core_and_a_cluster_as_many_as_f
 def test_gpus_that_can_never_come_are_refused():
     ray.shutdown()
     with pytest.raises(UneError, match="--gpus 8: the Ray of this machine has 0 and does not grow"):
-        Cluster(gpus=8).pools([tasks.PLACED_AS])
+        Cluster(gpus=8).pools([Demand()])

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption
 from une_ray.errors import UneError
 
@@ -91,3 +92,6 @@ def labels(place: list[str]) -> dict[str, dict[str, str]]:
             )
         found.setdefault(space, {})[label] = value
     return found
+
+
+COMMAND = Command("build", build, EPILOG, jobs=("build",))

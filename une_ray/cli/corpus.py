@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from une_ray.cli.command import Command
+
 EPILOG = """Example: `une corpus avatars:2000`"""
 
 
@@ -14,3 +16,6 @@ def corpus(name: Annotated[str, typer.Argument(help="A corpus, as for une build"
     from une_ray.corpora.describe import describe
 
     print(describe(name))
+
+
+COMMAND = Command("corpus", corpus, EPILOG)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from une_ray.cli.command import Command
+
 EPILOG = """Example: `une models`"""
 
 
 def models() -> None:
     """List every model id: dimension, GFLOPs per image, size in millions of parameters, placement, source."""
     from une_ray.models.registry import MODELS
-    from une_ray.spaces.kinds import READINGS, form
+    from une_ray.registry import SPACE_KINDS
+    from une_ray.spaces.names import EMBEDDING, form
 
     print(f"{'id':22} {'kind':17} {'dim':>6} {'GFLOPs':>8} {'million':>8} {'GPUs':>5} {'batch':>5}  source")
     for spec in MODELS.values():
@@ -16,11 +19,15 @@ def models() -> None:
             f"{spec.id:22} {spec.kind:17} {spec.dim:6} {spec.gflops:8.4g} {spec.parameters:8.4g} {spec.gpus:5} {spec.batch_size:5}  {spec.source}"
         )
     print("\nA space is the ID of an encoder, or a generator and how it is read:")
-    for name, reading in READINGS.items():
-        print(f"  ID/{form(name):24} {reading.about}")
+    for name in SPACE_KINDS.names():
+        if name != EMBEDDING:
+            print(f"  ID/{form(name):24} {SPACE_KINDS.about(name)}")
     print(
         "random-ID: any of these before training, its weights drawn anew (of a generator the U-Net's), as in random-mini-dino"
     )
     print(
         "Any other model of these kinds: NAME=KIND:FOLDER or NAME=KIND:OWNER/ID@REVISION, as in mine=clip:/models/mine"
     )
+
+
+COMMAND = Command("models", models, EPILOG)

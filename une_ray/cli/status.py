@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from une_ray.cli.command import Command
+
 if TYPE_CHECKING:
     from une_ray.lake.status import Progress, Status
 
@@ -69,3 +71,6 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+
+
+COMMAND = Command("status", status, EPILOG)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from une_ray.cli.command import Command
+
 EPILOG = """Example: `une verify demo/lake`"""
 
 
@@ -16,3 +18,6 @@ def verify(lake: Annotated[str, typer.Argument(help="Folder of the lake")]) -> N
 
     for line in check(Lake(lake)):
         print(line)
+
+
+COMMAND = Command("verify", verify, EPILOG)

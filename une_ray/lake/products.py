@@ -1,71 +1,80 @@
 """Latents × probes by BLAS, in the DuckDB sessions that une_ray opens itself.
 
-DuckDB's list_dot_product is a scalar loop. `use_blas` replaces `products_of` of `queries/noisezoo.sql`, from which every score comes, by one
+DuckDB's list_dot_product is a scalar loop. PRODUCTS_OF replaces `products_of` of `queries/noisezoo.sql`, from which every score comes, by one
 that has the same rows and numbers and lets NumPy multiply; the stock shell keeps the one of the file.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2b
+from threading import Lock
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from duckdb.func import PythonUDFType
 
 DIMS = 8192  # of one inner product: BLAS shares longer ones among threads of its own, but DuckDB has one on every core already
 
-# A probe without w has NULL products. `fitted_well` is read twice, so its places must not be counted twice.
+# A probe without w has NULL products. `nz_fitted` is read twice, so its places must not be counted twice.
 PRODUCTS_OF = """
 CREATE OR REPLACE MACRO products_of(probe_table) AS TABLE
-WITH fitted_well AS MATERIALIZED (
+WITH nz_fitted AS MATERIALIZED (
     SELECT space, method, attribute, w, b, slope, "offset", row_number() OVER (PARTITION BY space, w IS NULL) AS place
     FROM query_table(probe_table) WHERE status = 'ok'),
-matrices AS (SELECT space, blas_matrix(list(w ORDER BY place) FILTER (w IS NOT NULL)) AS matrix FROM fitted_well GROUP BY space),
-multiplied AS (
+nz_matrices AS (SELECT space, blas_matrix(list(w ORDER BY place) FILTER (w IS NOT NULL)) AS matrix FROM nz_fitted GROUP BY space),
+nz_multiplied AS (
     SELECT l.space, image_id, split, attributes, blas_products(z, matrix) AS products
-    FROM latents l JOIN matrices m ON same_space(l.space, m.space) JOIN images USING (image_id))
+    FROM latents l JOIN nz_matrices m ON same_space(l.space, m.space) JOIN images USING (image_id))
 SELECT l.space, method, attribute, image_id, split, attributes[attribute] AS value,
     if(w IS NULL, NULL, products[place]) AS product, b, slope, "offset"
-FROM multiplied l JOIN fitted_well p ON same_space(l.space, p.space)"""
+FROM nz_multiplied l JOIN nz_fitted p ON same_space(l.space, p.space);"""
 
 
-def use_blas(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let `products_of` of this session, which has the views of `queries/noisezoo.sql`, multiply by BLAS."""
-    matrices = Matrices()
-    connection.create_function("blas_matrix", matrices.keep, ["DOUBLE[][]"], "VARCHAR", type="arrow")
+def add_blas(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give the database of this session, its cursors included, the functions that PRODUCTS_OF calls."""
+    connection.create_function("blas_matrix", _keep, ["DOUBLE[][]"], "VARCHAR", type=PythonUDFType.ARROW)
     connection.create_function(
-        "blas_products", matrices.products, ["DOUBLE[]", "VARCHAR"], "DOUBLE[]", type="arrow"
+        "blas_products", _products_of, ["DOUBLE[]", "VARCHAR"], "DOUBLE[]", type=PythonUDFType.ARROW
     )
-    connection.execute(PRODUCTS_OF)
 
 
 class Matrices:
-    """Matrices that a session multiplies by, under names that SQL hands on: as an argument, a matrix would be copied for every row."""
+    """Matrices that sessions multiply by, under names that SQL hands on: as an argument, a matrix would be copied for every row.
 
-    def __init__(self) -> None:
+    The `most` that were used last are kept, far more than the queries that run at once have spaces.
+    """
+
+    def __init__(self, most: int = 256) -> None:
         self.named: dict[str, np.ndarray] = {}
+        self.most = most
+        self.lock = Lock()
 
     def keep(self, matrices: pa.ChunkedArray) -> pa.Array:
         """Names of matrices (k, d), given as lists of rows: hashes of what they hold, so one that comes again is kept once.
 
         Raises ValueError where rows differ in length or hold NULL.
         """
-        return pa.array([self._keep(_matrix(rows.values, "probes")) for rows in matrices])
+        return pa.array([self._keep(_matrix(rows.values, "probes")) for rows in matrices], pa.string())
 
     def _keep(self, matrix: np.ndarray) -> str:
         name = blake2b(matrix.tobytes(), digest_size=16).hexdigest()
-        self.named[name] = matrix
+        with self.lock:
+            self.named.pop(name, None)
+            self.named[name] = matrix  # the last in order
+            while len(self.named) > self.most:
+                del self.named[next(iter(self.named))]
         return name
 
     def products(self, latents: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.Array:
         """Per latent (d,) its inner products (k,) with the rows of the matrix (k, d) of its name. Raises ValueError where lengths differ."""
-        found, places = [], []
+        products, places = [], []
         for name in pc.unique(names).to_pylist():
             places.append(np.flatnonzero(pc.equal(names, name)))
             alike = latents if len(places[-1]) == len(latents) else latents.take(pa.array(places[-1]))
-            found.append(_products(_matrix(alike.combine_chunks(), "latents"), self.named[name]))
-        return pa.concat_arrays(found).take(pa.array(np.argsort(np.concatenate(places))))
+            products.append(_products(_matrix(alike.combine_chunks(), "latents"), self.named[name]))
+        return pa.concat_arrays(products).take(pa.array(np.argsort(np.concatenate(places))))
 
 
 def _matrix(lists: pa.ListArray, what: str) -> np.ndarray:
@@ -91,3 +100,9 @@ def _products(z: np.ndarray, matrix: np.ndarray) -> pa.ListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(products.ravel()), len(matrix)).cast(
         pa.list_(pa.float64())
     )
+
+
+# One store and its two functions for the whole process: DuckDB frees what a session registered when that session is closed, though
+# its cursors and relations may live on, so the functions that they call must be held by someone else.
+MATRICES = Matrices()
+_keep, _products_of = MATRICES.keep, MATRICES.products

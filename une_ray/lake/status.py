@@ -79,7 +79,7 @@ def status(lake: Lake, now: float | None = None) -> Status:
     tables = []
     for name, folder in {
         "images": "images",
-        **{space: space_folder(space) for space in lake.spaces()},
+        **{space: space_folder(space) for space in lake.fingerprints()},
     }.items():
         done = lake.committed(folder)
         images = lake.images_in(done)

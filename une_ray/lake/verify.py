@@ -23,7 +23,7 @@ def verify(lake: Lake) -> Iterator[str]:
     yield f"plan: {sum(map(len, ids)):,} images in {len(ids)} shards, every id once, hash as in the manifest"
     readable = [_images(lake, shard, expected) for shard, expected in enumerate(ids)]
     yield f"images: {sum(sum(row) for row in readable):,} ok, {sum(row.count(False) for row in readable):,} rejects, one row per id"
-    for space, fingerprint in lake.spaces().items():
+    for space, fingerprint in lake.fingerprints().items():
         found = [
             _space(lake, space, fingerprint, shard, expected, readable[shard])
             for shard, expected in enumerate(ids)
@@ -57,13 +57,13 @@ def _plan(lake: Lake) -> list[list[str]]:
 def _no_strangers(lake: Lake, shards: int) -> None:
     """The views read every file of these folders, so one that no build wrote would be rows that nobody planned."""
     planned = {shard_file(shard) for shard in range(shards)} | {"empty.parquet"}
-    folders = {"images", *(space_folder(space) for space in lake.spaces())}
+    folders = {"images", *(space_folder(space) for space in lake.fingerprints())}
     for folder in sorted(folders):
         if strange := {name for name in lake.store.names(folder) if name.endswith(".parquet")} - planned:
             raise UneError(
                 f"{folder}/{min(strange)} belongs to no shard of the plan; SQL would read it: delete it"
             )
-    known = {space_folder(space) for space in (*lake.spaces(), "none")}
+    known = {space_folder(space) for space in (*lake.fingerprints(), "none")}
     for name in sorted(lake.store.names("spaces")):
         if f"spaces/{name}" not in known:
             raise UneError(f"spaces/{name} is of no registered space; SQL would read it: delete it")

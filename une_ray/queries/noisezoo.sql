@@ -6,6 +6,22 @@
 --
 -- `une sql --lake PATH` does the same. Needs DuckDB 1.5 or later, no extension.
 
+-- Names that begin with nz_ are internal: parts of the macros, where no alias of a caller's is captured.
+
+-- One row per registered space: what it is, and its whole fingerprint. A control explains others away: pixels, fresh weights, signal leak,
+-- autoencoder latents. The fingerprint's own `role` says so; for lakes that were made before it had one, it is inferred here and nowhere else.
+CREATE OR REPLACE VIEW spaces AS
+WITH files AS (
+    SELECT url_decode(parse_filename(filename, true)) AS space, decode(content)::JSON AS fingerprint
+    FROM read_blob(getvariable('lake') || '/fingerprints/*') WHERE filename LIKE '%.json')
+SELECT space, coalesce(fingerprint->>'role', CASE
+        WHEN fingerprint->>'kind' = 'pixels' OR json_exists(fingerprint, '$.init')
+            OR fingerprint->>'method' IN ('signal-leak', 'autoencoder-latents') THEN 'control'
+        ELSE 'model' END) AS role,
+    fingerprint->>'kind' AS kind, fingerprint->>'model' AS model, fingerprint->>'method' AS method, fingerprint->>'source' AS source,
+    fingerprint->>'weights' AS weights, fingerprint
+FROM files ORDER BY space;
+
 -- One row per image of the corpus, rejected ones included.
 CREATE OR REPLACE VIEW images AS
 SELECT * FROM read_parquet(getvariable('lake') || '/images/*.parquet');
@@ -71,29 +87,167 @@ CREATE OR REPLACE VIEW norms AS
 SELECT space, any_value(dim) AS dim, avg(norm) AS mean_norm, stddev_samp(norm) AS std_norm, sqrt(any_value(dim)) AS gaussian_norm
 FROM latents GROUP BY space ORDER BY space;
 
+-- Names as an error message lists them, those that look like `given` first.
+CREATE OR REPLACE MACRO nz_nearest_first(names, given) AS array_to_string(list_transform(list_sort(list_transform(
+    list_distinct(names), lambda nz_name: (damerau_levenshtein(lower(nz_name), lower(given)), nz_name))), lambda nz_pair: nz_pair[2])[:50], ', ');
+
+-- Whether x is what was given, or one of what was given where that is a list.
+CREATE OR REPLACE MACRO nz_is_among(x, given) AS
+    if(typeof(given) LIKE '%]', list_contains(try_cast(given AS VARCHAR[]), x), x = given::VARCHAR);
+CREATE OR REPLACE MACRO nz_as_names(given) AS if(typeof(given) LIKE '%]', try_cast(given AS VARCHAR[]), [given::VARCHAR]);
+
+-- Why a space can't be read: one row with the message, or none. Macros end in UNION ALL with `error(message)` in every column, so that
+-- a misspelt name raises whatever the caller selects or filters.
+CREATE OR REPLACE MACRO nz_space_trouble(in_space) AS TABLE
+WITH nz_known AS (
+    SELECT list(DISTINCT url_decode(parse_filename(parse_dirpath(file))[7:])) AS nz_spaces
+    FROM glob(getvariable('lake') || '/spaces/*/*.parquet') WHERE parse_filename(file) <> 'empty.parquet')
+SELECT if(nz_spaces IS NULL, 'this lake has no latents yet; une build makes them', 'no space ''' || coalesce(in_space, 'NULL')
+    || ''' with latents in this lake; it has ' || nz_nearest_first(nz_spaces, coalesce(in_space, ''))) AS message
+FROM nz_known WHERE NOT coalesce(list_contains(nz_spaces, in_space), false);
+
 -- The k images nearest to one in a space, by cosine: SELECT * FROM nearest('mini-dino', 'avatar-0-00000007', 5);
+-- or to each of several, ['avatar-0-00000007', 'avatar-0-00000008'], in their order; `neighbour_of` says whose neighbour an image is.
 CREATE OR REPLACE MACRO nearest(in_space, of_image, k) AS TABLE
-WITH query AS (SELECT z AS query_z FROM latents WHERE space = in_space AND image_id = of_image)
-SELECT l.image_id, list_cosine_similarity(l.z, query_z) AS cosine, i.caption
-FROM latents l CROSS JOIN query JOIN images i USING (image_id)
-WHERE l.space = in_space AND l.image_id <> of_image
-ORDER BY cosine DESC, image_id LIMIT k;
+WITH nz_queries AS (
+    SELECT nz_q.image_id AS nz_id, nz_q.z AS nz_z FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image)),
+nz_pairs AS (
+    SELECT nz_l.image_id AS nz_neighbour, list_cosine_similarity(nz_l.z, nz_z) AS nz_cosine, nz_id
+    FROM latents nz_l CROSS JOIN nz_queries WHERE nz_l.space = in_space AND nz_l.image_id <> nz_id
+    QUALIFY row_number() OVER (PARTITION BY nz_id ORDER BY nz_cosine DESC, nz_neighbour) <= k),
+nz_found AS (SELECT coalesce(list(nz_id), []) AS nz_ids FROM nz_queries),
+nz_range AS (SELECT min(nz_l.image_id) AS nz_first, max(nz_l.image_id) AS nz_last FROM latents nz_l WHERE nz_l.space = in_space),
+nz_lost AS (
+    SELECT list_filter(nz_as_names(of_image), lambda nz_name: NOT coalesce(list_contains(nz_ids, nz_name), false)) AS nz_lost_ids, nz_first, nz_last
+    FROM nz_found CROSS JOIN nz_range),
+nz_trouble AS (
+    FROM nz_space_trouble(in_space)
+    UNION ALL
+    SELECT 'no latent of image ''' || coalesce(nz_lost_ids[1], 'NULL') || ''' in space ''' || in_space || '''; its image ids go from '
+        || nz_first || ' to ' || nz_last
+    FROM nz_lost WHERE len(nz_lost_ids) > 0 AND nz_first IS NOT NULL),
+nz_rows AS (
+    SELECT nz_i.image_id, nz_cosine AS cosine, nz_i.caption, nz_id AS neighbour_of FROM nz_pairs JOIN images nz_i ON nz_i.image_id = nz_neighbour
+    UNION ALL
+    SELECT error(message)::VARCHAR, error(message)::FLOAT, error(message)::VARCHAR, error(message)::VARCHAR
+    FROM nz_trouble WHERE error(message)::BOOLEAN)
+SELECT * FROM nz_rows ORDER BY list_position(nz_as_names(of_image), neighbour_of), cosine DESC, image_id;
 
 -- Mean latent of the images that have an attribute and of those that have not, and their number.
 CREATE OR REPLACE MACRO attribute_means(in_space, of_attribute) AS TABLE
-WITH chosen AS (
-    SELECT a.value, unnest(l.z) AS x, generate_subscripts(l.z, 1) AS d
-    FROM latents l JOIN attributes a USING (image_id)
-    WHERE l.space = in_space AND a.attribute = of_attribute),
-means AS (SELECT value, d, avg(x) AS mean, count(*) AS images FROM chosen GROUP BY value, d)
-SELECT value, any_value(images) AS images, list(mean ORDER BY d) AS mean FROM means GROUP BY value ORDER BY value;
+WITH nz_values AS (
+    SELECT nz_a.value, unnest(nz_l.z) AS x, generate_subscripts(nz_l.z, 1) AS d
+    FROM latents nz_l JOIN attributes nz_a USING (image_id)
+    WHERE nz_l.space = in_space AND nz_a.attribute = of_attribute),
+nz_means AS (SELECT value, d, avg(x) AS mean, count(*) AS images FROM nz_values GROUP BY value, d),
+nz_known AS (SELECT list(DISTINCT nz_a.attribute) AS nz_names FROM attributes nz_a),
+nz_trouble AS (
+    FROM nz_space_trouble(in_space)
+    UNION ALL
+    SELECT if(nz_names IS NULL, 'this lake has no attributes', 'no attribute ''' || coalesce(of_attribute, 'NULL') || ''' in this lake; it has '
+        || nz_nearest_first(nz_names, coalesce(of_attribute, '')))
+    FROM nz_known WHERE NOT coalesce(list_contains(nz_names, of_attribute), false))
+SELECT value, any_value(images) AS images, list(mean ORDER BY d) AS mean FROM nz_means GROUP BY value
+UNION ALL
+SELECT error(message)::BOOLEAN, error(message)::BIGINT, error(message)::DOUBLE[] FROM nz_trouble WHERE error(message)::BOOLEAN
+ORDER BY value;
 
--- The probes that the macros below read: split seed 0, one per space × attribute × method; of several that were fitted the first by
--- engine and config.
--- The method is 'ridge' unless told otherwise: SELECT * FROM probe_metrics('mini-dino', by_method := 'lda');
+-- The settings of every computation of `une probe`, from the key-value metadata of its file; `is_default` where it was asked with no option
+-- but for the method: of several the first choice.
+CREATE OR REPLACE VIEW probe_configs AS
+WITH files AS (
+    SELECT parse_filename(file_name, true) AS config, decode("value")::JSON AS settings
+    FROM parquet_kv_metadata(getvariable('lake') || '/probes/*.parquet') WHERE key = 'config'::BLOB)
+SELECT config, (settings->'penalties')::DOUBLE[] AS penalties, (settings->>'rank')::BIGINT AS rank, (settings->>'splits')::BIGINT AS splits,
+    (settings->>'permutations')::BIGINT AS permutations, (settings->>'latents')::BIGINT AS latents,
+    coalesce(settings->>'engine' = 'fast' AND penalties IS NULL AND coalesce((settings->>'rank')::BIGINT, 500) = 500
+        AND (settings->>'splits')::BIGINT = 5 AND (settings->>'permutations')::BIGINT = 20, false) AS is_default
+FROM files;
+
+-- Which of several probes of one space, attribute, method and split seed is *the* one, its place 1: fitted rather than refused, then the
+-- default settings, then more latents, then the first by engine and config. The rule stands here and nowhere else.
+CREATE OR REPLACE VIEW ranked_probes AS
+SELECT p.config, p.space, p.attribute, p.method, p.split_seed, p.status,
+    row_number() OVER (PARTITION BY p.space, p.attribute, p.method, p.split_seed
+        ORDER BY p.status <> 'ok', c.is_default IS NOT TRUE, c.latents DESC NULLS LAST, p.engine, p.config) AS place
+FROM probes p LEFT JOIN probe_configs c USING (config);
+
+-- The probes that the macros below read: split seed 0, one per space × attribute × method.
+-- The method is 'ridge' unless told otherwise: SELECT * FROM probe_metrics('mini-dino', by_method := 'lda'); a computation of one's own
+-- choice is named by its config, of which probe_settings has a list: probe_metrics('mini-dino', by_config := '0123456789abcdef').
 CREATE OR REPLACE VIEW chosen_probes AS
-SELECT * REPLACE (w[:] AS w) FROM probes WHERE split_seed = 0  -- copied, as in `latents`
-QUALIFY row_number() OVER (PARTITION BY space, attribute, method ORDER BY status <> 'ok', engine, config) = 1;
+SELECT * REPLACE (w[:] AS w) FROM probes  -- copied, as in `latents`
+SEMI JOIN (SELECT config, space, attribute, method, split_seed FROM ranked_probes WHERE place = 1 AND split_seed = 0)
+    USING (config, space, attribute, method, split_seed)
+WHERE split_seed = 0;
+
+-- *The* probe: one per space × attribute × split seed, that by ridge before those by other methods.
+CREATE OR REPLACE VIEW best_probes AS
+SELECT * REPLACE (w[:] AS w) FROM probes
+SEMI JOIN (
+    SELECT config, space, attribute, method, split_seed FROM ranked_probes WHERE place = 1
+    QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY status <> 'ok', method <> 'ridge', method) = 1)
+    USING (config, space, attribute, method, split_seed);
+
+-- Settings side by side: one row per config × space. auc and accuracy are means over attributes and splits, auc_margin half a 95 % interval
+-- of the AUC over splits; `penalties` is NULL where λ was chosen from the engine's own.
+CREATE OR REPLACE VIEW probe_settings AS
+WITH per_split AS (
+    SELECT space, config, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(auc) AS auc, avg(accuracy) AS accuracy
+    FROM probes GROUP BY ALL),
+summary AS (
+    SELECT space, config, method, engine, max(attributes) AS attributes, avg(auc) AS auc, 1.96 * stddev_samp(auc) / sqrt(count(*)) AS auc_margin,
+        avg(accuracy) AS accuracy
+    FROM per_split GROUP BY ALL)
+SELECT config, space, method, engine, penalties, rank, splits, permutations, latents, attributes, auc, auc_margin, accuracy,
+    coalesce(is_default, false) AS is_default
+FROM summary LEFT JOIN probe_configs USING (config) ORDER BY space, method <> 'ridge', method, is_default DESC, penalties, config;
+
+-- The probes that a macro is to read: the chosen ones by a method, or those of the config that was named.
+CREATE OR REPLACE MACRO nz_asked_probes(in_space, by_method, by_config) AS TABLE
+SELECT nz_p.space, nz_p.method, nz_p.attribute, nz_p.status, nz_p.error, nz_p.w, nz_p.b, nz_p.slope, nz_p."offset", nz_p.auc
+FROM chosen_probes nz_p WHERE by_config IS NULL AND nz_p.space = in_space AND nz_p.method = by_method
+UNION ALL
+SELECT nz_p.space, nz_p.method, nz_p.attribute, nz_p.status, nz_p.error, nz_p.w[:], nz_p.b, nz_p.slope, nz_p."offset", nz_p.auc
+FROM probes nz_p WHERE by_config IS NOT NULL AND nz_p.split_seed = 0 AND nz_p.space = in_space AND nz_is_among(nz_p.config, by_config);
+
+-- Why there are no such probes: one row with the message, or none.
+CREATE OR REPLACE MACRO nz_probe_trouble(in_space, by_method, by_config) AS TABLE
+WITH nz_all AS (
+    SELECT DISTINCT nz_p.space, nz_p.method, nz_p.config,
+        if(by_config IS NULL, nz_p.method = by_method, nz_is_among(nz_p.config, by_config)) AS nz_asked
+    FROM probes nz_p WHERE nz_p.split_seed = 0),
+nz_known AS (
+    SELECT coalesce(list(DISTINCT method), []) AS nz_methods, coalesce(list(DISTINCT space) FILTER (nz_asked), []) AS nz_spaces,
+        coalesce(list(DISTINCT config) FILTER (nz_all.space = in_space), []) AS nz_configs
+    FROM nz_all)
+SELECT CASE
+    WHEN nz_methods = [] THEN 'this lake has no probes yet; une probe fits them'
+    WHEN in_space IS NULL THEN 'no space NULL; there are probes of ' || nz_nearest_first(nz_spaces, '')
+    WHEN by_config IS NOT NULL THEN 'no probes of config ' || by_config::VARCHAR || ' in space ''' || in_space || '''; '
+        || if(nz_configs = [], 'there is none of that space', 'that space has ' || array_to_string(list_sort(nz_configs), ', ') || ' (probe_settings)')
+    WHEN NOT list_contains(nz_methods, by_method) THEN 'no probes by method ''' || by_method || ''' in this lake; there are '
+        || nz_nearest_first(nz_methods, by_method)
+    ELSE 'no ' || coalesce(by_method, 'NULL') || ' probes of space ''' || in_space || ''' in this lake; there are of '
+        || nz_nearest_first(nz_spaces, in_space) END AS message
+FROM nz_known WHERE NOT coalesce(list_contains(nz_spaces, in_space), false);
+
+-- Why one of these attributes has no probe to go on: one row with the message, or none.
+CREATE OR REPLACE MACRO nz_attribute_trouble(in_space, of_attributes, by_method, by_config) AS TABLE
+WITH nz_probes AS (SELECT attribute, status, error FROM nz_asked_probes(in_space, by_method, by_config)),
+nz_known AS (
+    SELECT list(attribute) FILTER (status = 'ok') AS nz_names, map_from_entries(list((attribute, error)) FILTER (status <> 'ok')) AS nz_refused
+    FROM nz_probes),
+nz_lost AS (
+    SELECT nz_names, nz_refused, list_filter(of_attributes, lambda nz_name: NOT coalesce(list_contains(nz_names, nz_name), false)) AS nz_lost_names
+    FROM nz_known)
+FROM nz_probe_trouble(in_space, by_method, by_config)
+UNION ALL
+SELECT if(list_contains(map_keys(nz_refused), nz_lost_names[1]),
+    'the probe of ''' || nz_lost_names[1] || ''' in space ''' || in_space || ''' was refused: ' || coalesce(nz_refused[nz_lost_names[1]], 'no reason'),
+    'no probe of ''' || coalesce(nz_lost_names[1], 'NULL') || ''' in space ''' || in_space || '''; there are of '
+        || nz_nearest_first(nz_names, coalesce(nz_lost_names[1], '')))
+FROM nz_lost WHERE len(nz_lost_names) > 0 AND (nz_names IS NOT NULL OR nz_refused IS NOT NULL);
 
 -- a = b, joined by a nested loop: a hash join would copy the lists beside b for every row beside a, at several times a dot product's cost.
 CREATE OR REPLACE MACRO same_space(a, b) AS a IN (b, '');
@@ -101,12 +255,12 @@ CREATE OR REPLACE MACRO same_space(a, b) AS a IN (b, '');
 -- z·w of every image and every probe of the table named `probe_table`; `value` is NULL where the image has no such label. une_ray's own
 -- sessions, `une sql` among them, put one in its place that has the same rows and multiplies by BLAS (une_ray/lake/products.py).
 CREATE OR REPLACE MACRO products_of(probe_table) AS TABLE
-WITH fitted_well AS (SELECT space, method, attribute, w, b, slope, "offset" FROM query_table(probe_table) WHERE status = 'ok'),
-read AS (
+WITH nz_fitted AS (SELECT space, method, attribute, w, b, slope, "offset" FROM query_table(probe_table) WHERE status = 'ok'),
+nz_read AS (
     SELECT space, image_id, split, attributes, z::DOUBLE[] AS z
-    FROM latents SEMI JOIN fitted_well USING (space) JOIN images USING (image_id))
+    FROM latents SEMI JOIN nz_fitted USING (space) JOIN images USING (image_id))
 SELECT l.space, method, attribute, image_id, split, attributes[attribute] AS value, list_dot_product(z, w) AS product, b, slope, "offset"
-FROM read l JOIN fitted_well p ON same_space(l.space, p.space);
+FROM nz_read l JOIN nz_fitted p ON same_space(l.space, p.space);
 
 -- Scores z·w + b of every image under every probe of the table named `probe_table`.
 CREATE OR REPLACE MACRO scores_of(probe_table) AS TABLE
@@ -118,93 +272,124 @@ FROM products_of(probe_table);
 -- always answering the commoner label gives. A figure that a single-sided split leaves undefined is NULL; a probe with a score that is
 -- not finite has no row.
 CREATE OR REPLACE MACRO metrics_of(score_table) AS TABLE
-WITH labelled AS (
+WITH nz_labelled AS (
     SELECT space, method, attribute, score, probability, value::INT AS y, least(floor(10 * probability), 9) AS bin
     FROM query_table(score_table) WHERE value IS NOT NULL),
-plain AS (
+nz_plain AS (
     SELECT space, method, attribute, count(*) AS test, sum(y)::BIGINT AS test_positive,
         avg(((score > 0)::INT = y)::INT) AS accuracy,
         (avg((score > 0)::INT) FILTER (y = 1) + avg((score <= 0)::INT) FILTER (y = 0)) / 2 AS balanced_accuracy,
         avg((probability - y) ** 2) AS brier, greatest(avg(y), 1 - avg(y)) AS majority
-    FROM labelled GROUP BY ALL HAVING bool_and(isfinite(score))),
-tied AS (SELECT space, method, attribute, score, count(*) AS rows, sum(y) AS positive FROM labelled GROUP BY ALL),
-ranked AS (
+    FROM nz_labelled GROUP BY ALL HAVING bool_and(isfinite(score))),
+nz_tied AS (SELECT space, method, attribute, score, count(*) AS rows, sum(y) AS positive FROM nz_labelled GROUP BY ALL),
+nz_ranked AS (
     SELECT space, method, attribute, positive, sum(rows - positive) OVER upwards - (rows - positive) / 2 AS negatives_below,
         sum(positive) OVER downwards / sum(rows) OVER downwards AS precision
-    FROM tied WINDOW upwards AS (PARTITION BY space, method, attribute ORDER BY score),
+    FROM nz_tied WINDOW upwards AS (PARTITION BY space, method, attribute ORDER BY score),
         downwards AS (PARTITION BY space, method, attribute ORDER BY score DESC)),
-ordered AS (
-    SELECT space, method, attribute, sum(positive * negatives_below) AS pairs, sum(positive * precision) AS precisions FROM ranked GROUP BY ALL),
-binned AS (SELECT space, method, attribute, bin, abs(sum(probability) - sum(y)) AS gap FROM labelled GROUP BY ALL),
-gaps AS (SELECT space, method, attribute, sum(gap) AS gap FROM binned GROUP BY ALL)
+nz_ordered AS (
+    SELECT space, method, attribute, sum(positive * negatives_below) AS pairs, sum(positive * precision) AS precisions FROM nz_ranked GROUP BY ALL),
+nz_binned AS (SELECT space, method, attribute, bin, abs(sum(probability) - sum(y)) AS gap FROM nz_labelled GROUP BY ALL),
+nz_gaps AS (SELECT space, method, attribute, sum(gap) AS gap FROM nz_binned GROUP BY ALL)
 SELECT space, method, attribute, test, test_positive, accuracy, balanced_accuracy,
     pairs / nullif(test_positive * (test - test_positive), 0) AS auc, precisions / nullif(test_positive, 0) AS average_precision,
     brier, gap / test AS calibration_error, majority
-FROM plain JOIN ordered USING (space, method, attribute) JOIN gaps USING (space, method, attribute);
+FROM nz_plain JOIN nz_ordered USING (space, method, attribute) JOIN nz_gaps USING (space, method, attribute);
 
 -- Every image's score and probability for every attribute: SELECT * FROM probe_scores('mini-dino') WHERE attribute = 'Smiling';
-CREATE OR REPLACE MACRO probe_scores(in_space, by_method := 'ridge') AS TABLE
-WITH asked AS (SELECT * FROM chosen_probes p WHERE p.space = in_space AND p.method = by_method)
-SELECT image_id, split, attribute, score, probability, value FROM scores_of('asked');
+CREATE OR REPLACE MACRO probe_scores(in_space, by_method := 'ridge', by_config := NULL) AS TABLE
+WITH nz_asked AS (FROM nz_asked_probes(in_space, by_method, by_config)), nz_trouble AS (FROM nz_probe_trouble(in_space, by_method, by_config))
+SELECT image_id, split, attribute, score, probability, value FROM scores_of('nz_asked')
+UNION ALL
+SELECT error(message)::VARCHAR, error(message)::VARCHAR, error(message)::VARCHAR, error(message)::DOUBLE, error(message)::DOUBLE,
+    error(message)::BOOLEAN
+FROM nz_trouble WHERE error(message)::BOOLEAN;
 
 -- How good the probes of a space are on the test split, computed afresh from the latents.
-CREATE OR REPLACE MACRO probe_metrics(in_space, by_method := 'ridge') AS TABLE
-WITH asked AS (SELECT * FROM chosen_probes p WHERE p.space = in_space AND p.method = by_method),
-tested AS (SELECT * FROM scores_of('asked') WHERE split = 'test')
-SELECT * EXCLUDE (space, method) FROM metrics_of('tested') ORDER BY attribute;
+CREATE OR REPLACE MACRO probe_metrics(in_space, by_method := 'ridge', by_config := NULL) AS TABLE
+WITH nz_asked AS (FROM nz_asked_probes(in_space, by_method, by_config)), nz_trouble AS (FROM nz_probe_trouble(in_space, by_method, by_config)),
+nz_tested AS (SELECT * FROM scores_of('nz_asked') WHERE split = 'test')
+SELECT * EXCLUDE (space, method) FROM metrics_of('nz_tested')
+UNION ALL
+SELECT error(message)::VARCHAR, error(message)::BIGINT, error(message)::BIGINT, error(message)::DOUBLE, error(message)::DOUBLE,
+    error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE
+FROM nz_trouble WHERE error(message)::BOOLEAN
+ORDER BY attribute;
 
 -- An attribute's direction in a space: w and b as fitted, its length, and `unit` of length 1.
-CREATE OR REPLACE MACRO direction(in_space, of_attribute, by_method := 'ridge') AS TABLE
-SELECT w, b, norm, list_transform(w, lambda x: x / norm) AS unit
-FROM (SELECT w, b, sqrt(list_dot_product(w, w)) AS norm FROM chosen_probes p
-    WHERE p.space = in_space AND p.attribute = of_attribute AND p.method = by_method AND status = 'ok');
+CREATE OR REPLACE MACRO direction(in_space, of_attribute, by_method := 'ridge', by_config := NULL) AS TABLE
+WITH nz_asked AS (
+    SELECT nz_p.w, nz_p.b, sqrt(list_dot_product(nz_p.w, nz_p.w)) AS norm FROM nz_asked_probes(in_space, by_method, by_config) nz_p
+    WHERE nz_p.attribute = of_attribute AND nz_p.status = 'ok'),
+nz_trouble AS (FROM nz_attribute_trouble(in_space, [of_attribute], by_method, by_config))
+SELECT w, b, norm, list_transform(w, lambda nz_x: nz_x / norm) AS unit FROM nz_asked
+UNION ALL
+SELECT error(message)::DOUBLE[], error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE[]
+FROM nz_trouble WHERE error(message)::BOOLEAN;
 
 -- Are attributes easy in two spaces alike? Stored AUC per attribute in both, and over attributes Pearson's and Spearman's correlation.
-CREATE OR REPLACE MACRO agreement(space_a, space_b, by_method := 'ridge') AS TABLE
-WITH both_known AS (
-    SELECT a.attribute, a.auc AS auc_a, b.auc AS auc_b FROM chosen_probes a JOIN chosen_probes b USING (attribute, method)
-    WHERE a.space = space_a AND b.space = space_b AND a.method = by_method AND a.auc IS NOT NULL AND b.auc IS NOT NULL),
-ranked AS (
+-- `by_config` is a list of two here, a config of either space.
+CREATE OR REPLACE MACRO agreement(space_a, space_b, by_method := 'ridge', by_config := NULL) AS TABLE
+WITH nz_both AS (
+    SELECT nz_a.attribute, nz_a.auc AS auc_a, nz_b.auc AS auc_b
+    FROM nz_asked_probes(space_a, by_method, by_config) nz_a JOIN nz_asked_probes(space_b, by_method, by_config) nz_b USING (attribute, method)
+    WHERE nz_a.auc IS NOT NULL AND nz_b.auc IS NOT NULL),
+nz_ranked AS (
     SELECT *, rank() OVER (ORDER BY auc_a) + count(*) OVER (PARTITION BY auc_a) / 2 AS rank_a,
         rank() OVER (ORDER BY auc_b) + count(*) OVER (PARTITION BY auc_b) / 2 AS rank_b
-    FROM both_known)
-SELECT attribute, auc_a, auc_b, corr(auc_a, auc_b) OVER () AS pearson, corr(rank_a, rank_b) OVER () AS spearman FROM ranked ORDER BY attribute;
+    FROM nz_both),
+nz_trouble AS (FROM nz_probe_trouble(space_a, by_method, by_config) UNION ALL FROM nz_probe_trouble(space_b, by_method, by_config))
+SELECT attribute, auc_a, auc_b, corr(auc_a, auc_b) OVER () AS pearson, corr(rank_a, rank_b) OVER () AS spearman FROM nz_ranked
+UNION ALL
+SELECT error(message)::VARCHAR, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE
+FROM nz_trouble WHERE error(message)::BOOLEAN
+ORDER BY attribute;
 
 -- Pairs of attributes: cosine of their directions, and how their scores and their labels correlate on the test split. Scores that go
 -- together more than labels do are the space's doing; labels that do, the corpus'.
-CREATE OR REPLACE MACRO entanglement(in_space, by_method := 'ridge') AS TABLE
-WITH asked AS (SELECT * FROM chosen_probes p WHERE p.space = in_space AND p.method = by_method),
-tested AS MATERIALIZED (SELECT attribute, image_id, score, value::INT AS y FROM scores_of('asked') WHERE split = 'test'),
-pairs AS (
+CREATE OR REPLACE MACRO entanglement(in_space, by_method := 'ridge', by_config := NULL) AS TABLE
+WITH nz_asked AS (FROM nz_asked_probes(in_space, by_method, by_config)), nz_trouble AS (FROM nz_probe_trouble(in_space, by_method, by_config)),
+nz_tested AS MATERIALIZED (SELECT attribute, image_id, score, value::INT AS y FROM scores_of('nz_asked') WHERE split = 'test'),
+nz_pairs AS (
     SELECT a.attribute AS attribute_a, b.attribute AS attribute_b,
         corr(a.score, b.score) AS score_correlation, corr(a.y, b.y) AS label_correlation
-    FROM tested a JOIN tested b ON a.image_id = b.image_id AND a.attribute < b.attribute GROUP BY ALL)
+    FROM nz_tested a JOIN nz_tested b ON a.image_id = b.image_id AND a.attribute < b.attribute GROUP BY ALL)
 SELECT attribute_a, attribute_b, list_cosine_similarity(p.w, q.w) AS cosine, score_correlation, label_correlation
-FROM pairs JOIN asked p ON p.attribute = attribute_a JOIN asked q ON q.attribute = attribute_b ORDER BY ALL;
+FROM nz_pairs JOIN nz_asked p ON p.attribute = attribute_a JOIN nz_asked q ON q.attribute = attribute_b
+UNION ALL
+SELECT error(message)::VARCHAR, error(message)::VARCHAR, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE
+FROM nz_trouble WHERE error(message)::BOOLEAN
+ORDER BY ALL;
 
 -- The probe of an attribute that leaves others' scores alone: SELECT * FROM orthogonalized('mini-dino', 'Smiling', ['Male', 'Young']);
 --   w               the attribute's probe less its projection on the span of the nuisances' (paper 1); NULL where they span it
 --   remaining_norm  ‖w‖ in units of the norm before
 --   b               the probe's own: moving a latent along w changes the score z·w + b of the probe as fitted by ‖w‖², and no nuisance's
--- No row where one of them has no probe. By modified Gram-Schmidt: the paper's v ← v − (v·first / ‖first‖²) first, for every vector
+-- An error where one of them has no probe. By modified Gram-Schmidt: the paper's v ← v − (v·first / ‖first‖²) first, for every vector
 -- behind the first, which then goes, until the attribute's own is left. All begin with length 1, so a nuisance that has become shorter
 -- than 1e-10 lies in the span of those before it.
-CREATE OR REPLACE MACRO orthogonalized(in_space, of_attribute, nuisances, by_method := 'ridge') AS TABLE
-WITH RECURSIVE wanted AS (SELECT unnest(list_append(list_distinct(nuisances), of_attribute)) AS attribute),
-asked AS (
-    SELECT attribute, attribute = of_attribute AS is_target, w, b, sqrt(list_dot_product(w, w)) AS norm
-    FROM chosen_probes p SEMI JOIN wanted USING (attribute) WHERE p.space = in_space AND p.method = by_method AND status = 'ok'),
-steps AS (
-    SELECT arg_max(b, is_target) AS b, arg_max(norm, is_target) AS norm,
-        list(list_transform(w, lambda x: x / greatest(norm, 1e-300)) ORDER BY is_target, attribute) AS vectors
-    FROM asked HAVING count(*) = (SELECT count(*) FROM wanted)
+CREATE OR REPLACE MACRO orthogonalized(in_space, of_attribute, nuisances, by_method := 'ridge', by_config := NULL) AS TABLE
+WITH RECURSIVE nz_wanted AS (SELECT list_append(list_distinct(nuisances::VARCHAR[]), of_attribute) AS nz_names),
+nz_trouble AS (
+    FROM nz_attribute_trouble(in_space, list_append(nuisances::VARCHAR[], of_attribute), by_method, by_config)
     UNION ALL
-    SELECT b, norm, list_transform(behind, lambda v, i: list_transform(v, lambda x, d: x - along[i] * first[d])) AS vectors
+    SELECT '''' || of_attribute || ''' is among its own nuisances' FROM nz_wanted WHERE list_contains(nuisances::VARCHAR[], of_attribute)),
+nz_asked AS (
+    SELECT nz_p.attribute, nz_p.attribute = of_attribute AS is_target, nz_p.w, nz_p.b, sqrt(list_dot_product(nz_p.w, nz_p.w)) AS norm
+    FROM nz_asked_probes(in_space, by_method, by_config) nz_p CROSS JOIN nz_wanted WHERE list_contains(nz_names, nz_p.attribute) AND nz_p.status = 'ok'),
+nz_steps AS (
+    SELECT arg_max(b, is_target) AS b, arg_max(norm, is_target) AS norm,
+        list(list_transform(w, lambda nz_x: nz_x / greatest(norm, 1e-300)) ORDER BY is_target, attribute) AS vectors
+    FROM nz_asked HAVING count(*) = (SELECT len(nz_names) FROM nz_wanted)
+    UNION ALL
+    SELECT b, norm, list_transform(behind, lambda nz_v, nz_i: list_transform(nz_v, lambda nz_x, nz_d: nz_x - along[nz_i] * first[nz_d])) AS vectors
     FROM (
-        SELECT *, list_transform(behind, lambda v: CASE WHEN length > 1e-20 THEN list_dot_product(v, first) / length ELSE 0 END) AS along
+        SELECT *, list_transform(behind, lambda nz_v: CASE WHEN length > 1e-20 THEN list_dot_product(nz_v, first) / length ELSE 0 END) AS along
         FROM (
             SELECT *, vectors[1] AS first, vectors[2:] AS behind, list_dot_product(vectors[1], vectors[1]) AS length
-            FROM steps WHERE len(vectors) > 1))),
-finished AS (
-    SELECT b, norm, vectors[1] AS unit, sqrt(list_dot_product(vectors[1], vectors[1])) AS remaining_norm FROM steps WHERE len(vectors) = 1)
-SELECT CASE WHEN remaining_norm >= 1e-6 THEN list_transform(unit, lambda x: x * norm) END AS w, b, remaining_norm FROM finished;
+            FROM nz_steps WHERE len(vectors) > 1))),
+nz_finished AS (
+    SELECT b, norm, vectors[1] AS unit, sqrt(list_dot_product(vectors[1], vectors[1])) AS remaining_norm FROM nz_steps WHERE len(vectors) = 1)
+SELECT CASE WHEN remaining_norm >= 1e-6 THEN list_transform(unit, lambda nz_x: nz_x * norm) END AS w, b, remaining_norm FROM nz_finished
+UNION ALL
+SELECT error(message)::DOUBLE[], error(message)::DOUBLE, error(message)::DOUBLE FROM nz_trouble WHERE error(message)::BOOLEAN;

@@ -16,7 +16,7 @@ from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.pictures.decode import Reject, decode
-from une_ray.spaces.kinds import decodable
+from une_ray.spaces.names import decodable
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Source:
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
         self.sql: duckdb.DuckDBPyConnection = connect(lake)
-        self.fingerprints = lake.spaces()
+        self.fingerprints = lake.fingerprints()
         self.picture = lru_cache(maxsize=512)(self._picture)
 
     @cached_property

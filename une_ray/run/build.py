@@ -62,7 +62,7 @@ def build(
             raise unknown("space", name, named)
     opened = open_corpus(corpus)
     lake = Lake(absolute(lake_url))
-    known = lake.spaces()
+    known = lake.fingerprints()
     pinned = [space.as_in(known.get(space.name)).pinned() for space in chosen]
     size = shard_size or (
         lake.manifest["shard_size"] if lake.exists() else default_shard_size(sum(1 for _ in opened.items()))

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from une_ray.errors import UneError
-from une_ray.run.placement import Pool, allot, local_slots
-from une_ray.spaces.space import Space
+from une_ray.run.placement import Demand, Pool, allot, local_slots
 
 CORES = "cores_of_this_machine"  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
 
@@ -39,17 +38,17 @@ class Cluster:
         """The same with no more actors per pool: there is not more to do."""
         return replace(self, actors=min(self.actors or actors, actors))
 
-    def pools(self, spaces: Sequence[Space]) -> list[Pool]:
-        """Join Ray, or start it with a slot for every stage; one pool per space. Raises UneError for GPUs that can't come."""
+    def pools(self, demands: Sequence[Demand]) -> list[Pool]:
+        """Join Ray, or start it with a slot for every stage; one pool per demand. Raises UneError for GPUs that can't come."""
         import ray
 
-        cores = self._start(spaces)
+        cores = self._start(demands)
         have = ray.cluster_resources()
         if CORES in have and (self.gpus or 0) > have.get("GPU", 0):
             raise UneError(
                 f"--gpus {self.gpus:g}: the Ray of this machine has {have.get('GPU', 0):g} and does not grow; join a cluster by --address"
             )
-        return allot(spaces, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
+        return allot(demands, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
 
     def readers(self) -> int | None:
         """How many shards a Ray of this machine reads at once: one per core, as every reader is a process that must start. Elsewhere no bound."""
@@ -57,7 +56,7 @@ class Cluster:
 
         return int(ray.cluster_resources().get(CORES, 0)) or None
 
-    def _start(self, spaces: Sequence[Space]) -> int:
+    def _start(self, demands: Sequence[Demand]) -> int:
         """How many actors of one space it makes sense to run without GPUs."""
         import ray
         from ray.data import DataContext
@@ -68,7 +67,7 @@ class Cluster:
             os.environ.setdefault(
                 "RAY_BACKEND_LOG_LEVEL", "fatal"
             )  # the driver's C++ side prints harmless warnings as errors
-            slots = local_slots(spaces, cores, self.actors)
+            slots = local_slots(demands, cores, self.actors)
             os.environ.setdefault(
                 "RAY_worker_maximum_startup_concurrency", str(slots)
             )  # by default as many as cores, with a warning above

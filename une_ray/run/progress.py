@@ -55,4 +55,7 @@ class Progress:
         if self.done == before or seconds <= 0:
             return "rate not known yet"
         rate = (self.done - before) / seconds
-        return f"{rate:.1f} {self.unit}/s, {(self.total - self.done) / rate:.0f} s left"
+        left = f"{(self.total - self.done) / rate:.0f} s left"
+        return (
+            f"{rate:.1f} {self.unit}/s, {left}" if rate >= 1 else f"{60 * rate:.1f} {self.unit}/min, {left}"
+        )

@@ -31,7 +31,7 @@ from une_ray.run import read, shard
 from une_ray.run.cluster import DEFAULT, Cluster, own_device
 from une_ray.run.killers import killers
 from une_ray.run.metrics import count
-from une_ray.run.placement import READ_CPUS, Pool
+from une_ray.run.placement import READ_CPUS, Demand, Pool
 from une_ray.run.plan import Work
 from une_ray.run.tries import start_tries, tried
 from une_ray.spaces.space import Space, Step
@@ -52,7 +52,7 @@ def run(
     `spaces` have their revisions pinned. `place` names, per space, labels of the nodes that its actors may be on.
     Raises UneError for a fault of the input, on whichever machine it was found.
     """
-    pools = cluster.pools(spaces)
+    pools = cluster.pools([Demand(space.model.gpus, space.model.is_generator) for space in spaces])
     rows = [
         {"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""}
         for item in work

@@ -1,9 +1,9 @@
-"""Ray Data over independent tasks: one row is one task, one pool of actors does them, and what a task found is one file.
+"""Ray Data over independent tasks: one row is one task, one pool of actors does them, and what a task gives is one file.
 
-    tasks that are not done → worker (actors) → `KIND/CONFIG.parquet` → their configs on the driver
+    tasks that are not done → worker (actors) → `TABLE/CONFIG.parquet` → their configs on the driver
 
-A task is a JSON-able dict of everything that decides its rows, so its file's name follows from it: a task may run twice,
-anywhere, and two jobs at once share the work.
+A task is a record of everything that decides its rows, so its file's name follows from it: a task may run twice, anywhere, and
+two jobs at once share the work.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import functools
 import json
 import random
-from collections.abc import Iterator, Sequence
-from pkgutil import resolve_name
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import ray
 from ray.actor import ActorHandle
@@ -20,53 +20,86 @@ from ray.actor import ActorHandle
 from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
-from une_ray.models.registry import KINDS
 from une_ray.run.cluster import DEFAULT, Cluster, own_device
+from une_ray.run.placement import Demand
 from une_ray.run.progress import Progress
 from une_ray.run.ray_data import actors, faults_travel
 from une_ray.run.tries import start_tries, tried
-from une_ray.spaces.space import Space
 
-PLACED_AS = Space(
-    "task", KINDS["stable-diffusion"]
-)  # a worker samples from a generator: an actor per GPU, or without one per core
+
+class Task(Protocol):
+    """A frozen record of all that decides a task's rows."""
+
+    @property
+    def size(self) -> int:
+        """How many units of progress it is, such as pictures."""
+        ...
+
+    def to_row(self) -> dict[str, Any]:
+        """As JSON can hold it: its hash names the file."""
+        ...
+
+
+class Worker(Protocol):
+    """A model in memory that turns tasks into rows. Built once per actor; `options` is what no row depends on."""
+
+    demand: ClassVar[Demand]
+
+    def __init__(self, lake_url: str, options: Any, device: str) -> None: ...
+
+    def __call__(self, task: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """The rows of a task, given as its `to_row` made it."""
+        ...
 
 
 def run(
     lake: Lake,
-    kind: str,
-    tasks: Sequence[dict],
-    worker: str,
-    options: dict,
+    table: str,
+    tasks: Sequence[Task],
+    worker: type[Worker],
+    options: Any,
     label: str,
     cluster: Cluster = DEFAULT,
+    unit: str = "tasks",
 ) -> Iterator[str]:
-    """Do the tasks whose rows of `kind` (a key of results.KINDS) are not in the lake; yields every task's config hash once its are.
+    """Do the tasks whose rows are not in the lake's `table`; yields every task's config hash once they are.
 
-    `worker` is "package.module:Class", built once per actor as `Class(lake_url, options, device)` and called with a task for
-    its rows, a list of dicts; `options` is what no row depends on. Where nothing is left to do, Ray is not started.
-    Raises UneError for a fault of the input, on whichever machine it was found.
+    Where nothing is left to do, Ray is not started. Raises UneError for a fault of the input, on whichever machine it was found.
     """
-    left = {results.config_hash(task): task for task in tasks}
-    done = [config for config, task in left.items() if results.is_done(lake, kind, task)]
-    for config in done:
-        del left[config]
-    yield from done
+    left: dict[str, tuple[dict[str, Any], int]] = {}
+    for task in tasks:
+        row = task.to_row()
+        left[results.config_hash(row)] = row, task.size
+    for config, (row, _) in list(left.items()):
+        if results.is_done(lake, table, row):
+            del left[config]
+            yield config
     if left:
-        turn = random.randrange(len(left))  # two jobs at once start at different tasks
-        work = [*left.values()][turn:] + [*left.values()][:turn]
-        with Progress(len(work), label, unit="tasks") as progress:
-            for config in _distribute(lake, kind, work, worker, options, cluster):
-                progress.advance(1, 0)
+        with Progress(sum(size for _, size in left.values()), label, unit=unit) as progress:
+            for config in _distribute(
+                lake, table, [row for row, _ in left.values()], worker, options, cluster
+            ):
+                progress.advance(left[config][1], 0)
                 yield config
 
 
-def _distribute(lake, kind, work, worker, options, cluster) -> Iterator[str]:
-    (pool,) = cluster.at_most(len(work)).pools([PLACED_AS])
-    rows = [{"task": json.dumps(task), "config": "", "payload": b"", "fault": ""} for task in work]
+def _distribute(
+    lake: Lake,
+    table: str,
+    tasks: Sequence[dict[str, Any]],
+    worker: type[Worker],
+    options: Any,
+    cluster: Cluster,
+) -> Iterator[str]:
+    (pool,) = cluster.at_most(len(tasks)).pools([worker.demand])
+    turn = random.randrange(len(tasks))  # two jobs at once start at different tasks
+    rows = [
+        {"task": json.dumps(task), "config": "", "payload": b"", "fault": ""}
+        for task in [*tasks[turn:], *tasks[:turn]]
+    ]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        type(f"Do[{kind}]", (Do,), {}),  # the name is what Ray's dashboard shows
-        fn_constructor_args=(lake.url, kind, worker, options, start_tries()),
+        type(f"Do[{table}]", (Do,), {}),  # the name is what Ray's dashboard shows
+        fn_constructor_args=(lake.url, table, worker, options, start_tries()),
         **actors(pool),
     )
     for row in dataset.iter_rows():
@@ -76,26 +109,28 @@ def _distribute(lake, kind, work, worker, options, cluster) -> Iterator[str]:
 
 
 class Do:
-    """One actor: a worker in memory that turns tasks into files of one kind."""
+    """One actor: a worker in memory that turns tasks into files of one table."""
 
-    def __init__(self, lake_url: str, kind: str, worker: str, options: dict, tries: ActorHandle) -> None:
-        self.lake, self.kind, self.name, self.options, self.tries = (
+    def __init__(
+        self, lake_url: str, table: str, worker: type[Worker], options: Any, tries: ActorHandle
+    ) -> None:
+        self.lake, self.table, self.make, self.options, self.tries = (
             Lake(lake_url),
-            kind,
+            table,
             worker,
             options,
             tries,
         )
 
     @functools.cached_property
-    def worker(self):
+    def worker(self) -> Worker:
         """Built with the first task: a fault then is one of that task's, not a dead actor."""
-        return resolve_name(self.name)(self.lake.url, self.options, own_device())
+        return self.make(self.lake.url, self.options, own_device())
 
     @faults_travel
-    def __call__(self, row: dict) -> dict:
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         task = json.loads(row["task"])
-        if not results.is_done(self.lake, self.kind, task):
-            with tried(self.tries, f"{self.kind} task {task}"):
-                results.commit(self.lake, self.kind, task, self.worker(task))
+        if not results.is_done(self.lake, self.table, task):
+            with tried(self.tries, f"{self.table} task {task}"):
+                results.commit(self.lake, self.table, task, self.worker(task))
         return row | {"config": results.config_hash(task)}

@@ -1,8 +1,9 @@
-"""DDIM inversion of pictures (paper 1, NoiseZoo): autoencoder mode, empty prompt, S − 1 network calls upwards."""
+"""Inverted noise: DDIM upwards from the autoencoder's mode, empty prompt, S − 1 network calls (paper 1, NoiseZoo)."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,18 +11,20 @@ import torch
 from une_ray.diffusion.ddim import Denoiser, invert, sample
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
-from une_ray.models.generators import load_generator
+from une_ray.models.spec import ModelSpec
+from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.space import Space, pixels
 
-ROUND_TRIPS = (
-    1 / 32
-)  # the share of images that are also sampled back, to watch the inversion; costs as much more time
+# The share of images that are also sampled back, to watch the inversion; costs as much more time.
+ROUND_TRIPS = 1 / 32
 
 
 class Invert:
     """Pictures → inverted noise (b, c·h·w), flattened as (c, h, w); PSNR of the way back for one image in 32."""
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
+        from une_ray.models.generators import load_generator  # diffusers takes seconds
+
         self.generator = load_generator(space.model, device)
         self.shape = self.generator.latent_shape
         self.preprocessing, self.device = space.model.preprocessing, device
@@ -29,7 +32,8 @@ class Invert:
         expected = self.generator.latent_shape[-1] * self.generator.factor
         if expected != self.preprocessing.size:
             raise UneError(
-                f"{space.model.id} makes pictures of {expected} px, but its row in the table of models says {self.preprocessing.size}"
+                f"{space.model.id} makes pictures of {expected} px, but its row in the table of models says "
+                f"{self.preprocessing.size}"
             )
         self.denoiser = self.generator.denoiser(self.generator.prompt_states([space.model.prompt]))
 
@@ -39,7 +43,7 @@ class Invert:
         return invert(self.denoiser, g.encode(x), self.timesteps, g.alphas_cumprod, g.prediction_type)
 
     def image(self, noise: torch.Tensor, denoiser: Denoiser | None = None) -> torch.Tensor:
-        """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under another `denoiser` than the inversion's if one is given."""
+        """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under the inversion's denoiser or another."""
         g = self.generator
         return g.decode(
             sample(denoiser or self.denoiser, noise, self.timesteps, g.alphas_cumprod, g.prediction_type)
@@ -49,7 +53,7 @@ class Invert:
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
         x = pixels(pictures, self.preprocessing, self.device)
         noise = self.noise(x)
-        watched = [i for i, image_id in enumerate(image_ids) if chosen(image_id, ROUND_TRIPS)]
+        watched = [i for i, image_id in enumerate(image_ids) if sampled_back(image_id, ROUND_TRIPS)]
         quality = np.full(len(image_ids), np.nan, np.float32)
         if watched:
             quality[watched] = psnr(self.image(noise[watched]), x[watched]).cpu().numpy()
@@ -68,8 +72,17 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return 10 * torch.log10(4 / (a.float() - b.float()).square().flatten(1).mean(1).clamp_min(1e-12))
 
 
-def chosen(image_id: str, share: float) -> bool:
+def sampled_back(image_id: str, share: float) -> bool:
     """Whether an image is in a sample of the given share, by its id alone."""
     return (
         int.from_bytes(hashlib.sha256(f"round-trip/{image_id}".encode()).digest()[:8], "big") < share * 2**64
     )
+
+
+def _facts(model: ModelSpec, steps: int | None, spacing: str | None) -> dict[str, Any]:
+    return {"steps": steps, "spacing": spacing, "prompt": model.prompt, "guidance_scale": 1.0}
+
+
+KIND = SpaceKind(
+    method="ddim-inversion", load=Invert, facts=_facts, scheduled=True, denoises=True, decodes=True
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from une_ray.models.encoders import load_encoder
+from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.space import Space, pixels
 
 
@@ -16,9 +16,14 @@ class Embed:
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
         self.model, self.device = space.model, device
+        from une_ray.models.encoders import load_encoder  # transformers takes seconds
+
         self.embed = load_encoder(space.model, device)
 
     @torch.no_grad()
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
         x = pixels(pictures, self.model.preprocessing, self.device).to(getattr(torch, self.model.dtype))
         return {"z": self.embed(x).float().cpu().numpy()}
+
+
+KIND = SpaceKind(method="embedding", load=Embed, reads=("encoder",))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from une_ray.models.generators import load_autoencoder
+from une_ray.models.spec import ModelSpec
+from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.space import Space, pixels
 
 
@@ -12,15 +15,20 @@ class Latents:
     """Pictures → x₀ (b, c·h·w), the posterior's mode × scaling factor, flattened as (c, h, w). The U-Net is not loaded."""
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
+        from une_ray.models.generators import load_autoencoder  # diffusers takes seconds
+
         self.autoencoder = load_autoencoder(space.model, device)
         self.preprocessing, self.device = space.model.preprocessing, device
         side = self.preprocessing.size // self.autoencoder.factor
         self.shape = (self.autoencoder.vae.config.latent_channels, side, side)
 
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
-        return {
-            "z": self.autoencoder.encode(pixels(pictures, self.preprocessing, self.device))
-            .flatten(1)
-            .cpu()
-            .numpy()
-        }
+        latents = self.autoencoder.encode(pixels(pictures, self.preprocessing, self.device))
+        return {"z": latents.flatten(1).cpu().numpy()}
+
+
+def _facts(model: ModelSpec, steps: int | None, spacing: str | None) -> dict[str, Any]:
+    return {"dtype": "float32"}
+
+
+KIND = SpaceKind(method="autoencoder-latents", load=Latents, facts=_facts, role="control")

@@ -1,4 +1,4 @@
-"""The signal leak as a space: √ᾱ_T·x₀ + √(1−ᾱ_T)·ε with noise that knows nothing of the picture (Everaert et al. 2024; Lin et al. 2024).
+"""What the schedule leaves of a picture at the last timestep, in fresh noise: √ᾱ_T·x₀ + √(1−ᾱ_T)·ε (Everaert et al. 2024, Lin et al. 2024).
 
 With leading timesteps inversion ends where √ᾱ_T is not 0 (.076 after 50 steps), so a probe may read x₀ itself. This space holds just
 that trace: what a probe finds in inverted noise counts only as far as it finds more there than here.
@@ -7,12 +7,14 @@ that trace: what a probe finds in inverted noise counts only as far as it finds 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
 from une_ray.diffusion.schedule import timesteps
-from une_ray.models.generators import load_scheduler
-from une_ray.spaces.kinds import noise_key
+from une_ray.models.adhoc import train_timesteps
+from une_ray.models.spec import ModelSpec
+from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.latents import Latents
 from une_ray.spaces.space import Space
 
@@ -21,6 +23,8 @@ class Leak:
     """Pictures → what is left of x₀ at the last timestep of `space`, in fresh noise (b, c·h·w), flattened as (c, h, w)."""
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
+        from une_ray.models.generators import load_scheduler  # diffusers takes seconds
+
         self.latents = Latents(space, device)
         self.shape = self.latents.shape
         alphas_cumprod = load_scheduler(space.model).alphas_cumprod
@@ -38,6 +42,24 @@ class Leak:
 def fresh_noise(seed: str, dim: int) -> np.ndarray:
     """(dim,) float32 standard normal, by the seed alone: the same in any batch and shard and on any machine."""
     digest = hashlib.sha256(seed.encode()).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big"))).standard_normal(
-        dim, np.float32
-    )
+    generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
+    return generator.standard_normal(dim, np.float32)
+
+
+def noise_key(model: ModelSpec, steps: int | None, spacing: str | None) -> str:
+    """What the noise is seeded from beside the image id. Spaces that shared noise would seem to be maps of one another."""
+    return f"{model.id}/leak{steps}-{spacing}"
+
+
+def _facts(model: ModelSpec, steps: int | None, spacing: str | None) -> dict[str, Any]:
+    library = f"numpy {np.__version__.split('.')[0]} PCG64"
+    return {
+        "steps": steps,
+        "spacing": spacing,
+        "dtype": "float32",
+        "final_timestep": timesteps(steps, spacing, train_timesteps(model))[-1],
+        "noise": f"{library}, seed sha256({noise_key(model, steps, spacing)}/IMAGE_ID)",
+    }
+
+
+KIND = SpaceKind(method="signal-leak", load=Leak, facts=_facts, role="control", scheduled=True)

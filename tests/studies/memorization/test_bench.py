@@ -6,8 +6,8 @@ import torch
 
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
-from une_ray.lake.results import MEMORIZATION
 from une_ray.studies.memorization import bench, copy_metric
+from une_ray.studies.memorization.columns import TABLE
 from une_ray.studies.memorization.copy_metric import calibration, find_metric, from_bytes, similarity
 from une_ray.studies.memorization.prompts import Prompt, duplicated, held_out
 
@@ -42,8 +42,8 @@ def test_there_is_a_row_for_every_prompt_and_seed_and_it_fits_the_schema(rows):
         assert [(row["prompt"], row["seed"]) for row in found] == [
             (row["prompt"], seed) for row in found[::SEEDS] for seed in range(SEEDS)
         ]
-        table = pa.Table.from_pylist(found, schema=MEMORIZATION)
-        assert table.num_rows == 3 * SEEDS and set(found[0]) <= set(MEMORIZATION.names)
+        table = pa.Table.from_pylist(found, schema=TABLE.schema)
+        assert table.num_rows == 3 * SEEDS and set(found[0]) <= set(TABLE.schema.names)
 
 
 def test_plain_pictures_are_their_own_originals_and_mitigated_ones_are_not(rows):

@@ -4,7 +4,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from transformers import CLIPTextModelWithProjection
 
-from tests.studies.memorization.conftest import PROMPTS
+from tests.helpers.prompts import PROMPTS
 from une_ray.errors import UneError
 from une_ray.studies.memorization.mitigate import mitigate
 from une_ray.studies.memorization.token_rows import ABLATIONS, MITIGATIONS

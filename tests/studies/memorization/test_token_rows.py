@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.studies.memorization.conftest import PROMPTS
+from tests.helpers.prompts import PROMPTS
 from une_ray.errors import UneError
 from une_ray.studies.memorization.token_rows import (
     ABLATIONS,

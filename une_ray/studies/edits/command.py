@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption, names
 from une_ray.errors import UneError
 
@@ -203,3 +204,6 @@ def line(row: dict) -> str:
         f"{'–' if row['kept'] is None else format(row['kept'], '.3f'):>6} {row['order']:>6.2f} "
         f"{' / '.join(f'{value:.3f}' for value in identity):>20} {' / '.join(map(three_digits, quality)):>18}"
     )
+
+
+COMMAND = Command("edit", edit, EPILOG, jobs=("edit",))

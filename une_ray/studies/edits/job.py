@@ -14,7 +14,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.spaces.ddim import Invert
-from une_ray.spaces.kinds import decodable
+from une_ray.spaces.names import decodable
 from une_ray.spaces.space import Space
 from une_ray.studies.edits.directions import Direction
 from une_ray.studies.edits.edit import (
@@ -97,7 +97,7 @@ def plan(
 
 def editable(lake: Lake, space: str) -> dict:
     """The fingerprint of a space that can be decoded. Raises UneError for one that can't, or whose generator has changed since."""
-    known = lake.spaces()
+    known = lake.fingerprints()
     able = list(decodable(known))
     if space not in known:
         raise unknown("space", space, able)
@@ -120,7 +120,7 @@ class EditImages:
 
     def __init__(self, lake_url: str, options: dict, device: str = "cpu") -> None:
         self.lake, self.device = Lake(lake_url), device
-        self.space = Space.from_fingerprint(options["space"], self.lake.spaces()[options["space"]])
+        self.space = Space.from_fingerprint(options["space"], self.lake.fingerprints()[options["space"]])
         self.generator = Invert(self.space, device)
         self.judges = [Judge(self.lake, name, device) for name in options["judges"]]
         self.directions: dict[str, Direction] = options["directions"]

@@ -20,17 +20,15 @@ PREFERRED = (
     "mini-clip-b",
 )  # none shares a tower or training with a mini generator
 
-# One probe per attribute, the ridge ones where there are several methods.
 PROBES = """
-    SELECT attribute, w, b, config FROM chosen_probes WHERE space = ? AND status = 'ok'
-    QUALIFY row_number() OVER (PARTITION BY attribute ORDER BY method <> 'ridge', method) = 1 ORDER BY attribute"""
+    SELECT attribute, w, b, config FROM best_probes WHERE space = ? AND split_seed = 0 AND status = 'ok' ORDER BY attribute"""
 
 
 class Judge:
     """A loaded encoder and its probes: `attributes` (k,), `w` (k, d), `b` (k,)."""
 
     def __init__(self, lake: Lake, space: str, device: str = "cpu") -> None:
-        self.space = Space.from_fingerprint(space, lake.spaces()[space])
+        self.space = Space.from_fingerprint(space, lake.fingerprints()[space])
         self.embed = self.space.load(device)
         rows = probes(lake, space)
         self.attributes = [row["attribute"] for row in rows]
@@ -55,7 +53,7 @@ def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None 
     """
     able = [
         space
-        for space, fingerprint in lake.spaces().items()
+        for space, fingerprint in lake.fingerprints().items()
         if is_encoder(fingerprint) and can_judge(lake, space, attribute)
     ]
     for name in names or ():
@@ -63,7 +61,7 @@ def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None 
             raise UneError(
                 f"{name} is the space that is edited, and can't judge its own edits; choose among: {', '.join(able) or 'none yet'}"
             )
-        if name not in lake.spaces():
+        if name not in lake.fingerprints():
             raise unknown("judge", name, able)
         if name not in able:
             raise UneError(f"{name} can't judge {attribute}: {_why_not(lake, name)}")
@@ -72,7 +70,7 @@ def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None 
             f"no encoder space of {lake.url} has a probe of {attribute} to judge by; build one (une build --spaces mini-dino) and probe it"
         )
     for space in chosen:
-        Space.refuse_changed(space, lake.spaces()[space])
+        Space.refuse_changed(space, lake.fingerprints()[space])
     return chosen
 
 
@@ -93,12 +91,15 @@ def probes(lake: Lake, space: str) -> list[dict]:
 def provenance(lake: Lake, names: Sequence[str]) -> dict[str, list]:
     """What decides the verdict of each of these judges: hashes of its fingerprint and of the configs that fitted its probes."""
     return {
-        name: [config_hash(lake.spaces()[name]), sorted({probe["config"] for probe in probes(lake, name)})]
+        name: [
+            config_hash(lake.fingerprints()[name]),
+            sorted({probe["config"] for probe in probes(lake, name)}),
+        ]
         for name in names
     }
 
 
 def _why_not(lake: Lake, space: str) -> str:
-    if not is_encoder(lake.spaces()[space]):
+    if not is_encoder(lake.fingerprints()[space]):
         return "it is not a trained encoder's space"
     return f"it has no such probe; fit it with: une probe --lake {lake.url} --spaces {space}"

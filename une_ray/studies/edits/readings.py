@@ -56,7 +56,7 @@ def _fitted(lake: Lake, edit: Edit, train: Train) -> dict[str, dict]:
     labels = labels_and_folds(lake, train.image_ids, names, [0])[0]
     made = {"space": edit.space, "method": edit.method, "penalty": edit.penalty, "rank": edit.rank}
     decides = made | {
-        "fingerprint": results.config_hash(lake.spaces()[edit.space]),
+        "fingerprint": results.config_hash(lake.fingerprints()[edit.space]),
         "train": len(train.z),
         "attributes": names,
     }

@@ -12,7 +12,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of
 from une_ray.lake.layout import Lake
-from une_ray.spaces.kinds import decodable
+from une_ray.spaces.names import decodable
 from une_ray.studies.edits.edit import Edit, train_rows
 from une_ray.studies.edits.job import IMAGES_PER_TASK, EditImages, editable, plan
 from une_ray.studies.edits.judge import judges, provenance
@@ -165,7 +165,7 @@ def objectives(rows: Sequence[dict], edit: Edit) -> dict[str, float]:
 
 
 def first_editable(lake: Lake) -> str:
-    able = list(decodable(lake.spaces()))
+    able = list(decodable(lake.fingerprints()))
     if not able:
         raise UneError(
             f"{lake.url} has no inverted noise to edit; build some: une build --lake {lake.url} --spaces mini-sd-a/ddim50 …"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, CopyMetricOption, GpusOption
 from une_ray.studies.memorization import audit_command as audit
 
@@ -170,3 +171,6 @@ def _show(tables: dict, copy_metric: str) -> None:
 
 def _cell(value) -> str:
     return "–" if value is None else str(value)
+
+
+COMMAND = Command("memorization", app, jobs=("memorization",))

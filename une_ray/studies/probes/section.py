@@ -10,9 +10,7 @@ from matplotlib.axes import Axes
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source, table
 
-# One probe per space, attribute and split, the ridge ones where there are several methods.
-CHOSEN = """(SELECT * FROM probes WHERE status = 'ok' AND auc IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY method <> 'ridge', method, engine, config) = 1)"""
+CHOSEN = "(SELECT * FROM best_probes WHERE status = 'ok' AND auc IS NOT NULL)"
 COLOURS, GREYS = (
     ("#3b6fb6", "#d1603d", "#4d9a6a", "#8d6bb8", "#b8860b", "#2a9d9d", "#c2557f"),
     ("#7d838d", "#a3a8b0", "#5b616b", "#bcc1c8"),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, CopyMetricOption, GpusOption, LakeOption
 from une_ray.errors import UneError
 
@@ -174,3 +175,6 @@ def _show(found, lake: str) -> None:
             "to the ideal point when every objective is rescaled to its range on the front. It is done again by:\n"
             f"{command(chosen, lake)}"
         )
+
+
+COMMAND = Command("sweep", app, jobs=("sweep orthogonalization", "sweep mitigation"))

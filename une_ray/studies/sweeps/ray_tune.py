@@ -28,8 +28,8 @@ from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.store import Store
 from une_ray.run.cluster import DEFAULT, Cluster, own_device
+from une_ray.run.placement import Demand
 from une_ray.run.progress import Progress
-from une_ray.run.tasks import PLACED_AS
 from une_ray.studies.sweeps.snapshots import usable
 from une_ray.studies.sweeps.study import Study, Value
 from une_ray.studies.sweeps.subject import Subject, subject
@@ -130,7 +130,7 @@ class Keep(tune.Callback):
 
 def _share(sweep: Sweep, cluster: Cluster) -> tuple[dict[str, float], int | None]:
     """What one trial takes of the cluster, and how many may run at once: as the study says, or as a generator's actors share it."""
-    (pool,) = cluster.at_most(sweep.scale.trials).pools([PLACED_AS])
+    (pool,) = cluster.at_most(sweep.scale.trials).pools([Demand()])
     if sweep.study.resources:
         return sweep.study.resources, cluster.actors
     return {"cpu": 1, "gpu": pool.gpus} if pool.gpus else {"cpu": pool.cpus}, pool.most

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import LakeOption, names
 
 EPILOG = """Examples:
@@ -32,13 +33,13 @@ def transfer(
     from une_ray.lake.layout import Lake
     from une_ray.studies.transfer.study import transfer as run
 
-    rows = run(Lake(lake), names(source), names(target), split_seed)
-    print("\n".join(table(rows)))
+    result = run(Lake(lake), names(source), names(target), split_seed)
+    print("\n".join(table(result.table.to_pylist())))
 
 
-def table(rows: list[dict]) -> list[str]:
+def table(rows: list[dict[str, Any]]) -> list[str]:
     """A line per source and target: the ridge map's figures, and beside them what the mean and a shuffled pairing reach."""
-    pairs: dict[tuple[str, str], dict[str, dict]] = {}
+    pairs: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for row in rows:
         pairs.setdefault((row["source"], row["target"]), {})[row["map"]] = row
     width = max(len(name) for pair in pairs for name in pair)
@@ -64,7 +65,7 @@ def _share(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.2f}"
 
 
-def _drop(row: dict) -> str:
+def _drop(row: dict[str, Any]) -> str:
     return (
         "–" if row["accuracy_native"] is None else f"{100 * (row['accuracy_native'] - row['accuracy']):.2f}"
     )
@@ -72,3 +73,6 @@ def _drop(row: dict) -> str:
 
 def _figure(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+COMMAND = Command("transfer", transfer, EPILOG)

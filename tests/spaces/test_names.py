@@ -6,7 +6,7 @@ import pytest
 
 from une_ray.errors import UneError
 from une_ray.models.registry import MODELS
-from une_ray.spaces.kinds import READINGS
+from une_ray.spaces.names import example, kinds_of
 from une_ray.spaces.space import Space
 
 
@@ -15,7 +15,7 @@ def fingerprint(text: str) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("text", "reading", "steps", "spacing"),
+    ("text", "kind", "steps", "spacing"),
     [
         ("mini-sd-a/ddim50", "ddim", 50, "leading"),
         ("mini-sd-a/leak20-trailing", "leak", 20, "trailing"),
@@ -24,9 +24,9 @@ def fingerprint(text: str) -> dict:
         ("x=stable-diffusion:/models/mine/latents", "latents", None, None),
     ],
 )
-def test_a_generator_is_named_with_its_reading(text, reading, steps, spacing):
+def test_a_generator_is_named_with_the_kind_of_space(text, kind, steps, spacing):
     space = Space.parse(text)
-    assert (space.reading, space.steps, space.spacing) == (reading, steps, spacing)
+    assert (space.kind, space.steps, space.spacing) == (kind, steps, spacing)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_generator_is_named_with_its_reading(text, reading, steps, spacing):
         ("pixels-16/ddim50", "is an encoder"),
         ("mini-sd-a/leak", "names no number of steps.*as in mini-sd-a/leak50"),
         ("mini-sd-a/ddim", "as in mini-sd-a/ddim50"),
-        ("mini-sd-a/leek50", "unknown reading 'leek50'; known, nearest first: leak50"),
+        ("mini-sd-a/leek50", "unknown space kind 'leek50'; known, nearest first: leak50"),
         ("mini-sd-a/latent", "nearest first: latents"),
         ("mini-sd-a/latents50", "the space is mini-sd-a/latents"),
         ("mini-sd-a/leak50-trailling", "nearest first: trailing"),
@@ -63,33 +63,45 @@ def test_a_model_may_have_a_spacing_of_its_own_and_the_fingerprint_names_it(monk
     )
 
 
-def test_the_fingerprint_of_inversion_is_what_lakes_already_have():
-    assert list(fingerprint("mini-sd-a/ddim50").items())[-5:] == [
-        ("method", "ddim-inversion"),
-        ("steps", 50),
-        ("spacing", "leading"),
-        ("prompt", ""),
-        ("guidance_scale", 1.0),
-    ]
-    assert list(fingerprint("mini-sd-a/ddim50"))[:-5] == [
-        "model",
-        "kind",
-        "source",
-        "weights",
-        "preprocessing",
-        "backend",
-        "dtype",
-    ]
-    assert list(fingerprint("mini-dino")) == [
-        "model",
-        "kind",
-        "source",
-        "weights",
-        "pooling",
-        "preprocessing",
-        "backend",
-        "dtype",
-    ]
+def test_the_fingerprint_is_what_lakes_already_have_and_the_role():
+    shared = ["model", "kind", "source", "weights", "preprocessing", "backend", "dtype"]
+    inversion = {
+        "method": "ddim-inversion",
+        "steps": 50,
+        "spacing": "leading",
+        "prompt": "",
+        "guidance_scale": 1.0,
+    }
+    inverted = fingerprint("mini-sd-a/ddim50")
+    assert list(inverted) == [*shared, *inversion, "role"]
+    assert {key: inverted[key] for key in inversion} == inversion
+    assert list(fingerprint("mini-dino")) == [*shared[:4], "pooling", *shared[4:], "role"]
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("mini-sd-a/ddim50", "model"),
+        ("mini-dino", "model"),
+        ("mini-sd-a/leak50", "control"),
+        ("mini-sd-a/latents", "control"),
+        ("pixels-16", "control"),
+        ("base=random-mini-dino", "control"),
+        ("random-mini-sd-a/ddim50", "control"),
+        ("pixels-of-mine=mini-clip-a", "model"),
+    ],
+)
+def test_what_is_a_control_is_said_by_kind_and_weights_and_never_by_the_name(text, role):
+    assert fingerprint(text)["role"] == role
+
+
+@pytest.mark.parametrize(
+    "text", ["mini-sd-a/ddim50", "mini-sd-a/leak20-trailing", "mini-sd-a/latents", "mini-dino"]
+)
+def test_a_space_comes_back_from_its_fingerprint(text):
+    space, printed = Space.parse(text).pinned()
+    again = Space.from_fingerprint(text, printed)
+    assert (again.kind, again.steps, again.spacing) == (space.kind, space.steps, space.spacing)
 
 
 def test_the_fingerprint_of_a_signal_leak_says_how_its_noise_is_drawn():
@@ -103,13 +115,13 @@ def test_the_fingerprint_of_a_signal_leak_says_how_its_noise_is_drawn():
 
 
 def test_a_dtype_that_changes_no_number_changes_no_fingerprint():
-    for reading in ("leak50", "latents"):
-        space = Space.parse(f"mini-sd-a/{reading}")
+    for kind in ("leak50", "latents"):
+        space = Space.parse(f"mini-sd-a/{kind}")
         assert space.with_dtype("float16").pinned()[1] == space.pinned()[1]
 
 
-def test_no_two_readings_have_the_same_fingerprint():
-    texts = [f"mini-sd-a/{name}{'50' if reading.scheduled else ''}" for name, reading in READINGS.items()]
-    methods = [fingerprint(text)["method"] for text in [*texts, "random-mini-sd-a/ddim50"]]
-    assert len(set(methods)) == len(READINGS)
+def test_no_two_kinds_have_the_same_fingerprint():
+    kinds = kinds_of(MODELS["mini-sd-a"])
+    methods = {fingerprint(f"mini-sd-a/{example(kind)}")["method"] for kind in kinds}
+    assert len(methods) == len(kinds)
     assert fingerprint("random-mini-sd-a/ddim50") != fingerprint("mini-sd-a/ddim50")

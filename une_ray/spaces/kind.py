@@ -1,0 +1,46 @@
+"""What a space kind is: one way to read a model, as one file of this package says it in `KIND`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from une_ray.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from une_ray.spaces.space import Space
+
+Role = Literal["model", "control"]
+
+
+class Step(Protocol):
+    """What a loaded space does with one batch. `shape` is that of one z before it was flattened, None for vectors."""
+
+    shape: tuple[int, ...] | None
+
+    def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
+        """(b, size, size, 3) uint8 → columns of the space's table, `z` (b, dim) float32 among them."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceKind:
+    """`MODEL/NAME`, or with a schedule `MODEL/NAMESTEPS[-SPACING]`.
+
+    `method` is what fingerprints call it, and `facts(model, steps, spacing)` whatever else of it decides numbers. `load` puts the model in
+    memory: what takes seconds to import is imported there. A kind of `role` control explains others away.
+    """
+
+    method: str
+    load: Callable[[Space, str], Step]
+    facts: Callable[[ModelSpec, int | None, str | None], dict[str, Any]] = lambda model, steps, spacing: {}
+    role: Role = "model"
+    reads: tuple[Literal["generator", "encoder"], ...] = ("generator",)
+    scheduled: bool = (
+        False  # walks or ends on a schedule: its name has a number of steps, and may have a spacing
+    )
+    denoises: bool = False  # runs the U-Net
+    decodes: bool = False  # its generator makes pictures of its latents again

@@ -1,0 +1,29 @@
+"""Columns of the table `gaussianity`."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from une_ray.lake.tables import REAL, TEXT, WHOLE, Table
+
+# How many of a family's tests accept normality: `control` is NULL for the space itself, else the kind of
+# data in its place.
+TABLE = Table(
+    "gaussianity",
+    pa.schema(
+        [
+            ("space", TEXT),
+            ("control", TEXT),
+            ("unit", TEXT),
+            ("test", TEXT),
+            ("tests", WHOLE),
+            ("rows", WHOLE),
+            ("statistic", REAL),
+            ("accepted", REAL),
+            ("rejected_fdr", REAL),
+            ("smallest_p", REAL),
+            ("config", TEXT),
+            ("space_fingerprint", TEXT),
+        ]
+    ),
+)
