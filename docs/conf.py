@@ -1,24 +1,29 @@
 """The documentation as a static site: `make docs` builds it into build/docs, without network.
 
-Sphinx reads the package's docstrings itself (autodoc), so that the API pages are the code's, and MyST lets every page be the Markdown that a
-code host shows as well. Looked at in November 2026: MkDocs' newest release is 1.6.1 of 2024 and its Material theme is in maintenance, their
-successor Zensical is at 0.1, and Jupyter Book 2 has no autodoc; Sphinx, MyST-Parser and Furo are released regularly. Sphinx 9.0 is the last
-that runs on Python 3.11. Licences: Sphinx BSD-2-Clause, MyST-Parser and Furo MIT, all that they bring BSD or MIT (certifi MPL-2.0).
+Sphinx reads the package's docstrings itself (autodoc), so that the API pages are the code's, and MyST lets
+every page be the Markdown that a code host shows as well. Looked at in November 2026: MkDocs' newest release
+is 1.6.1 of 2024, its likely successor Zensical is at 0.1, and Jupyter Book 2 has no autodoc; Sphinx,
+MyST-Parser and Furo are released regularly. Sphinx 9.0 is the last that runs on Python 3.11.
+Licences: Sphinx BSD-2-Clause, MyST-Parser and Furo MIT; what they bring is BSD, MIT, Apache-2.0 or MPL-2.0.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import une_ray
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+CARDS = ROOT / "une_ray/models/weights"
 
 project, author, copyright = "une_ray", "The une_ray developers", "The une_ray developers, Apache-2.0"
 release = version = une_ray.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.viewcode"]
-exclude_patterns = ["_api/une_ray.rst"]
-templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"une_ray {release}"
 html_static_path = ["_static"]
@@ -28,26 +33,73 @@ pygments_style, pygments_dark_style = "friendly", "github-dark"
 highlight_language = "none"
 
 myst_heading_anchors = 4  # links to headings are those that a code host makes
-myst_enable_extensions = ["attrs_block"]
-suppress_warnings = ["myst.header"]  # included pages begin at their own level
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False  # docstrings of other libraries are not ours to show
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 autosummary_ignore_module_all = False
-default_role = "code"
 python_use_unqualified_type_names = True
 
+# Files of the repository that are pages of the site under another name.
+PAGES = {
+    ROOT / "une_ray/queries/README.md": "sql.md",
+    ROOT / "une_ray/corpora/avatars.md": "avatars.md",
+    ROOT / "cluster/README.md": "clusters.md",
+    ROOT / "CONTRIBUTING.md": "contributing.md",
+    ROOT / "CHANGELOG.md": "changelog.md",
+    **{card: f"cards/{card.parent.name}.md" for card in CARDS.glob("*/README.md")},
+}
+
 CODE = re.compile(r"(`[^`]+`)")
+LINK = re.compile(r"(\]\()([^()\s#:]+)((?:#[^()\s]*)?\))")
 
 
-def markdown(app: Any, what: str, name: str, object: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings are plain text with code in single backticks: what else reStructuredText would read into them is escaped."""
+def relinked(text: str, file: Path, page: str) -> str:
+    """Markdown of `file` as it stands in the site's `page`: links lead to the pages that other files are."""
+
+    def link(match: re.Match[str]) -> str:
+        target = (file.parent / match[2]).resolve()
+        shown = DOCS / PAGES[target] if target in PAGES else target
+        return match[1] + os.path.relpath(shown, (DOCS / page).parent) + match[3]
+
+    return LINK.sub(link, text)
+
+
+def read_page(app: Any, page: str, source: list[str]) -> None:
+    file = DOCS / f"{page}.md"
+    if file.exists():
+        source[0] = relinked(source[0], file, page)
+
+
+def read_included(app: Any, path: Path, stem: str, source: list[str]) -> None:
+    """`path` is relative to this folder, `stem` only the last part of the page's name."""
+    if path.suffix == ".md":
+        source[0] = relinked(source[0], (DOCS / path).resolve(), app.env.docname)
+
+
+def write_cards(app: Any) -> None:
+    """A page for every model's card, which stands beside its weights."""
+    (DOCS / "cards").mkdir(exist_ok=True)
+    for card in sorted(CARDS.glob("*/README.md")):
+        page = DOCS / PAGES[card]
+        text = f"---\norphan: true\n---\n\n```{{include}} {os.path.relpath(card, page.parent)}\n```\n"
+        if not page.exists() or page.read_text() != text:
+            page.write_text(text)
+
+
+def as_restructured(app: Any, what: str, name: str, object: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings are plain text with code in single backticks: all else that would be markup is escaped."""
     parts = CODE.split("\n".join(lines))
     parts[::2] = [re.sub(r"([*|\\]|_(?=\W|$))", r"\\\1", text) for text in parts[::2]]
+    for i in range(1, len(parts), 2):  # what touches a word needs a separator that is not shown
+        before, after = re.search(r"\w$", parts[i - 1]), re.match(r"\w", parts[i + 1])
+        parts[i] = ("\\ " if before else "") + f"`{parts[i]}`" + ("\\ " if after else "")
     lines[:] = "".join(parts).split("\n")
 
 
 def setup(app: Any) -> None:
-    app.connect("autodoc-process-docstring", markdown)
+    app.connect("builder-inited", write_cards)
+    app.connect("source-read", read_page)
+    app.connect("include-read", read_included)
+    app.connect("autodoc-process-docstring", as_restructured)

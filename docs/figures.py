@@ -1,10 +1,10 @@
 """Tables of figures in the documentation, made from a lake and from the code, and checked against both.
 
-    python docs/figures.py                      writes the tables that the code alone decides (models, space kinds)
-    python docs/figures.py --lake demo/lake     writes those of a lake as well
-    python docs/figures.py --lake demo/lake --check     fails where a page says something else, and shows it
+    python docs/figures.py                            writes the tables that the code alone decides
+    python docs/figures.py --lake demo/lake           writes those of a lake as well
+    python docs/figures.py --lake demo/lake --check   fails where a page says something else, and shows it
 
-A table stands in a page between `<!-- figures: NAME -->` and `<!-- /figures -->`; what is between them is never edited by hand.
+A table stands in a page between `<!-- figures: NAME -->` and `<!-- /figures -->`; nobody edits it by hand.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ SPACES = """
         SELECT space, split_seed, avg(auc) AS auc, avg(accuracy) AS accuracy, avg(majority) AS majority
         FROM probes WHERE method = 'ridge' AND engine = 'fast' AND status = 'ok' GROUP BY ALL),
     probed AS (
-        SELECT space, avg(auc) AS auc, 1.96 * stddev_samp(auc) / sqrt(count(*)) AS margin, avg(accuracy) AS accuracy,
-            avg(majority) AS majority
+        SELECT space, avg(auc) AS auc, 1.96 * stddev_samp(auc) / sqrt(count(*)) AS margin,
+            avg(accuracy) AS accuracy, avg(majority) AS majority
         FROM per_split GROUP BY space),
     tested AS (
         SELECT space, max(accepted) FILTER (unit = 'direction') AS directions,
@@ -86,12 +86,13 @@ def spaces_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
         "random directions / single coordinates accepted as normal",
         "mapped to mini-clip-a: centred cosine, accuracy lost to its own probes",
     )
-    about = f"{images:,} images, {attributes} attributes, ridge probes, means over {seeds} splits ± half a 95 % interval."
+    about = f"{images:,} images, {attributes} attributes, ridge probes, means over {seeds} splits"
+    about += " ± half a 95 % interval."
     return [*table(header, rows), "", about]
 
 
 def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """What edits of every attribute do in a judge's eyes: each cell has the directions' figures in one order."""
+    """What edits do in a judge's eyes: a row per attribute, the directions' figures in each cell."""
     for statement in connection.extract_statements((QUERIES / "edits.sql").read_text(encoding="utf-8")):
         if statement.type.name == "CREATE":
             connection.execute(statement)
@@ -184,7 +185,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def rewritten(text: str, tables: dict[str, list[str]]) -> str:
-    """A page with the blocks of `tables` made anew; other blocks stay. Raises KeyError for a block that nobody makes."""
+    """A page with the blocks of `tables` made anew; others stay. Raises KeyError for an unknown block."""
 
     def block(match: re.Match[str]) -> str:
         opening, name, _, closing = match.groups()

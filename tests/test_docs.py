@@ -1,4 +1,4 @@
-"""What the documentation says holds: its links lead somewhere, its commands are commands, its Python runs, its figures are made."""
+"""What the documentation says holds: its links, its commands, its Python and its figures."""
 
 import ast
 import os
@@ -21,11 +21,12 @@ from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 
 ROOT = Path(__file__).resolve().parents[1]
+MADE = {"_api", "cards"}  # pages that a build of the site leaves
 PAGES = sorted(
     [
         *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "cluster/README.md")),
         *(ROOT / "une_ray/queries/README.md", ROOT / "une_ray/corpora/avatars.md"),
-        *(ROOT / "docs").rglob("*.md"),
+        *(page for page in (ROOT / "docs").rglob("*.md") if not MADE & set(page.parts)),
     ]
 )
 FENCE = re.compile(
@@ -35,6 +36,27 @@ INCLUDE = re.compile(r"^```\{include\} (\S+)$", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
 RUNS = "<!-- runs -->\n"
 UNE = get_command(app)
+
+
+ENTRY_POINTS = """
+[une_ray.mitigations]
+sparse-pads = somebodys.sparse_pads
+[une_ray.detectors]
+last-step-norm = somebodys.last_step_norm
+[une_ray.corpora]
+noise = somebodys.noise
+"""
+USED = """
+from somebodys import test_sparse_pads
+from une_ray import registry
+from une_ray.corpora import open_corpus
+
+test_sparse_pads.test_every_third_pad_is_zeroed_and_nothing_else()
+corpus = open_corpus("noise:3")
+item = next(iter(corpus.items()))
+is_png = corpus.read(item.source).startswith(b"\\x89PNG")
+print(item.image_id, is_png, registry.DETECTORS.find("last-step-norm").__name__)
+"""
 
 
 class Snippet(NamedTuple):
@@ -68,7 +90,7 @@ def blocks(language: str) -> list[Snippet]:
 
 
 def anchors(page: Path) -> set[str]:
-    """Ids of a page's headings, as a code host makes them; those of a page that it includes are its own too."""
+    """Ids of a page's headings, as a code host makes them, and of those of a page that it includes."""
     text = page.read_text(encoding="utf-8")
     slugs: set[str] = set()
     for included in INCLUDE.findall(text):
@@ -84,7 +106,7 @@ def anchors(page: Path) -> set[str]:
 
 
 class Line(NamedTuple):
-    """A command line of une's; `is_whole` where it can be typed as it stands: code in a block, nothing left out."""
+    """A command line of une's; `is_whole` where it can be typed as it stands."""
 
     place: Snippet
     is_whole: bool
@@ -106,7 +128,7 @@ def une_lines() -> list[Line]:
 
 
 def parse(command, words: list[str], parent: typer.Context | None = None) -> None:
-    """Let the command line read `words` as it would, running nothing. Raises what it would raise for an unknown command or option."""
+    """Let the command line read `words`, running nothing. Raises what it raises for unknown ones."""
     context = command.make_context(command.name or "une", list(words), parent=parent)
     rest = [*context._protected_args, *context.args]
     if hasattr(command, "resolve_command") and rest:
@@ -163,6 +185,25 @@ def test_python_compiles_and_imports_what_there_is(snippet):
             for name in node.names:
                 is_module = (module / f"{name.name}.py").exists() or (module / name.name).is_dir()
                 assert is_module or re.search(rf"\b{name.name}\b", source.read_text(encoding="utf-8"))
+
+
+def test_files_of_contributing_are_what_the_registries_take(tmp_path):
+    """Its mitigation with the test, its detector and its corpus, as a package of somebody's."""
+    package, facts = tmp_path / "somebodys", tmp_path / "somebodys-1.0.dist-info"
+    package.mkdir()
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: somebodys\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(ENTRY_POINTS)
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for name, code in re.findall(r"<!-- file: (\S+) -->\n```python\n(.*?)^```$", text, re.S | re.M):
+        (package / name).write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", USED],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "noise-000000 True last_step_norm\n"), done.stderr
 
 
 @pytest.mark.slow
