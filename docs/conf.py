@@ -51,7 +51,8 @@ PAGES = {
     **{card: f"cards/{card.parent.name}.md" for card in CARDS.glob("*/README.md")},
 }
 
-CODE = re.compile(r"(`[^`]+`)")
+EXAMPLE = re.compile(r"(^(?! )(?![-*] ).+\n\n)((?: {4}.*\n|\n(?= {4}))+)", re.MULTILINE)
+MARKUP = re.compile(r"((?<![\w*])\*\w[^*\n]*\*(?![\w*]))|[*|\\]|_(?=\W|$)")
 LINK = re.compile(r"(\]\()([^()\s#:]+)((?:#[^()\s]*)?\))")
 
 
@@ -89,12 +90,14 @@ def write_cards(app: Any) -> None:
 
 
 def as_restructured(app: Any, what: str, name: str, object: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings are plain text with code in single backticks: all else that would be markup is escaped."""
-    parts = CODE.split("\n".join(lines))
-    parts[::2] = [re.sub(r"([*|\\]|_(?=\W|$))", r"\\\1", text) for text in parts[::2]]
-    for i in range(1, len(parts), 2):  # what touches a word needs a separator that is not shown
-        before, after = re.search(r"\w$", parts[i - 1]), re.match(r"\w", parts[i + 1])
-        parts[i] = ("\\ " if before else "") + f"`{parts[i]}`" + ("\\ " if after else "")
+    """Docstrings are plain text with code in backticks or indented, and emphasis: all other markup is escaped."""
+    text = EXAMPLE.sub(r"\1::\n\n\2\n", "\n".join(lines) + "\n")
+    parts = re.split(r"(`[^`]+`|^::\n\n(?:(?: {4}.*)?\n)+)", text, flags=re.MULTILINE)
+    parts[::2] = [MARKUP.sub(lambda found: found[1] or f"\\{found[0]}", part) for part in parts[::2]]
+    for i in range(1, len(parts), 2):
+        if parts[i].startswith("`"):  # what touches a word needs a separator that is not shown
+            before, after = re.search(r"\w\Z", parts[i - 1]), re.match(r"\w", parts[i + 1])
+            parts[i] = ("\\ " if before else "") + f"`{parts[i]}`" + ("\\ " if after else "")
     lines[:] = "".join(parts).split("\n")
 
 

@@ -59,7 +59,7 @@ EDITS = """
     FROM edit_tradeoffs JOIN furthest USING (edit, judge)
     QUALIFY row_number() OVER (PARTITION BY space, judge, attribute, direction ORDER BY images DESC, edit) = 1
     ORDER BY space, judge, attribute"""
-DIRECTIONS = ("probe", "orthogonalised", "prompt", "random")
+DIRECTIONS = {"probe": "plain", "orthogonalised": "orthogonalised", "prompt": "prompt", "random": "random"}
 
 
 def spaces_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -115,7 +115,7 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
         shown = [name for name in DIRECTIONS if any(row["direction"] == name for row in judged)]
         header = (
             "",
-            f"effect (std per α): {', '.join(shown)}",
+            f"effect (std per α): {', '.join(DIRECTIONS[name] for name in shown)}",
             "leakage, root mean square of the others",
             f"identity kept at α = {judged[0]['high']:g}",
         )
@@ -132,6 +132,7 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
             )
         images, low, high = (judged[0][name] for name in ("images", "low", "high"))
         about = f"`{space}`, {images} test images, α from {low:g} to {high:g}, judged by {judge}."
+        about = about.replace(" -", " −")
         lines += [*table(header, body), "", about, ""]
     return lines[:-1] or ["This lake has no edits."]
 
