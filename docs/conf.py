@@ -89,11 +89,16 @@ def write_cards(app: Any) -> None:
             page.write_text(text)
 
 
+def escaped(markup: re.Match[str]) -> str:
+    """Emphasis as it is, all else behind a backslash."""
+    return markup[1] or f"\\{markup[0]}"
+
+
 def as_restructured(app: Any, what: str, name: str, object: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings are plain text with code in backticks or indented, and emphasis: all other markup is escaped."""
+    """Docstrings are plain text with code in backticks or indented, and emphasis: the rest is escaped."""
     text = EXAMPLE.sub(r"\1::\n\n\2\n", "\n".join(lines) + "\n")
     parts = re.split(r"(`[^`]+`|^::\n\n(?:(?: {4}.*)?\n)+)", text, flags=re.MULTILINE)
-    parts[::2] = [MARKUP.sub(lambda found: found[1] or f"\\{found[0]}", part) for part in parts[::2]]
+    parts[::2] = [MARKUP.sub(escaped, part) for part in parts[::2]]
     for i in range(1, len(parts), 2):
         if parts[i].startswith("`"):  # what touches a word needs a separator that is not shown
             before, after = re.search(r"\w\Z", parts[i - 1]), re.match(r"\w", parts[i + 1])

@@ -29,7 +29,7 @@ NOTHING = "–"
 SPACES = """
     WITH per_split AS (
         SELECT space, split_seed, avg(auc) AS auc, avg(accuracy) AS accuracy, avg(majority) AS majority
-        FROM probes WHERE method = 'ridge' AND engine = 'fast' AND status = 'ok' GROUP BY ALL),
+        FROM best_probes WHERE method = 'ridge' AND status = 'ok' GROUP BY ALL),
     probed AS (
         SELECT space, avg(auc) AS auc, 1.96 * stddev_samp(auc) / sqrt(count(*)) AS margin,
             avg(accuracy) AS accuracy, avg(majority) AS majority
@@ -47,7 +47,7 @@ SPACES = """
 
 FACTS = """
     SELECT (SELECT count(*) FROM images WHERE status = 'ok'), (SELECT count(DISTINCT attribute) FROM probes),
-        (SELECT count(DISTINCT split_seed) FROM probes WHERE engine = 'fast')"""
+        (SELECT count(DISTINCT split_seed) FROM best_probes WHERE method = 'ridge')"""
 
 # Of edits that differ in their number of images or in their settings the largest, one per direction.
 EDITS = """
