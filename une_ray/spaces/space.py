@@ -16,7 +16,7 @@ from une_ray.models.fresh import initialisation
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec, Preprocessing
 from une_ray.models.table import find_model, kind_defaults
-from une_ray.registry import MODEL_KINDS, SPACE_KINDS
+from une_ray.registry import SPACE_KINDS
 from une_ray.spaces.kind import Role, SpaceKind, Step
 from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
 
