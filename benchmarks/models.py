@@ -28,8 +28,8 @@ from transformers import (
 
 from une_ray.models.encoders import load_encoder
 from une_ray.models.generators import load_generator
-from une_ray.models.registry import MODELS
 from une_ray.models.spec import ModelSpec
+from une_ray.models.table import MODELS
 
 SD_UNET = {
     "sample_size": 64,

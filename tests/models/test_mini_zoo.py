@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 from transformers import AutoModelForImageClassification, CLIPModel, CLIPTokenizer, Dinov2Model
 
 from une_ray.models.contrastive import load_contrastive
-from une_ray.models.registry import MODELS, find_model
 from une_ray.models.resolve import PACKAGED
+from une_ray.models.table import MODELS, find_model
 from une_ray.training import copying, evaluate
 from une_ray.training.data import HELD_OUT_SEED, Pictures, pictures
 
@@ -62,7 +62,7 @@ def test_mini_resnet_knows_every_attribute_by_its_own_class(data):
 
 
 def test_the_folders_load_in_their_own_libraries():
-    """The dtype is named: diffusers takes float32 for its parts by default, transformers what the file has (float16)."""
+    """The dtype is named: by default diffusers takes float32, transformers what the file has (float16)."""
     pipeline = StableDiffusionPipeline.from_pretrained(PACKAGED / "mini-sd-a", torch_dtype=torch.float32)
     image = pipeline(
         "a woman with glasses", num_inference_steps=3, output_type="np", generator=torch.manual_seed(0)

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from une_ray.corpora import avatars
 from une_ray.geometry.frechet import frechet
 from une_ray.models.contrastive import Contrastive, load_contrastive
-from une_ray.models.registry import find_model
+from une_ray.models.table import find_model
 from une_ray.pictures.tensors import to_uint8
 from une_ray.spaces.ddim import Invert, psnr
 from une_ray.spaces.space import Space

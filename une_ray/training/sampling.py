@@ -11,7 +11,7 @@ from une_ray.diffusion.ddim import sample
 from une_ray.diffusion.guidance import guided
 from une_ray.diffusion.schedule import timesteps
 from une_ray.models.generators import load_generator
-from une_ray.models.registry import find_model
+from une_ray.models.table import find_model
 from une_ray.spaces.space import Space, pixels
 from une_ray.training.data import Pictures
 
