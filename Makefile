@@ -37,7 +37,8 @@ demo: $(READY)
 	@$(VENV)/bin/une report $(DEMO)
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest -m "not slow and not gpu"
+	$(VENV)/bin/python -m pytest -n 2 --dist loadscope -m "not slow and not gpu and not ray"
+	$(VENV)/bin/python -m pytest -m "ray and not slow and not gpu"
 
 test-slow: $(READY)
 	$(VENV)/bin/python -m pytest -m "not gpu"

@@ -35,7 +35,7 @@ def gram(scatter_up_to=D):
 
 
 def library(penalty, *steps):
-    """Scikit-learn's optimum after `steps` and standardising, as directions (d, k) and intercepts (k,) of the raw latents."""
+    """Scikit-learn's optimum after `steps` and standardising: (d, k) and (k,) of the raw latents."""
     chain = make_pipeline(*steps, StandardScaler()).fit(Z.astype(np.float64))
     features, origin = chain.transform(Z.astype(np.float64)), chain.transform(np.zeros((1, D)))
     found = [

@@ -1,4 +1,4 @@
-"""Oracles: the paper's formula, scipy's null space, constrained minima, regression residuals, scikit-learn's classifiers."""
+"""Oracles: the paper's formula, SciPy's null space, constrained minima, regressions, classifiers."""
 
 import numpy as np
 import pytest
@@ -74,7 +74,7 @@ def test_in_the_covariance_inner_product_the_score_is_the_residual_of_the_others
 
 
 def test_the_two_notions_do_not_mix():
-    """What is uncorrelated must be moved along its pattern, what is perpendicular along itself: else the nuisance moves."""
+    """The uncorrelated must be moved along its pattern, the perpendicular along itself."""
     w, nuisances = draw(5, 1)
     u = nuisances["n0"] / np.linalg.norm(nuisances["n0"])
     plain, uncorrelated = (
@@ -195,7 +195,7 @@ def test_erasing_one_label_is_the_closed_form():
 
 
 def test_erasure_changes_less_than_projecting_the_mean_difference_out():
-    """Which guards just as well (Belrose et al. 2023, section 4): what LEACE adds is the least squared change."""
+    """Which guards as well (Belrose et al. 2023, section 4): what LEACE adds is the least squared change."""
     labels = label(4)
     difference = Z[labels].mean(0) - Z[~labels].mean(0)
     difference /= np.linalg.norm(difference)

@@ -1,4 +1,4 @@
-"""Oracles: scikit-learn's estimators on the same rows, and planted Gaussian classes whose best readings are known."""
+"""Oracles: scikit-learn's estimators on the same rows, and planted Gaussian classes of known best probes."""
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_lda_without_shrinkage_is_scikit_learns_with_its_log_odds(split, column)
     )
     assert np.linalg.norm(probe.w - model.coef_[0]) < 1e-4 * np.linalg.norm(model.coef_)
     assert probe.b == pytest.approx(model.intercept_[0], abs=1e-3)
-    # The score is the log odds, but for the two degrees of freedom that the classes' means take from the variance.
+    # The score is the log odds, but for two degrees of freedom that the means take from the variance.
     assert probe.slope == pytest.approx(1 - 2 / len(z), abs=1e-6) and abs(probe.offset) < 0.01
 
 

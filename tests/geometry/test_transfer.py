@@ -23,9 +23,10 @@ def spaces(rows: int = 300, noise: float = 0.3, seed: int = 0) -> dict[str, np.n
     """Three linear views of one latent, with means far from zero."""
     random = np.random.default_rng(seed)
     hidden = random.standard_normal((rows, 5))
-    view = lambda dim: (
-        hidden @ random.standard_normal((5, dim)) + noise * random.standard_normal((rows, dim)) + 3
-    )  # noqa: E731
+
+    def view(dim: int) -> np.ndarray:
+        return hidden @ random.standard_normal((5, dim)) + noise * random.standard_normal((rows, dim)) + 3
+
     return {"a": view(8), "b": view(6), "c": view(4)}
 
 

@@ -1,7 +1,7 @@
-"""mini-clip-b: open_clip's own classes under the pairwise sigmoid loss (Zhai et al. 2023): a residual network and a text tower.
+"""mini-clip-b: open_clip's residual network and text tower under the sigmoid loss (Zhai et al. 2023).
 
-It shares nothing with mini-clip-a: other library, other architecture and width, other loss, other half of the pictures, other
-tokenizer and padding. Two models that agree nevertheless agree about the pictures.
+It shares nothing with mini-clip-a: other library, other architecture and width, other loss, other half of
+the pictures, other tokenizer and padding. Two models that agree nevertheless agree about the pictures.
 """
 
 from __future__ import annotations
@@ -84,7 +84,10 @@ def train(
 
 
 def text_tower(folder: Path) -> CLIPTextModel:
-    """The text tower of an open_clip folder as transformers' `CLIPTextModel`, as Stable Diffusion 2.x did with OpenCLIP's."""
+    """The text tower of an open_clip folder as transformers' `CLIPTextModel`.
+
+    Stable Diffusion 2.x did the same with OpenCLIP's.
+    """
     model = open_clip.create_model(f"local-dir:{folder}")
     words, blocks = CLIPTokenizer.from_pretrained(folder), model.transformer.resblocks
     config = CLIPTextConfig(

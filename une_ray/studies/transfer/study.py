@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.geometry.agreement import direction_agreement
-from une_ray.geometry.transfer import JointMoments, Probes, Ridge, Trial
+from une_ray.geometry.transfer import JointMoments, MapEvaluation, Probes, Ridge
 from une_ray.lake import results
 from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, matrix, spaces_of
 from une_ray.lake.layout import Lake
@@ -125,7 +125,7 @@ class _Study:
         for source in sorted({source for source, _ in pairs}):
             ridge = Ridge(moments, source)
             trials = {
-                target: Trial.begin(ridge, target, self.probes[target])
+                target: MapEvaluation.begin(ridge, target, self.probes[target])
                 for other, target in pairs
                 if other == source
             }
@@ -142,7 +142,12 @@ class _Study:
                 )
 
     def _pair(
-        self, source: str, target: str, trial: Trial, labels: dict[str, np.ndarray], scatter: np.ndarray
+        self,
+        source: str,
+        target: str,
+        trial: MapEvaluation,
+        labels: dict[str, np.ndarray],
+        scatter: np.ndarray,
     ) -> list[dict[str, Any]]:
         """Per map a row per attribute, and one of the pair itself with the means over attributes."""
         made_of = {
@@ -154,7 +159,7 @@ class _Study:
             "source_fingerprint": results.config_hash(self.fingerprints[source]),
             "target_fingerprint": results.config_hash(self.fingerprints[target]),
         }
-        native, rows = trial.readings("native", labels), []
+        native, rows = trial.accuracies_and_aucs("native", labels), []
         for name, linear in trial.maps.items():
             directions = _directions(self.probes.get(source), linear.pull_back(trial.probes), scatter)
             columns = (
@@ -165,7 +170,7 @@ class _Study:
                 "direction_cosine",
                 "score_correlation",
             )
-            mapped = trial.readings(name, labels)
+            mapped = trial.accuracies_and_aucs(name, labels)
             figures = {
                 a: dict(zip(columns, (*native[a], *mapped[a], *directions.get(a, (None, None)))))
                 for a in mapped
