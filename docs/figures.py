@@ -76,7 +76,7 @@ def spaces_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
                 NOTHING if auc is None else number(auc) + ("" if margin is None else f" ± {number(margin)}"),
                 number(accuracy),
                 NOTHING if directions is None else f"{percent(directions)} / {percent(coordinates)}",
-                NOTHING if cosine is None else f"{number(cosine)}, {lost:.1f} pp",
+                NOTHING if cosine is None else f"{number(cosine)}, {number(lost, 1)} pp",
             )
         )
     header = (
