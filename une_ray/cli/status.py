@@ -22,7 +22,8 @@ BAR_WIDTH = 24
 
 
 def status(lake: Annotated[str, typer.Argument(help="Folder of the lake: a path, s3://… or gs://…")]) -> None:
-    """Say how far a lake is: shards, images, rejects, rate and remaining time of every space, and who is building.
+    """Say how far a lake is: shards, images, rejects, rate and remaining time of every space, and who is
+    building.
 
     Reads the lake alone, so it works on any machine, while a build runs and after.
     """

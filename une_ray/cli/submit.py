@@ -55,7 +55,8 @@ def submit(
         bool, typer.Option("--follow", "--wait", help="Print the job's log until it ends; exit with its code")
     ] = False,
 ) -> None:
-    """Run a command as a job on a live Ray cluster; prints how to follow and stop it. Options of submit come before COMMAND."""
+    """Run a command as a job on a live Ray cluster; prints how to follow and stop it. Options of submit
+    come before COMMAND."""
     words = [command, *context.args]
     job = job_of(words)
     lake = parse(context, job, words[len(job.split()) :])
@@ -76,7 +77,8 @@ def submit(
 
 
 def job_of(words: list[str]) -> str:
-    """Which of the jobs the words after `une submit` begin with, such as "sweep mitigation". Raises UneError for none."""
+    """Which of the jobs the words after `une submit` begin with, such as "sweep mitigation". Raises
+    UneError for none."""
     from une_ray.cli.main import jobs
 
     for job in jobs():
@@ -89,8 +91,8 @@ def job_of(words: list[str]) -> str:
 def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
     """The lake that the job's arguments name.
 
-    A usage error ends here, not minutes later on the cluster, and so does a path that means another place there: a job runs in a copy
-    of the working directory that is deleted after it.
+    A usage error ends here, not minutes later on the cluster, and so does a path that means another place
+    there: a job runs in a copy of the working directory that is deleted after it.
     """
     target = context.find_root().command
     for word in job.split():

@@ -17,15 +17,17 @@ from une_ray.lake.session import connect_bare, duckdb_path
 
 
 def default_shard_size(images: int) -> int:
-    """About sixteen shards, so that progress is seen and work spreads; at most 256 images, so that one of photographs fits in memory."""
+    """About sixteen shards, so that progress is seen and work spreads; at most 256 images, so that one of
+    photographs fits in memory."""
     return min(256, max(32, 1 << (images // 16).bit_length()))
 
 
 def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> Lake:
-    """Write the plan and then `noisezoo.json`; on a lake that exists, check that it is of the same corpus and plan.
+    """Write the plan and then `noisezoo.json`; on a lake that exists, check that it is of the same corpus
+    and plan.
 
-    Two builds that create one lake at once write the same bytes under the same names; whichever manifest is first
-    stays. A lake of another corpus, another listing or another shard size is refused.
+    Two builds that create one lake at once write the same bytes under the same names; whichever manifest
+    is first stays. A lake of another corpus, another listing or another shard size is refused.
     """
     if lake.exists():
         known = {"corpus": lake.manifest["corpus"], "shard_size": lake.manifest["shard_size"]}

@@ -55,7 +55,8 @@ def _plan(lake: Lake) -> list[list[str]]:
 
 
 def _no_strangers(lake: Lake, shards: int) -> None:
-    """The views read every file of these folders, so one that no build wrote would be rows that nobody planned."""
+    """The views read every file of these folders, so one that no build wrote would be rows that nobody
+    planned."""
     planned = {shard_file(shard) for shard in range(shards)} | {"empty.parquet"}
     folders = {"images", *(space_folder(space) for space in lake.fingerprints())}
     for folder in sorted(folders):

@@ -39,7 +39,8 @@ class Cluster:
         return replace(self, actors=min(self.actors or actors, actors))
 
     def pools(self, demands: Sequence[Demand]) -> list[Pool]:
-        """Join Ray, or start it with a slot for every stage; one pool per demand. Raises UneError for GPUs that can't come."""
+        """Join Ray, or start it with a slot for every stage; one pool per demand. Raises UneError for GPUs
+        that can't come."""
         import ray
 
         cores = self._start(demands)
@@ -51,7 +52,8 @@ class Cluster:
         return allot(demands, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
 
     def readers(self) -> int | None:
-        """How many shards a Ray of this machine reads at once: one per core, as every reader is a process that must start. Elsewhere no bound."""
+        """How many shards a Ray of this machine reads at once: one per core, as every reader is a process
+        that must start. Elsewhere no bound."""
         import ray
 
         return int(ray.cluster_resources().get(CORES, 0)) or None
@@ -93,7 +95,8 @@ class Cluster:
 
 @contextlib.contextmanager
 def muted() -> Iterator[None]:
-    """Without what C++ writes to standard error: Ray announces there that a log level was set. Python's errors still come."""
+    """Without what C++ writes to standard error: Ray announces there that a log level was set. Python's
+    errors still come."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:

@@ -1,4 +1,5 @@
-"""Reading one shard's bytes from the corpus, and its table of images: who is there, how big, and what is wrong with it."""
+"""Reading one shard's bytes from the corpus, and its table of images: who is there, how big, and what is
+wrong with it."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ MAX_SHARD_BYTES = 1 << 30  # one shard travels as one object: bytes of all its i
 def read_bytes(
     corpus: Corpus, sources: Sequence[str], deadly: Mapping[int, str] = MappingProxyType({})
 ) -> list[bytes | Unreadable]:
-    """Encoded bytes of every source, or why there are none; `deadly` says why some must not be touched (see steps.killers).
-    Faults that may pass are tried again before they end the build.
+    """Encoded bytes of every source, or why there are none; `deadly` says why some must not be touched
+    (see steps.killers). Faults that may pass are tried again before they end the build.
 
     Raises UneError for a source that still fails then, and for a shard of more than 1 GiB.
     """
@@ -81,7 +82,8 @@ def trial(corpus: str, sources: Sequence[str]) -> RowWork:
 
 
 def images_table(plan: pa.Table, found: Sequence[bytes | Unreadable]) -> pa.Table:
-    """The `images` rows of one shard: decoding is tried here once, so that every space agrees on what is readable."""
+    """The `images` rows of one shard: decoding is tried here once, so that every space agrees on what is
+    readable."""
     rows = []
     for item, data in zip(plan.to_pylist(), found):
         row = {key: item[key] for key in ("image_id", "split", "caption", "source", "attributes", "factors")}
@@ -99,7 +101,8 @@ def images_table(plan: pa.Table, found: Sequence[bytes | Unreadable]) -> pa.Tabl
 
 
 def readable(committed: pa.Table, found: Sequence[bytes | Unreadable]) -> list[bytes | None]:
-    """The bytes of images whose committed row is 'ok', None for rejects. Raises UneError where an image has changed since."""
+    """The bytes of images whose committed row is 'ok', None for rejects. Raises UneError where an image
+    has changed since."""
     out: list[bytes | None] = []
     columns = (committed[name].to_pylist() for name in ("image_id", "status", "sha256"))
     for image_id, status, sha256, data in zip(*columns, found):

@@ -18,8 +18,9 @@ EMBEDDING = "embedding"  # the kind of an encoder's space, whose name is the mod
 def parse_kind(text: str, model: ModelSpec) -> tuple[str, int | None, str | None]:
     """(kind, steps, spacing) of `ddim50`, `leak50-trailing`, `latents`; without a spacing the model's own.
 
-    Raises UneError for an unknown kind or schedule, for a kind that does not read such a model, for steps that are missing or too
-    many, and for a kind that would not notice that the U-Net's weights are fresh ones.
+    Raises UneError for an unknown kind or schedule, for a kind that does not read such a model, for steps
+    that are missing or too many, and for a kind that would not notice that the U-Net's weights are fresh
+    ones.
     """
     known = kinds_of(model)
     if not text:

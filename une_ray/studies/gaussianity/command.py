@@ -42,10 +42,11 @@ def gaussianity(
         bool, typer.Option("--all", help="Print every family of tests with its rejections")
     ] = False,
 ) -> None:
-    """Test whether spaces are Gaussian, beside true Gaussian and bimodal data of their size. What was done is not done again.
+    """Test whether spaces are Gaussian, beside true Gaussian and bimodal data of their size. What was done
+    is not done again.
 
-    With --all per family: the tests made, the rows in each, the median statistic, the share accepted (p > .05), the share
-    rejected with 5 % false discoveries (Benjamini–Hochberg), the smallest p.
+    With --all per family: the tests made, the rows in each, the median statistic, the share accepted (p >
+    .05), the share rejected with 5 % false discoveries (Benjamini–Hochberg), the smallest p.
     """
     from une_ray.lake.layout import Lake
     from une_ray.studies.gaussianity.study import gaussianity as study

@@ -36,7 +36,8 @@ ROWS = """
 
 @dataclass(frozen=True, kw_only=True)
 class Tested:
-    """What one test of one unit came to: its median statistic, the shares accepted and rejected, the smallest p."""
+    """What one test of one unit came to: its median statistic, the shares accepted and rejected, the
+    smallest p."""
 
     statistic: float
     accepted: float
@@ -81,7 +82,8 @@ def summary(tests_of: TestsOfData) -> str:
 
 
 def _span(tests_of: TestsOfData, data: str, unit: str) -> str:
-    """`92.1–95.0 %`: what Anderson–Darling accepts, from the least to the most of spaces; nothing where it was not tested."""
+    """`92.1–95.0 %`: what Anderson–Darling accepts, from the least to the most of spaces; nothing where it
+    was not tested."""
     accepted = [
         100 * tests[unit, TESTS[0]].accepted
         for (_, of), tests in tests_of.items()
@@ -94,7 +96,8 @@ def _span(tests_of: TestsOfData, data: str, unit: str) -> str:
 
 
 def draw(axis: Axes, tests_of: TestsOfData) -> None:
-    """Anderson–Darling acceptance: a line per space, a mark per unit, the controls' means below, 95 % as a rule."""
+    """Anderson–Darling acceptance: a line per space, a mark per unit, the controls' means below, 95 % as a
+    rule."""
     lines = {space: [tests] for (space, data), tests in tests_of.items() if data == "space"}
     lines |= {
         f"control: {data}": [tests for (_, of), tests in tests_of.items() if of == data]

@@ -66,7 +66,8 @@ def _generator(generator: str, pairs: Pairs, looks: dict[str, Look], roles: Role
 
 
 def paired(a: Aucs, b: Aucs) -> tuple[np.ndarray, np.ndarray] | None:
-    """Both spaces' AUC, (split seeds, attributes), of the seeds that both have and the attributes known in all of these."""
+    """Both spaces' AUC, (split seeds, attributes), of the seeds that both have and the attributes known in
+    all of these."""
     seeds = sorted({seed for seed, _ in a} & {seed for seed, _ in b})
     names = sorted(
         {name for _, name in a if all((seed, name) in space for seed in seeds for space in (a, b))}

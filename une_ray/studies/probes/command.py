@@ -52,7 +52,8 @@ def probe(
     ] = 5,
     permutations: Annotated[int, typer.Option(min=0, help="Refits with shuffled labels, for a p-value")] = 20,
 ) -> None:
-    """Fit linear probes of every attribute in every space, and measure them on images they have not seen. Done ones are kept."""
+    """Fit linear probes of every attribute in every space, and measure them on images they have not seen.
+    Done ones are kept."""
     from une_ray.lake.layout import Lake
     from une_ray.studies.probes.study import probe as study
 

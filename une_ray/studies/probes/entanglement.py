@@ -68,7 +68,8 @@ def _repeated(phi: np.ndarray, directions: np.ndarray, scores: np.ndarray) -> st
 
 
 def label_correlations(source: Source, names: list[str]) -> tuple[list[str], np.ndarray]:
-    """φ of the labels, (k, k), over images that have all of them; the attributes that vary there, alike ones together."""
+    """φ of the labels, (k, k), over images that have all of them; the attributes that vary there, alike
+    ones together."""
     rows = [labels for (labels,) in source.rows(LABELLED, names, LABELS)]
     labels = np.array(rows, dtype=float).reshape(-1, len(names))
     varying = np.flatnonzero(labels.std(0) > 0) if len(labels) else np.array([], int)

@@ -124,7 +124,8 @@ def draw(axis: Axes, attributes: list[str], spaces: list[str], figures: Figures,
 
 
 def numbers(rows: list[SpaceFigures], roles: Roles) -> str:
-    """Means over attributes per space: AUC with its range over split seeds, accuracy beside the majority class, the null."""
+    """Means over attributes per space: AUC with its range over split seeds, accuracy beside the majority
+    class, the null."""
     header = ["space", "method", "attributes", "mean AUC", "range", "accuracy %", "majority %"]
     header += ["permuted AUC", "p ≤ .05"]
     lines = [
@@ -145,7 +146,8 @@ def numbers(rows: list[SpaceFigures], roles: Roles) -> str:
 
 
 def summary(rows: list[SpaceFigures], roles: Roles) -> str:
-    """The model's space where attributes are most linear, beside the best control, permuted labels and the majority class."""
+    """The model's space where attributes are most linear, beside the best control, permuted labels and the
+    majority class."""
     models = [row for row in rows if not roles.is_control(row.space)]
     controls = [row for row in rows if roles.is_control(row.space)]
     best = max(models or rows, key=lambda row: row.auc)

@@ -29,7 +29,8 @@ def transfer(
     ] = None,
     split_seed: Annotated[int, typer.Option(min=0, max=4, help="Test fold: 0 is the corpus' own split")] = 0,
 ) -> None:
-    """Map spaces onto one another by ridge regression, and read the mapped images with the target's own probes."""
+    """Map spaces onto one another by ridge regression, and read the mapped images with the target's own
+    probes."""
     from une_ray.lake.layout import Lake
     from une_ray.studies.transfer.study import transfer as run
 
@@ -38,7 +39,8 @@ def transfer(
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
-    """A line per source and target: the ridge map's figures, and beside them what the mean and a shuffled pairing reach."""
+    """A line per source and target: the ridge map's figures, and beside them what the mean and a shuffled
+    pairing reach."""
     pairs: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for row in rows:
         pairs.setdefault((row["source"], row["target"]), {})[row["map"]] = row

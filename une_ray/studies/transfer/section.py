@@ -34,7 +34,8 @@ QUERY = """
 
 @dataclass(frozen=True)
 class MapFigures:
-    """How near one map comes to the target, and what the target's probes read in its images; means over split seeds."""
+    """How near one map comes to the target, and what the target's probes read in its images; means over
+    split seeds."""
 
     cosine: float
     centred_cosine: float
@@ -136,7 +137,8 @@ def numbers(maps: Maps) -> str:
 
 
 def summary(maps: Maps, roles: Roles) -> str:
-    """The pair of models that maps best, beside its shuffled pairs and the best that a control reaches into the same target."""
+    """The pair of models that maps best, beside its shuffled pairs and the best that a control reaches
+    into the same target."""
     models = [pair for pair in maps if not any(map(roles.is_control, pair))] or list(maps)
     origin, target = best = max(models, key=lambda pair: maps[pair]["ridge"].centred_cosine)
     figures = {name: of_map.centred_cosine for name, of_map in maps[best].items()}

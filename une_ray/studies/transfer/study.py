@@ -1,4 +1,5 @@
-"""`une transfer`: ridge maps between a lake's spaces, judged on test images by the target's own fixed probes (paper 1)."""
+"""`une transfer`: ridge maps between a lake's spaces, judged on test images by the target's own fixed
+probes (paper 1)."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ PAIRS = """
 
 @dataclass(frozen=True, eq=False)
 class TransferResult:
-    """`table`: rows of the view `transfers`, one per pair of spaces and map, without those of single attributes."""
+    """`table`: rows of the view `transfers`, one per pair of spaces and map, without those of single
+    attributes."""
 
     table: pa.Table
 
@@ -48,10 +50,12 @@ def transfer(
     targets: Sequence[str] | None = None,
     split_seed: int = 0,
 ) -> TransferResult:
-    """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both controls.
+    """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both
+    controls.
 
-    All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already are not done again.
-    Raises UneError for unknown spaces, targets without probes, and spaces that share no images.
+    All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already
+    are not done again. Raises UneError for unknown spaces, targets without probes, and spaces that share
+    no images.
     """
     pairs = _pairs(lake, sources, targets)
     study = _Study.open(lake, pairs, split_seed)
@@ -117,7 +121,8 @@ class _Study:
         }
 
     def judged(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[dict[str, Any]]]]:
-        """The rows of each pair: one pass over the train images for all of them, then one over the test images per source."""
+        """The rows of each pair: one pass over the train images for all of them, then one over the test
+        images per source."""
         spaces, moments = sorted({space for pair in pairs for space in pair}), None
         for _, batch in _rows(self.lake, spaces, self.train) if pairs else ():
             moments = moments or JointMoments({space: z.shape[1] for space, z in batch.items()})
@@ -185,7 +190,8 @@ class _Study:
 def _probes(
     lake: Lake, spaces: list[str], targets: list[str], split_seed: int
 ) -> tuple[dict[str, Probes], dict[str, list[str]]]:
-    """Each space's best probes, and the computations that they are of. Raises UneError where a target has none."""
+    """Each space's best probes, and the computations that they are of. Raises UneError where a target has
+    none."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for space, *probe in lake.rows(PROBES, {"seed": split_seed, "spaces": spaces}):
         rows.setdefault(space, []).append(tuple(probe))
@@ -246,10 +252,11 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _rows(lake: Lake, spaces: list[str], ids: pa.Array) -> Iterator[tuple[pa.Array, dict[str, np.ndarray]]]:
-    """The images of `ids` side by side: (image ids, {space: (n, dim) float32}), a batch at a time, in the lake's order.
+    """The images of `ids` side by side: (image ids, {space: (n, dim) float32}), a batch at a time, in the
+    lake's order.
 
-    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan, so walking
-    them in step needs none; that they keep step is checked.
+    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan,
+    so walking them in step needs none; that they keep step is checked.
     """
     for parts in zip(*(_stream(lake, space, ids) for space in spaces), strict=True):
         first = parts[0]["image_id"]
