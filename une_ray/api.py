@@ -273,7 +273,8 @@ class Lake(layout.Lake):
         rows = self.sql(query).to_arrow_table().to_pylist()
         if not rows or "image_id" not in rows[0]:
             raise UneError(
-                f"the query of a contact sheet gives rows with an image_id; {query!r} gives {len(rows)} without"
+                f"the query of a contact sheet gives rows with an image_id; {query!r} gives {len(rows)}"
+                " without"
             )
         captions = [", ".join(_short(row[name]) for name in row if name != "image_id") for row in rows]
         return contact_sheet([self.picture(row["image_id"]) for row in rows], captions, columns)
@@ -318,7 +319,8 @@ class Space:
         parts = list(self.blocks(split=split))
         if not parts:
             raise UneError(
-                f"space {self.name!r} of {self.lake.url} has no latents{f' of split {split!r}' if split else ''} yet"
+                f"space {self.name!r} of {self.lake.url} has no"
+                f" latents{f' of split {split!r}' if split else ''} yet"
             )
         return Latents(
             [i for part in parts for i in part.image_ids], np.concatenate([part.z for part in parts])

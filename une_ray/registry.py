@@ -118,7 +118,8 @@ def _modules(package: str, attribute: str, group: str) -> dict[str, str]:
     for point in sorted(importlib.metadata.entry_points(group=group), key=lambda point: point.name):
         if modules.setdefault(point.name, point.value) != point.value:
             raise UneError(
-                f"{point.value} can't be {group} {point.name!r}, which {modules[point.name]} is already; rename its entry point"
+                f"{point.value} can't be {group} {point.name!r}, which {modules[point.name]} is already;"
+                " rename its entry point"
             )
     return modules
 

@@ -120,7 +120,8 @@ def _setting(name: str, hint: Any, default: Value) -> Setting:
     kind = str if choices else hint
     if kind not in _KINDS:
         raise TypeError(
-            f"setting {name!r} is annotated {hint!r}; a setting is bool, int, float, str or a Literal of texts"
+            f"setting {name!r} is annotated {hint!r}; a setting is bool, int, float, str or a Literal of"
+            " texts"
         )
     ranges = [extra for extra in extras if isinstance(extra, Range)]
     abouts = [extra for extra in extras if isinstance(extra, str)]

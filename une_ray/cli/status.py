@@ -48,7 +48,10 @@ def _bar(table: TableProgress) -> str:
 
 
 def _table(table: TableProgress) -> str:
-    text = f"{table.shards:,}/{table.shards_total:,} shards, {table.images:,}/{table.images_total:,} images, {table.rejects:,} rejects"
+    text = (
+        f"{table.shards:,}/{table.shards_total:,} shards, {table.images:,}/{table.images_total:,} images,"
+        f" {table.rejects:,} rejects"
+    )
     if table.shards == table.shards_total:
         return f"{text}, done"
     return f"{text}, {table.rate:.1f} images/s, {_duration(table.seconds_left)} left" if table.rate else text

@@ -47,7 +47,10 @@ def submit(
     address: Annotated[
         str | None,
         typer.Option(
-            help="Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this machine"
+            help=(
+                "Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this"
+                " machine"
+            )
         ),
     ] = None,
     working_dir: Annotated[Path, typer.Option(help="Checkout whose code the job runs")] = Path("."),
@@ -108,7 +111,8 @@ def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
     for option, path in paths.items():
         if path and "://" not in path and not Path(path).is_absolute():
             raise UneError(
-                f"--{option} {path!r} would lie in the job's own copy of the code; give a path that all nodes see, s3://… or gs://…"
+                f"--{option} {path!r} would lie in the job's own copy of the code; give a path that all nodes"
+                " see, s3://… or gs://…"
             )
     return lake
 
@@ -139,7 +143,8 @@ def connect(address: str | None) -> JobSubmissionClient:
         return JobSubmissionClient(address)
     except ConnectionError as error:
         raise UneError(
-            f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start --head"
+            f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start"
+            " --head"
         ) from error
     except AuthenticationError as error:
         reason = str(error).strip().splitlines()[0]

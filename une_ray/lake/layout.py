@@ -90,7 +90,8 @@ class Lake:
             raise UneError(f"{self.url}/{MANIFEST} is not JSON ({error}); restore it from a copy") from error
         if manifest.get("version", 0) > schema.VERSION:
             raise UneError(
-                f"{self.url} has lake format {manifest['version']}, this une_ray reads up to {schema.VERSION}; upgrade une_ray"
+                f"{self.url} has lake format {manifest['version']}, this une_ray reads up to"
+                f" {schema.VERSION}; upgrade une_ray"
             )
         return manifest
 

@@ -101,7 +101,10 @@ class Store:
 
     def _why(self, error: OSError, name: str, size: int) -> str:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return f"no space left for {self.url}/{name} ({size:,} bytes); free some and run the same command again"
+            return (
+                f"no space left for {self.url}/{name} ({size:,} bytes); free some and run the same command"
+                " again"
+            )
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             return f"no permission to write {self.url}/{name}; choose another --lake or change its rights"
         return f"can't write {self.url}/{name}: {error}"

@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from une_ray.errors import UneError
 from une_ray.run.placement import Demand, Pool, allot, local_slots
 
-CORES = "cores_of_this_machine"  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
+CORES = (  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
+    "cores_of_this_machine"
+)
 
 
 def own_device() -> str:
@@ -47,7 +49,8 @@ class Cluster:
         have = ray.cluster_resources()
         if CORES in have and (self.gpus or 0) > have.get("GPU", 0):
             raise UneError(
-                f"--gpus {self.gpus:g}: the Ray of this machine has {have.get('GPU', 0):g} and does not grow; join a cluster by --address"
+                f"--gpus {self.gpus:g}: the Ray of this machine has {have.get('GPU', 0):g} and does not grow;"
+                " join a cluster by --address"
             )
         return allot(demands, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
 

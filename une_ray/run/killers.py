@@ -33,7 +33,8 @@ def killers(prepare: Callable[..., RowWork], arguments: tuple[Any, ...], rows: i
             break
         if reached is None:
             raise UneError(
-                f"a process ended ({_how(code)}) on a harmless picture, so no image is to blame; is there memory enough?"
+                f"a process ended ({_how(code)}) on a harmless picture, so no image is to blame; is there"
+                " memory enough?"
             )
         found[reached] = f"killed its process ({_how(code)})"
         first = reached + 1

@@ -45,8 +45,9 @@ def read_bytes(
             total += sum(len(data) for data in part if isinstance(data, bytes))
             if total > MAX_SHARD_BYTES:
                 raise UneError(
-                    f"the first {len(found) + len(part)} of {len(sources)} images of a shard have {total:,} bytes, "
-                    f"over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it with a smaller --shard-size"
+                    f"the first {len(found) + len(part)} of {len(sources)} images of a shard have {total:,}"
+                    f" bytes, over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it with a"
+                    " smaller --shard-size"
                 )
             found += part
     return found
@@ -63,7 +64,8 @@ def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
         except OSError as error:
             if attempt + 1 == TRIES:
                 raise UneError(
-                    f"can't read {source!r} after {TRIES} tries: {type(error).__name__}: {error}; the same command goes on from here"
+                    f"can't read {source!r} after {TRIES} tries: {type(error).__name__}: {error}; the same"
+                    " command goes on from here"
                 ) from error
             time.sleep(PAUSE * 2**attempt)
     raise AssertionError("unreachable")
@@ -110,8 +112,9 @@ def readable(committed: pa.Table, found: Sequence[bytes | Unreadable]) -> list[b
             out.append(None)
         elif isinstance(data, Unreadable) or hashlib.sha256(data).hexdigest() != sha256:
             raise UneError(
-                f"image {image_id!r} is not what it was when this lake was begun "
-                f"({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into another lake"
+                f"image {image_id!r} is not what it was when this lake was begun"
+                f" ({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into"
+                " another lake"
             )
         else:
             out.append(data)

@@ -52,8 +52,8 @@ def tried(tries: ActorHandle, work: str) -> Iterator[bool]:
     try:
         if number > TRIES:
             raise UneError(
-                f"{work}: its worker died {TRIES} times (is there memory enough?); what was finished is kept, and the same "
-                "command goes on from there"
+                f"{work}: its worker died {TRIES} times (is there memory enough?); what was finished is kept,"
+                " and the same command goes on from there"
             )
         yield number > BEFORE_SUSPICION
     finally:

@@ -85,8 +85,8 @@ class Space:
         _, weights = pin(model)
         if weights != fingerprint["weights"]:
             raise UneError(
-                f"space {name!r} was built with the weights {fingerprint['weights']}, but {model.source} now has "
-                f"{weights}; put those back, or build the space into another lake"
+                f"space {name!r} was built with the weights {fingerprint['weights']}, but {model.source} now"
+                f" has {weights}; put those back, or build the space into another lake"
             )
 
     def as_in(self, fingerprint: dict[str, Any] | None) -> Space:

@@ -16,12 +16,13 @@ from une_ray.studies.gaussianity.labels import LAGS, TESTS, UNITS
 SHARES = ["space", "data", *UNITS.values(), "rejected of each"]
 WHOLE = ["space", "data", "p of whitened norms", "p of ‖z‖²", "mean ‖z‖²/dim", "neighbours →, ↓, ↘"]
 NOTE = (
-    "Percent of tests with p > .05 by Anderson–Darling / D'Agostino–Pearson / Shapiro–Wilk, where 95 are due. Random "
-    "directions, the paper's test, accept almost anything of many dimensions; coordinates and principal components "
-    "average nothing away. The last column is what Anderson–Darling rejects of each with 5 % false discoveries "
-    "(Benjamini–Hochberg). The second table: norms after whitening against their exact law; and, of spaces of maps, "
-    "‖z‖² against χ² and the median correlation of neighbouring pixels in standard deviations of white noise. The "
-    "controls, N(0, I) and two far modes, have the space's size and go the same way."
+    "Percent of tests with p > .05 by Anderson–Darling / D'Agostino–Pearson / Shapiro–Wilk, where 95 are due."
+    " Random directions, the paper's test, accept almost anything of many dimensions; coordinates and"
+    " principal components average nothing away. The last column is what Anderson–Darling rejects of each"
+    " with 5 % false discoveries (Benjamini–Hochberg). The second table: norms after whitening against their"
+    " exact law; and, of spaces of maps, ‖z‖² against χ² and the median correlation of neighbouring pixels in"
+    " standard deviations of white noise. The controls, N(0, I) and two far modes, have the space's size and"
+    " go the same way."
 )
 
 # Of several runs over a space, the one with the most tests.
@@ -78,7 +79,10 @@ def summary(tests_of: TestsOfData) -> str:
             parts.append(f"{own} of {UNITS[unit]} ({controls})")
     if not parts:
         return ""
-    return f"in {counted(spaces, 'space')} Anderson–Darling accepts as normal {' and '.join(parts)}; 95 % are due."
+    return (
+        f"in {counted(spaces, 'space')} Anderson–Darling accepts as normal {' and '.join(parts)}; 95 % are"
+        " due."
+    )
 
 
 def _span(tests_of: TestsOfData, data: str, unit: str) -> str:

@@ -17,10 +17,10 @@ from une_ray.report.theme import Colour
 from une_ray.studies.probes.linearity import MEASURED
 
 NOTE = (
-    "Left: test AUC of every attribute in a generator's noise against the other spaces. Right: their correlations "
-    "over attributes, Pearson above Spearman, with 95 % bootstrap intervals over attributes and split seeds. "
-    "Attributes that are plain to see are easy for everyone: the grey controls show how much agreement that alone "
-    "gives. p: one-sided, by permuting attributes."
+    "Left: test AUC of every attribute in a generator's noise against the other spaces. Right: their"
+    " correlations over attributes, Pearson above Spearman, with 95 % bootstrap intervals over attributes and"
+    " split seeds. Attributes that are plain to see are easy for everyone: the grey controls show how much"
+    " agreement that alone gives. p: one-sided, by permuting attributes."
 )
 
 Aucs = Mapping[tuple[int, str], float]

@@ -15,9 +15,9 @@ from une_ray.report.tables import figure_or_dash, percent, table
 from une_ray.report.theme import Colour
 
 NOTE = (
-    "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The "
-    "controls are grey: a space counts for its model only as far as it beats them. The dotted line is chance; the "
-    "small upright strokes are the same probes fitted on permuted labels."
+    "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The"
+    " controls are grey: a space counts for its model only as far as it beats them. The dotted line is"
+    " chance; the small upright strokes are the same probes fitted on permuted labels."
 )
 
 # *The* probe of each space, attribute and split, where it was fitted and its test images are of both kinds.
@@ -155,7 +155,10 @@ def summary(rows: list[SpaceFigures], roles: Roles) -> str:
     if models and controls:
         control = max(controls, key=lambda row: row.auc)
         beside.insert(0, f"best control {control.space} {control.auc:.3f}")
-    text = f"attributes are most linear in {roles.label(best.space)}: mean AUC {best.auc:.3f} of {best.attributes}"
+    text = (
+        f"attributes are most linear in {roles.label(best.space)}: mean AUC {best.auc:.3f} of"
+        f" {best.attributes}"
+    )
     if beside:
         text += f" ({', '.join(beside)})"
     if best.accuracy is not None and best.majority is not None:

@@ -124,8 +124,9 @@ def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> lis
         )
     except NonFiniteLatents as error:
         raise UneError(
-            f"space {config['space']!r}: the latents of {len(error.rows)} images or more hold NaN or infinity, the first is "
-            f"{ids[error.rows[0]].as_py()!r}; une verify names their file: delete it and build again"
+            f"space {config['space']!r}: the latents of {len(error.rows)} images or more hold NaN or"
+            f" infinity, the first is {ids[error.rows[0]].as_py()!r}; une verify names their file: delete it"
+            " and build again"
         ) from error
     shared = {
         "space": config["space"],
@@ -156,8 +157,8 @@ def _sql(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list
         raise unknown("probe method in SQL", config["method"], SQL_METHODS)
     if config["splits"] != 1 or config["permutations"] or len(config["penalties"] or [1]) != 1:
         raise UneError(
-            "the SQL engine fits the corpus' own split at one λ: add --splits 1 --permutations 0 and one --penalty, or use "
-            "--engine fast"
+            "the SQL engine fits the corpus' own split at one λ: add --splits 1 --permutations 0 and one"
+            " --penalty, or use --engine fast"
         )
     connection = lake.cursor()
     connection.execute("SET VARIABLE spaces = ?", [[config["space"]]])

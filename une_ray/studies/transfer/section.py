@@ -16,12 +16,12 @@ from une_ray.report.theme import Colour
 
 ORDER = 80
 NOTE = (
-    "Ridge regression from each space to each other, judged on test images by the target's own fixed probes. Most of "
-    "the raw cosine is the target's mean: beside it stands that of predicting the mean for everyone; the centred "
-    "cosine and R² are about the image. Shuffled: the same regression on mixed-up pairs. Drop: native less mapped "
-    "accuracy of the target's probes, in percentage points, means over attributes; below zero the source tells them "
-    "more than the target itself. Means over split seeds. Fidelity counts only as far as it beats that of the "
-    "control spaces."
+    "Ridge regression from each space to each other, judged on test images by the target's own fixed probes."
+    " Most of the raw cosine is the target's mean: beside it stands that of predicting the mean for everyone;"
+    " the centred cosine and R² are about the image. Shuffled: the same regression on mixed-up pairs. Drop:"
+    " native less mapped accuracy of the target's probes, in percentage points, means over attributes; below"
+    " zero the source tells them more than the target itself. Means over split seeds. Fidelity counts only as"
+    " far as it beats that of the control spaces."
 )
 
 # Of several runs over one pair, the one with the most images.

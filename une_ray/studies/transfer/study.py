@@ -76,7 +76,8 @@ def _pairs(lake: Lake, sources: Sequence[str] | None, targets: Sequence[str] | N
     }
     if not pairs:
         raise UneError(
-            f"a transfer needs a source and another target; {lake.url} has the spaces: {', '.join(lake.fingerprints())}"
+            f"a transfer needs a source and another target; {lake.url} has the spaces:"
+            f" {', '.join(lake.fingerprints())}"
         )
     return sorted(pairs)
 
@@ -198,8 +199,8 @@ def _probes(
     missing = [target for target in targets if target not in rows]
     if missing:
         raise UneError(
-            f"no probes of {', '.join(missing)} at split seed {split_seed}, and they are what a transfer is judged by; "
-            f"fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
+            f"no probes of {', '.join(missing)} at split seed {split_seed}, and they are what a transfer is"
+            f" judged by; fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
         )
     columns = {space: list(zip(*of_space)) for space, of_space in rows.items()}
     probes = {
@@ -219,8 +220,9 @@ def _images(
     train, test = table.filter(pc.invert(tested)), table.filter(tested)
     if not len(train) or not len(test):
         raise UneError(
-            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed {split_seed}, and a "
-            f"transfer needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts' shows what each space has"
+            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed"
+            f" {split_seed}, and a transfer needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts'"
+            " shows what each space has"
         )
     return (
         _whole(train["image_id"]),
@@ -263,7 +265,8 @@ def _rows(lake: Lake, spaces: list[str], ids: pa.Array) -> Iterator[tuple[pa.Arr
         for space, part in zip(spaces, parts):
             if not part["image_id"].equals(first):
                 raise UneError(
-                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify {lake.url}"
+                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify"
+                    f" {lake.url}"
                 )
         yield _whole(first), {space: matrix(part["z"], np.float32) for space, part in zip(spaces, parts)}
 
