@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import duckdb
-from une_ray.models.registry import MODELS
 
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
+from une_ray.models.table import MODELS
 
 DOCS = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- /figures -->)", re.DOTALL)
