@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import duckdb
+from une_ray.models.table import MODELS
 
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
