@@ -18,7 +18,10 @@ SPACE, NEW = "a/b", "c/d"
 PROBES = {"space": SPACE, "method": "ridge"}
 TRANSFER = {"source": "other", "target": SPACE, "probes": [[], [results.config_hash(PROBES)]]}
 APART = {"source": "other", "target": "third", "probes": [[], []]}
-EDIT = {"edit": {"space": "other", "judges": {SPACE: ["hash", [results.config_hash(PROBES)]]}}, "images": ["i0"]}
+EDIT = {
+    "edit": {"space": "other", "judges": {SPACE: ["hash", [results.config_hash(PROBES)]]}},
+    "images": ["i0"],
+}
 
 
 @pytest.fixture
@@ -28,19 +31,35 @@ def lake(tmp_path) -> Lake:
     results.commit(lake, "transfers", TRANSFER, [{"source": "other", "target": SPACE}])
     results.commit(lake, "transfers", APART, [{"source": "other", "target": "third"}])
     edit = results.config_hash(EDIT["edit"])
-    results.commit(lake, "edits", EDIT, [{"edit": edit, "space": "other", "judge": SPACE, "image_id": "i0", "alpha": 1.0}])
+    results.commit(
+        lake,
+        "edits",
+        EDIT,
+        [{"edit": edit, "space": "other", "judge": SPACE, "image_id": "i0", "alpha": 1.0}],
+    )
     command = ["edit", "--space", "other", "--judges", f"third,{SPACE}"]
     results.commit(lake, "sweeps", {"sweep": "s", "settings": {}}, [{"study": "s", "command": command}])
     return lake
 
 
 def latents(lake: Lake, space: str) -> np.ndarray:
-    return np.array([z for (z,) in Lake(lake.url).rows("SELECT z FROM latents WHERE space = ? ORDER BY image_id", [space])])
+    return np.array(
+        [
+            z
+            for (z,) in Lake(lake.url).rows(
+                "SELECT z FROM latents WHERE space = ? ORDER BY image_id", [space]
+            )
+        ]
+    )
 
 
 def assert_renamed(lake: Lake, before: np.ndarray) -> None:
     lake = Lake(lake.url)
-    assert list(lake.fingerprints()) == [NEW] and np.array_equal(latents(lake, NEW), before) and len(list(verify(lake))) == 3
+    assert (
+        list(lake.fingerprints()) == [NEW]
+        and np.array_equal(latents(lake, NEW), before)
+        and len(list(verify(lake))) == 3
+    )
     assert lake.rows("SELECT DISTINCT space FROM readings") == [(NEW,)]
     probes = results.config_hash(PROBES | {"space": NEW})
     assert lake.rows("SELECT space, config FROM probes") == [(NEW, probes)]

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from une_ray.cli.command import Command
-from une_ray.cli.options import LakeOption
 
 EPILOG = """Examples:
 

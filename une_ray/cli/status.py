@@ -10,7 +10,7 @@ import typer
 from une_ray.cli.command import Command
 
 if TYPE_CHECKING:
-    from une_ray.lake.status import Progress, Status
+    from une_ray.lake.status import Status, TableProgress
 
 EPILOG = """Examples:
 
@@ -40,13 +40,13 @@ def lines(found: Status, bars: bool) -> list[str]:
     ] + [_who(found)]
 
 
-def _bar(table: Progress) -> str:
+def _bar(table: TableProgress) -> str:
     from tqdm.std import Bar
 
     return f"{Bar(table.shards / table.shards_total, default_len=BAR_WIDTH)}  "
 
 
-def _table(table: Progress) -> str:
+def _table(table: TableProgress) -> str:
     text = f"{table.shards:,}/{table.shards_total:,} shards, {table.images:,}/{table.images_total:,} images, {table.rejects:,} rejects"
     if table.shards == table.shards_total:
         return f"{text}, done"

@@ -35,9 +35,13 @@ def rename_space(lake: Lake, name: str, to: str) -> None:
     marker = f"renames/{quote(name, safe='')}.json"
     names: dict[str, str] = json.loads(lake.store.read(marker)) if lake.store.exists(marker) else {}
     if names.get(name, to) != to:
-        raise UneError(f"{name} of {lake.url} is being renamed to {names[name]}; finish that first, by the same command")
+        raise UneError(
+            f"{name} of {lake.url} is being renamed to {names[name]}; finish that first, by the same command"
+        )
     if not names and to in fingerprints:
-        raise UneError(f"{lake.url} has a space {to!r} already; choose another name, or remove that one first")
+        raise UneError(
+            f"{lake.url} has a space {to!r} already; choose another name, or remove that one first"
+        )
     names[name] = to
     lake.store.commit(marker, json.dumps(names).encode())
     lake.register(to, fingerprints[name])
@@ -45,7 +49,9 @@ def rename_space(lake: Lake, name: str, to: str) -> None:
         _copy_shard(lake, f"{space_folder(name)}/{file}", f"{space_folder(to)}/{file}", to)
     for table, file in _results(lake, name, names):
         names |= _rewrite(lake, table, file, names)
-        lake.store.commit(marker, json.dumps(names).encode())  # before the file goes that the new hashes came from
+        lake.store.commit(
+            marker, json.dumps(names).encode()
+        )  # before the file goes that the new hashes came from
         if not any(file == f"{new}.parquet" for new in names.values()):
             lake.store.remove(f"{table}/{file}")
     lake.store.remove(space_folder(name))

@@ -19,9 +19,6 @@ from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.tables import Table
 from une_ray.registry import STUDIES
 
-# What lets `read_blob(lake || '/fingerprints/*')` answer before a space is registered: no space's file is called so, as theirs end in .json.
-NO_SPACES = "fingerprints/empty"
-
 
 @functools.cache
 def tables() -> dict[str, Table]:
@@ -49,8 +46,6 @@ def empty_tables() -> dict[str, pa.Schema]:
 
 def write_empty_tables(lake: Lake) -> None:
     """Those that are not there yet: all of a new lake, the newer tables of one that an earlier une_ray made."""
-    if not lake.store.exists(NO_SPACES):
-        lake.store.commit(NO_SPACES, b"{}", replace=False)
     for name, columns in empty_tables().items():
         if not lake.store.exists(name):
             lake.store.commit(name, schema.parquet(columns.empty_table(), {}), replace=False)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from une_ray.lake.schema import OK, REJECT, SPACE
 from une_ray.models.spec import Preprocessing
 from une_ray.pictures.decode import Reject, decode, fit
-from une_ray.run.killers import HARMLESS, Trial
+from une_ray.run.killers import HARMLESS, RowWork
 from une_ray.spaces.space import Space, Step
 
 DECODE_THREADS = 4
@@ -54,7 +54,7 @@ def read_space(
     return pa.Table.from_pydict(columns, schema=SPACE)
 
 
-def trial(space: Space, device: str, images: Sequence[bytes | None]) -> Trial:
+def trial(space: Space, device: str, images: Sequence[bytes | None]) -> RowWork:
     """What the space does with one image alone, for steps.killers."""
     step = space.load(device)
 

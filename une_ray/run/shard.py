@@ -15,7 +15,7 @@ from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError
 from une_ray.lake.schema import IMAGES, OK, REJECT
 from une_ray.pictures.decode import Reject, decode
-from une_ray.run.killers import HARMLESS, Trial
+from une_ray.run.killers import HARMLESS, RowWork
 
 READ_THREADS = 8
 TRIES, PAUSE = 3, 1.0  # seconds, doubled each time
@@ -68,7 +68,7 @@ def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
     raise AssertionError("unreachable")
 
 
-def trial(corpus: str, sources: Sequence[str]) -> Trial:
+def trial(corpus: str, sources: Sequence[str]) -> RowWork:
     """Reading and decoding one image alone, for steps.killers."""
     opened = open_corpus(corpus)
 

@@ -38,17 +38,18 @@ class Tries:
 def start_tries() -> ActorHandle:
     """On the driver's node, if it may be: a node that is lost then takes no counts with it, unless the driver goes as well."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    return Tries.options(scheduling_strategy=here).remote()
+    return Tries.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]  # Ray's decorator made it an actor
 
 
 @contextlib.contextmanager
 def tried(tries: ActorHandle, work: str) -> Iterator[bool]:
     """Whether this work is suspect, having died twice. Raises UneError where it died too often; what raises did not die."""
-    number = ray.get(tries.begin.remote(work))
+    number: int = ray.get(tries.begin.remote(work))
     try:
         if number > TRIES:
             raise UneError(
-                f"{work}: its worker died {TRIES} times (is there memory enough?); what was finished is kept, and the same command goes on from there"
+                f"{work}: its worker died {TRIES} times (is there memory enough?); what was finished is kept, and the same "
+                "command goes on from there"
             )
         yield number > BEFORE_SUSPICION
     finally:

@@ -26,9 +26,9 @@ class Invert:
         from une_ray.models.generators import load_generator  # diffusers takes seconds
 
         self.generator = load_generator(space.model, device)
-        self.shape = self.generator.latent_shape
+        self.shape: tuple[int, ...] | None = self.generator.latent_shape
         self.preprocessing, self.device = space.model.preprocessing, device
-        self.timesteps = nodes(timesteps(space.steps, space.spacing, len(self.generator.alphas_cumprod)))
+        self.timesteps = nodes(timesteps(*space.schedule, len(self.generator.alphas_cumprod)))
         expected = self.generator.latent_shape[-1] * self.generator.factor
         if expected != self.preprocessing.size:
             raise UneError(

@@ -20,7 +20,7 @@ class Latents:
         self.autoencoder = load_autoencoder(space.model, device)
         self.preprocessing, self.device = space.model.preprocessing, device
         side = self.preprocessing.size // self.autoencoder.factor
-        self.shape = (self.autoencoder.vae.config.latent_channels, side, side)
+        self.shape: tuple[int, ...] | None = (self.autoencoder.vae.config.latent_channels, side, side)
 
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
         latents = self.autoencoder.encode(pixels(pictures, self.preprocessing, self.device))

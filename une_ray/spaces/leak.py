@@ -28,9 +28,9 @@ class Leak:
         self.latents = Latents(space, device)
         self.shape = self.latents.shape
         alphas_cumprod = load_scheduler(space.model).alphas_cumprod
-        self.final_timestep = timesteps(space.steps, space.spacing, len(alphas_cumprod))[-1]
+        self.final_timestep = timesteps(*space.schedule, len(alphas_cumprod))[-1]
         self.alpha = alphas_cumprod[self.final_timestep].item()
-        self.key = noise_key(space.model, space.steps, space.spacing)
+        self.key = noise_key(space.model, *space.schedule)
 
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
         x0 = self.latents(pictures, image_ids)["z"]
@@ -52,6 +52,7 @@ def noise_key(model: ModelSpec, steps: int | None, spacing: str | None) -> str:
 
 
 def _facts(model: ModelSpec, steps: int | None, spacing: str | None) -> dict[str, Any]:
+    assert steps is not None and spacing is not None, "a scheduled kind is given its schedule"
     library = f"numpy {np.__version__.split('.')[0]} PCG64"
     return {
         "steps": steps,

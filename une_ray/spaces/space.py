@@ -13,9 +13,9 @@ from une_ray.errors import UneError
 from une_ray.lake.names import check_name
 from une_ray.models.adhoc import complete
 from une_ray.models.fresh import initialisation
-from une_ray.models.registry import KINDS, find_model
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec, Preprocessing
+from une_ray.models.table import find_model, kind_defaults
 from une_ray.registry import SPACE_KINDS
 from une_ray.spaces.kind import Role, SpaceKind, Step
 from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
@@ -50,13 +50,13 @@ class Space:
     @classmethod
     def from_fingerprint(cls, name: str, fingerprint: dict[str, Any]) -> Space:
         """A space as a lake has it, the network in float32 so that it runs anywhere."""
-        preprocessing = {
+        preprocessing: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in fingerprint["preprocessing"].items()
         }
         is_hub = fingerprint["source"].startswith("hub:")
         model = replace(
-            KINDS[fingerprint["kind"]],
+            kind_defaults(fingerprint["kind"]),
             id=fingerprint["model"],
             source=fingerprint["source"],
             dtype="float32",
@@ -101,12 +101,16 @@ class Space:
         return self if dtype is None else replace(self, model=replace(self.model, dtype=dtype))
 
     @property
+    def schedule(self) -> tuple[int, str]:
+        """Steps and spacing. Raises UneError for a space that has no schedule."""
+        if self.steps is None or self.spacing is None:
+            raise UneError(f"{self.name} has no schedule of timesteps; its kind is {self.kind}")
+        return self.steps, self.spacing
+
+    @property
     def role(self) -> Role:
         """Whether it is there to explain others away: by its kind, its model's kind, or weights that were never trained."""
-        untrained = self.model.init_seed is not None
-        if untrained or self.model.kind == "pixels" or self._kind.role == "control":
-            return "control"
-        return "model"
+        return "control" if "control" in (self.model.role, self._kind.role) else "model"
 
     @property
     def _kind(self) -> SpaceKind:

@@ -11,8 +11,8 @@ import typer
 from scipy import stats
 from typer.testing import CliRunner
 
-from tests.lake.stock import typed
-from tests.lake.test_lake import items
+from tests.helpers.lakes import items
+from tests.helpers.stock import typed
 from une_ray.errors import UneError
 from une_ray.geometry.gaussianity import families
 from une_ray.lake import schema
@@ -132,7 +132,9 @@ def test_a_finished_computation_is_not_done_again(lake, rows, monkeypatch):
         "une_ray.studies.gaussianity.study.families", lambda *_: pytest.fail("computed again")
     )
     assert gaussianity(lake, **FAST).table.to_pylist() == rows
-    assert gaussianity(lake, ["skewed"], **FAST).table.to_pylist() == [row for row in rows if row["space"] == "skewed"]
+    assert gaussianity(lake, ["skewed"], **FAST).table.to_pylist() == [
+        row for row in rows if row["space"] == "skewed"
+    ]
 
 
 def test_a_limit_takes_some_of_the_images_and_is_another_computation(lake):

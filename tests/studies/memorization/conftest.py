@@ -6,13 +6,12 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 from transformers import CLIPTokenizer
 
+from tests.helpers.prompts import PROMPTS
 from une_ray.lake import results
 from une_ray.models.generators import Generator
 from une_ray.run import tasks
 from une_ray.studies.memorization.bench import Bench
 from une_ray.studies.memorization.token_rows import encode
-
-PROMPTS = ["a smiling woman with long hair", "", "wow! a man!", "héllo 🙂 日本"]
 
 
 @pytest.fixture(scope="session")

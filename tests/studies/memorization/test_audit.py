@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest
 from typer.testing import CliRunner
 
-from tests.studies.memorization.test_study import made
+from tests.helpers.memorized import made
 from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake

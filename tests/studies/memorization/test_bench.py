@@ -9,6 +9,7 @@ import torch
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.pictures.tensors import from_bytes
+from une_ray.registry import DETECTORS
 from une_ray.studies.memorization import bench, copy_metric
 from une_ray.studies.memorization.columns import TABLE
 from une_ray.studies.memorization.copy_metric import calibration, find_metric
@@ -77,15 +78,7 @@ def test_the_first_seeds_pictures_are_kept_and_are_the_ones_that_were_measured(w
 def test_detectors_and_attention_are_of_plain_pictures_alone(rows):
     for row in rows["none"]:
         masses = dict(row["attention"])
-        assert {name for name, _ in row["detectors"]} == {
-            "wen-1",
-            "wen-10",
-            "wen-all",
-            "ren-d",
-            "ren-e",
-            "bright-ending",
-            "sail",
-        }
+        assert {name for name, _ in row["detectors"]} == set(DETECTORS.names())
         assert [sum(step) for step in zip(*masses.values())] == pytest.approx([1] * STEPS)
     assert all("detectors" not in row for row in rows["zero-pads"])
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from une_ray.corpora import avatars
-from une_ray.models.registry import find_model
+from une_ray.models.table import find_model
 from une_ray.pictures.tensors import from_bytes
 from une_ray.studies.memorization.copy_metrics.tiles import similarity
 from une_ray.studies.memorization.measures import Alignment, Realness, copies, diversities

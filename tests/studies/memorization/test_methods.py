@@ -28,7 +28,7 @@ def latents(sampling: Sampling, name: str, settings: dict) -> torch.Tensor:
 
 
 def test_the_methods_are_those_that_lakes_name():
-    assert set(MITIGATIONS.names()) == NAMES and all(MITIGATIONS.about(name) for name in NAMES)
+    assert set(MITIGATIONS.names()) >= NAMES and all(MITIGATIONS.about(name) for name in NAMES)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.studies.memorization.conftest import PROMPTS
+from tests.helpers.prompts import PROMPTS
 from une_ray.errors import UneError
 from une_ray.registry import MITIGATIONS
 from une_ray.studies.memorization.methods.ablation_g import prompt_and_eot_to_mean_pad

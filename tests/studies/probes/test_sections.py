@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.studies.transfer.test_study import DIMS, Planted
+from tests.helpers.planted import DIMS, Planted
 from une_ray.lake.session import connect
 from une_ray.report.section import Section, Source
 from une_ray.studies.probes import agreement, entanglement

@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import accuracy_score, roc_auc_score
 from typer.testing import CliRunner
 
-from tests.lake.test_lake import write
+from tests.helpers.lakes import write
 from une_ray.cli.main import app
 from une_ray.corpora.base import Item, split_of
 from une_ray.errors import UneError
@@ -202,8 +202,18 @@ def test_the_stock_module_reads_the_probes_without_our_code(lake):
 
 def test_a_refusal_names_the_splits_that_it_is_of():
     rows = [
-        {"space": "enc", "attribute": "Rare", "error": "constant in test: all 9 rows are negative", "split_seeds": [0, 3]},
-        {"space": "enc", "attribute": "Never", "error": "no train row has this label", "split_seeds": [0, 1, 2, 3, 4]},
+        {
+            "space": "enc",
+            "attribute": "Rare",
+            "error": "constant in test: all 9 rows are negative",
+            "split_seeds": [0, 3],
+        },
+        {
+            "space": "enc",
+            "attribute": "Never",
+            "error": "no train row has this label",
+            "split_seeds": [0, 1, 2, 3, 4],
+        },
     ]
     assert refusals(rows, splits=5) == [
         "refused: Rare in enc (splits 0, 3 of 5): constant in test: all 9 rows are negative",

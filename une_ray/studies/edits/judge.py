@@ -91,7 +91,10 @@ def probes(lake: Lake, space: str) -> list[dict]:
 def provenance(lake: Lake, names: Sequence[str]) -> dict[str, list]:
     """What decides the verdict of each of these judges: hashes of its fingerprint and of the configs that fitted its probes."""
     return {
-        name: [config_hash(lake.fingerprints()[name]), sorted({probe["config"] for probe in probes(lake, name)})]
+        name: [
+            config_hash(lake.fingerprints()[name]),
+            sorted({probe["config"] for probe in probes(lake, name)}),
+        ]
         for name in names
     }
 

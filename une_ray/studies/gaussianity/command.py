@@ -8,6 +8,7 @@ import typer
 
 from une_ray.cli.command import Command
 from une_ray.cli.options import LakeOption, names
+from une_ray.studies.gaussianity.labels import TESTS, UNITS
 
 EPILOG = """Examples:
 
@@ -17,8 +18,6 @@ EPILOG = """Examples:
 
 `une sql --lake demo/lake -c "SELECT space, control, unit, test, accepted FROM gaussianity"`"""
 
-TESTS = ("anderson_darling", "dagostino_pearson", "shapiro_wilk")
-UNITS = {"direction": "directions", "coordinate": "coordinates", "component": "components"}
 HEADER = f"{'':10} {'unit':12} {'test':21} {'tests':>6} {'rows':>5} {'statistic':>10} {'accepted':>9} {'rejected':>9} {'smallest p':>11}"
 NOTE = """
 Share of tests that accept normality (p > .05) in per cent; 95 is perfect. AD: Anderson–Darling, DP: D'Agostino–Pearson, SW: Shapiro–Wilk, of random

@@ -24,9 +24,9 @@ from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.models.adhoc import text_towers
 from une_ray.models.generators import Generator, load_generator
-from une_ray.models.registry import find_model
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec
+from une_ray.models.table import find_model
 from une_ray.pictures.tensors import to_image
 from une_ray.registry import DETECTORS, MITIGATIONS
 from une_ray.run.placement import Demand

@@ -8,8 +8,6 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from une_ray.errors import UneError
-from une_ray.models.registry import find_model
-from une_ray.models.resolve import location
 from une_ray.registry import MITIGATIONS
 from une_ray.settings import Value, check_settings
 from une_ray.studies.memorization.methods import RowMethod
@@ -38,20 +36,6 @@ def mitigate(
         "prompt_embeds": changes.embeddings(encode(pipe, texts), settings),
         "negative_prompt_embeds": plain.repeat(len(texts), 1, 1),
     }
-
-
-def pipeline(model: str, dtype: torch.dtype = torch.float32) -> StableDiffusionPipeline:
-    """The pipeline of a generator of `une models`, or stable-diffusion:FOLDER, on the CPU, all its parts of
-    one float type.
-
-    Raises UneError for an unknown model, and for one that makes no pictures.
-    """
-    spec = find_model(model)
-    if not spec.is_generator:
-        raise UneError(f"{model} is an encoder: it makes no pictures; name a generator, as mini-sd-dup")
-    return StableDiffusionPipeline.from_pretrained(
-        location(spec), revision=spec.revision, torch_dtype=dtype, use_safetensors=True
-    )
 
 
 def _row_method(name: str) -> RowMethod:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.geometry.agreement import direction_agreement
-from une_ray.geometry.transfer import JointMoments, Probes, Ridge, Trial
+from une_ray.geometry.transfer import JointMoments, MapEvaluation, Probes, Ridge
 from une_ray.lake import results
 from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, matrix, spaces_of
 from une_ray.lake.layout import Lake
@@ -97,7 +97,9 @@ class _Study:
         spaces = sorted({space for pair in pairs for space in pair})
         probes, probed_by = _probes(lake, spaces, sorted({target for _, target in pairs}), split_seed)
         attributes = sorted({attribute for own in probes.values() for attribute in own.attributes})
-        fingerprints = {space: fingerprint for space, fingerprint in lake.fingerprints().items() if space in spaces}
+        fingerprints = {
+            space: fingerprint for space, fingerprint in lake.fingerprints().items() if space in spaces
+        }
         return cls(
             lake, split_seed, fingerprints, probes, probed_by, *_images(lake, spaces, attributes, split_seed)
         )
@@ -123,7 +125,7 @@ class _Study:
         for source in sorted({source for source, _ in pairs}):
             ridge = Ridge(moments, source)
             trials = {
-                target: Trial.begin(ridge, target, self.probes[target])
+                target: MapEvaluation.begin(ridge, target, self.probes[target])
                 for other, target in pairs
                 if other == source
             }
@@ -140,7 +142,12 @@ class _Study:
                 )
 
     def _pair(
-        self, source: str, target: str, trial: Trial, labels: dict[str, np.ndarray], scatter: np.ndarray
+        self,
+        source: str,
+        target: str,
+        trial: MapEvaluation,
+        labels: dict[str, np.ndarray],
+        scatter: np.ndarray,
     ) -> list[dict[str, Any]]:
         """Per map a row per attribute, and one of the pair itself with the means over attributes."""
         made_of = {
@@ -152,7 +159,7 @@ class _Study:
             "source_fingerprint": results.config_hash(self.fingerprints[source]),
             "target_fingerprint": results.config_hash(self.fingerprints[target]),
         }
-        native, rows = trial.readings("native", labels), []
+        native, rows = trial.accuracies_and_aucs("native", labels), []
         for name, linear in trial.maps.items():
             directions = _directions(self.probes.get(source), linear.pull_back(trial.probes), scatter)
             columns = (
@@ -163,7 +170,7 @@ class _Study:
                 "direction_cosine",
                 "score_correlation",
             )
-            mapped = trial.readings(name, labels)
+            mapped = trial.accuracies_and_aucs(name, labels)
             figures = {
                 a: dict(zip(columns, (*native[a], *mapped[a], *directions.get(a, (None, None)))))
                 for a in mapped
