@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.helpers.lakes import write
 from une_ray.corpora import Item
 from une_ray.lake import schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.session import QUERIES, connect
 
 ROWS = 150
 TRAIN = np.array([n for n in range(ROWS) if n % 3 and n != 7])  # the image i007 has no latent in any space
@@ -55,3 +57,27 @@ def latent(image_id: str, z: np.ndarray) -> dict:
     if image_id == "i007":
         return {"image_id": image_id, "status": "reject", "error": "out of memory"}
     return {"image_id": image_id, "status": "ok", "z": z, "norm": 1.0}
+
+
+def ask(lake: Lake, query: str, *files: str, **variables) -> list[dict]:
+    """Rows of `query` after `files` of queries/, with these variables set."""
+    connection = connect(lake)
+    for name, value in variables.items():
+        connection.execute(f"SET VARIABLE {name} = ?", [value])
+    for file in files:
+        connection.execute((QUERIES / file).read_text()).fetchall()
+    return connection.sql(query).to_arrow_table().to_pylist()
+
+
+def evaluated(lake: Lake, **variables) -> list[dict]:
+    """Rows that fit_probes.sql and evaluate_probes.sql leave."""
+    return ask(lake, "FROM evaluated", "fit_probes.sql", "evaluate_probes.sql", **variables)
+
+
+def same(ours, theirs) -> bool:
+    """Equal but for rounding, through lists and dictionaries."""
+    if isinstance(ours, dict):
+        return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list):
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    return ours == pytest.approx(theirs, rel=1e-9, abs=1e-12) if isinstance(ours, float) else ours == theirs

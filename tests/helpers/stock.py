@@ -23,12 +23,21 @@ def module(lake: Lake) -> duckdb.DuckDBPyConnection:
 
 def typed(lake: Lake, script: str) -> str:
     """What the shell prints when a person has read noisezoo.sql and types `script`."""
+    run = _shell(lake, script)
+    assert not run.stderr and run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def refused(lake: Lake, script: str) -> str:
+    """What the shell says of `script`, statements that it refuses."""
+    return _shell(lake, script).stderr
+
+
+def _shell(lake: Lake, script: str) -> subprocess.CompletedProcess[str]:
     where = lake.store.root.replace("'", "''")
     script = f"SET VARIABLE lake = '{where}';\n.read {QUERIES}/noisezoo.sql\n{script}\n"
     shell = Path(sysconfig.get_path("scripts")) / "duckdb"
-    run = subprocess.run([shell], input=script, capture_output=True, text=True, check=True)
-    assert not run.stderr, run.stderr
-    return run.stdout
+    return subprocess.run([shell], input=script, capture_output=True, text=True)
 
 
 def answered(lake: Lake, query: str, *files: str) -> list[dict]:

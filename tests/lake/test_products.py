@@ -140,6 +140,17 @@ def test_a_matrix_that_comes_again_is_kept_once():
     assert first == again != other and len(kept.named) == 2
 
 
+def test_no_more_matrices_are_kept_than_were_used_last():
+    matrices = Matrices(most=2)
+    one, two, three = (
+        matrices.keep(pa.chunked_array([[[[1.0, x]]]])).to_pylist()[0] for x in (2.0, 3.0, 4.0)
+    )
+    assert list(matrices.named) == [two, three]
+    matrices.keep(pa.chunked_array([[[[1.0, 3.0]]]]))
+    matrices.keep(pa.chunked_array([[[[1.0, 2.0]]]]))
+    assert list(matrices.named) == [two, one]
+
+
 def test_a_probe_without_w_has_no_score_and_costs_the_others_nothing(lake):
     w = [None if n % 3 == 0 else row.as_py() for n, row in enumerate(probes()["w"])]
     some = probes().set_column(probes().column_names.index("w"), "w", pa.array(w, pa.list_(pa.float64())))

@@ -1,4 +1,4 @@
-"""Every hub model of the table through its real class and its real configuration at cut-down widths, weights random.
+"""Every hub model of the table through its real class and configuration at cut-down widths, weights random.
 
 Only the download is not tested. What is cut is named here; everything else is the published configuration.
 """
@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from une_ray.corpora import avatars
-from une_ray.models.registry import MODELS
+from une_ray.models.table import MODELS
 from une_ray.spaces.space import Space
 from une_ray.training import tokenizer as small_tokenizer
 

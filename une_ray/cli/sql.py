@@ -25,39 +25,29 @@ EPILOG = """Examples:
 
 `une sql demo/lake --and other/lake -c "SELECT * FROM counts JOIN b.counts USING (space, status)"`"""
 
+COMMAND_HELP = (
+    "SQL to run, statements separated by ; or a command of the prompt, such as .tables; several run in order"
+)
+FILE_HELP = (
+    "File of SQL to run, or a packaged query by its name, such as norms; several run in order, after -c: "
+    "to run one between them write -c '.read FILE'"
+)
+AND_HELP = "Another lake in the same session, as b.counts or b.nearest(…); further ones are c, d, …"
+
 
 def sql(
     lake: LakeOption,
-    beside: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--and",
-            help="Another lake in the same session, as b.counts, b.nearest(…); more of them are c, d, …",
-        ),
-    ] = None,
-    command: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-c",
-            help="SQL to run, statements separated by ; or a command of the prompt's, such as .tables; several run in order",
-        ),
-    ] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-f",
-            help="File of SQL to run, or a packaged query by its name, such as norms; several run in order, after those of -c: "
-            "to run one between them write -c '.read FILE'",
-        ),
-    ] = None,
+    beside: Annotated[list[str] | None, typer.Option("--and", metavar="LAKE", help=AND_HELP)] = None,
+    command: Annotated[list[str] | None, typer.Option("-c", metavar="SQL", help=COMMAND_HELP)] = None,
+    file: Annotated[list[str] | None, typer.Option("-f", metavar="FILE", help=FILE_HELP)] = None,
 ) -> None:
     """Ask the lake in SQL: commands, files, or a prompt. The views are those of queries/noisezoo.sql."""
     from une_ray.lake.layout import Lake
     from une_ray.lake.session import connect_many
     from une_ray.lake.shell import Leave, interact, read, run
 
-    others = dict(zip(ascii_lowercase[1:], beside or []))
-    connection = connect_many({name: Lake(where) for name, where in {"a": lake, **others}.items()})
+    urls = [lake, *(beside or [])]
+    connection = connect_many({name: Lake(url) for name, url in zip(ascii_lowercase, urls)})
     texts = [*(command or []), *map(read, file or [])]
     with contextlib.suppress(Leave):
         for text in texts:

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from une_ray.corpora import avatars
-from une_ray.models.registry import find_model
+from une_ray.models.table import find_model
 from une_ray.studies.memorization.copy_metric import from_bytes, similarity
 from une_ray.studies.memorization.measures import Alignment, Realness, copies, diversities
 from une_ray.studies.memorization.prompts import Prompt, held_out

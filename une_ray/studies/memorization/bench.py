@@ -23,9 +23,9 @@ from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.models.adhoc import text_towers
 from une_ray.models.generators import Generator, load_generator
-from une_ray.models.registry import find_model
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec
+from une_ray.models.table import find_model
 from une_ray.studies.memorization.attention import class_masses
 from une_ray.studies.memorization.copy_metric import DEFAULT, find_metric, metric_facts, to_image
 from une_ray.studies.memorization.detectors import DETECTORS
