@@ -142,7 +142,7 @@ def random_directions(d: int, m: int, rng: np.random.Generator) -> AnyFloats:
 
 
 def random_rows(n: int, rows: int, m: int, rng: np.random.Generator) -> Integers:
-    """(rows, m): per column `rows` different numbers below n, all sets alike likely (Bentley & Floyd 1987)."""
+    """(rows, m): per column `rows` different numbers below n, all sets as likely (Bentley & Floyd 1987)."""
     sample = np.empty((rows, m), np.int32)
     for i, last in enumerate(range(n - rows, n)):
         drawn = rng.integers(0, last + 1, m, np.int32)

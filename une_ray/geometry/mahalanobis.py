@@ -12,9 +12,9 @@ from une_ray.geometry.arrays import AnyFloats, Floats
 class Mahalanobis:
     """√((z − μ)ᵀ Σ⁻¹ (z − μ) / d) of a Gaussian fitted to `real` (n, d), n > d.
 
-    About 1 for what comes from it (Lee et al. 2018, "A Simple Unified Framework for Detecting Out-of-Distribution
-    Samples and Adversarial Attacks"). On rows that were not fitted it is larger, by about √(n / (n − d)). Raises
-    UneError for too few rows.
+    About 1 for what comes from it (Lee et al. 2018, "A Simple Unified Framework for Detecting
+    Out-of-Distribution Samples and Adversarial Attacks"). On rows that were not fitted it is larger, by about
+    √(n / (n − d)). Raises UneError for too few rows.
     """
 
     def __init__(self, real: AnyFloats) -> None:

@@ -19,6 +19,7 @@ QUIET = ("checkpoint_seconds", "machine", "seconds", "workers")
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Print every figure of the cards, and rewrite the cards where told to."""
     parser = argparse.ArgumentParser(
         prog="evaluate_mini_zoo", description="Measure every figure of the mini zoo's model cards."
     )

@@ -22,6 +22,7 @@ another --work."""
 
 
 def arguments() -> argparse.ArgumentParser:
+    """What the command takes."""
     parser = argparse.ArgumentParser(
         prog="train_mini_zoo",
         description=__doc__,
@@ -63,6 +64,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Train what is asked for and not finished, and write the models' folders."""
     args = arguments().parse_args(argv)
     workspace = Workspace(
         folder=args.work.resolve(), images=args.images, steps=args.steps, device=args.device

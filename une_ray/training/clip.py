@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -55,8 +54,10 @@ def train(
     device: str = "cpu",
 ) -> CLIPModel:
     """Fit on (picture, one of its captions); the text tower becomes mini-sd-a's."""
-    padded = partial(tokenizer, padding="max_length", truncation=True, return_tensors="pt")
-    variants = [padded(pictures.captions(v)).input_ids for v in range(CAPTION_VARIANTS)]
+    variants = [
+        tokenizer(pictures.captions(v), padding="max_length", truncation=True, return_tensors="pt").input_ids
+        for v in range(CAPTION_VARIANTS)
+    ]
     tokens = torch.stack(variants, 1).short()
 
     def losses(model: CLIPModel, generator: torch.Generator, step: int) -> Losses:

@@ -28,6 +28,7 @@ def generate(
 ) -> torch.Tensor:
     """(n, 3, 64, 64) in [-1, 1]: what the generator `name` makes of n captions by guided DDIM sampling."""
     space = Space.parse(f"{name}/ddim{steps}")
+    assert space.spacing is not None, "a scheduled kind is given its schedule"
     generator = load_generator(space.model)
     states = generator.prompt_states(list(captions))
     unconditional = generator.denoiser(generator.prompt_states([""]))

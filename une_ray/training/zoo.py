@@ -40,6 +40,7 @@ class Model:
 
 
 def autoencoder_a(workspace: Workspace, name: str) -> None:
+    """mini-sd-a's autoencoder, of the even-numbered half."""
     settings = workspace.settings(autoencoder.SETTINGS)
     autoencoder.train(
         workspace.pictures("a"), workspace.folder / name, settings, workspace.device
@@ -61,6 +62,7 @@ def autoencoder_b(workspace: Workspace, name: str) -> None:
 
 
 def clip_a(workspace: Workspace, name: str) -> None:
+    """mini-clip-a and its tokenizer, of the even-numbered half."""
     data = workspace.pictures("a")
     words = tokenizer.build(data.captions(), workspace.folder / name / "tokenizer")
     words.save_pretrained(workspace.model(name))
@@ -70,6 +72,7 @@ def clip_a(workspace: Workspace, name: str) -> None:
 
 
 def clip_b(workspace: Workspace, name: str) -> None:
+    """mini-clip-b and its tokenizer, whose pad is "!", of the odd-numbered half."""
     data = workspace.pictures("b")
     words = tokenizer.build(
         data.captions(), workspace.folder / name / "tokenizer", open_clip_b.MERGES, pad_token="!"
@@ -80,6 +83,7 @@ def clip_b(workspace: Workspace, name: str) -> None:
 
 
 def dino_all(workspace: Workspace, name: str) -> None:
+    """mini-dino, of all pictures."""
     dino.train(
         workspace.pictures("all"),
         workspace.folder / name,
@@ -89,6 +93,7 @@ def dino_all(workspace: Workspace, name: str) -> None:
 
 
 def resnet_b(workspace: Workspace, name: str) -> None:
+    """mini-resnet, of the odd-numbered half."""
     resnet.train(
         workspace.pictures("b"),
         workspace.folder / name,
@@ -98,6 +103,7 @@ def resnet_b(workspace: Workspace, name: str) -> None:
 
 
 def unet_a(workspace: Workspace, name: str) -> None:
+    """mini-sd-a's U-Net, of the even-numbered half."""
     _unet(workspace, name, workspace.pictures("a"), unet.build(tower_a(workspace)[0].config.hidden_size))
 
 
