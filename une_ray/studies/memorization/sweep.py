@@ -15,7 +15,7 @@ from une_ray.studies.memorization.copy_metric import DEFAULT, find_metric, metri
 from une_ray.studies.memorization.measures import Realness, copies
 from une_ray.studies.memorization.methods import check
 from une_ray.studies.memorization.prompts import Prompt, doses, duplicated, held_out, trained
-from une_ray.studies.sweeps.study import Value
+from une_ray.studies.sweeps.search_space import Value
 
 FIXED = {"model": "mini-sd-dup", "doses": [250, 1000], "seeds": 2, "steps": 20}
 METRIC = "copy_metric"  # may be fixed as well
@@ -25,6 +25,7 @@ TITLES = 8  # of each dose there are no more
 class Mitigation:
     """A trial is one method with its settings, at one guidance scale. Titles of the largest doses are what is memorised."""
 
+    name: ClassVar[str] = "mitigation"
     goals: ClassVar[dict[str, str]] = {"similarity": "min", "alignment": "max", "distance": "min"}
     knobs: ClassVar[tuple[str, ...]] = (
         "method",
@@ -187,3 +188,6 @@ def mixed(todo: list[dict]) -> list[dict]:
     for task in todo:
         kinds.setdefault(task["prompts"][0]["kind"], []).append(task)
     return [task for turn in zip_longest(*kinds.values()) for task in chain(turn) if task]
+
+
+SUBJECT = Mitigation

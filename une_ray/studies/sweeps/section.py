@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from une_ray.lake.session import QUERIES
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source, table
-from une_ray.studies.sweeps.best import Found, command, sweeps
 from une_ray.studies.sweeps.front import efficient, oriented
+from une_ray.studies.sweeps.result import SweepResult, command, sweeps
 
 INK, KNEE = "#3b414b", "#d1603d"
 ARROWS = {"max": "↑", "min": "↓"}
@@ -39,7 +39,7 @@ def section(source: Source) -> Section | None:
     )
 
 
-def _sweep(source: Source, found: Found) -> str:
+def _sweep(source: Source, found: SweepResult) -> str:
     effects = source.rows(EFFECTS, found.trials[0]["sweep"])
     counts = Counter(trial["status"] for trial in found.trials)
     told = ", ".join(
@@ -66,7 +66,7 @@ def _sweep(source: Source, found: Found) -> str:
     )
 
 
-def scatter(axis: Axes, found: Found) -> None:
+def scatter(axis: Axes, found: SweepResult) -> None:
     """The first two objectives as axes, the third as colour; the front large, what it beats small."""
     x, y, *third = found.goals
     _staircase(axis, found)
@@ -133,7 +133,7 @@ def scatter(axis: Axes, found: Found) -> None:
         handle.set_sizes([38]) if hasattr(handle, "set_sizes") else None
 
 
-def _staircase(axis: Axes, found: Found) -> None:
+def _staircase(axis: Axes, found: SweepResult) -> None:
     """What can be had of the first two objectives at once, whatever the others: the border of what the trials reached."""
     turned = oriented(found.values[:, :2], [*found.goals.values()][:2])
     corners = found.values[efficient(turned), :2]
@@ -141,7 +141,7 @@ def _staircase(axis: Axes, found: Found) -> None:
     axis.step(*corners.T, where="pre", color=INK, linewidth=1, alpha=0.35, zorder=2)
 
 
-def averages(axes: list[Axes], found: Found, effects: list[tuple]) -> None:
+def averages(axes: list[Axes], found: SweepResult, effects: list[tuple]) -> None:
     """One panel per objective; a line per value of every setting that has several, settings apart."""
     places, labels, breaks, previous = {}, [], [], None
     for setting, value, *_ in effects:
@@ -171,7 +171,7 @@ def averages(axes: list[Axes], found: Found, effects: list[tuple]) -> None:
         axis.spines["left"].set_visible(False)
 
 
-def front(found: Found) -> str:
+def front(found: SweepResult) -> str:
     header = ["", *(_told(found, name) for name in found.goals), "settings"]
     rows = [
         (
@@ -184,5 +184,5 @@ def front(found: Found) -> str:
     return table(header, rows, numeric=len(header))
 
 
-def _told(found: Found, name: str) -> str:
+def _told(found: SweepResult, name: str) -> str:
     return f"{name} {ARROWS[found.goals[name]]}"
