@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from une_ray.errors import UneError
+from une_ray.cli.command import Command
+from une_ray.cli.options import LakeOption
 
 EPILOG = """Examples:
 
@@ -24,61 +25,35 @@ EPILOG = """Examples:
 
 `une sql demo/lake --and other/lake -c "SELECT * FROM counts JOIN b.counts USING (space, status)"`"""
 
+COMMAND_HELP = (
+    "SQL to run, statements separated by ; or a command of the prompt, such as .tables; several run in order"
+)
+FILE_HELP = (
+    "File of SQL to run, or a packaged query by its name, such as norms; several run in order, after -c: "
+    "to run one between them write -c '.read FILE'"
+)
+AND_HELP = "Another lake in the same session, as b.counts or b.nearest(…); further ones are c, d, …"
+
 
 def sql(
-    place: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[LAKE]", help="Folder of the lake: a path, s3://… or gs://…", show_default=False
-        ),
-    ] = None,
-    lake: Annotated[str | None, typer.Option("--lake", help="The same as an option")] = None,
-    beside: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--and",
-            help="Another lake in the same session, as b.counts, b.nearest(…); more of them are c, d, …",
-        ),
-    ] = None,
-    command: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-c",
-            help="SQL to run, statements separated by ; or a command of the prompt's, such as .tables; several run in order",
-        ),
-    ] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-f",
-            help="File of SQL to run, or a packaged query by its name, such as norms; several run in order, after those of -c: "
-            "to run one between them write -c '.read FILE'",
-        ),
-    ] = None,
+    lake: LakeOption,
+    beside: Annotated[list[str] | None, typer.Option("--and", metavar="LAKE", help=AND_HELP)] = None,
+    command: Annotated[list[str] | None, typer.Option("-c", metavar="SQL", help=COMMAND_HELP)] = None,
+    file: Annotated[list[str] | None, typer.Option("-f", metavar="FILE", help=FILE_HELP)] = None,
 ) -> None:
     """Ask the lake in SQL: commands, files, or a prompt. The views are those of queries/noisezoo.sql."""
     from une_ray.lake.layout import Lake
     from une_ray.lake.session import connect_many
     from une_ray.lake.shell import Leave, interact, read, run
 
-    url = _one(place, lake)
-    others = dict(zip(ascii_lowercase[1:], beside or []))
-    connection = connect_many({name: Lake(where) for name, where in {"a": url, **others}.items()})
+    urls = [lake, *(beside or [])]
+    connection = connect_many({name: Lake(url) for name, url in zip(ascii_lowercase, urls)})
     texts = [*(command or []), *map(read, file or [])]
     with contextlib.suppress(Leave):
         for text in texts:
             run(connection, text)
     if not texts:
-        interact(connection, url)
+        interact(connection, lake)
 
 
-def _one(place: str | None, lake: str | None) -> str:
-    """The lake, given once, either way."""
-    given = {url for url in (place, lake) if url is not None}
-    if len(given) != 1:
-        raise UneError(
-            f"two lakes, {place} and --lake {lake}; the second one of a session is --and {lake}"
-            if given
-            else "which lake? une sql LAKE, or --lake LAKE"
-        )
-    return given.pop()
+COMMAND = Command("sql", sql, EPILOG)

@@ -1,4 +1,4 @@
-"""Running SQL text and showing its results, once or at a prompt, where lines that begin with a dot are commands as in the stock shell."""
+"""Running SQL text and showing its results, once or at a prompt. Lines that begin with a dot are commands."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ Statements end in a semicolon. What the views and macros mean stands in queries/
 NAMES = """
     SELECT schema_name, view_name AS name FROM duckdb_views() WHERE NOT internal
     UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal
-    UNION ALL SELECT schema_name, function_name || '(' || array_to_string(parameters, ', ') || ')' FROM duckdb_functions()
-        WHERE function_type LIKE '%macro' AND NOT internal AND function_name NOT LIKE 'nz\\_%' ESCAPE '\\'"""
+    UNION ALL SELECT schema_name, function_name || '(' || array_to_string(parameters, ', ') || ')'
+        FROM duckdb_functions()
+        WHERE function_type LIKE '%macro' AND NOT internal AND NOT starts_with(function_name, 'nz_')"""
 TABLES = f"""
     SELECT if(schema_name = 'main', name, schema_name || '.' || name) AS name
     FROM ({NAMES}) ORDER BY schema_name <> 'main', schema_name, name LIKE '%(%', name"""
@@ -31,7 +32,7 @@ class Leave(Exception):
 
 
 def run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
-    """Run every statement of `text`, print the rows of those that have any, and obey the dot commands between them.
+    """Run every statement of `text`, print the rows of those that have any, obey the dot commands between.
 
     Raises UneError with DuckDB's message, and Leave where the text says so.
     """
@@ -47,7 +48,7 @@ def run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
 
 
 def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
-    """A prompt: statements end in `;`, lines that begin with a dot are commands. Errors are shown and forgotten."""
+    """A prompt: statements end in `;`, a dot begins a command. Errors are shown and forgotten."""
     try:
         import readline  # noqa: F401 - gives input() line editing and history where the platform has it
     except ImportError:

@@ -12,16 +12,15 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.lake.stock import answered
-from tests.lake.test_lake import write
-from une_ray.corpora import open_corpus
+from tests.helpers.edited import lake_of
+from tests.helpers.lakes import write
+from tests.helpers.stock import answered
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
-from une_ray.lake.create import create
 from une_ray.lake.latents import image_ids
-from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.layout import Lake, shard_file
 from une_ray.lake.session import QUERIES, connect
-from une_ray.pictures.decode import decode, fit
+from une_ray.pictures.decode import fit
 from une_ray.run import tasks as pipeline
 from une_ray.spaces import space as space_module
 from une_ray.spaces.space import Space
@@ -39,48 +38,6 @@ from une_ray.studies.edits.train_rows import train_rows
 from une_ray.studies.edits.worker import EditImages
 
 IMAGES, ALPHAS = 6, (-2.0, 1.0)
-RANDOM = np.random.default_rng(0)
-
-
-def lake_of(url: str, spaces: list[Space], corpus: str = "avatars:48") -> Lake:
-    """A built lake, made without Ray, with random readings of every attribute as its probes."""
-    opened = open_corpus(corpus)
-    lake = create(Lake(url), opened.name, opened.items(), 64)
-    plan = lake.plan(0).to_pylist()
-    pictures = [decode(opened.read(row["source"])) for row in plan]
-    write(lake, f"images/{shard_file(0)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
-    for space, fingerprint in (space.pinned() for space in spaces):
-        lake.register(space.name, fingerprint)
-        ids = [row["image_id"] for row in plan]
-        z = space.load()(np.stack([fit(picture, space.model.preprocessing) for picture in pictures]), ids)[
-            "z"
-        ].astype(np.float16)
-        rows = [
-            {"image_id": i, "status": "ok", "z": row, "norm": np.linalg.norm(row.astype(float))}
-            for i, row in zip(ids, z)
-        ]
-        write(lake, f"{space_folder(space.name)}/{shard_file(0)}", rows, schema.SPACE, fingerprint)
-        planted(lake, space.name, z.astype(float))
-    return lake
-
-
-def planted(lake: Lake, space: str, z: np.ndarray) -> None:
-    names = [name for name, _ in lake.plan(0)["attributes"][0].as_py()]
-    made = {"space": space, "method": "ridge", "engine": "fast", "split_seed": 0}
-    ok = [
-        made
-        | {
-            "attribute": name,
-            "status": "ok",
-            "w": RANDOM.standard_normal(z.shape[1]),
-            "b": 0.5,
-            "penalty": 1.0,
-        }
-        for name in names
-    ]
-    twin = made | {"attribute": "Twin", "status": "ok", "w": -2 * ok[names.index("Male")]["w"], "b": 0.0}
-    refused = made | {"attribute": "Refused", "status": "refused", "error": "only 3 positives"}
-    results.commit(lake, "probes", {"space": space}, [*ok, twin, refused])
 
 
 @pytest.fixture(scope="module")
@@ -577,6 +534,8 @@ def test_an_edit_is_one_call_whose_table_has_the_commands_figures(lake, asked, d
     assert result.table["effect"].to_pylist() == pytest.approx([row["effect"] for row in summaries])
     assert result.table["frechet_up"].to_pylist() == pytest.approx([row["quality"][1] for row in summaries])
     assert result.pictures.num_rows == 6 * IMAGES * 3
+    side = Image.open(io.BytesIO(lake.store.read(result.pictures["picture"][0].as_py()))).width
+    assert result.strip(images=2).size == (3 * side + 4, 4 * side + 6)  # two directions, pixels between them
     assert set(result.pictures["picture"].to_pylist()) <= {
         f"{folder}/{name}"
         for one in result.done

@@ -16,7 +16,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from tests.studies.edits.test_edit_job import lake_of
+from tests.helpers.edited import lake_of
 from une_ray.cli.main import app
 from une_ray.errors import UneError
 from une_ray.lake import results

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption, names
 from une_ray.errors import UneError
 
@@ -142,18 +143,16 @@ def edit(
     from une_ray.corpora.files import absolute
     from une_ray.lake.layout import Lake
     from une_ray.run.cluster import Cluster
-    from une_ray.studies.edits.edit import Edit
-    from une_ray.studies.edits.study import each, with_keep
+    from une_ray.studies.edits.study import each, edit_of
 
     opened = Lake(absolute(lake))
-    attributes, keeping = names(attribute) or [], names(keep) or []
-    sets = with_keep(opened, space, attributes, keeping[0] if len(keeping) == 1 else keeping)
     edits = [
-        Edit(
-            space=space,
-            attribute=name,
-            keep=sets[name],
-            alphas=doses(alphas),
+        edit_of(
+            opened,
+            space,
+            name,
+            names(keep),
+            doses(alphas),
             method=method,
             inner_product=inner,
             baselines=tuple(names(baselines) or ()),
@@ -166,7 +165,7 @@ def edit(
             path=path,
             query=direction,
         )
-        for name in attributes
+        for name in names(attribute) or ()
     ]
     cluster = Cluster(address, actors, gpus)
     for done in each(opened, edits, images=images, judges=names(judges), image_ids=image, cluster=cluster):
@@ -270,3 +269,6 @@ def _strip(judge: str, direction: str, rows: Sequence[dict]) -> str:
     identity = " / ".join(f"{row['identity']:.3f}" for row in rows)
     far = ", ".join(f"{row['alpha']:+g}" for row in rows if row["status"] != "ok")
     return f"{judge:14} {direction:16} {scores}   {identity}" + (f"   off the data at {far}" if far else "")
+
+
+COMMAND = Command("edit", edit, EPILOG, jobs=("edit",))

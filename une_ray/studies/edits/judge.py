@@ -36,7 +36,7 @@ class Judge:
     """A loaded encoder and its probes: `attributes` (k,), `w` (k, d), `b` (k,)."""
 
     def __init__(self, lake: Lake, space: str, device: str = "cpu") -> None:
-        self.space = Space.from_fingerprint(space, lake.spaces()[space])
+        self.space = Space.from_fingerprint(space, lake.fingerprints()[space])
         self.embed = self.space.load(device)
         rows = probes(lake, space)
         self.attributes: list[str] = [row["attribute"] for row in rows]
@@ -76,7 +76,7 @@ def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None 
                 f"{name} is the space that is edited, and can't judge its own edits; "
                 f"choose among: {', '.join(able) or 'none yet'}"
             )
-        if name not in lake.spaces():
+        if name not in lake.fingerprints():
             raise UneError(f"{unknown('judge', name, able)}; to have it: {_how_to_build(lake, name)}")
         if name not in able:
             why = "it is not a trained encoder's space"
@@ -90,14 +90,14 @@ def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None 
             f"to have one: {_how_to_build(lake, PREFERRED[1], trained)}"
         )
     for space in spaces:
-        Space.refuse_changed(space, lake.spaces()[space])
+        Space.refuse_changed(space, lake.fingerprints()[space])
     return spaces
 
 
 def encoders(lake: Lake) -> list[str]:
     """The lake's embeddings by trained encoders; pixels and fresh weights are controls, not judges."""
     trained = {space for (space,) in connect(lake).execute(ENCODERS).fetchall()}
-    return [space for space in lake.spaces() if space in trained]
+    return [space for space in lake.fingerprints() if space in trained]
 
 
 def can_judge(lake: Lake, space: str, attribute: str) -> bool:
@@ -115,7 +115,10 @@ def provenance(lake: Lake, names: Sequence[str]) -> dict[str, list[Any]]:
     """What decides the verdict of each of these judges: hashes of its fingerprint and of the configs that
     fitted its probes."""
     return {
-        name: [config_hash(lake.spaces()[name]), sorted({probe["config"] for probe in probes(lake, name)})]
+        name: [
+            config_hash(lake.fingerprints()[name]),
+            sorted({probe["config"] for probe in probes(lake, name)}),
+        ]
         for name in names
     }
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-RANK = 500  # components of the paper's chain
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ProbeRow:

@@ -3,23 +3,20 @@ rank."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from une_ray.errors import UneError
-from une_ray.geometry import linear
-from une_ray.geometry.gram import Gram
+from une_ray.geometry.linear import Linear
 from une_ray.geometry.logistic import PASSES
-from une_ray.geometry.probes import FEWEST, known_together
+from une_ray.geometry.probes import FEWEST, RANK, fit_linear, known_together
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of, labels_and_folds, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.studies.edits.edit import Edit
-from une_ray.studies.edits.probe_row import RANK, ProbeRow
+from une_ray.studies.edits.probe_row import ProbeRow
 from une_ray.studies.edits.train_rows import TrainRows
 
 PROBES = "SELECT * FROM chosen_probes WHERE space = ? AND method = ? ORDER BY attribute"
@@ -44,16 +41,6 @@ def probes_of_lake(lake: Lake, space: str, method: str) -> dict[str, ProbeRow]:
     return {row["attribute"]: ProbeRow.from_row(row) for row in rows}
 
 
-def linear_probes(
-    z: np.ndarray, labels: np.ndarray, method: str, penalties: Sequence[float] | None = None, rank: int = RANK
-) -> linear.Linear:
-    """Probes of k attributes whose `labels` (n, k) of 0 or 1 are known for all of `z` (n, d)."""
-    latents, y = torch.as_tensor(z), torch.as_tensor(labels, dtype=torch.float32)
-    gram = Gram.empty(z.shape[1], y.shape[1])
-    gram.add(latents, 2 * y - 1)
-    return linear.METHODS[method](linear.Train(gram, lambda: iter([(latents.float(), y)]), penalties, rank))
-
-
 def _fitted(lake: Lake, edit: Edit, train: TrainRows) -> dict[str, ProbeRow]:
     names = attributes_of(lake)
     labels = labels_and_folds(lake, train.image_ids, names, [0])[0]
@@ -64,7 +51,7 @@ def _fitted(lake: Lake, edit: Edit, train: TrainRows) -> dict[str, ProbeRow]:
         "rank": edit.rank,
     }
     decides = settings | {
-        "fingerprint": results.config_hash(lake.spaces()[edit.space]),
+        "fingerprint": results.config_hash(lake.fingerprints()[edit.space]),
         "train": len(train.z),
         "attributes": names,
     }
@@ -74,7 +61,7 @@ def _fitted(lake: Lake, edit: Edit, train: TrainRows) -> dict[str, ProbeRow]:
     usable = [i for i, name in enumerate(names) if errors[name] is None]
     for known, columns in known_together(labels, usable):
         penalties = None if edit.penalty is None else [edit.penalty]
-        fits = linear_probes(
+        fits = fit_linear(
             train.z[known], labels[known][:, columns], edit.method, penalties, edit.rank or RANK
         )
         for i, column in enumerate(columns):
@@ -82,7 +69,7 @@ def _fitted(lake: Lake, edit: Edit, train: TrainRows) -> dict[str, ProbeRow]:
     return rows
 
 
-def _weights(fits: linear.Linear, i: int) -> dict[str, Any]:
+def _weights(fits: Linear, i: int) -> dict[str, Any]:
     """Columns of the i-th attribute's row: weights and λ, or why there are none."""
     if not fits.converged[i]:
         return {"error": f"logistic regression has not converged in {PASSES} passes; a larger penalty helps"}

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import pyarrow as pa
+from PIL import Image
 
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.lake.tables import REAL, TEXT, WHOLE
 from une_ray.run import tasks as pipeline
 from une_ray.run.cluster import DEFAULT, Cluster
+from une_ray.studies.edits.direction_set import ORTHOGONALISED, PROBE
 from une_ray.studies.edits.directions import Direction
-from une_ray.studies.edits.edit import Edit
+from une_ray.studies.edits.edit import DEFAULTS, Edit
 from une_ray.studies.edits.images import splits_of
 from une_ray.studies.edits.nuisances import SETS, nuisances
 from une_ray.studies.edits.outcome import Outcome, outcomes
+from une_ray.studies.edits.strips import html, strip
 from une_ray.studies.edits.tasks import EditOptions, EditTask, plan
 from une_ray.studies.edits.train_rows import train_rows
 from une_ray.studies.edits.worker import EditImages, folder_of
@@ -114,6 +118,22 @@ class EditResult:
         """See `DoneEdit.pictures`."""
         return pa.concat_tables([one.pictures for one in self.done])
 
+    def strip(self, images: int = 4, directions: Sequence[str] = (PROBE, ORTHOGONALISED)) -> Image.Image:
+        """The first images of each edit, a line per direction that there is of these, a column per dose."""
+        parts = [_rows_of_strip(one, images, directions) for one in self.done]
+        return strip(self.done[0].lake, [row for rows in parts for row in rows])
+
+    def _repr_html_(self) -> str:
+        """What a notebook draws: a strip per edit."""
+        return "".join(
+            html(
+                EditResult([one]).strip(),
+                f"{escape(one.edit.attribute)} in {escape(one.edit.space)}, "
+                f"α = {', '.join(f'{alpha:+g}' for alpha in one.edit.alphas)}",
+            )
+            for one in self.done
+        )
+
     @cached_property
     def table(self) -> pa.Table:
         """One row per direction and judge; `down` is at the smallest dose and `up` at the largest."""
@@ -155,17 +175,23 @@ def each(
         yield _do(lake, one, tasks, options, bool(image_ids), cluster)
 
 
-def with_keep(
-    lake: Lake, space: str, attributes: Sequence[str], keep: Sequence[str] | str
-) -> dict[str, tuple[str, ...]]:
-    """What each attribute's edit keeps: the named ones, or those of a set of `nuisances`: none, correlated
-    or all."""
-    if isinstance(keep, str) and keep in SETS:
-        return {
-            name: tuple(nuisances(lake, train_rows(lake, space, name), name)[keep]) for name in attributes
-        }
-    names = [keep] if isinstance(keep, str) else keep
-    return dict.fromkeys(attributes, tuple(names))
+def edit_of(
+    lake: Lake,
+    space: str,
+    attribute: str,
+    keep: Sequence[str] | str | None = None,
+    alphas: Sequence[float] = DEFAULTS["alphas"],
+    **settings: Any,
+) -> Edit:
+    """The edit whose `keep` is names of attributes, or a set of `nuisances`: none, correlated or all.
+    `settings` are further fields of Edit.
+
+    Raises UneError for settings that mean nothing, and for a lake without the train images that a set is
+    chosen by."""
+    names: Sequence[str] = [keep] if isinstance(keep, str) else keep or []
+    if len(names) == 1 and names[0] in SETS:
+        names = nuisances(lake, train_rows(lake, space, attribute), attribute)[names[0]]
+    return Edit(space=space, attribute=attribute, keep=tuple(names), alphas=tuple(alphas), **settings)
 
 
 def summary_row(outcome: Outcome) -> dict[str, Any]:
@@ -187,6 +213,12 @@ def summary_row(outcome: Outcome) -> dict[str, Any]:
         "frechet_up": summary["quality"][1],
         "off_data": list(summary["off_data"].items()),
     }
+
+
+def _rows_of_strip(done: DoneEdit, images: int, directions: Sequence[str]) -> list[dict[str, Any]]:
+    first = set(done.image_ids[:images])
+    rows = [row for row in done.pictures.to_pylist() if row["image_id"] in first]
+    return [row for row in rows if row["judge"] == rows[0]["judge"] and row["direction"] in directions]
 
 
 def _do(

@@ -13,6 +13,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of
 from une_ray.lake.layout import Lake
+from une_ray.settings import Value
 from une_ray.spaces.names import decodable
 from une_ray.studies.edits.direction_set import ORTHOGONALISED, PROBE
 from une_ray.studies.edits.edit import Edit
@@ -22,7 +23,6 @@ from une_ray.studies.edits.nuisances import CORRELATED, nuisances
 from une_ray.studies.edits.tasks import IMAGES_PER_TASK, EditTask, editable, plan
 from une_ray.studies.edits.train_rows import train_rows
 from une_ray.studies.edits.worker import EditImages
-from une_ray.studies.sweeps.search_space import Value
 
 FIXED = ("space", "attribute", "judges", "correlated")
 OF_AN_EDIT = ("method", "penalty", "rank", "erasure", "rounds", "inner_product", "shrinkage", "path")
@@ -165,7 +165,7 @@ def objectives(rows: Sequence[Mapping[str, Any]], edit: Edit) -> dict[str, float
 
 def first_editable(lake: Lake) -> str:
     """Raises UneError where the lake has no inverted noise."""
-    able = list(decodable(lake.spaces()))
+    able = list(decodable(lake.fingerprints()))
     if not able:
         raise UneError(
             f"{lake.url} has no inverted noise to edit; build some: "

@@ -160,7 +160,7 @@ def plan(
 def editable(lake: Lake, space: str) -> dict[str, Any]:
     """The fingerprint of a space that can be decoded. Raises UneError for one that can't, or whose
     generator has changed since."""
-    known = lake.spaces()
+    known = lake.fingerprints()
     able = list(decodable(known))
     if space not in known:
         raise unknown("space", space, able)

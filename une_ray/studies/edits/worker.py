@@ -45,7 +45,7 @@ class EditImages:
 
     def __init__(self, lake_url: str, options: EditOptions, device: str = "cpu") -> None:
         self.lake, self.device = Lake(lake_url), device
-        self.space = Space.from_fingerprint(options.space, self.lake.spaces()[options.space])
+        self.space = Space.from_fingerprint(options.space, self.lake.fingerprints()[options.space])
         self.generator = Invert(self.space, device)
         self.judges = [Judge(self.lake, name, device) for name in options.judges]
         self.directions = options.directions

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, CopyMetricOption, GpusOption, LakeOption
 
 if TYPE_CHECKING:
@@ -174,3 +175,6 @@ def lines(result: SweepResult, lake: str) -> list[str]:
 
 def _three_digits(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+COMMAND = Command("sweep", app, jobs=("sweep orthogonalization", "sweep mitigation"))

@@ -9,7 +9,8 @@ from typing import Any
 from une_ray.errors import unknown
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
-from une_ray.studies.sweeps.search_space import Scale, SearchSpace, Value, parse
+from une_ray.settings import Value
+from une_ray.studies.sweeps.search_space import Scale, SearchSpace, parse
 from une_ray.studies.sweeps.subject import Subject, find_subject, shipped_yaml
 
 TABLE = "sweeps"

@@ -31,8 +31,9 @@ from une_ray.lake.store import Store
 from une_ray.run.cluster import DEFAULT, Cluster, own_device
 from une_ray.run.placement import Demand
 from une_ray.run.progress import Progress
+from une_ray.settings import Value
 from une_ray.studies.sweeps.plan import Sweep
-from une_ray.studies.sweeps.search_space import SearchSpace, Value
+from une_ray.studies.sweeps.search_space import SearchSpace
 from une_ray.studies.sweeps.snapshots import usable
 from une_ray.studies.sweeps.subject import Subject, find_subject
 

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import yaml
 
 from une_ray.errors import UneError, unknown
+from une_ray.settings import Value
 
 DIGITS = 3  # significant ones of a searched number, so that a command can name it exactly
-Value = str | int | float
 
 
 class Asks(Protocol):

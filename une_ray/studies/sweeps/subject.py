@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 from une_ray.errors import unknown
 from une_ray.lake.layout import Lake
 from une_ray.registry import STUDIES
-from une_ray.studies.sweeps.search_space import Value
+from une_ray.settings import Value
 
 
 class Subject(Protocol):

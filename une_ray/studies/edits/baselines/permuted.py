@@ -12,7 +12,7 @@ from une_ray.lake.latents import blocks, image_ids
 from une_ray.lake.layout import Lake
 from une_ray.studies.edits.baselines import SEED
 from une_ray.studies.edits.directions import Direction
-from une_ray.studies.edits.probe_row import RANK, ProbeRow
+from une_ray.studies.edits.probe_row import ProbeRow
 from une_ray.studies.edits.train_rows import TrainRows, joint_labels
 
 
@@ -27,7 +27,7 @@ def permuted(lake: Lake, probe: Direction, train: TrainRows, row: ProbeRow) -> D
         tested[:, None],
         row.method,
         None if row.penalty is None else [row.penalty],
-        row.rank or RANK,
+        row.rank or probes.RANK,
     )
     if fitted.w is None or fitted.b is None:
         raise UneError(

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from une_ray.geometry import orthogonal
+from une_ray.geometry.probes import fit_linear
 from une_ray.studies.edits.directions import Direction
 from une_ray.studies.edits.erasures import Erasure, Nuisances
-from une_ray.studies.edits.probes_of_edit import linear_probes
 
 PENALTY = 1.0  # λ of the ridge regressions
 
@@ -20,7 +20,7 @@ def iterative(
     readings = {}
     for name, labels in zip(nuisances.readings, nuisances.labels.T, strict=True):
         known = ~np.isnan(labels)
-        readings[name] = orthogonal.nullspace_readings(
+        readings[name] = orthogonal.nullspace_probes(
             nuisances.z[known].astype(float), labels[known], ridge, rounds
         )
     return target.keeping(readings, inner_product)
@@ -28,7 +28,7 @@ def iterative(
 
 def ridge(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """w (d,) of a ridge probe of `labels` (n,) of 0 or 1 in `z` (n, d)."""
-    return linear_probes(z, labels[:, None], "ridge", [PENALTY]).w[:, 0].numpy()
+    return fit_linear(z, labels[:, None], "ridge", [PENALTY]).w[:, 0].numpy()
 
 
 ERASURE = Erasure(iterative, repeats=True)
