@@ -54,14 +54,14 @@ def smiling(**settings) -> Edit:
 
 
 @pytest.fixture(scope="module")
-def asked() -> Edit:
+def smiles() -> Edit:
     return smiling(keep=("Male", "Young"), alphas=ALPHAS)
 
 
 @pytest.fixture(scope="module")
-def done(lake, asked) -> tuple[list[EditTask], EditOptions, EditImages]:
+def done(lake, smiles) -> tuple[list[EditTask], EditOptions, EditImages]:
     """Every task of the edit done and committed, as the job does."""
-    tasks, options = plan(lake, asked, IMAGES)
+    tasks, options = plan(lake, smiles, IMAGES)
     worker = EditImages(lake.url, options)
     for task in tasks:
         results.commit(lake, "edits", task.to_row(), worker(task.to_row()))
@@ -258,18 +258,18 @@ def test_the_prompt_is_the_corpus_own_word_for_an_attribute_or_its_name(corpus, 
     assert prompt_of(corpus, attribute) == prompt
 
 
-def test_only_test_images_are_edited_and_fewer_are_the_first_of_more(lake, asked, done):
+def test_only_test_images_are_edited_and_fewer_are_the_first_of_more(lake, smiles, done):
     few = {row["image_id"] for row in rows(lake, "true")}
     split = dict(connect(lake).execute("SELECT image_id, split FROM images").fetchall())
     assert len(few) == IMAGES and {split[i] for i in few} == {"test"}
-    more, _ = plan(lake, asked, 100)
+    more, _ = plan(lake, smiles, 100)
     assert {task.images[:IMAGES] for task in more if set(task.images) & few} == {done[0][0].images}
 
 
-def test_what_is_finished_is_not_done_again(lake, asked, done, monkeypatch):
+def test_what_is_finished_is_not_done_again(lake, smiles, done, monkeypatch):
     """Ray is not even started; and a killed run finds its tasks under the names that it left them."""
     monkeypatch.setattr(pipeline, "_distribute", lambda *_: pytest.fail("there is nothing left to do"))
-    tasks, options = plan(lake, asked, IMAGES)
+    tasks, options = plan(lake, smiles, IMAGES)
     assert [task.config for task in tasks] == [task.config for task in done[0]]
     assert sorted(pipeline.run(lake, "edits", tasks, EditImages, options, "editing")) == sorted(
         task.config for task in tasks
@@ -323,7 +323,7 @@ def test_the_stock_shell_reads_the_leakage_matrix(lake, done):
     assert row["n"] == len(done[2].judges[0].attributes)
 
 
-def test_a_dose_that_leaves_the_data_is_flagged(lake, asked, done):
+def test_a_dose_that_leaves_the_data_is_flagged(lake):
     tasks, options = plan(lake, smiling(alphas=(1.0, 500.0), baselines=()), 2)
     found = EditImages(lake.url, options)(tasks[0].to_row())
     assert {(row["alpha"], row["status"]) for row in found} == {(0.0, "ok"), (1.0, "ok"), (500.0, "off-data")}
@@ -331,8 +331,10 @@ def test_a_dose_that_leaves_the_data_is_flagged(lake, asked, done):
 
 
 def test_the_covariance_inner_product_keeps_the_same_scores_by_another_step(lake):
-    asked = smiling(keep=("Male",), alphas=ALPHAS, inner_product="covariance", baselines=())
-    found = directions(lake, asked, probes_of_lake(lake, "sd", "ridge"), train_rows(lake, "sd", "Smiling"))
+    male_kept = smiling(keep=("Male",), alphas=ALPHAS, inner_product="covariance", baselines=())
+    found = directions(
+        lake, male_kept, probes_of_lake(lake, "sd", "ridge"), train_rows(lake, "sd", "Smiling")
+    )
     step, w = found["orthogonalised"].step, probe(lake, "sd", "Male")
     assert np.abs(w @ step) < 1e-8 * np.linalg.norm(w) * np.linalg.norm(step)
     assert found["orthogonalised"].w @ step / found["orthogonalised"].std == pytest.approx(1)
@@ -340,7 +342,7 @@ def test_the_covariance_inner_product_keeps_the_same_scores_by_another_step(lake
 
 
 @pytest.mark.parametrize(
-    ("asked", "judged_by", "message"),
+    ("settings", "judged_by", "message"),
     [
         ({"attribute": "Smilling"}, None, "unknown attribute 'Smilling'; known, nearest first: Smiling"),
         ({"attribute": "Refused"}, None, "Refused has no ridge probe in sd: only 3 positives"),
@@ -357,9 +359,9 @@ def test_the_covariance_inner_product_keeps_the_same_scores_by_another_step(lake
         ({"method": "lda"}, None, "sd has no lda probes yet; fit them with: une probe"),
     ],
 )
-def test_what_cannot_be_edited_is_said(lake, asked, judged_by, message):
+def test_what_cannot_be_edited_is_said(lake, settings, judged_by, message):
     with pytest.raises(UneError, match=message):
-        plan(lake, smiling(**asked), 4, judged_by)
+        plan(lake, smiling(**settings), 4, judged_by)
 
 
 @pytest.mark.parametrize(
@@ -527,8 +529,8 @@ def test_named_images_are_edited_whatever_their_split_and_the_command_says_where
         CliRunner().invoke(app, [*words, "--image", "nobody"], catch_exceptions=False)
 
 
-def test_an_edit_is_one_call_whose_table_has_the_commands_figures(lake, asked, done):
-    result = edit_lake(lake, asked, images=IMAGES)
+def test_an_edit_is_one_call_whose_table_has_the_commands_figures(lake, smiles, done):
+    result = edit_lake(lake, smiles, images=IMAGES)
     summaries = [outcome.summary() for outcome in result.outcomes]
     assert result.table["direction"].to_pylist() == [name for name in ORDER if name != "query"]
     assert result.table["effect"].to_pylist() == pytest.approx([row["effect"] for row in summaries])
