@@ -166,9 +166,9 @@ class Lake(layout.Lake):
         """
         from une_ray.studies.edits.study import edit, edit_of
 
-        asked = edit_of(self, space, attribute, keep, alphas, **settings)
+        wanted = edit_of(self, space, attribute, _names(keep), alphas, **settings)
         cluster = _cluster(address, actors, gpus)
-        return edit(self, asked, images=images, image_ids=image_ids, judges=_names(judges), cluster=cluster)
+        return edit(self, wanted, images=images, image_ids=image_ids, judges=_names(judges), cluster=cluster)
 
     def memorization(
         self,

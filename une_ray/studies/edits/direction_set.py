@@ -10,7 +10,6 @@ import numpy as np
 from une_ray.errors import UneError, unknown
 from une_ray.lake.latents import labels_and_folds
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import connect
 from une_ray.studies.edits.directions import Direction
 from une_ray.studies.edits.edit import PROMPT, QUERY, Edit
 from une_ray.studies.edits.erasures import Nuisances, shrunk
@@ -74,7 +73,7 @@ def _target(edit: Edit, rows: Mapping[str, ProbeRow], readings: Mapping[str, Dir
 
 def _queried(lake: Lake, edit: Edit, train: TrainRows) -> Direction:
     try:
-        rows = connect(lake).sql(edit.query or "").to_arrow_table().to_pylist()
+        rows = lake.cursor().sql(edit.query or "").to_arrow_table().to_pylist()
     except (duckdb.Error, AttributeError) as error:  # DuckDB gives None for a statement without rows
         raise UneError(f"the direction's SQL, {edit.query!r}, gives no rows: {error}") from error
     dim = train.z.shape[1]

@@ -9,7 +9,6 @@ import numpy as np
 from une_ray.errors import UneError, unknown
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import connect
 
 SELECTED = """
     SELECT image_id FROM latents JOIN images USING (image_id)
@@ -30,7 +29,7 @@ SPLITS = "SELECT image_id, split FROM images SEMI JOIN (SELECT unnest($images) A
 def selected(lake: Lake, spaces: list[str], images: int) -> list[str]:
     """Up to so many test images that all `spaces` have, in an order by a hash: fewer are the first of more.
     Raises where there are none."""
-    rows = connect(lake).execute(SELECTED, {"spaces": spaces, "images": images}).fetchall()
+    rows = lake.session.execute(SELECTED, {"spaces": spaces, "images": images}).fetchall()
     if not rows:
         raise UneError(
             f"no image of the test split has a latent in each of {', '.join(spaces)}; une build finishes them"
@@ -45,9 +44,9 @@ def named(lake: Lake, spaces: list[str], image_ids: Sequence[str]) -> list[str]:
     splits = splits_of(lake, ids)
     for image_id in ids:
         if image_id not in splits:
-            known = connect(lake).execute("SELECT image_id FROM images").fetchall()
+            known = lake.session.execute("SELECT image_id FROM images").fetchall()
             raise unknown("image", image_id, [name for (name,) in known])
-    lacking = connect(lake).execute(LACKING, {"images": ids, "spaces": spaces}).fetchone()
+    lacking = lake.session.execute(LACKING, {"images": ids, "spaces": spaces}).fetchone()
     if lacking is not None:
         raise UneError(f"image {lacking[0]!r} has no latent in {lacking[1]}; une build finishes it")
     return ids
@@ -55,10 +54,10 @@ def named(lake: Lake, spaces: list[str], image_ids: Sequence[str]) -> list[str]:
 
 def splits_of(lake: Lake, image_ids: Sequence[str]) -> dict[str, str]:
     """The corpus' split of each image that the lake has."""
-    return dict(connect(lake).execute(SPLITS, {"images": list(image_ids)}).fetchall())
+    return dict(lake.session.execute(SPLITS, {"images": list(image_ids)}).fetchall())
 
 
 def latents_of(lake: Lake, space: str, image_ids: Sequence[str]) -> dict[str, np.ndarray]:
     """z (d,) float32 of each of the images in a space that has them all."""
-    table = connect(lake).sql(LATENTS, params={"images": list(image_ids), "space": space}).to_arrow_table()
+    table = lake.session.sql(LATENTS, params={"images": list(image_ids), "space": space}).to_arrow_table()
     return dict(zip(table["image_id"].to_pylist(), matrix(table["z"], np.float32)))

@@ -11,7 +11,6 @@ from PIL import Image
 from une_ray.errors import UneError, unknown
 from une_ray.lake.layout import Lake
 from une_ray.lake.results import config_hash
-from une_ray.lake.session import connect
 from une_ray.pictures.decode import fit
 from une_ray.spaces.space import Space
 from une_ray.studies.edits.train_rows import targets_of
@@ -96,7 +95,7 @@ def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None 
 
 def encoders(lake: Lake) -> list[str]:
     """The lake's embeddings by trained encoders; pixels and fresh weights are controls, not judges."""
-    trained = {space for (space,) in connect(lake).execute(ENCODERS).fetchall()}
+    trained = {space for (space,) in lake.session.execute(ENCODERS).fetchall()}
     return [space for space in lake.fingerprints() if space in trained]
 
 
@@ -108,7 +107,7 @@ def can_judge(lake: Lake, space: str, attribute: str) -> bool:
 
 def probes(lake: Lake, space: str) -> list[dict[str, Any]]:
     """attribute, w, b and config of the probes that a space judges by."""
-    return connect(lake).sql(PROBES, params=[space]).to_arrow_table().to_pylist()
+    return lake.session.sql(PROBES, params=[space]).to_arrow_table().to_pylist()
 
 
 def provenance(lake: Lake, names: Sequence[str]) -> dict[str, list[Any]]:

@@ -14,7 +14,6 @@ from une_ray.geometry.probes import FEWEST, RANK, fit_linear, known_together
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of, labels_and_folds, spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import connect
 from une_ray.studies.edits.edit import Edit
 from une_ray.studies.edits.probe_row import ProbeRow
 from une_ray.studies.edits.train_rows import TrainRows
@@ -31,7 +30,7 @@ def probes_of_edit(lake: Lake, edit: Edit, train: TrainRows) -> dict[str, ProbeR
 def probes_of_lake(lake: Lake, space: str, method: str) -> dict[str, ProbeRow]:
     """The lake's probes of a space on the corpus' own split, by attribute, refused ones included. Raises
     UneError where there are none."""
-    rows = connect(lake).sql(PROBES, params=[space, method]).to_arrow_table().to_pylist()
+    rows = lake.session.sql(PROBES, params=[space, method]).to_arrow_table().to_pylist()
     if not rows:
         spaces_of(lake, [space])
         raise UneError(

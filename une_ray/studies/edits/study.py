@@ -12,7 +12,6 @@ import pyarrow as pa
 from PIL import Image
 
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import connect
 from une_ray.lake.tables import REAL, TEXT, WHOLE
 from une_ray.run import tasks as pipeline
 from une_ray.run.cluster import DEFAULT, Cluster
@@ -90,7 +89,7 @@ class DoneEdit:
         status, and the picture's name."""
         edits = list(dict.fromkeys(task.edit.config for task in self.tasks))
         params = {"edits": edits, "images": list(self.image_ids)}
-        return connect(self.lake).sql(PICTURES, params=params).to_arrow_table()
+        return self.lake.session.sql(PICTURES, params=params).to_arrow_table()
 
     @cached_property
     def splits(self) -> dict[str, str]:
@@ -232,7 +231,7 @@ def _do(
         lake=lake,
         edit=edit,
         directions=options.directions,
-        outcomes=outcomes(connect(lake), configs, options.images if are_named else None),
+        outcomes=outcomes(lake.session, configs, options.images if are_named else None),
         tasks=tasks,
         image_ids=options.images,
     )

@@ -9,7 +9,6 @@ from typing import Any
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import connect
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.studies.sweeps.plan import prepare, shipped
 from une_ray.studies.sweeps.result import SweepResult, sweeps
@@ -43,10 +42,10 @@ def sweep(
     search = shipped(kind) if study is None else read(study, shipped_path(kind))
     prepared = prepare(lake, kind, search, scale, **fixed)
     run(lake, prepared, absolute(state) if state else f"{lake.store.root}/unfinished", cluster)
-    return next(result for result in sweeps(connect(lake)) if result.sweep == prepared.config)
+    return next(result for result in sweeps(lake.session) if result.sweep == prepared.config)
 
 
 def best(lake: Lake, study: str | None = None) -> list[SweepResult]:
     """Every sweep of a lake, or those of one study, with front and knee. Raises UneError where there is
     none."""
-    return sweeps(connect(lake), study)
+    return sweeps(lake.session, study)
