@@ -1,4 +1,5 @@
-"""What `une gaussianity` measured: shares of tests that accept normality, in every space and in its controls."""
+"""What `une gaussianity` measured: shares of tests that accept normality, in every space and in its
+controls."""
 
 from __future__ import annotations
 
