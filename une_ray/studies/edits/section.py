@@ -99,7 +99,7 @@ def summary(edits: dict[Subject, list[Outcome]]) -> str:
     ]
     control = f" ({', '.join(beside)})" if beside else ""
     return (
-        f"the most effect has {most.attribute} in {most.space}, {name(most)}: judged in {most.judge}, one standard "
+        f"The most effect has {most.attribute} in {most.space}, {name(most)}: judged in {most.judge}, one standard "
         f"deviation of the edit moves it by {effect(most):+.2f}{control} and other attributes by "
         f"{leakage(most.slopes, most.target):.3f}."
     )

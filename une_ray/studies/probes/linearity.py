@@ -153,7 +153,7 @@ def summary(rows: list[SpaceFigures], roles: Roles) -> str:
     if models and controls:
         control = max(controls, key=lambda row: row.auc)
         beside.insert(0, f"best control {control.space} {control.auc:.3f}")
-    text = f"attributes are most linear in {roles.label(best.space)}: mean AUC {best.auc:.3f} of {best.attributes}"
+    text = f"Attributes are most linear in {roles.label(best.space)}: mean AUC {best.auc:.3f} of {best.attributes}"
     if beside:
         text += f" ({', '.join(beside)})"
     if best.accuracy is not None and best.majority is not None:
