@@ -1,9 +1,6 @@
-"""`une edit` as a script for `ray job submit -- python jobs/edit_images.py --lake … --space … --attribute …`."""
-
-import sys
+"""`une edit` as a script: `ray job submit -- python jobs/edit_images.py --lake … …`; `une submit edit` does as much."""
 
 from une_ray.cli.main import main
 
 if __name__ == "__main__":
-    sys.argv.insert(1, "edit")
-    main()
+    main("edit")

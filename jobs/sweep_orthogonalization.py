@@ -1,9 +1,6 @@
-"""`une sweep orthogonalization` as a script for `ray job submit -- python jobs/sweep_orthogonalization.py --lake … --scale …`."""
-
-import sys
+"""`une sweep orthogonalization` as a script: `ray job submit -- python jobs/sweep_orthogonalization.py --lake … …`; `une submit sweep orthogonalization` does as much."""
 
 from une_ray.cli.main import main
 
 if __name__ == "__main__":
-    sys.argv[1:1] = ["sweep", "orthogonalization"]
-    main()
+    main("sweep", "orthogonalization")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.lake.test_lake import fill, items
+from tests.helpers.lakes import fill, items
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 
@@ -102,9 +102,45 @@ def test_sql_runs_a_command_a_file_and_says_what_is_wrong(lake, tmp_path):
     assert wrong.returncode == 1 and "nothing" in wrong.stderr and "Traceback" not in wrong.stderr
 
 
+def test_sql_runs_several_commands_in_order_and_packaged_queries_by_name(lake, tmp_path):
+    setting, asking = "SET VARIABLE n = 41", "SELECT getvariable('n') + 1 AS answer"
+    assert "42" in une("sql", lake.url, "-c", setting, "-c", asking).stdout
+    both = une("sql", lake.url, "-c", "SELECT 'one' AS x", "-c", "SELECT 'two' AS x", "-f", "norms").stdout
+    assert 0 < both.index("one") < both.index("two") < both.index("gaussian_norm")
+    between = une("sql", lake.url, "-c", ".read counts.sql", "-c", "SELECT 'after' AS x").stdout
+    assert 0 < between.index("a/b") < between.index("after")
+    missing = une("sql", lake.url, "-f", "norm")
+    assert missing.returncode == 1 and "packaged queries are attribute_means, counts, " in missing.stderr
+
+
+def test_sql_opens_lakes_side_by_side(lake, tmp_path):
+    other = fill(create(Lake(str(tmp_path / "it's another")), "test:10", iter(items()), 4), "c")
+    joined = "SELECT a.space || '+' || b.space AS spaces FROM counts a JOIN b.counts b USING (status, images)"
+    shown = une("sql", lake.url, "--and", other.url, "-c", joined)
+    assert "a/b+c" in shown.stdout, shown.stderr
+    nearest = "SELECT image_id FROM b.nearest('a/b', 'i1', 1)"
+    refused = une("sql", "--lake", lake.url, "--and", other.url, "-c", nearest)
+    assert refused.returncode == 1 and "no space 'a/b' with latents in this lake; it has c" in refused.stderr
+
+
+def test_the_prompt_has_the_stock_shell_s_commands(lake):
+    shown = une(
+        "sql", lake.url, input=".tables\n.help\n.nothing\n.read norms\n.exit\nSELECT 'not' || ' reached';\n"
+    )
+    names = shown.stdout.splitlines()
+    assert "counts" in names and "spaces" in names and "nearest(in_space, of_image, k)" in names
+    assert not any(name.startswith("nz_") for name in names)
+    for part in (".read FILE", "no command .nothing; there are .help, ", "gaussian_norm"):
+        assert part in shown.stdout
+    assert shown.returncode == 0 and "not reached" not in shown.stdout
+
+
 def test_the_prompt_takes_statements_and_files_survives_errors_and_leaves(lake, tmp_path):
     (tmp_path / "q.sql").write_text("SELECT 'from a file' AS s")
-    lines = f"SELECT 40 +\n 2 AS answer;\nSELECT oops;\n.read none.sql\n.read\n.read ~nobody-at-all/x\n.read '{tmp_path}/q.sql';\nSELECT 'still here' AS s;\n.quit\n"
+    wrong = "SELECT oops;\n.read none.sql\n.read\n.read ~nobody-at-all/x\n"
+    lines = (
+        f"SELECT 40 +\n 2 AS answer;\n{wrong}.read '{tmp_path}/q.sql';\nSELECT 'still here' AS s;\n.quit\n"
+    )
     shown = une("sql", "--lake", lake.url, input=lines)
     assert shown.returncode == 0 and all(
         part in shown.stdout for part in ("42", "oops", "none.sql", "from a file", "still here")

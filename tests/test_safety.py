@@ -4,8 +4,10 @@ import ast
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,17 +16,18 @@ from safetensors.torch import save_file
 from transformers import Dinov2Config, Dinov2Model
 
 import une_ray
-from tests.lake.test_lake import fill, items
-from tests.pictures import png
+from tests.helpers.lakes import fill, items
+from tests.helpers.pictures import png
 from une_ray.cli.submit import travel
 from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
+from une_ray.lake import results
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.models.encoders import load_encoder
-from une_ray.models.registry import find_model
 from une_ray.models.resolve import pin
+from une_ray.models.table import find_model
 from une_ray.spaces.space import Space
 
 COMMIT = "0" * 40
@@ -111,24 +114,39 @@ HOSTILE = [
 ]
 
 
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory) -> Lake:
+    lake = fill(create(Lake(str(tmp_path_factory.mktemp("lake"))), "test:10", iter(items()), 4))
+    probe = {"space": "a/b", "attribute": "Even", "method": "ridge", "engine": "fast", "split_seed": 0}
+    results.commit(lake, "probes", {}, [probe | {"status": "ok", "w": [1.0] * 4, "b": 0.0, "auc": 0.5}])
+    return lake
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize(
     "call",
     [
         "nearest(?, 'i1', 3)",
         "nearest('a/b', ?, 3)",
+        "nearest('a/b', ['i1', ?], 3)",
         "attribute_means(?, 'Even')",
         "attribute_means('a/b', ?)",
         "probe_scores(?)",
+        "probe_scores('a/b', by_method := ?)",
+        "probe_scores('a/b', by_config := ?)",
         "probe_metrics(?)",
         "direction(?, 'Even')",
+        "direction('a/b', ?)",
         "agreement('a/b', ?)",
         "entanglement(?)",
+        "orthogonalized('a/b', 'Even', [?])",
     ],
 )
-def test_macros_take_values_and_not_sql(tmp_path, call, text):
-    connection = connect(fill(create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)))
-    assert connection.execute(f"SELECT * FROM {call}", [text]).fetchall() == []
+def test_macros_take_values_and_not_sql(probed, call, text):
+    """A hostile name is a misspelt one: it is refused, as it was written, and nothing of it has run."""
+    connection = connect(probed)
+    with pytest.raises(duckdb.InvalidInputException, match=f"^Invalid Input Error: no .*{re.escape(text)}"):
+        connection.execute(f"SELECT * FROM {call}", [text]).fetchall()
     assert connection.execute("SELECT count(*) FROM latents").fetchone() == (9,)
 
 
@@ -165,7 +183,7 @@ def calls(tree: ast.AST):
 
 
 def test_no_module_unpickles_or_evaluates():
-    """A lake is JSON, Parquet and PNG, and their readers run nothing; so it is enough that nothing else is called."""
+    """A lake is JSON, Parquet and PNG, whose readers run nothing; so it is enough that nothing else is called."""
     for path in Path(une_ray.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text())
         imported = {

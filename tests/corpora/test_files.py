@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.pictures import png
+from tests.helpers.pictures import png
 from une_ray.corpora import open_corpus
 from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError

@@ -4,19 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers.grams import D, N, Y, Z, blocks, gram_of
 from une_ray.errors import UneError
 from une_ray.geometry.gram import NUMBERS, NonFiniteLatents, passes, train_grams
 
-RNG = np.random.default_rng(0)
-N, D, K = 3000, 600, 3  # more dims than one panel of the product
-Z = (RNG.normal(size=(N, D)) * np.geomspace(1, 30, D) + np.linspace(-500, 500, D)).astype(np.float32)
-Y = np.where(RNG.random((N, K)) < 0.3, 1.0, -1.0)
+RNG = np.random.default_rng(1)
 SPLITS = RNG.random((N, 3)) < 0.25
 ALL = np.ones(N, dtype=bool)
-
-
-def blocks(z=Z, size=700):
-    return lambda: (z[i : i + size] for i in range(0, len(z), size))
 
 
 def moments(z, y):
@@ -45,17 +39,6 @@ def assert_is(gram, z, y):
     assert np.abs((gram.zy.numpy() - expected["zy"]) / np.outer(scale, np.sqrt(expected["yy"]))).max() < 1e-6
     assert np.allclose(gram.yy, expected["yy"], rtol=1e-6) and gram.spread == pytest.approx(
         expected["spread"], rel=1e-6
-    )
-
-
-def gram_of(z, y, size=700):
-    return next(
-        train_grams(
-            blocks(z, size),
-            torch.as_tensor(y),
-            np.zeros((len(z), 1), dtype=bool),
-            np.ones(len(z), dtype=bool),
-        )
     )
 
 

@@ -1,17 +1,18 @@
 """`orthogonalized(…)` in stock DuckDB, shell and module, against NumPy's projection on a null space."""
 
+import re
+
 import duckdb
 import numpy as np
 import pytest
 from scipy import linalg
 
-from tests.lake.stock import answered, module
-from tests.lake.test_lake import items
+from tests.helpers.lakes import items
+from tests.helpers.stock import answered, module
 from une_ray.geometry.orthogonal import orthogonalized
 from une_ray.lake import results
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import QUERIES
 
 SPACE, DIM = "gen/ddim50", 64
 NAMES = ("Eyeglasses", "Gray_Hair", "Male", "Young")
@@ -28,7 +29,7 @@ B = {"ridge": 0.25, "logistic": -1.5}
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
-    """Probes of two methods; `Bald` has a row without weights, and another space has probes of the same attributes."""
+    """Probes of two methods; `Bald` has a row without weights; another space has probes of the same attributes."""
     lake = create(Lake(str(tmp_path_factory.mktemp("lake") / "with 'quote")), "test:10", iter(items()), 4)
     for method, readings in W.items():
         rows = [probe(SPACE, name, method, w) for name, w in readings.items()] + [
@@ -68,7 +69,8 @@ def expected(method: str, target: str, nuisances: list[str]) -> tuple[np.ndarray
 
 
 def ask(nuisances: list[str], target: str = "Eyeglasses", space: str = SPACE, method: str = "ridge") -> str:
-    return f"SELECT w, b, remaining_norm FROM orthogonalized('{space}', '{target}', {nuisances}, by_method := '{method}')"
+    call = f"orthogonalized('{space}', '{target}', {nuisances}, by_method := '{method}')"
+    return f"SELECT w, b, remaining_norm FROM {call}"
 
 
 @pytest.mark.parametrize("method", W)
@@ -115,41 +117,30 @@ def test_without_nuisances_the_probe_comes_back_as_it_was(lake):
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "message"),
     [
-        ask(["Bald"]),
-        ask(["Male"], "Bald"),
-        ask(["No_Such"]),
-        ask(["Male"], space="none"),
-        ask(["Twin"], space="enc"),
-        ask(["Twin"], method="lda"),
+        (ask(["Bald"]), "the probe of 'Bald' in space 'gen/ddim50' was refused: no positives"),
+        (ask(["Male"], "Bald"), "the probe of 'Bald' in space 'gen/ddim50' was refused: no positives"),
+        (ask(["Male", "Mal"]), "no probe of 'Mal' in space 'gen/ddim50'; there are of Male, "),
+        (ask(["Male"], space="none"), "no ridge probes of space 'none' in this lake; there are of enc, "),
+        (ask(["Twin"], space="enc"), "no probe of 'Twin' in space 'enc'; there are of Male, "),
+        (ask(["Twin"], method="lda"), "no probes by method 'lda' in this lake; there are "),
+        (ask(["Eyeglasses"]), "'Eyeglasses' is among its own nuisances"),
     ],
 )
-def test_a_probe_that_is_missing_gives_no_rows_rather_than_a_direction_that_ignores_it(lake, query):
-    assert module(lake).execute(query).fetchall() == []
+def test_a_probe_that_is_missing_is_an_error_rather_than_a_direction_that_ignores_it(lake, query, message):
+    with pytest.raises(duckdb.Error, match=re.escape(message)):
+        module(lake).execute(query).fetchall()
 
 
-def test_ten_nuisances_of_a_whole_generator_take_seconds_at_most():
+def test_ten_nuisances_of_a_whole_generator_take_seconds_at_most(tmp_path):
     """16,384 dimensions, as Stable Diffusion's noise has."""
-    connection = duckdb.connect()
-    connection.execute(
-        "CREATE TABLE chosen_probes AS SELECT 's' AS space, 'a' || i AS attribute, 'ridge' AS method, 'ok' AS status, 0.0 AS b, "
-        "list_transform(range(16384), lambda d: hash(i || '/' || d) / 1.8446744073709552e19 - 0.5) AS w FROM range(11) t(i)"
-    )
-    statements = connection.extract_statements((QUERIES / "noisezoo.sql").read_text())
-    connection.execute(
-        next(statement for statement in statements if "MACRO orthogonalized" in statement.query)
-    )
-    nuisances = [f"a{i}" for i in range(1, 11)]
-    ((w, remaining_norm),) = connection.execute(
-        f"SELECT w, remaining_norm FROM orthogonalized('s', 'a0', {nuisances})"
-    ).fetchall()
-    others = np.array(
-        [
-            row[0]
-            for row in connection.execute("SELECT w FROM chosen_probes WHERE attribute <> 'a0'").fetchall()
-        ]
-    )
-    assert (
-        np.abs(others @ np.array(w)).max() < 1e-9 * np.linalg.norm(others[0]) and 0.99 < remaining_norm <= 1
-    )
+    lake = create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)
+    names = [f"a{n}" for n in range(11)]
+    weights = dict(zip(names, np.random.default_rng(1).uniform(-0.5, 0.5, (11, 16384))))
+    results.commit(lake, "probes", {}, [probe("s", name, "ridge", w) for name, w in weights.items()])
+    query = f"SELECT w, remaining_norm FROM orthogonalized('s', 'a0', {names[1:]})"
+    ((w, remaining_norm),) = module(lake).execute(query).fetchall()
+    others = np.array([weights[name] for name in names[1:]])
+    assert np.abs(others @ np.array(w)).max() < 1e-9 * np.linalg.norm(others[0])
+    assert 0.99 < remaining_norm <= 1

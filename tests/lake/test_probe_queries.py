@@ -1,7 +1,5 @@
 """Probes fitted, evaluated and read in SQL, in DuckDB's module and in the stock shell, against NumPy, scikit-learn and SciPy."""
 
-from pathlib import Path
-
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -13,29 +11,15 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestCentroid
 
-from tests.lake.stock import answered
-from tests.lake.test_lake import write
+from tests.helpers.probed import EASY, ROWS, TEST, TRAIN, Y, Z, ask, evaluated, fill, same
+from tests.helpers.stock import answered
 from une_ray.corpora import Item
-from une_ray.lake import results, schema
+from une_ray.lake import results
 from une_ray.lake.create import create
-from une_ray.lake.layout import Lake, shard_file, space_folder
-from une_ray.lake.session import QUERIES, connect
+from une_ray.lake.layout import Lake
+from une_ray.lake.session import connect
 
-ROWS = 150
-TRAIN = np.array([n for n in range(ROWS) if n % 3 and n != 7])  # the image i007 has no latent in any space
-TEST = np.array([n for n in range(ROWS) if n % 3 == 0])
-RNG = np.random.default_rng(0)
-Z = {
-    "enc": (RNG.standard_normal((ROWS, 12)) @ RNG.standard_normal((12, 12)) + RNG.standard_normal(12)).astype(
-        np.float16
-    ),
-    "gen/ddim50": RNG.standard_normal((ROWS, 130)).astype(np.float16),
-}
-EASY = ("Bald", "Male", "Smiling", "Young")
-Y = {
-    name: Z["enc"].astype(float) @ RNG.standard_normal(12) + 3 * RNG.standard_normal(ROWS) > 1
-    for name in EASY
-}
+RNG = np.random.default_rng(1)
 METRICS = (
     "accuracy",
     "balanced_accuracy",
@@ -71,65 +55,12 @@ def probed(tmp_path_factory) -> Lake:
     return lake
 
 
-def fill(folder: Path, z: dict[str, np.ndarray | list], labels: dict[str, np.ndarray | list]) -> Lake:
-    """A lake of `z` and `labels`, by row; a label of None is not there."""
-    items = [
-        Item(
-            f"i{n:03}",
-            "x.png",
-            "train" if n % 3 else "test",
-            "",
-            {name: bool(y[n]) for name, y in labels.items() if y[n] is not None},
-        )
-        for n in range(ROWS)
-    ]
-    lake = create(Lake(str(folder)), "test", iter(items), 64)
-    for shard in range(lake.shards):
-        plan = lake.plan(shard).to_pylist()
-        write(lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
-        for space, latents in z.items():
-            rows = [latent(row["image_id"], latents[int(row["image_id"][1:])]) for row in plan]
-            write(lake, f"{space_folder(space)}/{shard_file(shard)}", rows, schema.SPACE)
-    return lake
-
-
-def latent(image_id: str, z: np.ndarray) -> dict:
-    found = (
-        {"status": "reject", "error": "out of memory"}
-        if image_id == "i007"
-        else {"status": "ok", "z": z, "norm": 1.0}
-    )
-    return {"image_id": image_id, **found}
-
-
-def module(lake: Lake, query: str, *files: str, **variables) -> list[dict]:
-    connection = connect(lake)
-    for name, value in variables.items():
-        connection.execute(f"SET VARIABLE {name} = ?", [value])
-    for file in files:
-        connection.execute((QUERIES / file).read_text()).fetchall()
-    return connection.sql(query).to_arrow_table().to_pylist()
-
-
 def fitted(lake: Lake, **variables) -> dict[tuple[str, str, str], dict]:
-    return keyed(module(lake, "FROM fitted", "fit_probes.sql", **variables))
-
-
-def evaluated(lake: Lake, **variables) -> list[dict]:
-    return module(lake, "FROM evaluated", "fit_probes.sql", "evaluate_probes.sql", **variables)
+    return keyed(ask(lake, "FROM fitted", "fit_probes.sql", **variables))
 
 
 def keyed(rows: list[dict]) -> dict[tuple[str, str, str], dict]:
     return {(row["space"], row["attribute"], row["method"]): row for row in rows}
-
-
-def same(ours, theirs) -> bool:
-    """Equal but for rounding, through lists and dictionaries."""
-    if isinstance(ours, dict):
-        return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
-    if isinstance(ours, list):
-        return len(ours) == len(theirs) and all(map(same, ours, theirs))
-    return ours == pytest.approx(theirs, rel=1e-9, abs=1e-12) if isinstance(ours, float) else ours == theirs
 
 
 def centred(space: str, penalty: float) -> tuple[np.ndarray, float]:
@@ -370,7 +301,7 @@ def test_unknown_spaces_and_negative_penalties_are_refused_by_name(lake):
 def test_probe_scores_are_numpys_with_the_image_s_labels(probed):
     stored = keyed(evaluated(probed))
     for method in ("ridge", "lda"):
-        rows = module(probed, f"FROM probe_scores('enc', by_method := '{method}')")
+        rows = ask(probed, f"FROM probe_scores('enc', by_method := '{method}')")
         assert len(rows) == (ROWS - 1) * len(EASY)
         for row in rows:
             probe, n = stored["enc", row["attribute"], method], int(row["image_id"][1:])
@@ -384,14 +315,14 @@ def test_probe_scores_are_numpys_with_the_image_s_labels(probed):
 
 def test_probe_metrics_are_those_that_were_stored(probed):
     stored = keyed(evaluated(probed))
-    for row in module(probed, "FROM probe_metrics('gen/ddim50')"):
+    for row in ask(probed, "FROM probe_metrics('gen/ddim50')"):
         kept = stored["gen/ddim50", row["attribute"], "ridge"]
         assert same(row, {key: kept[key] for key in row})
 
 
 def test_a_direction_is_the_probe_and_its_unit_vector(probed):
     kept = keyed(evaluated(probed))["enc", "Smiling", "lda"]
-    (row,) = module(probed, "FROM direction('enc', 'Smiling', by_method := 'lda')")
+    (row,) = ask(probed, "FROM direction('enc', 'Smiling', by_method := 'lda')")
     assert same([row["w"], row["b"]], [kept["w"], kept["b"]]) and row["norm"] == pytest.approx(
         np.linalg.norm(kept["w"])
     )
@@ -415,7 +346,7 @@ def test_agreement_is_scipys_correlation_over_attributes(tmp_path):
         {},
         [row(space, n, value) for space, values in auc.items() for n, value in enumerate(values)],
     )
-    rows = module(lake, "FROM agreement('enc', 'gen')")
+    rows = ask(lake, "FROM agreement('enc', 'gen')")
     known = [n for n in range(6) if n != 4]
     a, b = (np.array([values[n] for n in known]) for values in auc.values())
     assert [(r["attribute"], r["auc_a"], r["auc_b"]) for r in rows] == [
@@ -435,7 +366,7 @@ def test_entanglement_is_numpys_of_directions_scores_and_labels(probed):
         np.corrcoef(w @ Z["enc"][TEST].astype(float).T),
         np.corrcoef([Y[name][TEST] for name in EASY]),
     )
-    rows = module(probed, "FROM entanglement('enc')")
+    rows = ask(probed, "FROM entanglement('enc')")
     pairs = [(i, j) for i in range(len(EASY)) for j in range(i + 1, len(EASY))]
     assert [(row["attribute_a"], row["attribute_b"]) for row in rows] == [
         (EASY[i], EASY[j]) for i, j in pairs
@@ -456,7 +387,7 @@ MACROS = [
 
 @pytest.mark.parametrize("query", MACROS)
 def test_the_stock_shell_answers_as_the_module(probed, query):
-    assert same(module(probed, query), answered(probed, query))
+    assert same(ask(probed, query), answered(probed, query))
 
 
 def test_the_stock_shell_fits_and_evaluates_as_the_module(lake):
@@ -464,4 +395,4 @@ def test_the_stock_shell_fits_and_evaluates_as_the_module(lake):
 
 
 def test_stored_probes_are_evaluated_where_none_were_fitted(probed):
-    assert same(module(probed, "FROM evaluated", "evaluate_probes.sql"), evaluated(probed))
+    assert same(ask(probed, "FROM evaluated", "evaluate_probes.sql"), evaluated(probed))

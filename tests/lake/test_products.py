@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.lake import stock
-from tests.lake.test_probe_queries import Y, Z, fill
+from tests.helpers import stock
+from tests.helpers.probed import Y, Z, fill
 from une_ray.lake.products import DIMS, Matrices
 from une_ray.lake.session import connect
 
@@ -138,6 +138,17 @@ def test_a_matrix_that_comes_again_is_kept_once():
     kept = Matrices()
     first, again, other = (kept.keep(pa.chunked_array([[[[1.0, x]]]])).to_pylist() for x in (2.0, 2.0, 3.0))
     assert first == again != other and len(kept.named) == 2
+
+
+def test_no_more_matrices_are_kept_than_were_used_last():
+    matrices = Matrices(most=2)
+    one, two, three = (
+        matrices.keep(pa.chunked_array([[[[1.0, x]]]])).to_pylist()[0] for x in (2.0, 3.0, 4.0)
+    )
+    assert list(matrices.named) == [two, three]
+    matrices.keep(pa.chunked_array([[[[1.0, 3.0]]]]))
+    matrices.keep(pa.chunked_array([[[[1.0, 2.0]]]]))
+    assert list(matrices.named) == [two, one]
 
 
 def test_a_probe_without_w_has_no_score_and_costs_the_others_nothing(lake):

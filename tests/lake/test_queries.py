@@ -1,14 +1,16 @@
-"""`queries/*.sql` answer alike in the stock shell (duckdb-cli), in DuckDB's module without our code, and in NumPy."""
+"""`queries/*.sql` answer alike in the stock shell (duckdb-cli), in DuckDB's module without our code, in NumPy."""
 
 import csv
 import io
+import re
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.lake.stock import module, typed
-from tests.lake.test_lake import items, write
+from tests.helpers.lakes import items, write
+from tests.helpers.stock import module, refused, typed
 from une_ray.lake import schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
@@ -118,9 +120,75 @@ def test_rejects_are_told_once_with_their_reason(lake):
     assert module(lake).execute("SELECT * FROM rejects").fetchall() == [(None, "i9", "9.png", "empty file")]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"orthogonalized.sql"}))
 def test_every_query_file_runs_in_the_stock_shell(lake, name):
     assert typed(lake, f".read {QUERIES}/{name}")
+
+
+def test_a_query_file_about_probes_says_that_there_are_none(lake):
+    said = refused(lake, f".read {QUERIES}/orthogonalized.sql")
+    assert "this lake has no probes yet; une probe fits them" in said
+
+
+def test_nearest_of_several_images_has_the_neighbours_of_each_in_the_order_asked(lake):
+    connection = connect(lake)
+    alone = [
+        connection.execute("FROM nearest('enc', ?, 2)", [image]).fetchall() for image in ("i4", "i0", "i8")
+    ]
+    together = connection.execute("FROM nearest('enc', ['i4', 'i0', 'i8'], 2)").fetchall()
+    assert together == [row for rows in alone for row in rows]
+    assert [row[-1] for row in together] == ["i4", "i4", "i0", "i0", "i8", "i8"]
+    assert connection.execute("FROM nearest('enc', ?, 2)", [["i4", "i0", "i8"]]).fetchall() == together
+
+
+@pytest.mark.parametrize("alias", ["l", "i", "p", "q", "a", "b", "query", "r"])
+def test_a_caller_s_aliases_are_not_captured(lake, alias):
+    asked = f"(SELECT 'enc' AS space, 'i' || n AS image_id, 'Even' AS attribute FROM range(2) t(n)) {alias}"
+    connection = connect(lake)
+    columns = f"{alias}.image_id, found.image_id"
+    nearest = f"SELECT {columns} FROM {asked}, nearest({alias}.space, {alias}.image_id, 2) found ORDER BY ALL"
+    expected = [
+        (image, neighbour)
+        for image in ("i0", "i1")
+        for (neighbour,) in connection.execute(
+            "SELECT image_id FROM nearest('enc', ?, 2) ORDER BY image_id", [image]
+        ).fetchall()
+    ]
+    assert connection.execute(nearest).fetchall() == expected
+    means = f"attribute_means({alias}.space, {alias}.attribute)"
+    means = f"SELECT found.* FROM {asked}, {means} found WHERE image_id = 'i0'"
+    assert sorted(connection.execute(means).fetchall()) == sorted(
+        connection.execute("FROM attribute_means('enc', 'Even')").fetchall()
+    )
+
+
+MISSPELT = {
+    "FROM nearest('enk', 'i0', 3)": "no space 'enk' with latents in this lake; it has enc, gen/ddim50",
+    "FROM nearest('enc', 'i9', 3)": "no latent of image 'i9' in space 'enc'; its image ids go from i0 to i8",
+    "FROM nearest('enc', ['i0', 'j1'], 3)": "no latent of image 'j1' in space 'enc'",
+    "FROM nearest('enc', NULL, 3)": "no latent of image 'NULL' in space 'enc'",
+    "FROM attribute_means('Enc', 'Even')": "no space 'Enc' with latents in this lake; it has enc, gen/ddim50",
+    "FROM attribute_means('enc', 'even')": "no attribute 'even' in this lake; it has Even",
+    "FROM attribute_means(NULL, 'Even')": "no space 'NULL' with latents in this lake",
+}
+
+
+@pytest.mark.parametrize("query", MISSPELT)
+@pytest.mark.parametrize("form", ["{}", "SELECT count(*) {}", "{} LIMIT 1", "SELECT 1 {} WHERE 1 = 1"])
+def test_a_misspelt_name_is_an_error_with_the_names_that_there_are(lake, query, form):
+    with pytest.raises(duckdb.Error, match=re.escape(MISSPELT[query])):
+        connect(lake).execute(form.format(query)).fetchall()
+
+
+def test_an_error_is_one_whatever_the_caller_filters(lake):
+    for column in ("image_id", "caption"):
+        with pytest.raises(duckdb.Error, match="no space 'enk'"):
+            connect(lake).execute(f"FROM nearest('enk', 'i0', 3) WHERE {column} = 'x'").fetchall()
+
+
+def test_the_stock_shell_says_what_is_misspelt_too(lake):
+    said = refused(lake, ";\n".join(MISSPELT) + ";")
+    assert all(message in said for message in MISSPELT.values()), said
 
 
 def test_a_fresh_lake_answers_with_no_rows(tmp_path):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from tests.lake.test_lake import FINGERPRINT, fill, items, write
+from tests.helpers.lakes import FINGERPRINT, fill, items, write
 from une_ray.cli.status import lines
 from une_ray.cli.status import status as command
 from une_ray.errors import UneError

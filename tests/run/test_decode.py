@@ -1,12 +1,10 @@
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pictures import png
+from tests.helpers.pictures import bomb, png
 from une_ray.pictures.decode import MAX_PIXELS, Reject, decode
 
 
@@ -14,21 +12,6 @@ def encode(image: Image.Image, format: str = "PNG", **options) -> bytes:
     out = io.BytesIO()
     image.save(out, format, **options)
     return out.getvalue()
-
-
-def bomb(width: int = 60_000, height: int = 60_000) -> bytes:
-    """A PNG of a few bytes that announces 3.6 gigapixels."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-        + chunk(b"IEND", b"")
-    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 
+import duckdb
 import pyarrow as pa
 import pytest
 import ray
@@ -11,7 +12,7 @@ from une_ray.errors import UneError
 from une_ray.lake import results, schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import connect
+from une_ray.lake.session import connect, connect_many
 from une_ray.lake.store import Store
 from une_ray.lake.verify import verify
 from une_ray.run.build import build
@@ -61,7 +62,7 @@ def test_what_is_removed_is_gone_though_it_was_listed_before_it_came(bucket):
 
 
 def test_what_another_process_writes_is_there_at_once(bucket):
-    """DuckDB's globs as well: the driver of an edit looks at `edits/` before its workers write there, and after."""
+    """DuckDB's globs too: the driver of an edit looks at `edits/` before its workers write there, and after."""
     import boto3
 
     lake = create(Lake(f"{bucket}/shared"), "made-up:1", iter([Item("one", "", "train", "", {})]), 1)
@@ -74,23 +75,44 @@ def test_what_another_process_writes_is_there_at_once(bucket):
     assert connect(lake).execute(ask).fetchone() == (1,) and lake.store.exists("edits/new.parquet")
 
 
-def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, tiny_spaces):
-    ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)  # one GPU for three models
-    try:
-        url = f"{bucket}/lake"
-        assert build(url, "avatars:24", tiny_spaces, shard_size=8).shards_done == 3
-        assert len(list(verify(Lake(url)))) == 2 + 3
-        connection = connect(Lake(url))
-        assert connection.execute("SELECT space, images FROM counts").fetchall() == [
-            ("clip", 24),
-            ("dino", 24),
-            ("sd", 24),
-        ]
-        assert connection.execute(
-            "SELECT count(*) FROM nearest('dino', 'avatar-0-00000003', 4)"
-        ).fetchone() == (4,)
-        assert build(url, "avatars:24", tiny_spaces).shards_done == 0
-        with pytest.raises(UneError, match="was made with"):
-            build(url, "avatars:25", tiny_spaces[1:])
-    finally:
-        ray.shutdown()
+def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, own_ray, tiny_spaces):
+    # One GPU for three models; its workers must have the bucket in their environment.
+    ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)
+    url = f"{bucket}/lake"
+    assert build(url, "avatars:24", tiny_spaces, shard_size=8).shards_done == 3
+    assert len(list(verify(Lake(url)))) == 2 + 3
+    connection = connect(Lake(url))
+    assert connection.execute("SELECT space, images FROM counts").fetchall() == [
+        ("clip", 24),
+        ("dino", 24),
+        ("sd", 24),
+    ]
+    assert connection.execute("SELECT count(*) FROM nearest('dino', 'avatar-0-00000003', 4)").fetchone() == (
+        4,
+    )
+    assert build(url, "avatars:24", tiny_spaces).shards_done == 0
+    with pytest.raises(UneError, match="was made with"):
+        build(url, "avatars:25", tiny_spaces[1:])
+
+
+def test_spaces_and_probes_are_read_from_s3_and_beside_another_lake(bucket, tmp_path):
+    lake = create(Lake(f"{bucket}/asked"), "made-up:1", iter([Item("one", "", "train", "", {})]), 1)
+    local = create(Lake(str(tmp_path / "lake")), "made-up:1", iter([Item("one", "", "train", "", {})]), 1)
+    roles = "SELECT space, role FROM {}spaces ORDER BY space"
+    assert connect(lake).execute(roles.format("")).fetchall() == []
+    lake.register("a/b", {"kind": "clip"})
+    lake.register("pixels 16", {"kind": "pixels"})
+    probe = {"space": "a/b", "attribute": "Even", "method": "ridge", "engine": "fast", "split_seed": 0}
+    row = probe | {"status": "ok", "w": [3.0, 4.0], "b": 0.0, "auc": 0.5}
+    results.commit(lake, "probes", {"latents": 1, "penalties": [0.5]}, [row])
+    direction = "SELECT norm FROM {}direction('a/b', 'Even')"
+    settings = "SELECT penalties, latents FROM {}probe_settings"
+    beside = connect_many({"a": local, "b": lake})
+    for connection, prefix in ((connect(lake), ""), (beside, "b.")):
+        rows = connection.execute(roles.format(prefix)).fetchall()
+        assert rows == [("a/b", "model"), ("pixels 16", "control")]
+        assert connection.execute(direction.format(prefix)).fetchall() == [(5.0,)]
+        assert connection.execute(settings.format(prefix)).fetchall() == [([0.5], 1)]
+    assert beside.execute(roles.format("")).fetchall() == []
+    with pytest.raises(duckdb.Error, match="this lake has no latents yet; une build makes them"):
+        connect(lake).execute("FROM nearest('a/b', 'one', 1)").fetchall()

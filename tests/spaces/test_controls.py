@@ -9,7 +9,7 @@ from diffusers import DDIMScheduler
 from PIL import Image
 from scipy import stats
 
-from tests.pictures import png
+from tests.helpers.pictures import png
 from une_ray.models.generators import load_generator
 from une_ray.pictures.decode import fit
 from une_ray.run.read import read_space

@@ -1,18 +1,72 @@
-"""What a study's `command.py` hands to the command line."""
+"""What a study's `command.py` hands to the command line, and what all commands share: the lake as an
+argument or as `--lake`."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo
+
+Function = Callable[..., None]
+
+LAKE_HELP = "Folder of the lake: a path, s3://… or gs://…"
 
 
 @dataclass(frozen=True)
 class Command:
-    """`une NAME`: a function that typer reads, or an app of several. `jobs` are the words after `une` that `une submit` may send away."""
+    """`une NAME`: a function that typer reads, or an app of several.
+
+    `jobs` are the words after `une` that `une submit` may send away, such as "sweep mitigation".
+    """
 
     name: str
-    run: Callable[..., None] | typer.Typer
+    run: Function | typer.Typer
     epilog: str = ""
     jobs: tuple[str, ...] = ()
+
+
+def either_way(function: Function) -> Function:
+    """The command with its parameter `lake` taken as an argument or as `--lake`, whichever a person types.
+
+    Unchanged where it has no such parameter, or other arguments that stand by their place.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    parameters = inspect.signature(function).parameters
+    placed = [name for name in parameters if name != "lake" and _is_argument(hints[name])]
+    if "lake" not in parameters or placed:
+        return function
+
+    @functools.wraps(function)
+    def command(**values: Any) -> None:
+        argument, option = values.pop("lake_argument"), values.pop("lake")
+        if argument is not None and option is not None and argument != option:
+            raise typer.BadParameter(f"the lake is named twice, as {argument!r} and as --lake {option!r}")
+        lake = argument if option is None else option
+        if lake is None:
+            raise typer.BadParameter("which lake? name it, or give it with --lake", param_hint="LAKE")
+        function(lake=lake, **values)
+
+    argument = Annotated[str | None, typer.Argument(metavar="[LAKE]", help=f"{LAKE_HELP}; or --lake")]
+    option = Annotated[str | None, typer.Option("--lake", help=LAKE_HELP)]
+    others = [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in parameters.items()
+        if name != "lake"
+    ]
+    both = [
+        inspect.Parameter("lake_argument", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=argument),
+        inspect.Parameter("lake", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option),
+    ]
+    command.__signature__ = inspect.Signature([*both, *others])  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*both, *others]}
+    del command.__wrapped__  # type: ignore[attr-defined]  # typer would read its signature instead
+    return command
+
+
+def _is_argument(hint: Any) -> bool:
+    return any(isinstance(extra, ArgumentInfo) for extra in get_args(hint)[1:])

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from une_ray.cli.command import Command
+
 EPILOG = """Example: `une report demo/lake --out report.html`"""
 
 
@@ -22,3 +24,6 @@ def report(
     from une_ray.report.page import write
 
     print(write(Lake(lake), out))
+
+
+COMMAND = Command("report", report, EPILOG)

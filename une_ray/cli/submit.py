@@ -8,7 +8,7 @@ import logging
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,13 +32,7 @@ The cluster's token is read from RAY_AUTH_TOKEN, or from the file of RAY_AUTH_TO
 # For `app.command(context_settings=CONTEXT)`: what follows COMMAND is the command's own.
 CONTEXT = {"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True}
 
-JOBS = {
-    "build": "jobs/build_noisezoo.py",
-    "edit": "jobs/edit_images.py",
-    "memorization": "jobs/measure_memorization.py",
-    "sweep orthogonalization": "jobs/sweep_orthogonalization.py",
-    "sweep mitigation": "jobs/sweep_mitigation.py",
-}
+PACKAGE = "une_ray/__main__.py"
 RUNTIME_ENV = "cluster/runtime_env.yaml"
 
 
@@ -53,7 +47,10 @@ def submit(
     address: Annotated[
         str | None,
         typer.Option(
-            help="Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this machine"
+            help=(
+                "Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this"
+                " machine"
+            )
         ),
     ] = None,
     working_dir: Annotated[Path, typer.Option(help="Checkout whose code the job runs")] = Path("."),
@@ -61,19 +58,15 @@ def submit(
         bool, typer.Option("--follow", "--wait", help="Print the job's log until it ends; exit with its code")
     ] = False,
 ) -> None:
-    """Run a command as a job on a live Ray cluster; prints how to follow and stop it. Options of submit come before COMMAND."""
+    """Run a command as a job on a live Ray cluster; prints how to follow and stop it. Options of submit
+    come before COMMAND."""
     words = [command, *context.args]
-    job = next((job for job in JOBS if words[: len(job.split())] == job.split()), None)
-    if job is None:
-        raise unknown(
-            "job", " ".join(itertools.takewhile(lambda word: not word.startswith("-"), words)), JOBS
-        )
-    arguments = words[len(job.split()) :]
-    lake = parse(context, job, arguments)
-    runtime_env = travel(working_dir, JOBS[job])
+    job = job_of(words)
+    lake = parse(context, job, words[len(job.split()) :])
+    runtime_env = travel(working_dir)
     client = connect(address)
     job_id = client.submit_job(
-        entrypoint=shlex.join(["python", JOBS[job], *arguments]),
+        entrypoint=shlex.join(["python", "-m", "une_ray", *words]),
         runtime_env=runtime_env,
         metadata={"command": shlex.join(["une", *words])},
     )
@@ -86,31 +79,49 @@ def submit(
         raise typer.Exit(watch(client, job_id))
 
 
+def job_of(words: list[str]) -> str:
+    """Which of the jobs the words after `une submit` begin with, such as "sweep mitigation". Raises
+    UneError for none."""
+    from une_ray.cli.main import jobs
+
+    for job in jobs():
+        if words[: len(job.split())] == job.split():
+            return job
+    named = itertools.takewhile(lambda word: not word.startswith("-"), words)
+    raise unknown("job", " ".join(named), jobs())
+
+
 def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
-    """The lake that the job's arguments name. A usage error ends here, not minutes later on the cluster, and so does a path that means
-    another place there: a job runs in a copy of the working directory that is deleted after it."""
+    """The lake that the job's arguments name.
+
+    A usage error ends here, not minutes later on the cluster, and so does a path that means another place
+    there: a job runs in a copy of the working directory that is deleted after it.
+    """
     target = context.find_root().command
     for word in job.split():
         target = target.get_command(context, word)
-    if other := set(arguments) & set(getattr(target, "commands", ())):
-        raise unknown("job", " ".join([job, *other]), JOBS)
+    subcommands = set(arguments) & set(getattr(target, "commands", ()))
+    if subcommands:
+        raise unknown("job", " ".join([job, *subcommands]), [job])
     with target.make_context(f"une {job}", list(arguments)) as parsed:
-        named = {option: parsed.params.get(option) for option in ("lake", "state")}
-    if named["lake"] is None:
+        lake = parsed.params.get("lake") or parsed.params.get("lake_argument")
+        paths = {"lake": lake, "state": parsed.params.get("state")}
+    if lake is None:
         raise UneError(f"une submit {job} needs a --lake")
-    for option, path in named.items():
+    for option, path in paths.items():
         if path and "://" not in path and not Path(path).is_absolute():
             raise UneError(
-                f"--{option} {path!r} would lie in the job's own copy of the code; give a path that all nodes see, s3://… or gs://…"
+                f"--{option} {path!r} would lie in the job's own copy of the code; give a path that all nodes"
+                " see, s3://… or gs://…"
             )
-    return named["lake"]
+    return lake
 
 
-def travel(working_dir: Path, script: str) -> dict:
+def travel(working_dir: Path) -> dict[str, Any]:
     """The job's runtime environment: the checkout without what cluster/runtime_env.yaml excludes."""
     import yaml
 
-    for needed in (script, RUNTIME_ENV):
+    for needed in (PACKAGE, RUNTIME_ENV):
         if not (working_dir / needed).is_file():
             raise UneError(
                 f"no {needed} in {working_dir.resolve()}; name a checkout of une_ray with --working-dir"
@@ -132,7 +143,8 @@ def connect(address: str | None) -> JobSubmissionClient:
         return JobSubmissionClient(address)
     except ConnectionError as error:
         raise UneError(
-            f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start --head"
+            f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start"
+            " --head"
         ) from error
     except AuthenticationError as error:
         reason = str(error).strip().splitlines()[0]

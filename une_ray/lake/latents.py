@@ -1,8 +1,10 @@
-"""A space as studies read it: latents in blocks, in the lake's order, and beside them folds and labels of the same rows."""
+"""A space as studies read it: latents in blocks, in the lake's order, and beside them folds and labels of
+the same rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,13 +12,12 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError, unknown
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import connect
 
 BATCH, FOLDS = 2048, 5
 
-# Split seed 0 is the corpus' own split, whose validation images train, as λ is chosen without them; seed s > 0 tests on the s-th fifth of
-# the hash whose first fifth une_ray.corpora.base.split_of tests on. So with the split of une_ray's own corpora every image is tested on
-# once in five seeds.
+# Split seed 0 is the corpus' own split, whose validation images train, as λ is chosen without them; seed s >
+# 0 tests on the s-th fifth of the hash whose first fifth une_ray.corpora.base.split_of tests on. So with the
+# split of une_ray's own corpora every image is tested on once in five seeds.
 FOLD = f"CASE WHEN $seed = 0 THEN split WHEN floor(hash * {FOLDS}) = $seed THEN 'test' ELSE 'train' END"
 HASHED = (
     "SELECT *, ('0x' || sha256('split/' || image_id)[:16])::UBIGINT::DOUBLE / 2.0 ** 64 AS hash FROM images"
@@ -25,7 +26,7 @@ HASHED = (
 
 def spaces_of(lake: Lake, names: Sequence[str] | None) -> Sequence[str]:
     """The named spaces, or all. Raises UneError for one that the lake has not."""
-    known = list(lake.spaces())
+    known = list(lake.fingerprints())
     for name in names or ():
         if name not in known:
             raise unknown("space", name, known)
@@ -38,17 +39,13 @@ def spaces_of(lake: Lake, names: Sequence[str] | None) -> Sequence[str]:
 
 def attributes_of(lake: Lake) -> list[str]:
     """Every attribute that some readable image of the lake has."""
-    return [
-        name
-        for (name,) in connect(lake)
-        .execute("SELECT DISTINCT attribute FROM attributes ORDER BY attribute")
-        .fetchall()
-    ]
+    return [name for (name,) in lake.rows("SELECT DISTINCT attribute FROM attributes ORDER BY attribute")]
 
 
 def image_ids(lake: Lake, space: str) -> pa.Array:
-    """Ids of the images that have a latent in `space`, in the lake's order. Raises UneError where there is none."""
-    table = connect(lake).sql("SELECT image_id FROM latents WHERE space = ?", params=[space]).to_arrow_table()
+    """Ids of the images that have a latent in `space`, in the lake's order. Raises UneError where there is
+    none."""
+    table = lake.session.sql("SELECT image_id FROM latents WHERE space = ?", params=[space]).to_arrow_table()
     if not len(table):
         raise UneError(f"space {space!r} of {lake.url} has no latents yet; une build finishes it")
     return table["image_id"].combine_chunks()
@@ -56,35 +53,33 @@ def image_ids(lake: Lake, space: str) -> pa.Array:
 
 def blocks(lake: Lake, space: str) -> Iterator[np.ndarray]:
     """Latents (b, d) float32 of `space`, in the order of `image_ids`."""
-    reader = connect(lake).sql("SELECT z FROM latents WHERE space = ?", params=[space]).to_arrow_reader(BATCH)
-    for batch in reader:
+    query = lake.cursor().sql("SELECT z FROM latents WHERE space = ?", params=[space])
+    for batch in query.to_arrow_reader(BATCH):
         yield matrix(pa.chunked_array([batch["z"]]), np.float32)
 
 
 def labels_and_folds(
     lake: Lake, ids: pa.Array, attributes: list[str], seeds: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of the images `ids`, labels (n, k) of 0, 1 or NaN where unknown, and whether each is tested on (n, seeds)."""
+    """Of the images `ids`, labels (n, k) of 0, 1 or NaN where unknown, and whether each is tested on (n,
+    seeds)."""
     folds = ", ".join(
         FOLD.replace("$seed", str(int(seed))) + f" = 'test' AS fold_{i}" for i, seed in enumerate(seeds)
     )
-    query = f"SELECT image_id, {folds}, list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels FROM ({HASHED})"
-    table = connect(lake).sql(query, params={"attributes": attributes}).to_arrow_table()
+    labels = "list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels"
+    query = f"SELECT image_id, {folds}, {labels} FROM ({HASHED})"
+    table = lake.session.sql(query, params={"attributes": attributes}).to_arrow_table()
     table = table.take(pc.index_in(ids, table["image_id"].combine_chunks()))
-    folds = np.column_stack([table[f"fold_{i}"].to_numpy() for i in range(len(seeds))])
-    return matrix(table["labels"], np.float64), folds
+    tested = np.column_stack([table[f"fold_{i}"].to_numpy() for i in range(len(seeds))])
+    return matrix(table["labels"], np.float64), tested
 
 
-def matrix(lists: pa.ChunkedArray, dtype: type) -> np.ndarray:
+def matrix(lists: pa.ChunkedArray, dtype: type[np.floating[Any]]) -> np.ndarray:
     """(n, d) from a column of n lists. Raises UneError where their lengths differ."""
-    if len(lengths := pc.unique(pc.list_value_length(lists))) > 1:
+    lengths = pc.unique(pc.list_value_length(lists))
+    if len(lengths) > 1:
         raise UneError(
             f"latents of several lengths in one space, {sorted(lengths.to_pylist())}; see une verify"
         )
-    return (
-        pa.concat_arrays(lists.chunks)
-        .flatten()
-        .to_numpy(zero_copy_only=False)
-        .astype(dtype)
-        .reshape(len(lists), -1)
-    )
+    values = pa.concat_arrays(lists.chunks).flatten().to_numpy(zero_copy_only=False)
+    return values.astype(dtype).reshape(len(lists), -1)

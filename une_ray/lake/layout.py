@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
@@ -15,6 +15,9 @@ import pyarrow as pa
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.store import Store
+
+if TYPE_CHECKING:
+    import duckdb
 
 MANIFEST = "noisezoo.json"
 ADDED_LATER = (
@@ -32,7 +35,8 @@ def space_folder(space: str) -> str:
     return f"spaces/space={quote(space, safe='')}"
 
 
-def _fingerprint_file(space: str) -> str:
+def fingerprint_file(space: str) -> str:
+    """Where all that decides a space's numbers is written down."""
     return f"fingerprints/{quote(space, safe='')}.json"
 
 
@@ -42,16 +46,40 @@ class Lake:
 
     url: str
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to workers: the address. A session of SQL is of the process that opened it."""
+        return {"url": self.url}
+
     @property
     def store(self) -> Store:
         return Store(self.url)
+
+    @cached_property
+    def session(self) -> duckdb.DuckDBPyConnection:
+        """The lake in SQL: one DuckDB with its views and macros, opened when it is first asked. Raises
+        UneError where there is no lake."""
+        from une_ray.lake.session import connect
+
+        return connect(self)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Another session of the same DuckDB, with variables and temporary tables of its own: for a
+        stream, or for another thread."""
+        from une_ray.lake.session import cursor
+
+        return cursor(self.session, self)
+
+    def rows(self, query: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        """What a query of the lake's SQL gives."""
+        return self.session.execute(query, parameters).fetchall()
 
     def exists(self) -> bool:
         return self.store.exists(MANIFEST)
 
     @cached_property
-    def manifest(self) -> dict:
-        """`noisezoo.json`: version, corpus, images, shard_size, shards, plan hash. Refuses lakes that are newer than us."""
+    def manifest(self) -> dict[str, Any]:
+        """`noisezoo.json`: version, corpus, images, shard_size, shards, plan hash. Refuses lakes that are
+        newer than us."""
         try:
             manifest = json.loads(self.store.read(MANIFEST))
         except FileNotFoundError as error:
@@ -62,7 +90,8 @@ class Lake:
             raise UneError(f"{self.url}/{MANIFEST} is not JSON ({error}); restore it from a copy") from error
         if manifest.get("version", 0) > schema.VERSION:
             raise UneError(
-                f"{self.url} has lake format {manifest['version']}, this une_ray reads up to {schema.VERSION}; upgrade une_ray"
+                f"{self.url} has lake format {manifest['version']}, this une_ray reads up to"
+                f" {schema.VERSION}; upgrade une_ray"
             )
         return manifest
 
@@ -86,7 +115,7 @@ class Lake:
         """Shard numbers that have a file in `folder`; one listing, however many shards."""
         return {int(match[1]) for name in self.store.names(folder) if (match := SHARD.fullmatch(name))}
 
-    def spaces(self) -> dict[str, dict]:
+    def fingerprints(self) -> dict[str, dict[str, Any]]:
         """Every registered space and its full fingerprint."""
         found = (name for name in sorted(self.store.names("fingerprints")) if name.endswith(".json"))
         return {
@@ -94,24 +123,26 @@ class Lake:
             for name in found
         }
 
-    def fingerprint(self, space: str) -> dict | None:
-        """That of one space, None where it is not registered; asked by name, for a listing may be older than the registration."""
+    def fingerprint(self, space: str) -> dict[str, Any] | None:
+        """That of one space, None where it is not registered; asked by name, for a listing may be older
+        than the registration."""
         try:
-            return json.loads(self.store.read(_fingerprint_file(space)))
+            return json.loads(self.store.read(fingerprint_file(space)))
         except FileNotFoundError:
             return None
 
-    def register(self, space: str, fingerprint: dict) -> None:
+    def register(self, space: str, fingerprint: dict[str, Any]) -> None:
         """Fix what `space` means in this lake; refuses another meaning, showing what differs."""
         self.store.commit(
-            _fingerprint_file(space),
+            fingerprint_file(space),
             json.dumps(fingerprint, indent=1, sort_keys=True).encode(),
             replace=False,
         )
         self.refuse_another(space, fingerprint)
 
     def refuse_another(self, space: str, fingerprint: dict[str, Any]) -> None:
-        """Raise UneError where `space` is registered with another fingerprint; one of before there were roles says nothing of its own."""
+        """Raise UneError where `space` is registered with another fingerprint; one of before there were
+        roles says nothing of its own."""
         present = self.fingerprint(space)
         if present is None:
             return

@@ -1,7 +1,8 @@
 """Latents × probes by BLAS, in the DuckDB sessions that une_ray opens itself.
 
-DuckDB's list_dot_product is a scalar loop. PRODUCTS_OF replaces `products_of` of `queries/noisezoo.sql`, from which every score comes, by one
-that has the same rows and numbers and lets NumPy multiply; the stock shell keeps the one of the file.
+DuckDB's list_dot_product is a scalar loop. PRODUCTS_OF replaces `products_of` of `queries/noisezoo.sql`,
+from which every score comes, by one that has the same rows and numbers and lets NumPy multiply; the stock
+shell keeps the one of the file.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb.func import PythonUDFType
 
-DIMS = 8192  # of one inner product: BLAS shares longer ones among threads of its own, but DuckDB has one on every core already
+# Numbers of one inner product: BLAS shares longer ones among threads, and DuckDB has one on every core.
+DIMS = 8192
 
 # A probe without w has NULL products. `nz_fitted` is read twice, so its places must not be counted twice.
 PRODUCTS_OF = """
 CREATE OR REPLACE MACRO products_of(probe_table) AS TABLE
 WITH nz_fitted AS MATERIALIZED (
-    SELECT space, method, attribute, w, b, slope, "offset", row_number() OVER (PARTITION BY space, w IS NULL) AS place
+    SELECT space, method, attribute, w, b, slope, "offset",
+        row_number() OVER (PARTITION BY space, w IS NULL) AS place
     FROM query_table(probe_table) WHERE status = 'ok'),
-nz_matrices AS (SELECT space, blas_matrix(list(w ORDER BY place) FILTER (w IS NOT NULL)) AS matrix FROM nz_fitted GROUP BY space),
+nz_matrices AS (
+    SELECT space, blas_matrix(list(w ORDER BY place) FILTER (w IS NOT NULL)) AS matrix
+    FROM nz_fitted GROUP BY space),
 nz_multiplied AS (
     SELECT l.space, image_id, split, attributes, blas_products(z, matrix) AS products
     FROM latents l JOIN nz_matrices m ON same_space(l.space, m.space) JOIN images USING (image_id))
@@ -41,7 +46,7 @@ def add_blas(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 class Matrices:
-    """Matrices that sessions multiply by, under names that SQL hands on: as an argument, a matrix would be copied for every row.
+    """Matrices that sessions multiply by, under names for SQL: as arguments they would be copied per row.
 
     The `most` that were used last are kept, far more than the queries that run at once have spaces.
     """
@@ -52,7 +57,7 @@ class Matrices:
         self.lock = Lock()
 
     def keep(self, matrices: pa.ChunkedArray) -> pa.Array:
-        """Names of matrices (k, d), given as lists of rows: hashes of what they hold, so one that comes again is kept once.
+        """Names of matrices (k, d), given as lists of rows: hashes of what they hold, so each is kept once.
 
         Raises ValueError where rows differ in length or hold NULL.
         """
@@ -68,7 +73,10 @@ class Matrices:
         return name
 
     def products(self, latents: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.Array:
-        """Per latent (d,) its inner products (k,) with the rows of the matrix (k, d) of its name. Raises ValueError where lengths differ."""
+        """Per latent (d,) its inner products (k,) with the rows of the matrix (k, d) of its name.
+
+        Raises ValueError where lengths differ.
+        """
         products, places = [], []
         for name in pc.unique(names).to_pylist():
             places.append(np.flatnonzero(pc.equal(names, name)))
@@ -102,7 +110,7 @@ def _products(z: np.ndarray, matrix: np.ndarray) -> pa.ListArray:
     )
 
 
-# One store and its two functions for the whole process: DuckDB frees what a session registered when that session is closed, though
-# its cursors and relations may live on, so the functions that they call must be held by someone else.
+# One store and its two functions for the whole process: DuckDB frees what a session registered when it is
+# closed, though its cursors and relations may live on, so what they call must be held by someone else.
 MATRICES = Matrices()
 _keep, _products_of = MATRICES.keep, MATRICES.products

@@ -1,13 +1,15 @@
-"""DuckDB over a lake: the views of `queries/noisezoo.sql`, the same that the stock `duckdb` shell reads, with scores by BLAS.
+"""DuckDB over a lake: the views that the stock shell reads from `queries/noisezoo.sql`, scored by BLAS.
 
-`connect` opens a database of its own; `cursor` is another session of one that is open, at no cost, for a second stream or a second thread;
-`attach` shows another lake beside the first, under a name of its own.
+`connect` opens a database of its own. `cursor` is another session of one that is open, at next to no cost,
+for a second stream or a second thread. `attach` shows another lake beside the first, under a name of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 
 import duckdb
@@ -15,16 +17,17 @@ import duckdb
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.products import PRODUCTS_OF, add_blas
-from une_ray.lake.results import write_empty_tables
+from une_ray.lake.results import tables, write_empty_tables
+from une_ray.registry import STUDIES
 
 QUERIES = Path(__file__).resolve().parents[1] / "queries"  # `queries/` of a checkout is a link to it
-DEFINED = re.compile(r"(CREATE OR REPLACE (VIEW|MACRO) )(\w+)")
+DEFINED = re.compile(r"CREATE OR REPLACE (VIEW|MACRO) (\w+)")
 RESERVED = ("main", "memory", "temp", "system", "pg_catalog", "information_schema")
 
 
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with `lake` set and every view and macro defined. Raises UneError where there is no lake."""
-    lake.manifest  # noqa: B018 - refuses a missing or newer lake before DuckDB fails in its own words
+    """An in-memory DuckDB with `lake`, views and macros set. Raises UneError where there is no lake."""
+    _refuse_missing(lake)
     connection = connect_bare(lake)
     _set_lake(connection, lake)
     add_blas(connection)
@@ -33,7 +36,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
 
 
 def connect_many(lakes: Mapping[str, Lake]) -> duckdb.DuckDBPyConnection:
-    """A session over several lakes: the first one's views have no prefix, those of the others that of their name, as in `b.counts`.
+    """A session over several lakes: the first one's views have no prefix, others' that of a name: `b.counts`.
 
     Raises UneError where there is no lake, and for a name that SQL can't have.
     """
@@ -45,33 +48,37 @@ def connect_many(lakes: Mapping[str, Lake]) -> duckdb.DuckDBPyConnection:
 
 
 def attach(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str) -> None:
-    """Define the views and macros of another lake in the schema `name` of a session that `connect` opened, and of all its cursors.
+    """Define the views and macros of another lake in the schema `name` of what `connect` opened.
 
     Raises UneError where there is no lake, and for a name that SQL can't have or that is taken.
     """
     if not re.fullmatch(r"[a-z_][a-z0-9_]*", name) or name in RESERVED:
         raise UneError(
-            f"a lake can't be called {name!r} in SQL; use small letters, digits and _, and none of {', '.join(RESERVED)}"
+            f"a lake can't be called {name!r} in SQL; use small letters, digits and _, "
+            f"and none of {', '.join(RESERVED)}"
         )
-    lake.manifest  # noqa: B018 - as in `connect`
+    _refuse_missing(lake)
     _register(connection, lake)
     try:
         connection.execute(f'CREATE SCHEMA "{name}"')
-    except duckdb.Error as error:
-        raise UneError(f"the name {name!r} is taken in this session: {error}") from error
+    except duckdb.CatalogException as error:
+        raise UneError(f"the name {name!r} is taken in this session; choose another: {error}") from error
     _define(connection, lake, _views_in(name, duckdb_path(lake, lake.store.root)))
 
 
 def cursor(connection: duckdb.DuckDBPyConnection, lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Another session of the database that `connect(lake)` opened: its views, macros and attached lakes, with temporary tables and variables
-    of its own. Safe to use in another thread, and while others stream."""
+    """Another session of the database that `connect(lake)` opened, with its views, macros and attached lakes.
+
+    Variables and temporary tables are its own. Safe in another thread and while others stream; it is
+    closed with what it came from.
+    """
     session = connection.cursor()
     _set_lake(session, lake)
     return session
 
 
 def connect_bare(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """A DuckDB that can read the lake's files: object stores go through fsspec, so no extension is downloaded."""
+    """A DuckDB that can read the lake's files: object stores by fsspec, so no extension is downloaded."""
     connection = duckdb.connect()
     connection.execute("SET autoinstall_known_extensions = false")
     _register(connection, lake)
@@ -83,11 +90,18 @@ def duckdb_path(lake: Lake, path: str) -> str:
     return path if lake.store.is_local else f"{lake.url.split('://')[0]}://{path}"
 
 
+def _refuse_missing(lake: Lake) -> None:
+    """Raise UneError for a missing or newer lake, before DuckDB fails in its own words."""
+    lake.manifest  # noqa: B018 - reading it is the check
+
+
 def _register(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Let DuckDB read through the lake's file system, unless it does so already."""
-    protocols = lake.store.filesystem.protocol
-    known = connection.list_filesystems()
-    if not lake.store.is_local and not {protocols} & set(known) and not set(protocols) & set(known):
+    if lake.store.is_local:
+        return
+    protocol = lake.store.filesystem.protocol
+    protocols = {protocol} if isinstance(protocol, str) else set(protocol)
+    if not protocols & set(connection.list_filesystems()):
         connection.register_filesystem(lake.store.filesystem)
 
 
@@ -96,49 +110,55 @@ def _set_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 
 
 def _views() -> str:
-    return (QUERIES / "noisezoo.sql").read_text(encoding="utf-8") + PRODUCTS_OF
+    """Those of noisezoo.sql, a plain view of every table that it does not know, and products by BLAS."""
+    text = (QUERIES / "noisezoo.sql").read_text(encoding="utf-8")
+    known = {name for _, name in DEFINED.findall(text)}
+    others = [
+        f"CREATE OR REPLACE VIEW {name} AS FROM read_parquet(getvariable('lake') || '/{name}/*.parquet');\n"
+        for name in tables()
+        if name not in known
+    ]
+    return "".join([text, *others, *_views_of_studies(), PRODUCTS_OF])
+
+
+def _views_of_studies() -> list[str]:
+    """The `views.sql` of studies that have one, after their tables."""
+    folders = [resources.files(STUDIES.module_name(name)) for name in STUDIES.names()]
+    files = [folder.joinpath("views.sql") for folder in folders]
+    return [file.read_text(encoding="utf-8") + "\n" for file in files if file.is_file()]
 
 
 def _views_in(schema: str, path: str) -> str:
-    """The same for a schema of its own: with its path written out, since a session has one variable `lake`, and with every view and macro
-    under its full name, since DuckDB looks up those inside a macro where the caller is."""
+    """The same for a schema of its own.
+
+    The path is written out, as a session has one variable `lake`, and every view and macro stands under its
+    full name, as DuckDB looks up those inside a macro where the caller is.
+    """
     text = _views()
-    kinds = {name: kind for _, kind, name in DEFINED.findall(text)}
-    views = "|".join(name for name, kind in kinds.items() if kind == "VIEW")
-    macros = "|".join(name for name, kind in kinds.items() if kind == "MACRO")
-    literal = "'" + path.replace("'", "''") + "'"
+    names = DEFINED.findall(text)
+    views = "|".join(name for kind, name in names if kind == "VIEW")
+    macros = "|".join(name for kind, name in names if kind == "MACRO")
     text = re.sub(rf"\b(FROM|JOIN) ({views})\b(?!\()", rf'\1 "{schema}".\2', text)
     text = re.sub(rf"(?<!MACRO )\b({macros})\(", rf'"{schema}".\1(', text)
-    text = DEFINED.sub(rf'\1"{schema}".\3', text)
+    text = DEFINED.sub(rf'CREATE OR REPLACE \1 "{schema}".\2', text)
+    literal = "'" + path.replace("'", "''") + "'"
     return text.replace("getvariable('lake')", literal)
 
 
 def _define(connection: duckdb.DuckDBPyConnection, lake: Lake, views: str) -> None:
-    """Run the statements of `views`. A table that the lake's maker did not know yet is made, empty; where the lake can't be written, the
-    view of it is left out."""
-    missing: list[duckdb.Error] = []
+    """Run the statements of `views`.
+
+    A table that the lake's maker did not know yet is made, empty; where the lake can't be written, its view
+    is left out, and so are those that read it.
+    """
+    completed = False
     for statement in connection.extract_statements(views):
         try:
             connection.execute(statement)
-        except duckdb.IOException as error:
-            if not missing:
-                _complete(lake)
-            missing.append(error)
-            _define_late(connection, statement)
-        except duckdb.CatalogException:
-            if not missing:
-                raise
-
-
-def _complete(lake: Lake) -> None:
-    try:
-        write_empty_tables(lake)
-    except UneError:  # read-only
-        pass
-
-
-def _define_late(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
-    try:
-        connection.execute(statement)
-    except duckdb.IOException:
-        pass
+        except (duckdb.IOException, duckdb.CatalogException):
+            if not completed:
+                with contextlib.suppress(UneError):  # read-only
+                    write_empty_tables(lake)
+            completed = True
+            with contextlib.suppress(duckdb.IOException, duckdb.CatalogException):
+                connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Running SQL text and showing its results, once or at a prompt."""
+"""Running SQL text and showing its results, once or at a prompt. Lines that begin with a dot are commands."""
 
 from __future__ import annotations
 
@@ -8,10 +8,100 @@ from pathlib import Path
 import duckdb
 
 from une_ray.errors import UneError
+from une_ray.lake.session import QUERIES
+
+HELP = """.help          this list
+.quit, .exit   leave, as the end of input does
+.read FILE     run a file's SQL, or a packaged query's by its name: {queries}
+.tables        views, tables and macros that there are
+
+Statements end in a semicolon. What the views and macros mean stands in queries/README.md."""
+NAMES = """
+    SELECT schema_name, view_name AS name FROM duckdb_views() WHERE NOT internal
+    UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal
+    UNION ALL SELECT schema_name, function_name || '(' || array_to_string(parameters, ', ') || ')'
+        FROM duckdb_functions()
+        WHERE function_type LIKE '%macro' AND NOT internal AND NOT starts_with(function_name, 'nz_')"""
+TABLES = f"""
+    SELECT if(schema_name = 'main', name, schema_name || '.' || name) AS name
+    FROM ({NAMES}) ORDER BY schema_name <> 'main', schema_name, name LIKE '%(%', name"""
+
+
+class Leave(Exception):
+    """`.quit` was read."""
 
 
 def run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
-    """Run every statement of `text` and print the rows of those that have any. Raises UneError with DuckDB's message."""
+    """Run every statement of `text`, print the rows of those that have any, obey the dot commands between.
+
+    Raises UneError with DuckDB's message, and Leave where the text says so.
+    """
+    statements: list[str] = []
+    for line in text.splitlines(keepends=True):
+        if line.startswith(".") and _is_complete("".join(statements)):
+            _run(connection, "".join(statements))
+            statements = []
+            _obey(connection, line)
+        else:
+            statements.append(line)
+    _run(connection, "".join(statements))
+
+
+def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
+    """A prompt: statements end in `;`, a dot begins a command. Errors are shown and forgotten."""
+    try:
+        import readline  # noqa: F401 - gives input() line editing and history where the platform has it
+    except ImportError:
+        pass
+    print(f"{lake}: end a statement with ;, .tables lists what there is, .help the commands, .quit leaves.")
+    buffer = ""
+    while True:
+        try:
+            line = input("   … " if buffer else "une> ")
+        except EOFError:
+            print()
+            return
+        except KeyboardInterrupt:
+            print()
+            buffer = ""
+            continue
+        if not buffer and line.strip() in ("quit", "exit"):
+            return
+        command = not buffer and line.startswith(".")
+        buffer += line + "\n"
+        if command or buffer.rstrip().endswith(";"):
+            try:
+                run(connection, buffer)
+            except Leave:
+                return
+            except UneError as error:
+                print(error)
+            buffer = ""
+
+
+def read(file: str | Path) -> str:
+    """A file's SQL, or that of a packaged query by its name. Raises UneError where there is neither."""
+    try:
+        path = Path(file).expanduser()
+        if not path.exists() and str(file).removesuffix(".sql") in packaged():
+            path = QUERIES / f"{str(file).removesuffix('.sql')}.sql"
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: of a home that nobody has
+        raise UneError(
+            f"can't read the SQL of {file}: {error}; packaged queries are {', '.join(packaged())}"
+        ) from error
+
+
+def packaged() -> list[str]:
+    """Names of the queries that come with une_ray."""
+    return sorted(path.stem for path in QUERIES.glob("*.sql") if path.stem != "noisezoo")
+
+
+def _is_complete(text: str) -> bool:
+    return not text.strip() or text.rstrip().endswith(";")
+
+
+def _run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     try:
         for statement in connection.extract_statements(text):
             result = connection.sql(_bare(statement.query))
@@ -30,35 +120,19 @@ def _bare(statement: str) -> str:
     return text[:last].decode() if text[last:].startswith(b";") else statement
 
 
-def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
-    """A prompt: statements end in `;`, `.read FILE` runs a file's, `.quit` or end of input leaves. Errors are shown and forgotten."""
-    try:
-        import readline  # noqa: F401 - gives input() line editing and history where the platform has it
-    except ImportError:
-        pass
-    print(f"{lake}: end a statement with ;, run a file's by .read FILE, leave with .quit.")
-    print("Views: images, latents, attributes, counts, norms, rejects, runs, …")
-    buffer = ""
-    while True:
-        try:
-            line = input("   … " if buffer else "une> ")
-        except EOFError:
-            print()
-            return
-        except KeyboardInterrupt:
-            print()
-            buffer = ""
-            continue
-        if not buffer and line.strip() in (".quit", ".exit", "quit", "exit"):
-            return
-        reads = not buffer and line.split()[:1] == [".read"]
-        buffer += line + "\n"
-        if reads or buffer.rstrip().endswith(";"):
-            try:
-                run(connection, read(_named(line)) if reads else buffer)
-            except UneError as error:
-                print(error)
-            buffer = ""
+def _obey(connection: duckdb.DuckDBPyConnection, line: str) -> None:
+    """One dot command. Raises Leave, and UneError for one that is not known."""
+    name = line.split()[0].rstrip(";")
+    if name in (".quit", ".exit"):
+        raise Leave
+    if name == ".help":
+        print(HELP.format(queries=", ".join(packaged())))
+    elif name == ".tables":
+        print("\n".join(name for (name,) in connection.execute(TABLES).fetchall()))
+    elif name == ".read":
+        run(connection, read(_named(line)))
+    else:
+        raise UneError(f"no command {name}; there are .help, .quit, .exit, .read FILE and .tables")
 
 
 def _named(line: str) -> str:
@@ -68,11 +142,3 @@ def _named(line: str) -> str:
     except ValueError:
         raise UneError(f"{line.strip()}: write .read FILE, in quotes where its name has blanks") from None
     return file
-
-
-def read(file: str | Path) -> str:
-    """A file's SQL. Raises UneError where there is none."""
-    try:
-        return Path(file).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: of a home that nobody has
-        raise UneError(f"can't read the SQL of {file}: {error}") from error

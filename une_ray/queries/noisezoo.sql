@@ -13,10 +13,10 @@
 CREATE OR REPLACE VIEW spaces AS
 WITH files AS (
     SELECT url_decode(parse_filename(filename, true)) AS space, decode(content)::JSON AS fingerprint
-    FROM read_blob(getvariable('lake') || '/fingerprints/*') WHERE filename LIKE '%.json')
+    FROM read_blob(getvariable('lake') || '/fingerprints/*.json'))
 SELECT space, coalesce(fingerprint->>'role', CASE
-        WHEN fingerprint->>'kind' = 'pixels' OR json_exists(fingerprint, '$.init')
-            OR fingerprint->>'method' IN ('signal-leak', 'autoencoder-latents') THEN 'control'
+        WHEN (fingerprint->>'kind') = 'pixels' OR json_exists(fingerprint, '$.init')
+            OR (fingerprint->>'method') IN ('signal-leak', 'autoencoder-latents') THEN 'control'
         ELSE 'model' END) AS role,
     fingerprint->>'kind' AS kind, fingerprint->>'model' AS model, fingerprint->>'method' AS method, fingerprint->>'source' AS source,
     fingerprint->>'weights' AS weights, fingerprint
@@ -160,7 +160,7 @@ WITH files AS (
     FROM parquet_kv_metadata(getvariable('lake') || '/probes/*.parquet') WHERE key = 'config'::BLOB)
 SELECT config, (settings->'penalties')::DOUBLE[] AS penalties, (settings->>'rank')::BIGINT AS rank, (settings->>'splits')::BIGINT AS splits,
     (settings->>'permutations')::BIGINT AS permutations, (settings->>'latents')::BIGINT AS latents,
-    coalesce(settings->>'engine' = 'fast' AND penalties IS NULL AND coalesce((settings->>'rank')::BIGINT, 500) = 500
+    coalesce((settings->>'engine') = 'fast' AND penalties IS NULL AND coalesce((settings->>'rank')::BIGINT, 500) = 500
         AND (settings->>'splits')::BIGINT = 5 AND (settings->>'permutations')::BIGINT = 20, false) AS is_default
 FROM files;
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.lake.test_lake import write
+from tests.helpers.lakes import write
 from une_ray.corpora import open_corpus
 from une_ray.lake import results, schema
 from une_ray.lake.create import create

@@ -11,8 +11,8 @@ import typer
 from scipy import stats
 from typer.testing import CliRunner
 
-from tests.lake.stock import typed
-from tests.lake.test_lake import items
+from tests.helpers.lakes import items
+from tests.helpers.stock import typed
 from une_ray.errors import UneError
 from une_ray.geometry.gaussianity import families
 from une_ray.lake import schema
@@ -77,7 +77,7 @@ def lake(tmp_path_factory) -> Lake:
 
 @pytest.fixture(scope="module")
 def rows(lake) -> list[dict]:
-    return gaussianity(lake, **FAST)
+    return gaussianity(lake, **FAST).table.to_pylist()
 
 
 def accepted(rows, space, control, unit, test="anderson_darling"):
@@ -131,12 +131,14 @@ def test_a_finished_computation_is_not_done_again(lake, rows, monkeypatch):
     monkeypatch.setattr(
         "une_ray.studies.gaussianity.study.families", lambda *_: pytest.fail("computed again")
     )
-    assert gaussianity(lake, **FAST) == rows
-    assert gaussianity(lake, ["skewed"], **FAST) == [row for row in rows if row["space"] == "skewed"]
+    assert gaussianity(lake, **FAST).table.to_pylist() == rows
+    assert gaussianity(lake, ["skewed"], **FAST).table.to_pylist() == [
+        row for row in rows if row["space"] == "skewed"
+    ]
 
 
 def test_a_limit_takes_some_of_the_images_and_is_another_computation(lake):
-    found = gaussianity(lake, ["skewed"], directions=10, limit=50)
+    found = gaussianity(lake, ["skewed"], directions=10, limit=50).table.to_pylist()
     assert {row["rows"] for row in found if row["unit"] != "map"} == {50}
     assert (
         len(

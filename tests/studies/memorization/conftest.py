@@ -1,17 +1,17 @@
-"""A tiny random generator, the pipeline of the same folder, and the pipeline as Stable Diffusion 2.x pads it."""
+"""A tiny random generator, the pipeline of the same folder, and the pipeline as Stable Diffusion 2.x pads
+it."""
 
 import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 from transformers import CLIPTokenizer
 
+from tests.helpers.prompts import PROMPTS
 from une_ray.lake import results
 from une_ray.models.generators import Generator
 from une_ray.run import tasks
 from une_ray.studies.memorization.bench import Bench
 from une_ray.studies.memorization.token_rows import encode
-
-PROMPTS = ["a smiling woman with long hair", "", "wow! a man!", "héllo 🙂 日本"]
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +69,10 @@ def in_this_process(tmp_path, monkeypatch) -> str:
     folder = str(tmp_path / "lake")
     worker = Bench(folder, {}, "cpu")
 
-    def run(lake, kind, todo, *_):
+    def run(lake, table, todo, *_, **options):
         for task in todo:
-            results.commit(lake, kind, task, worker(task))
-            yield results.config_hash(task)
+            results.commit(lake, table, task.to_row(), worker(task.to_row()))
+            yield task.config
 
     monkeypatch.setattr(tasks, "run", run)
     return folder

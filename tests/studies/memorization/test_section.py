@@ -6,7 +6,7 @@ import re
 import pytest
 from PIL import Image
 
-from tests.studies.memorization.test_study import ABLATED, ROWS, made
+from tests.helpers.memorized import ABLATED, ROWS, made
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.report import page

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.studies.transfer.test_study import DIMS, Planted
+from tests.helpers.planted import DIMS, Planted
 from une_ray.lake.session import connect
 from une_ray.report.section import Section, Source
 from une_ray.studies.probes import agreement, entanglement
@@ -155,8 +155,8 @@ def test_transfers_stand_beside_their_controls(source):
 def test_of_several_runs_over_a_pair_the_one_with_most_images_is_shown(planted, tmp_path):
     lake = planted.lake(str(tmp_path / "lake"), {"pixels-4": set(planted.ids[:200])})
     planted.probe(lake, ["enc"])
-    fewer = transfer(lake, ["gen/ddim50", "pixels-4"], ["enc"])
-    more = transfer(lake, ["gen/ddim50"], ["enc"])
+    fewer = transfer(lake, ["gen/ddim50", "pixels-4"], ["enc"]).table.to_pylist()
+    more = transfer(lake, ["gen/ddim50"], ["enc"]).table.to_pylist()
     assert fewer[0]["train"] < more[0]["train"] and connect(lake).execute(
         "SELECT count(*) FROM transfers WHERE source = 'gen/ddim50'"
     ).fetchone() == (66,)

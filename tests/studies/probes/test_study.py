@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import accuracy_score, roc_auc_score
 from typer.testing import CliRunner
 
-from tests.lake.test_lake import write
+from tests.helpers.lakes import write
 from une_ray.cli.main import app
 from une_ray.corpora.base import Item, split_of
 from une_ray.errors import UneError
@@ -16,6 +16,7 @@ from une_ray.lake.create import create
 from une_ray.lake.latents import FOLDS, image_ids, labels_and_folds
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import connect
+from une_ray.studies.probes.command import refusals
 from une_ray.studies.probes.study import probe
 
 N, D = 400, 12
@@ -135,7 +136,7 @@ def test_shuffled_labels_find_nothing_and_planted_ones_beat_them(lake):
 
 def test_what_cannot_be_probed_is_a_row_with_a_reason_in_both_engines(lake):
     for engine in ("fast", "sql"):
-        _, refused = probe(lake, engine=engine, penalties=[0.1], splits=1, permutations=0)
+        refused = probe(lake, engine=engine, penalties=[0.1], splits=1, permutations=0).refused.to_pylist()
         reasons = {row["attribute"]: row["error"] for row in refused}
         assert "constant" in reasons["Constant"] and "3 positive" in reasons["Rare"], engine
         assert {
@@ -197,3 +198,24 @@ def test_the_stock_module_reads_the_probes_without_our_code(lake):
         .fetchall()
     )
     assert found == [(True,)]
+
+
+def test_a_refusal_names_the_splits_that_it_is_of():
+    rows = [
+        {
+            "space": "enc",
+            "attribute": "Rare",
+            "error": "constant in test: all 9 rows are negative",
+            "split_seeds": [0, 3],
+        },
+        {
+            "space": "enc",
+            "attribute": "Never",
+            "error": "no train row has this label",
+            "split_seeds": [0, 1, 2, 3, 4],
+        },
+    ]
+    assert refusals(rows, splits=5) == [
+        "refused: Rare in enc (splits 0, 3 of 5): constant in test: all 9 rows are negative",
+        "refused: Never in enc: no train row has this label",
+    ]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.lake.test_lake import items
+from tests.helpers.lakes import items
 from une_ray.lake import results
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import LakeOption, names
 from une_ray.studies.gaussianity.labels import TESTS, UNITS
 
@@ -17,7 +18,10 @@ EPILOG = """Examples:
 
 `une sql --lake demo/lake -c "SELECT space, control, unit, test, accepted FROM gaussianity"`"""
 
-HEADER = f"{'':10} {'unit':12} {'test':21} {'tests':>6} {'rows':>5} {'statistic':>10} {'accepted':>9} {'rejected':>9} {'smallest p':>11}"
+HEADER = (
+    f"{'':10} {'unit':12} {'test':21} {'tests':>6} {'rows':>5} {'statistic':>10} {'accepted':>9}"
+    f" {'rejected':>9} {'smallest p':>11}"
+)
 NOTE = """
 Share of tests that accept normality (p > .05) in per cent; 95 is perfect. AD: Anderson–Darling, DP: D'Agostino–Pearson, SW: Shapiro–Wilk, of random
 directions (the paper's test), single coordinates and principal components. radial: Mahalanobis distance against its Beta law, ‖z‖: norm against χ²;
@@ -41,30 +45,31 @@ def gaussianity(
         bool, typer.Option("--all", help="Print every family of tests with its rejections")
     ] = False,
 ) -> None:
-    """Test whether spaces are Gaussian, beside true Gaussian and bimodal data of their size. What was done is not done again.
+    """Test whether spaces are Gaussian, beside true Gaussian and bimodal data of their size. What was done
+    is not done again.
 
-    With --all per family: the tests made, the rows in each, the median statistic, the share accepted (p > .05), the share
-    rejected with 5 % false discoveries (Benjamini–Hochberg), the smallest p.
+    With --all per family: the tests made, the rows in each, the median statistic, the share accepted (p >
+    .05), the share rejected with 5 % false discoveries (Benjamini–Hochberg), the smallest p.
     """
     from une_ray.lake.layout import Lake
     from une_ray.studies.gaussianity.study import gaussianity as study
 
-    found = study(Lake(lake), names(spaces), directions, rows, seed, limit)
-    print("\n".join(full(found) if all else table(found)))
+    result = study(Lake(lake), names(spaces), directions, rows, seed, limit).table.to_pylist()
+    print("\n".join(full(result) if all else table(result)))
 
 
-def table(found: list[dict]) -> list[str]:
+def table(result: list[dict[str, Any]]) -> list[str]:
     """A line per space and kind of data: what every family of tests accepts."""
-    width = max(len(row["space"]) for row in found)
+    width = max(len(row["space"]) for row in result)
     groups, tests = (
         "".join(f"  {name:>17}" for name in UNITS.values()),
         f"  {'AD':>5} {'DP':>5} {'SW':>5}" * len(UNITS),
     )
     lines = [f"{'':{width + 9}}{groups}", f"{'space':{width}} {'data':8}{tests}  radial   ‖z‖  ‖z‖²/d    map"]
-    for space, control in dict.fromkeys((row["space"], row["control"]) for row in found):
+    for space, control in dict.fromkeys((row["space"], row["control"]) for row in result):
         rows = {
             (row["unit"], row["test"]): row
-            for row in found
+            for row in result
             if (row["space"], row["control"]) == (space, control) and row["tests"]
         }
         lines.append(
@@ -73,7 +78,7 @@ def table(found: list[dict]) -> list[str]:
     return [*lines, NOTE]
 
 
-def _cells(rows: dict[tuple[str, str], dict]) -> list[str]:
+def _cells(rows: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
     def accepted(unit: str, test: str) -> str:
         return f"{100 * rows[unit, test]['accepted']:.1f}" if (unit, test) in rows else "–"
 
@@ -91,15 +96,21 @@ def _cells(rows: dict[tuple[str, str], dict]) -> list[str]:
     ]
 
 
-def full(found: list[dict]) -> list[str]:
-    lines = []
-    for space in dict.fromkeys(row["space"] for row in found):
-        lines += [f"\n{space}\n{HEADER}", *(_line(row) for row in found if row["space"] == space)]
+def full(result: list[dict[str, Any]]) -> list[str]:
+    lines: list[str] = []
+    for space in dict.fromkeys(row["space"] for row in result):
+        lines += [f"\n{space}\n{HEADER}", *(_line(row) for row in result if row["space"] == space)]
     return lines
 
 
-def _line(row: dict) -> str:
+def _line(row: dict[str, Any]) -> str:
     head = f"{row['control'] or '':10} {row['unit']:12} {row['test']:21} {row['tests']:6} {row['rows']:5}"
     if not row["tests"]:
         return f"{head}  nothing to test: constant"
-    return f"{head} {row['statistic']:10.4g} {row['accepted']:9.2%} {row['rejected_fdr']:9.2%} {row['smallest_p']:11.1e}"
+    return (
+        f"{head} {row['statistic']:10.4g} {row['accepted']:9.2%} {row['rejected_fdr']:9.2%}"
+        f" {row['smallest_p']:11.1e}"
+    )
+
+
+COMMAND = Command("gaussianity", gaussianity, EPILOG)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from une_ray.cli.command import Command
 from une_ray.cli.options import LakeOption, names
 from une_ray.errors import UneError
 
@@ -38,8 +39,11 @@ def probe(
     penalty: Annotated[
         str | None,
         typer.Option(
-            help="λ, or several to choose from, of ridge and lda in units of the mean variance, of logistic 1/C; "
-            "default: ridge and lda choose from 1e-4 to 100, logistic 1, sql .1"
+            help=(
+                "λ, or several to choose from, of ridge and lda in units of the mean variance, of logistic"
+                " 1/C; "
+                "default: ridge and lda choose from 1e-4 to 100, logistic 1, sql .1"
+            )
         ),
     ] = None,
     rank: Annotated[int, typer.Option(min=1, help="Principal components of pca-logistic")] = 500,
@@ -51,9 +55,9 @@ def probe(
     ] = 5,
     permutations: Annotated[int, typer.Option(min=0, help="Refits with shuffled labels, for a p-value")] = 20,
 ) -> None:
-    """Fit linear probes of every attribute in every space, and measure them on images they have not seen. Done ones are kept."""
+    """Fit linear probes of every attribute in every space, and measure them on images they have not seen.
+    Done ones are kept."""
     from une_ray.lake.layout import Lake
-    from une_ray.studies.probes.study import default_device
     from une_ray.studies.probes.study import probe as study
 
     try:
@@ -62,7 +66,7 @@ def probe(
         raise UneError(
             f"--penalty {penalty!r}; it is a number, or several with commas, as in .01,.1,1"
         ) from None
-    summary, refused = study(
+    result = study(
         Lake(lake),
         names(spaces),
         method,
@@ -71,36 +75,49 @@ def probe(
         rank,
         splits,
         permutations,
-        default_device(),
         report=lambda line: print(line, file=sys.stderr, flush=True),
     )
-    print(
-        f"{'space':34} {'AUC':>6} {'±':>5} {'permuted':>9} {'p ≤ .05':>8} {'accuracy':>9} {'majority':>9} {'balanced':>9}"
-    )
-    for row in summary:
-        print(f"{row['space']:34} " + " ".join(_cells(row)))
-    if summary:
-        print(
-            f"\nMeans over {summary[0]['attributes']} attributes and {summary[0]['splits']} splits; ± is half a 95 % interval over splits. "
-            "permuted: AUC after fits to\nshuffled labels; p ≤ .05: share of attributes that beat those; majority: accuracy of always "
-            "answering the commoner label."
-        )
-    print("\n".join(refusals(refused)), end="\n" if refused else "")
+    print("\n".join([*table(result.table.to_pylist()), *refusals(result.refused.to_pylist(), splits)]))
 
 
-def refusals(rows: list[dict]) -> list[str]:
-    """A line per space and attribute, with the reason of one split."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        reasons.setdefault((row["attribute"], row["space"]), []).append(row["error"])
-    return [
-        f"refused: {attribute} in {space}: {found[0]}{'; alike on other splits' if len(found) > 1 else ''}"
-        for (attribute, space), found in reasons.items()
+def table(summary: list[dict[str, Any]]) -> list[str]:
+    """A line per space, and what its figures are."""
+    lines = [
+        f"{'space':34} {'AUC':>6} {'±':>5} {'permuted':>9} {'p ≤ .05':>8} {'accuracy':>9} {'majority':>9}"
+        f" {'balanced':>9}"
     ]
+    lines += [f"{row['space']:34} " + " ".join(_cells(row)) for row in summary]
+    if summary:
+        lines += [
+            "",
+            (
+                f"Means over {summary[0]['attributes']} attributes and {summary[0]['splits']} splits; ± is"
+                " half a 95 % interval over splits. permuted: AUC after fits to"
+            ),
+            (
+                "shuffled labels; p ≤ .05: share of attributes that beat those; majority: accuracy of always"
+                " answering the commoner label."
+            ),
+        ]
+    return lines
 
 
-def _cells(row: dict) -> list[str]:
-    widths = {
+def refusals(rows: list[dict[str, Any]], splits: int) -> list[str]:
+    """A line per space, attribute and reason, with the splits that the reason is of."""
+    lines = []
+    for row in rows:
+        where = ""
+        if len(row["split_seeds"]) < splits:
+            where = (
+                f" (split{'s' * (len(row['split_seeds']) > 1)} {', '.join(map(str, row['split_seeds']))} of"
+                f" {splits})"
+            )
+        lines.append(f"refused: {row['attribute']} in {row['space']}{where}: {row['error']}")
+    return lines
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    formats = {
         "auc": (6, ".3f"),
         "auc_margin": (5, ".3f"),
         "permuted": (9, ".3f"),
@@ -111,5 +128,8 @@ def _cells(row: dict) -> list[str]:
     }
     return [
         f"{'–' if row[key] is None else format(row[key], form):>{width}}"
-        for key, (width, form) in widths.items()
+        for key, (width, form) in formats.items()
     ]
+
+
+COMMAND = Command("probe", probe, EPILOG)

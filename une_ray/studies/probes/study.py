@@ -1,11 +1,15 @@
-"""`une probe`: linear probes of every attribute of a lake's spaces, by the fast engine or in SQL, with their controls (paper 1)."""
+"""`une probe`: linear probes of every attribute of a lake's spaces, by the fast engine or in SQL, with
+their controls (paper 1)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
+import pyarrow as pa
 import torch
 
 from une_ray.errors import UneError, unknown
@@ -15,38 +19,57 @@ from une_ray.geometry.linear import METHODS
 from une_ray.lake import results
 from une_ray.lake.latents import FOLDS, attributes_of, blocks, image_ids, labels_and_folds, spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import QUERIES, connect
+from une_ray.lake.session import QUERIES
 
 SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
 SQL_METHODS = ("ridge", "lda", "mean-difference")
 
 SUMMARY = """
     WITH per_split AS (
-        SELECT space, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(auc) AS auc, avg(accuracy) AS accuracy,
-            avg(balanced_accuracy) AS balanced, avg(majority) AS majority, avg(permuted_auc) AS permuted, avg((p_value <= .05)::INT) AS significant
+        SELECT space, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(auc) AS auc,
+            avg(accuracy) AS accuracy, avg(balanced_accuracy) AS balanced, avg(majority) AS majority,
+            avg(permuted_auc) AS permuted, avg((p_value <= .05)::INT) AS significant
         FROM probes WHERE config IN (SELECT unnest(?)) GROUP BY ALL),
-    summary AS (SELECT space, method, engine, count(*) AS splits, max(attributes) AS attributes, avg(auc) AS auc, 1.96 * stddev_samp(auc) / sqrt(count(*)) AS auc_margin,
-            avg(accuracy) AS accuracy, avg(balanced) AS balanced, avg(majority) AS majority, avg(permuted) AS permuted, avg(significant) AS significant
+    summary AS (
+        SELECT space, method, engine, count(*) AS splits, max(attributes) AS attributes, avg(auc) AS auc,
+            1.96 * stddev_samp(auc) / sqrt(count(*)) AS auc_margin, avg(accuracy) AS accuracy, avg(balanced) AS balanced,
+            avg(majority) AS majority, avg(permuted) AS permuted, avg(significant) AS significant
         FROM per_split GROUP BY ALL)
     SELECT * FROM summary ORDER BY list_position(?, space)"""
+
+REFUSED = """
+    SELECT space, attribute, error, list_sort(list(split_seed)) AS split_seeds FROM probes
+    WHERE status <> 'ok' AND config IN (SELECT unnest(?)) GROUP BY ALL ORDER BY ALL"""
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeResult:
+    """`table`: per space its figures, averaged over attributes and splits. `refused`: attributes that have
+    no probe, by reason, with the split seeds that the reason is of. `configs` name the rows in the view
+    `probes`."""
+
+    table: pa.Table
+    refused: pa.Table
+    configs: list[str]
 
 
 def probe(
     lake: Lake,
-    spaces: list[str] | None = None,
+    spaces: Sequence[str] | None = None,
     method: str = "ridge",
     engine: str = "fast",
     penalties: Sequence[float] | None = None,
     rank: int = 500,
     splits: int = FOLDS,
     permutations: int = 20,
-    device: str = "cpu",
+    device: str | None = None,
     report: Callable[[str], None] = lambda line: None,
-) -> tuple[list[dict], list[dict]]:
-    """Fit and measure probes of all attributes in every space (default: all); what the lake has already is not done again.
+) -> ProbeResult:
+    """Fit and measure probes of all attributes in every space (default: all); what the lake has already is
+    not done again.
 
-    Returns a summary per space, its figures averaged over attributes, and the refused attributes with their reasons.
-    Raises UneError for an unknown space, method or engine, latents that are not finite, and a λ that the rows do not allow.
+    `penalties` are the λ to choose from. Raises UneError for an unknown space, method or engine, latents
+    that are not finite, and a λ that the rows do not allow.
     """
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
@@ -54,14 +77,15 @@ def probe(
         raise unknown("probe method", method, METHODS)
     if not 1 <= splits <= FOLDS:
         raise UneError(f"{splits} splits; there are 1 to {FOLDS}")
-    if not (attributes := attributes_of(lake)):
+    attributes = attributes_of(lake)
+    if not attributes:
         raise UneError(f"the corpus of {lake.url} has no attributes to probe; give it a table of labels")
     names, configs = spaces_of(lake, spaces), []
     for space in names:
         ids = image_ids(lake, space)
         config = {
             "space": space,
-            "fingerprint": results.config_hash(lake.spaces()[space]),
+            "fingerprint": results.config_hash(lake.fingerprints()[space]),
             "latents": len(ids),
             "attributes": attributes,
             "engine": engine,
@@ -75,20 +99,20 @@ def probe(
             config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
             report(f"{space}: {method} probes of {len(attributes)} attributes over {len(ids):,} images")
-            results.commit(lake, "probes", config, ENGINES[engine](lake, config, ids, device))
+            results.commit(
+                lake, "probes", config, ENGINES[engine](lake, config, ids, device or default_device())
+            )
         configs.append(results.config_hash(config))
-    connection = connect(lake)
-    summary = connection.sql(SUMMARY, params=[configs, names]).to_arrow_table().to_pylist()
-    refused = "SELECT DISTINCT space, attribute, error FROM probes WHERE status <> 'ok' AND config IN (SELECT unnest(?)) ORDER BY ALL"
-    return summary, connection.sql(refused, params=[configs]).to_arrow_table().to_pylist()
+    table = lake.session.sql(SUMMARY, params=[configs, names]).to_arrow_table()
+    return ProbeResult(table, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
 
 
-def _fast(lake: Lake, config: dict, ids, device: str) -> list[dict]:
+def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list[dict[str, Any]]:
     """Every attribute, λ and split together; see geometry/probes.py."""
     seeds = list(range(config["splits"]))
     labels, tested = labels_and_folds(lake, ids, config["attributes"], seeds)
     try:
-        found = probes.fit(
+        fitted = probes.fit(
             partial(blocks, lake, config["space"]),
             labels,
             tested,
@@ -100,49 +124,50 @@ def _fast(lake: Lake, config: dict, ids, device: str) -> list[dict]:
         )
     except NonFiniteLatents as error:
         raise UneError(
-            f"space {config['space']!r}: the latents of {len(error.rows)} images or more hold NaN or infinity, the first is "
-            f"{ids[error.rows[0]].as_py()!r}; une verify names their file: delete it and build again"
+            f"space {config['space']!r}: the latents of {len(error.rows)} images or more hold NaN or"
+            f" infinity, the first is {ids[error.rows[0]].as_py()!r}; une verify names their file: delete it"
+            " and build again"
         ) from error
-    made = {
+    shared = {
         "space": config["space"],
         "method": config["method"],
         "engine": "fast",
         "space_fingerprint": config["fingerprint"],
     }
     return [
-        made | {"split_seed": seed, "attribute": attribute} | _row(found[seed][j])
+        shared | {"split_seed": seed, "attribute": attribute} | _row(fitted[seed][j])
         for seed in seeds
         for j, attribute in enumerate(config["attributes"])
     ]
 
 
-def _row(probe: probes.Probe) -> dict:
+def _row(fitted: probes.Probe) -> dict[str, Any]:
     """As the lake has it: metrics as columns, NaN as NULL."""
-    row = asdict(probe)
+    row = asdict(fitted)
     row |= row.pop("metrics") or {}
-    return {key: None if isinstance(value, float) and value != value else value for key, value in row.items()}
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()
+    }
 
 
-def _sql(lake: Lake, config: dict, ids, device: str) -> list[dict]:
-    """`queries/fit_probes.sql` and `queries/evaluate_probes.sql`, as in the stock shell: one split, one λ, no permutations."""
+def _sql(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list[dict[str, Any]]:
+    """`queries/fit_probes.sql` and `queries/evaluate_probes.sql`, as in the stock shell: one split, one λ,
+    no permutations."""
     if config["method"] not in SQL_METHODS:
         raise unknown("probe method in SQL", config["method"], SQL_METHODS)
     if config["splits"] != 1 or config["permutations"] or len(config["penalties"] or [1]) != 1:
         raise UneError(
-            "the SQL engine fits the corpus' own split at one λ: add --splits 1 --permutations 0 and one --penalty, or use --engine fast"
+            "the SQL engine fits the corpus' own split at one λ: add --splits 1 --permutations 0 and one"
+            " --penalty, or use --engine fast"
         )
-    connection = connect(lake)
+    connection = lake.cursor()
     connection.execute("SET VARIABLE spaces = ?", [[config["space"]]])
     if config["penalties"]:
         connection.execute("SET VARIABLE penalty = ?", [config["penalties"][0]])
     for name in SQL_FILES:
         connection.execute((QUERIES / name).read_text()).fetchall()
-    rows = (
-        connection.sql("SELECT * FROM evaluated WHERE method = ?", params=[config["method"]])
-        .to_arrow_table()
-        .to_pylist()
-    )
-    return [row | {"space_fingerprint": config["fingerprint"]} for row in rows]
+    query = connection.sql("SELECT * FROM evaluated WHERE method = ?", params=[config["method"]])
+    return [row | {"space_fingerprint": config["fingerprint"]} for row in query.to_arrow_table().to_pylist()]
 
 
 ENGINES = {"fast": _fast, "sql": _sql}

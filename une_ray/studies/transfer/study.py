@@ -1,9 +1,11 @@
-"""`une transfer`: ridge maps between a lake's spaces, judged on test images by the target's own fixed probes (paper 1)."""
+"""`une transfer`: ridge maps between a lake's spaces, judged on test images by the target's own fixed
+probes (paper 1)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,51 +13,61 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.geometry.agreement import direction_agreement
-from une_ray.geometry.transfer import JointMoments, Probes, Ridge, Trial
+from une_ray.geometry.transfer import JointMoments, MapEvaluation, Probes, Ridge
 from une_ray.lake import results
 from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, matrix, spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import connect
 
 # Every image that all of $spaces have.
 IMAGES = f"""
     WITH shared AS (
-        SELECT image_id FROM latents WHERE space IN (SELECT unnest($spaces)) GROUP BY image_id HAVING count(DISTINCT space) = len($spaces)),
+        SELECT image_id FROM latents WHERE space IN (SELECT unnest($spaces)) GROUP BY image_id
+        HAVING count(DISTINCT space) = len($spaces)),
     hashed AS ({HASHED} SEMI JOIN shared USING (image_id))
-    SELECT image_id, {FOLD} AS fold, list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels FROM hashed"""
+    SELECT image_id, {FOLD} AS fold, list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels
+    FROM hashed"""
 
 PROBES = """
     SELECT space, attribute, w, b, config FROM best_probes
     WHERE status = 'ok' AND split_seed = $seed AND space IN (SELECT unnest($spaces)) ORDER BY space, attribute"""
 
-PAIRS = "SELECT * FROM transfers WHERE attribute IS NULL AND config IN (SELECT unnest(?)) ORDER BY source, target, map <> 'ridge', map"
+PAIRS = """
+    SELECT * FROM transfers WHERE attribute IS NULL AND config IN (SELECT unnest(?))
+    ORDER BY source, target, map <> 'ridge', map"""
+
+
+@dataclass(frozen=True, eq=False)
+class TransferResult:
+    """`table`: rows of the view `transfers`, one per pair of spaces and map, without those of single
+    attributes."""
+
+    table: pa.Table
 
 
 def transfer(
-    lake: Lake, sources: list[str] | None = None, targets: list[str] | None = None, split_seed: int = 0
-) -> list[dict]:
-    """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both controls.
+    lake: Lake,
+    sources: Sequence[str] | None = None,
+    targets: Sequence[str] | None = None,
+    split_seed: int = 0,
+) -> TransferResult:
+    """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both
+    controls.
 
-    All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already are not done
-    again. Returns the rows of the pairs themselves, as in the view `transfers`. Raises UneError for unknown spaces,
-    targets without probes, and spaces that share no images.
+    All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already
+    are not done again. Raises UneError for unknown spaces, targets without probes, and spaces that share
+    no images.
     """
     pairs = _pairs(lake, sources, targets)
     study = _Study.open(lake, pairs, split_seed)
     settings = {pair: study.settings(*pair) for pair in pairs}
-    for pair, rows in study.judged(
-        [pair for pair in pairs if not results.is_done(lake, "transfers", settings[pair])]
-    ):
+    left = [pair for pair in pairs if not results.is_done(lake, "transfers", settings[pair])]
+    for pair, rows in study.judged(left):
         results.commit(lake, "transfers", settings[pair], rows)
-    return (
-        connect(lake)
-        .sql(PAIRS, params=[[*map(results.config_hash, settings.values())]])
-        .to_arrow_table()
-        .to_pylist()
-    )
+    configs = [results.config_hash(setting) for setting in settings.values()]
+    return TransferResult(lake.session.sql(PAIRS, params=[configs]).to_arrow_table())
 
 
-def _pairs(lake: Lake, sources: list[str] | None, targets: list[str] | None) -> list[tuple[str, str]]:
+def _pairs(lake: Lake, sources: Sequence[str] | None, targets: Sequence[str] | None) -> list[tuple[str, str]]:
     pairs = {
         (source, target)
         for source in spaces_of(lake, sources)
@@ -64,7 +76,8 @@ def _pairs(lake: Lake, sources: list[str] | None, targets: list[str] | None) -> 
     }
     if not pairs:
         raise UneError(
-            f"a transfer needs a source and another target; {lake.url} has the spaces: {', '.join(lake.spaces())}"
+            f"a transfer needs a source and another target; {lake.url} has the spaces:"
+            f" {', '.join(lake.fingerprints())}"
         )
     return sorted(pairs)
 
@@ -75,7 +88,7 @@ class _Study:
 
     lake: Lake
     split_seed: int
-    fingerprints: dict[str, dict]
+    fingerprints: dict[str, dict[str, Any]]
     probes: dict[str, Probes]
     probed_by: dict[str, list[str]]
     train: pa.Array
@@ -89,12 +102,14 @@ class _Study:
         spaces = sorted({space for pair in pairs for space in pair})
         probes, probed_by = _probes(lake, spaces, sorted({target for _, target in pairs}), split_seed)
         attributes = sorted({attribute for own in probes.values() for attribute in own.attributes})
-        fingerprints = {space: fingerprint for space, fingerprint in lake.spaces().items() if space in spaces}
+        fingerprints = {
+            space: fingerprint for space, fingerprint in lake.fingerprints().items() if space in spaces
+        }
         return cls(
             lake, split_seed, fingerprints, probes, probed_by, *_images(lake, spaces, attributes, split_seed)
         )
 
-    def settings(self, source: str, target: str) -> dict:
+    def settings(self, source: str, target: str) -> dict[str, Any]:
         """All that decides a pair's rows."""
         return {
             "source": source,
@@ -106,8 +121,9 @@ class _Study:
             "probes": [self.probed_by.get(source), self.probed_by[target]],
         }
 
-    def judged(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[dict]]]:
-        """The rows of each pair: one pass over the train images for all of them, then one over the test images per source."""
+    def judged(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[dict[str, Any]]]]:
+        """The rows of each pair: one pass over the train images for all of them, then one over the test
+        images per source."""
         spaces, moments = sorted({space for pair in pairs for space in pair}), None
         for _, batch in _rows(self.lake, spaces, self.train) if pairs else ():
             moments = moments or JointMoments({space: z.shape[1] for space, z in batch.items()})
@@ -115,7 +131,7 @@ class _Study:
         for source in sorted({source for source, _ in pairs}):
             ridge = Ridge(moments, source)
             trials = {
-                target: Trial.begin(ridge, target, self.probes[target])
+                target: MapEvaluation.begin(ridge, target, self.probes[target])
                 for other, target in pairs
                 if other == source
             }
@@ -132,10 +148,15 @@ class _Study:
                 )
 
     def _pair(
-        self, source: str, target: str, trial: Trial, labels: dict[str, np.ndarray], scatter: np.ndarray
-    ) -> list[dict]:
+        self,
+        source: str,
+        target: str,
+        trial: MapEvaluation,
+        labels: dict[str, np.ndarray],
+        scatter: np.ndarray,
+    ) -> list[dict[str, Any]]:
         """Per map a row per attribute, and one of the pair itself with the means over attributes."""
-        made_from = {
+        made_of = {
             "source": source,
             "target": target,
             "split_seed": self.split_seed,
@@ -144,7 +165,7 @@ class _Study:
             "source_fingerprint": results.config_hash(self.fingerprints[source]),
             "target_fingerprint": results.config_hash(self.fingerprints[target]),
         }
-        native, found = trial.readings("native", labels), []
+        native, rows = trial.accuracies_and_aucs("native", labels), []
         for name, linear in trial.maps.items():
             directions = _directions(self.probes.get(source), linear.pull_back(trial.probes), scatter)
             columns = (
@@ -155,31 +176,33 @@ class _Study:
                 "direction_cosine",
                 "score_correlation",
             )
-            mapped = trial.readings(name, labels)
+            mapped = trial.accuracies_and_aucs(name, labels)
             figures = {
                 a: dict(zip(columns, (*native[a], *mapped[a], *directions.get(a, (None, None)))))
                 for a in mapped
             }
             means = {column: _mean([row[column] for row in figures.values()]) for column in columns}
-            shared = made_from | {"map": name, "penalty": linear.penalty}
-            found.append(shared | trial.fidelity[name].figures() | means)
-            found += [shared | {"attribute": attribute} | row for attribute, row in figures.items()]
-        return found
+            shared = made_of | {"map": name, "penalty": linear.penalty}
+            rows.append(shared | trial.fidelity[name].figures() | means)
+            rows += [shared | {"attribute": attribute} | row for attribute, row in figures.items()]
+        return rows
 
 
 def _probes(
     lake: Lake, spaces: list[str], targets: list[str], split_seed: int
 ) -> tuple[dict[str, Probes], dict[str, list[str]]]:
-    """Each space's probes, ridge ones where there are any, and the computations that they are of. Raises where a target has none."""
-    found: dict[str, list[tuple]] = {}
-    for space, *probe in connect(lake).execute(PROBES, {"seed": split_seed, "spaces": spaces}).fetchall():
-        found.setdefault(space, []).append(probe)
-    if missing := [target for target in targets if target not in found]:
+    """Each space's best probes, and the computations that they are of. Raises UneError where a target has
+    none."""
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for space, *probe in lake.rows(PROBES, {"seed": split_seed, "spaces": spaces}):
+        rows.setdefault(space, []).append(tuple(probe))
+    missing = [target for target in targets if target not in rows]
+    if missing:
         raise UneError(
-            f"no probes of {', '.join(missing)} at split seed {split_seed}, and they are what a transfer is judged by; "
-            f"fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
+            f"no probes of {', '.join(missing)} at split seed {split_seed}, and they are what a transfer is"
+            f" judged by; fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
         )
-    columns = {space: list(zip(*rows)) for space, rows in found.items()}
+    columns = {space: list(zip(*of_space)) for space, of_space in rows.items()}
     probes = {
         space: Probes(list(attributes), np.array(w).T, np.array(b))
         for space, (attributes, w, b, _) in columns.items()
@@ -192,13 +215,14 @@ def _images(
 ) -> tuple[pa.Array, pa.Array, dict[str, np.ndarray]]:
     """Ids of the train and test images that all spaces have, and the test labels: 0, 1 or NaN per attribute."""
     settings = {"spaces": spaces, "seed": split_seed, "attributes": attributes}
-    table = connect(lake).sql(IMAGES, params=settings).to_arrow_table()
+    table = lake.session.sql(IMAGES, params=settings).to_arrow_table()
     tested = pc.equal(table["fold"], "test")
     train, test = table.filter(pc.invert(tested)), table.filter(tested)
     if not len(train) or not len(test):
         raise UneError(
-            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed {split_seed}, and a transfer "
-            f"needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts' shows what each space has"
+            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed"
+            f" {split_seed}, and a transfer needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts'"
+            " shows what each space has"
         )
     return (
         _whole(train["image_id"]),
@@ -230,36 +254,35 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _rows(lake: Lake, spaces: list[str], ids: pa.Array) -> Iterator[tuple[pa.Array, dict[str, np.ndarray]]]:
-    """The images of `ids` side by side: (image ids, {space: (n, dim) float32}), a batch at a time, in the lake's order.
+    """The images of `ids` side by side: (image ids, {space: (n, dim) float32}), a batch at a time, in the
+    lake's order.
 
-    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan, so walking
-    them in step needs none; that they keep step is checked.
+    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan,
+    so walking them in step needs none; that they keep step is checked.
     """
     for parts in zip(*(_stream(lake, space, ids) for space in spaces), strict=True):
         first = parts[0]["image_id"]
         for space, part in zip(spaces, parts):
             if not part["image_id"].equals(first):
                 raise UneError(
-                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify {lake.url}"
+                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify"
+                    f" {lake.url}"
                 )
         yield _whole(first), {space: matrix(part["z"], np.float32) for space, part in zip(spaces, parts)}
 
 
 def _stream(lake: Lake, space: str, ids: pa.Array) -> Iterator[pa.Table]:
     """image_id and z of `ids` in one space, BATCH rows at a time."""
-    reader = (
-        connect(lake)
-        .sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space])
-        .to_arrow_reader(BATCH)
-    )
-    held = reader.schema.empty_table()
+    query = lake.cursor().sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space])
+    reader = query.to_arrow_reader(BATCH)
+    waiting = reader.schema.empty_table()
     for batch in reader:
-        held = pa.concat_tables([held, pa.table(batch).filter(pc.is_in(batch["image_id"], ids))])
-        while len(held) >= BATCH:
-            yield held[:BATCH]
-            held = held[BATCH:]
-    if len(held):
-        yield held
+        waiting = pa.concat_tables([waiting, pa.table(batch).filter(pc.is_in(batch["image_id"], ids))])
+        while len(waiting) >= BATCH:
+            yield waiting[:BATCH]
+            waiting = waiting[BATCH:]
+    if len(waiting):
+        yield waiting
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

@@ -1,0 +1,40 @@
+"""`une show`: pictures by a query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from une_ray.cli.command import Command
+from une_ray.cli.options import LakeOption
+
+EPILOG = """Examples:
+
+`une show demo/lake -c "FROM nearest('mini-dino', 'avatar-0-00000007', 16)"`
+
+`une show demo/lake -c "SELECT image_id, score FROM probe_scores('mini-dino') WHERE attribute = 'Smiling' AND NOT value ORDER BY score DESC LIMIT 24" --out errors.png`"""
+
+
+def show(
+    lake: LakeOption,
+    command: Annotated[
+        str,
+        typer.Option(
+            "-c", help="SQL that gives rows with an image_id; its other columns stand below the pictures"
+        ),
+    ],
+    columns: Annotated[int, typer.Option(min=1, help="Pictures side by side")] = 8,
+    out: Annotated[Path, typer.Option(help="File to write, PNG, JPEG or WebP by its name")] = Path(
+        "sheet.png"
+    ),
+) -> None:
+    """Draw the pictures of a query on one sheet, and print the file's path."""
+    from une_ray.api import open
+
+    open(lake).contact_sheet(command, columns).save(out)
+    print(out.resolve())
+
+
+COMMAND = Command("show", show, EPILOG)

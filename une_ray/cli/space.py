@@ -1,0 +1,58 @@
+"""`une space`: another name for a space, or its end, with all that hangs on it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from une_ray.cli.command import Command
+
+EPILOG = """Examples:
+
+`une space rename --lake demo/lake mini-dino first-dino`
+
+`une space remove --lake demo/lake pixels-16`"""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help=(
+        "Rename or remove a space with its latents, probes, transfers and edits; killed, the same command"
+        " goes on."
+    ),
+)
+
+
+@app.command(epilog=EPILOG)
+def rename(
+    name: Annotated[str, typer.Argument(help="A space of the lake")],
+    to: Annotated[str, typer.Argument(help="Its new name")],
+    lake: Annotated[str, typer.Option("--lake", help="Folder of the lake")],
+) -> None:
+    """Give a space another name, and with it all that was computed from it."""
+    from une_ray.api import open
+
+    open(lake).rename_space(name, to)
+    print(f"{name} of {lake} is now {to}")
+
+
+@app.command(epilog=EPILOG)
+def remove(
+    name: Annotated[str, typer.Argument(help="A space of the lake")],
+    lake: Annotated[str, typer.Option("--lake", help="Folder of the lake")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+) -> None:
+    """Remove a space and all that was computed from it. There is no way back but building it again."""
+    from une_ray.api import open
+
+    opened = open(lake)
+    opened.space(name)
+    if not yes:
+        typer.confirm(f"remove {name} and all that was computed from it from {lake}?", abort=True)
+    opened.remove_space(name)
+    print(f"{name} is gone from {lake}")
+
+
+COMMAND = Command("space", app)
