@@ -94,16 +94,15 @@ def summary(edits: dict[Subject, list[Outcome]]) -> str:
     every = [outcome for judged in edits.values() for outcome in judged]
     probed = [outcome for outcome in every if outcome.direction not in CONTROLS] or every
     most = max(probed, key=lambda outcome: abs(effect(outcome)))
-    beside = [
-        f"{name(outcome)} direction {effect(outcome):+.2f}"
+    beside = "; ".join(
+        f"{name(outcome)} direction {effect(outcome):+.2f}, leakage {leakage(outcome.slopes, outcome.target):.3f}"
         for outcome in edits[subject(most)]
         if outcome.judge == most.judge and outcome.direction in CONTROLS
-    ]
-    control = f" ({', '.join(beside)})" if beside else ""
+    )
     return (
-        f"the most effect has {most.attribute} in {most.space}, {name(most)}: judged in {most.judge}, one standard "
-        f"deviation of the edit moves it by {effect(most):+.2f}{control} and other attributes by "
-        f"{leakage(most.slopes, most.target):.3f}."
+        f"{most.attribute} in {most.space} along {name(most)} has the most effect: {effect(most):+.2f} standard "
+        f"deviations of {most.judge}'s score per one applied, leakage to other attributes "
+        f"{leakage(most.slopes, most.target):.3f}{f' ({beside})' if beside else ''}."
     )
 
 
