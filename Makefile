@@ -8,19 +8,20 @@ DEMO := demo/lake
 SPACES := mini-sd-a/ddim50,mini-sd-z/ddim50,mini-clip-a,mini-clip-b,mini-dino,mini-resnet,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
 EDITED := Smiling,Eyeglasses,Long_Hair,Wearing_Hat,Gray_Hair
 
-.PHONY: help setup demo test test-slow floors
+.PHONY: help setup demo test test-slow floors docs
 
 help:
 	@echo "make setup      set up alone: .venv with une_ray in it"
 	@echo "make demo       set up, build the demo lake (1,000 avatars, ten spaces), test, probe and edit it, draw its report"
 	@echo "make test       set up and run the tests"
 	@echo "make test-slow  the long tests as well"
+	@echo "make docs       build the documentation as a site, build/docs; no network"
 	@echo "make floors     measure every figure of the mini zoo's model cards"
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "une_ray needs Python 3.11, 3.12 or 3.13 (torch $$(sed -n 's/^torch==//p' constraints.txt) does); name one with: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $(READY)
 
 setup: $(READY)
@@ -36,10 +37,15 @@ demo: $(READY)
 	@$(VENV)/bin/une report $(DEMO)
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest -m "not slow and not gpu"
+	$(VENV)/bin/python -m pytest -n 2 --dist loadscope -m "not slow and not gpu and not ray"
+	$(VENV)/bin/python -m pytest -m "ray and not slow and not gpu"
 
 test-slow: $(READY)
 	$(VENV)/bin/python -m pytest -m "not gpu"
 
 floors: $(READY)
 	$(VENV)/bin/python jobs/evaluate_mini_zoo.py
+
+docs: $(READY)
+	@$(VENV)/bin/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo build/docs/index.html

@@ -1,10 +1,10 @@
-"""The paper's 5,000 directions × 250 rows under three tests of normality, all columns at once beside SciPy in a loop, in one run.
+"""Paper 1's 5,000 directions × 250 rows under three tests of normality: all at once beside SciPy in a loop.
 
-    python benchmarks/gaussianity.py                     # SciPy on every twentieth direction, its time × 20; 5 repeats
-    python benchmarks/gaussianity.py --every 1           # SciPy on all of them
+    python benchmarks/gaussianity.py                     # SciPy on every twentieth direction, its time ×
+    20; 5 repeats python benchmarks/gaussianity.py --every 1           # SciPy on all of them
 
-Both get the same projections and must find the same statistics and verdicts. The projections themselves, one matrix product,
-are timed apart: the loop would have the same.
+Both get the same projections and must find the same statistics and verdicts. The projections themselves,
+one matrix product, are timed apart: the loop would have the same.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def main() -> None:
     X = X.astype(np.float64)  # SciPy would test float32 in float32
     part = X[:, :: args.every]
     print(
-        f"projections: {args.directions:,} directions × {args.rows} of {args.images:,} × {args.dim:,} in {seconds:.2f} s",
+        f"projections: {args.directions:,} directions × {args.rows} of {args.images:,} × {args.dim:,} "
+        f"in {seconds:.2f} s",
         flush=True,
     )
     ratios = []
@@ -84,7 +85,8 @@ def main() -> None:
         ratios.append(slow / fast)
         scaled = f" (measured on {part.shape[1]:,}, scaled)" if args.every > 1 else ""
         print(
-            f"repeat {repeat + 1}: all at once {fast:.3f} s, SciPy in a loop {slow:.2f} s{scaled}, ratio {slow / fast:.1f}",
+            f"repeat {repeat + 1}: all at once {fast:.3f} s, SciPy in a loop {slow:.2f} s{scaled}, "
+            f"ratio {slow / fast:.1f}",
             flush=True,
         )
     for name, (statistic, p) in theirs.items():

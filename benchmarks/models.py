@@ -1,14 +1,16 @@
-"""GFLOPs of one forward pass per image and millions of parameters of every model in the table, from its real configuration.
+"""GFLOPs of a forward pass per image and millions of parameters of every model, from its real configuration.
 
     python benchmarks/models.py
 
-Hub models are built on the meta device. Counted by torch.utils.flop_counter (2 FLOPs per multiply–add); of a generator one U-Net
-call, and the parameters of U-Net, autoencoder and text tower together.
+Hub models are built on the meta device. Counted by torch.utils.flop_counter (2 FLOPs per multiply–add); of a
+generator one U-Net call, and the parameters of U-Net, autoencoder and text tower together.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -26,8 +28,8 @@ from transformers import (
 
 from une_ray.models.encoders import load_encoder
 from une_ray.models.generators import load_generator
-from une_ray.models.registry import MODELS
 from une_ray.models.spec import ModelSpec
+from une_ray.models.table import MODELS
 
 SD_UNET = {
     "sample_size": 64,
@@ -59,11 +61,12 @@ Cost = tuple[float, float]
 
 
 def parameters(*models: torch.nn.Module) -> float:
+    """In millions."""
     return sum(p.numel() for model in models for p in model.parameters()) / 1e6
 
 
-def gflops(call, *inputs: torch.Tensor) -> float:
-    """The counter knows the plain attention operator, not the fused ones, so the backend is fixed."""
+def gflops(call: Callable[..., object], *inputs: torch.Tensor) -> float:
+    """Of one call; the backend is fixed, since the counter knows no fused attention operators."""
     with (
         FlopCounterMode(display=False) as counter,
         torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
@@ -74,6 +77,7 @@ def gflops(call, *inputs: torch.Tensor) -> float:
 
 
 def one_call(unet: UNet2DConditionModel) -> float:
+    """GFLOPs of one step of one picture."""
     c = unet.config
     noise, text = (
         torch.empty(1, c.in_channels, c.sample_size, c.sample_size),
@@ -82,16 +86,19 @@ def one_call(unet: UNet2DConditionModel) -> float:
     return gflops(unet.eval(), noise, torch.tensor(1), text)
 
 
-def stable_diffusion(unet: dict, text: dict) -> Cost:
+def stable_diffusion(unet: dict[str, Any], text: dict[str, Any]) -> Cost:
+    """Of a generator with these configurations of U-Net and text tower."""
     model = UNet2DConditionModel(**unet)
     return one_call(model), parameters(model, AutoencoderKL(**SD_VAE), CLIPTextModel(CLIPTextConfig(**text)))
 
 
 def encoder(model: torch.nn.Module) -> Cost:
+    """Of one picture of 224 × 224."""
     return gflops(model.eval(), torch.empty(1, 3, 224, 224)), parameters(model)
 
 
 def hub() -> dict[str, Cost]:
+    """The models of the hub, by name, built without weights."""
     with torch.device("meta"):
         base = encoder(
             CLIPVisionModelWithProjection(CLIPVisionConfig(**VIT_B, patch_size=16, projection_dim=512))
@@ -114,6 +121,7 @@ def hub() -> dict[str, Cost]:
 
 
 def shipped(spec: ModelSpec) -> Cost:
+    """Of a model whose weights are here."""
     if spec.is_generator:
         g = load_generator(spec)
         return one_call(g.unet), parameters(g.unet, g.vae, g.text_encoder)

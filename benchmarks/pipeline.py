@@ -1,11 +1,11 @@
 """The Ray pipeline beside a bare loop over the same model, and its memory at 1× and 10× images, in one run.
 
-    python benchmarks/pipeline.py                        # mini-sd-a/ddim50, 512 images, 3 repeats, then memory
+    python benchmarks/pipeline.py                      # mini-sd-a/ddim50, 512 images, 3 repeats, then memory
     python benchmarks/pipeline.py --space sd15/ddim50 --corpus folder:/data/faces --images 256   # on a GPU
 
-Speed: images/s past start-up (models loaded) of `une build`, from the lake's own `runs` table, over those of one process
-that reads, decodes and inverts the same images in the same batches with all cores. Memory: the largest sum of
-proportional set sizes of the driver and everything it started, sampled once a second.
+Speed: images/s past start-up (models loaded) of `une build`, from the lake's own `runs` table, over those of
+one process that reads, decodes and inverts the same images in the same batches with all cores. Memory: the
+largest sum of proportional set sizes of the driver and everything it started, sampled once a second.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import sys
 import tempfile
 import threading
 import time
+from itertools import islice
 
 import psutil
 import torch
 
-from une_ray.corpora import open_corpus
+from une_ray.corpora import Item, open_corpus
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.run.read import read_space
@@ -29,40 +30,25 @@ from une_ray.spaces.space import Space
 
 
 def bare(space: Space, corpus: str, images: int) -> float:
-    """Images/s of one process."""
+    """Images/s of one process, after a first batch that warms it up."""
     step, source = space.load("cuda" if torch.cuda.is_available() else "cpu"), open_corpus(corpus)
-    items = [item for item, _ in zip(source.items(), range(images))]
-    warm = [source.read(item.source) for item in items[: space.model.batch_size]]
-    read_space(
-        step,
-        space.model.preprocessing,
-        space.model.batch_size,
-        [i.image_id for i in items[: len(warm)]],
-        warm,
-    )
+    items = list(islice(source.items(), images))
+
+    def run(some: list[Item]) -> None:
+        data = [source.read(item.source) for item in some]
+        ids = [item.image_id for item in some]
+        read_space(step, space.model.preprocessing, space.model.batch_size, ids, data)
+
+    run(items[: space.model.batch_size])
     started = time.monotonic()
-    data = [source.read(item.source) for item in items]
-    read_space(
-        step, space.model.preprocessing, space.model.batch_size, [item.image_id for item in items], data
-    )
+    run(items)
     return images / (time.monotonic() - started)
 
 
 def build(space: str, corpus: str, folder: str, shard_size: int) -> psutil.Popen:
-    command = [
-        sys.executable,
-        "-m",
-        "une_ray",
-        "build",
-        "--corpus",
-        corpus,
-        "--spaces",
-        space,
-        "--lake",
-        folder,
-        "--shard-size",
-        str(shard_size),
-    ]
+    """A build in a process of its own."""
+    what = f"--corpus {corpus} --spaces {space} --shard-size {shard_size}".split()
+    command = [sys.executable, "-m", "une_ray", "build", "--lake", folder, *what]
     return psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -71,8 +57,13 @@ def piped(space: str, corpus: str, shard_size: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         if build(space, corpus, folder, shard_size).wait():
             raise SystemExit(f"the build of {space} failed; run une build to see why")
-        query = "SELECT sum(images) / (epoch(max(started)) - epoch(min(started)) + arg_max(seconds, started)) FROM runs WHERE stage = ?"
-        return connect(Lake(folder)).execute(query, [space]).fetchone()[0]
+        query = """
+            SELECT sum(images) / (epoch(max(started)) - epoch(min(started)) + arg_max(seconds, started))
+            FROM runs
+            WHERE stage = ?
+        """
+        ((speed,),) = connect(Lake(folder)).execute(query, [space]).fetchall()
+        return speed
 
 
 def peak(space: str, corpus: str, shard_size: int) -> float:
@@ -104,6 +95,7 @@ def peak(space: str, corpus: str, shard_size: int) -> float:
 
 
 def _children(job: psutil.Popen) -> list[psutil.Process]:
+    """All that it started; none once it has ended."""
     try:
         return job.children(recursive=True)
     except psutil.Error:
@@ -131,7 +123,8 @@ def main() -> None:
         loop, ray = bare(space, corpus, args.images), piped(args.space, corpus, args.shard_size)
         ratios.append(ray / loop)
         print(
-            f"repeat {repeat + 1}: bare loop {loop:.2f} images/s, Ray pipeline {ray:.2f} images/s, ratio {ray / loop:.3f}",
+            f"repeat {repeat + 1}: bare loop {loop:.2f} images/s, Ray pipeline {ray:.2f} images/s, "
+            f"ratio {ray / loop:.3f}",
             flush=True,
         )
     if ratios:
@@ -141,7 +134,8 @@ def main() -> None:
         for count in (args.memory_images, 10 * args.memory_images)
     )
     print(
-        f"memory: {one:,.0f} MiB at {args.memory_images:,} images, {ten:,.0f} MiB at {10 * args.memory_images:,}, ratio {ten / one:.3f} (target ≤ 1.1)"
+        f"memory: {one:,.0f} MiB at {args.memory_images:,} images, "
+        f"{ten:,.0f} MiB at {10 * args.memory_images:,}, ratio {ten / one:.3f} (target ≤ 1.1)"
     )
 
 

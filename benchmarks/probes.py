@@ -1,14 +1,15 @@
-"""Probes of many attributes at once beside the paper's chain in scikit-learn, an attribute at a time, in one run.
+"""Probes of many attributes at once beside paper 1's chain in scikit-learn, an attribute at a time.
 
-    python benchmarks/probes.py                  # 40 attributes, 16,000 × 4,096; scikit-learn fits 2 of them, its time scaled up
-    python benchmarks/probes.py --all            # scikit-learn fits all of them
+    python benchmarks/probes.py                  # 40 attributes, 16,000 × 4,096; scikit-learn fits 2 of
+    them, its time scaled up python benchmarks/probes.py --all            # scikit-learn fits all of them
     python benchmarks/probes.py --dim 16384 --timed 1
 
-Latents are anisotropic Gaussian noise in float16, as a lake's; attributes of various strength and share lie mostly in the leading
-components, where PCA keeps them. The chain is PCA(500) → StandardScaler → LogisticRegression(solver="saga"), a pipeline per
-attribute; its time is also given with one PCA for all attributes. Ratios are of processor seconds, which other jobs on the machine
-don't stretch; elapsed seconds stand beside them. AUC is on the test fifth, averaged over the attributes that both fitted.
-Memory: the peak of a process that makes its latents block by block, at 1× and 4× the rows.
+Latents are anisotropic Gaussian noise in float16, as a lake's; attributes of various strength and share lie
+mostly in the leading components, where PCA keeps them. The chain is PCA(500) → StandardScaler →
+LogisticRegression(solver="saga"), a pipeline per attribute; its time is also given with one PCA for all
+attributes. Ratios are of processor seconds, which other jobs on the machine don't stretch; elapsed seconds
+stand beside them. AUC is on the test fifth, averaged over the attributes that both fitted. Memory: the peak
+of a process that makes its latents block by block, at 1× and 4× the rows.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ BLOCK = 2000
 
 
 class Corpus:
-    """`rows` latents (n, dim) and their labels (n, attributes), the same in every pass, never all in memory."""
+    """`rows` latents (n, dim) and labels (n, attributes), the same in every pass, never all in memory."""
 
     def __init__(self, rows: int, dim: int, attributes: int) -> None:
         rng = np.random.default_rng(0)
@@ -85,36 +86,40 @@ def speed(args: argparse.Namespace) -> None:
     blocks, labels = zip(*corpus.blocks())
     labels, test = np.concatenate(labels), corpus.test()
     (train, held_out), reducing = timed(reduce, np.concatenate(blocks), test[:, 0], args.rank)
-    chosen = (
+    fitted = (
         np.arange(args.attributes)
         if args.all
         else np.linspace(0, args.attributes - 1, args.timed).round().astype(int)
     )
     aucs, classifying = timed(
-        lambda: np.array([classify(train, held_out, y, test[:, 0]) for y in labels[:, chosen].T])
+        lambda: np.array([classify(train, held_out, y, test[:, 0]) for y in labels[:, fitted].T])
     )
-    each = classifying / len(chosen)
+    each = classifying / len(fitted)
     print(
-        f"scikit-learn, processor (elapsed) s: PCA {_seconds(reducing)}, scaling and saga {_seconds(each)} an attribute",
+        f"scikit-learn, processor (elapsed) s: PCA {_seconds(reducing)}, "
+        f"scaling and saga {_seconds(each)} an attribute",
         flush=True,
     )
     print(
-        f"    measured on {len(chosen)} attributes and scaled to {args.attributes}; their mean test AUC {aucs.mean():.4f}",
+        f"    measured on {len(fitted)} attributes and scaled to {args.attributes}; "
+        f"their mean test AUC {aucs.mean():.4f}",
         flush=True,
     )
     separate, shared = args.attributes * (reducing + each), reducing + args.attributes * each
     for method in args.methods.split(","):
-        found, seconds = timed(
+        probes, seconds = timed(
             lambda method=method: fit(lambda: blocks, labels, test, method, rank=args.rank)[0]
         )
-        auc = np.array([probe.metrics["auc"] for probe in found])
+        auc = np.array([probe.metrics["auc"] for probe in probes])
         print(
-            f"{method}: {_seconds(seconds)} for all {args.attributes}, whose mean test AUC is {auc.mean():.4f}"
+            f"{method}: {_seconds(seconds)} for all {args.attributes}, "
+            f"whose mean test AUC is {auc.mean():.4f}"
         )
         print(f"    {separate[0] / seconds[0]:.1f}× a pipeline per attribute ({_seconds(separate)})")
         print(f"    {shared[0] / seconds[0]:.1f}× with one PCA for all ({_seconds(shared)})")
         print(
-            f"    AUC of the {len(chosen)}: {auc[chosen].mean():.4f}, {auc[chosen].mean() - aucs.mean():+.4f}",
+            f"    AUC of the {len(fitted)}: {auc[fitted].mean():.4f}, "
+            f"{auc[fitted].mean() - aucs.mean():+.4f}",
             flush=True,
         )
 
@@ -155,7 +160,8 @@ def main() -> None:
     speed(args)
     one, four = (peak(rows, args.dim, args.attributes) for rows in (args.memory_rows, 4 * args.memory_rows))
     print(
-        f"memory: {one:,.0f} MiB at {args.memory_rows:,} rows, {four:,.0f} MiB at {4 * args.memory_rows:,}, ratio {four / one:.3f}"
+        f"memory: {one:,.0f} MiB at {args.memory_rows:,} rows, {four:,.0f} MiB at {4 * args.memory_rows:,}, "
+        f"ratio {four / one:.3f}"
     )
 
 

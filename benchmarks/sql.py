@@ -1,13 +1,14 @@
 """Probes in SQL beside NumPy on the same Parquet files, read included, in one run.
 
-    python benchmarks/sql.py                                # 16,000 × 1,024 × 26 scored, 1,000 × 1,024 × 26 fitted
+    python benchmarks/sql.py                        # 16,000 × 1,024 × 26 scored, 1,000 × 1,024 × 26 fitted
     python benchmarks/sql.py --images 4000 --fit-images 500
     python benchmarks/sql.py --dim 16384 --fit-images 0      # a 128×128 latent of four channels
 
-Scoring: mean score of every attribute over every image, by probe_scores in a DuckDB session that is open (opening one is timed apart), and by
-pyarrow and one float32 product in NumPy. In une_ray's own session, which `une sql` has, scores are products by BLAS; the stock shell's are
-DuckDB's list_dot_product.
-Fitting: ridge, LDA and mean difference by queries/fit_probes.sql, and ridge alone by one float64 Gram and numpy.linalg.solve.
+Scoring: mean score of every attribute over every image, by probe_scores in a DuckDB session that is open
+(opening one is timed apart), and by pyarrow and one float32 product in NumPy. In une_ray's own session, which
+`une sql` has, scores are products by BLAS; the stock shell's are DuckDB's list_dot_product.
+Fitting: ridge, LDA and mean difference by queries/fit_probes.sql, and ridge alone by one float64 Gram and
+numpy.linalg.solve.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ SPACE, PENALTY = "enc", 0.1
 
 
 def fill(folder: str, images: int, dim: int, attributes: int) -> Lake:
-    """A lake of one space, every image of the train split, whose attributes are noisy linear readings of it; its probes are random."""
+    """A lake of one space, all train images: attributes are noisy readings of it, probes are random."""
     random = np.random.default_rng(0)
     z = (random.standard_normal((images, dim)) * np.linspace(2, 0.3, dim)).astype(np.float16)
     w = random.standard_normal((attributes, dim))
@@ -82,12 +83,9 @@ def fill(folder: str, images: int, dim: int, attributes: int) -> Lake:
 def read(lake: Lake) -> np.ndarray:
     """(n, d) float32, by pyarrow."""
     folder = lake.store.path(space_folder(SPACE))
-    found = (
-        ds.dataset(folder, format="parquet")
-        .to_table(columns=["z"], filter=ds.field("status") == "ok")["z"]
-        .combine_chunks()
-    )
-    return found.flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1).astype(np.float32)
+    table = ds.dataset(folder, format="parquet").to_table(columns=["z"], filter=ds.field("status") == "ok")
+    latents = table["z"].combine_chunks()
+    return latents.flatten().to_numpy(zero_copy_only=False).reshape(len(latents), -1).astype(np.float32)
 
 
 def stored(lake: Lake) -> np.ndarray:
@@ -101,6 +99,7 @@ def stored(lake: Lake) -> np.ndarray:
 
 
 def score_sql(session: duckdb.DuckDBPyConnection) -> np.ndarray:
+    """(k,) mean scores, by attribute."""
     query = f"SELECT avg(score) FROM probe_scores('{SPACE}') GROUP BY attribute ORDER BY attribute"
     return session.sql(query).fetchnumpy()["avg(score)"]
 
@@ -113,24 +112,21 @@ def stock(lake: Lake) -> duckdb.DuckDBPyConnection:
 
 
 def score_numpy(lake: Lake) -> np.ndarray:
+    """As `score_sql`."""
     return (read(lake) @ stored(lake).T).mean(0)
 
 
 def fit_sql(lake: Lake) -> np.ndarray:
+    """(k, d) ridge weights, by attribute."""
     connection = connect(lake)
     connection.execute("SET VARIABLE penalty = ?", [PENALTY])
     connection.execute((QUERIES / "fit_probes.sql").read_text()).fetchall()
-    return np.array(
-        [
-            w
-            for (w,) in connection.sql(
-                "SELECT w FROM fitted WHERE method = 'ridge' ORDER BY attribute"
-            ).fetchall()
-        ]
-    )
+    query = "SELECT w FROM fitted WHERE method = 'ridge' ORDER BY attribute"
+    return np.array([w for (w,) in connection.sql(query).fetchall()])
 
 
 def fit_numpy(lake: Lake) -> np.ndarray:
+    """As `fit_sql`."""
     rows = connect(lake).sql("SELECT map_values(attributes) FROM images ORDER BY image_id").fetchall()
     z, y = read(lake).astype(np.float64), np.where(np.array(rows)[:, 0], 1.0, -1.0)
     z -= z.mean(0)
@@ -141,17 +137,19 @@ def fit_numpy(lake: Lake) -> np.ndarray:
 def compare(
     what: str, sql: Callable[[], np.ndarray], numpy: Callable[[], np.ndarray], repeats: int, target: str = ""
 ) -> None:
-    """Print the median of the ratios of times taken one after the other, and check that both found the same."""
+    """Print the median ratio of times taken one after the other, and check that both say the same."""
     assert np.allclose(sql(), numpy(), rtol=1e-3, atol=1e-4), f"{what}: SQL and NumPy disagree"
     times = [(timed(sql), timed(numpy)) for _ in range(repeats)]
     ratio = statistics.median(a / b for a, b in times)
+    fastest = [min(seconds) for seconds in zip(*times)]
     print(
-        f"{what}: SQL {min(a for a, _ in times):.2f} s, NumPy {min(b for _, b in times):.2f} s, median ratio {ratio:.2f}{target}",
+        f"{what}: SQL {fastest[0]:.2f} s, NumPy {fastest[1]:.2f} s, median ratio {ratio:.2f}{target}",
         flush=True,
     )
 
 
-def timed(call: Callable) -> float:
+def timed(call: Callable[[], object]) -> float:
+    """Seconds of one call."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started

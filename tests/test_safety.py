@@ -26,8 +26,8 @@ from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.models.encoders import load_encoder
-from une_ray.models.registry import find_model
 from une_ray.models.resolve import pin
+from une_ray.models.table import find_model
 from une_ray.spaces.space import Space
 
 COMMIT = "0" * 40

@@ -1,4 +1,4 @@
-"""A live Ray head with its job server, as an operator starts one: a process of its own, a token, four logical CPUs."""
+"""A live Ray head with its job server, as an operator starts one: own process, a token, four logical CPUs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Head:
 
 @pytest.fixture(scope="session")
 def head() -> Iterator[Head]:
-    """One head for all tests of submission; ended by its own process group, since `ray stop` would end every Ray of the machine."""
+    """One head for all tests of submission.
+
+    It is ended by its own process group: `ray stop` would end every Ray of the machine.
+    """
     bin, token = Path(sys.executable).parent, secrets.token_hex(32)
     folder = tempfile.mkdtemp(prefix="une-", dir="/tmp")  # short, because the paths of sockets are
     environment = {

@@ -1,4 +1,4 @@
-"""The files of cluster/, each checked by the tool that reads it where that tool is Python, else field by field."""
+"""The files of cluster/, by the tools that read them where those are Python, else field by field."""
 
 import os
 import re
@@ -116,7 +116,7 @@ class TestKubeRay:
         )
 
     def test_pods_are_guaranteed_what_they_ask_for(self):
-        """Ray takes a container's limit as what the node has, so a request below it would be memory that is not there."""
+        """Ray takes a container's limit as what the node has: a lower request is memory that is not there."""
         for group in (self.head, self.worker):
             resources = group["template"]["spec"]["containers"][0]["resources"]
             assert (
@@ -178,7 +178,7 @@ class TestKubeRay:
 
 
 def strict(schema):
-    """Kubernetes' schema as JSON Schema that refuses unknown fields, and knows that a quantity may be a number."""
+    """Kubernetes' schema as JSON Schema; unknown fields are refused, and a quantity may be a number."""
     if isinstance(schema, list):
         return [strict(part) for part in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Jobs on a live local head: submitted by `ray job submit`, by JobSubmissionClient and by `une submit`, followed, failed and stopped."""
+"""Jobs on a live local head, by `ray job submit`, its client and `une submit`: followed, failed, stopped."""
 
 import asyncio
 import re
@@ -40,7 +40,7 @@ def lake(tmp_path_factory) -> str:
 
 @pytest.fixture
 def client(head) -> JobSubmissionClient:
-    """With the token as a header, since Ray reads the environment's once in a process, and this one had none."""
+    """With the token as a header: Ray reads the environment's once in a process, and this one had none."""
     return JobSubmissionClient(
         head.address, headers={"Authorization": f"Bearer {head.environment['RAY_AUTH_TOKEN']}"}
     )
@@ -207,14 +207,17 @@ def worker(head) -> Iterator[subprocess.Popen]:
 
 
 def lose(node: subprocess.Popen) -> None:
-    """With all of its workers, as a machine that is gone: one that outlived the raylet would miss the folder, and tell the job."""
+    """With all of its workers, as a machine that is gone.
+
+    One that outlived the raylet would miss the folder, and tell the job.
+    """
     with suppress(psutil.NoSuchProcess):
-        for process in (
-            found := [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]
-        ):
+        raylet = psutil.Process(node.pid)
+        processes = [*raylet.children(recursive=True), raylet]
+        for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(found)
+        psutil.wait_procs(processes)
     node.wait()
 
 
@@ -243,9 +246,9 @@ def test_a_job_outlives_the_node_it_runs_on_and_une_status_sees_it_at_work(head,
             job,
         )
         lose(first)
-    seen = run(head, sys.executable, "-m", "une_ray", "status", lake.url).stdout
-    done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", seen).groups())
-    assert 0 < done < total == 50, seen + client.get_job_logs(job)
+    shown = run(head, sys.executable, "-m", "une_ray", "status", lake.url).stdout
+    done, total = map(int, re.search(r"dino +(\d+)/(\d+) shards", shown).groups())
+    assert 0 < done < total == 50, shown + client.get_job_logs(job)
     with worker(head):
         wait_until(lambda: client.get_job_status(job).is_terminal(), client, job)
     assert client.get_job_status(job) == JobStatus.SUCCEEDED, client.get_job_logs(job)

@@ -115,7 +115,7 @@ def test_zero_terminal_snr_is_that_of_diffusers():
 
 
 def test_v_prediction_takes_gaussian_data_up_to_zero_snr_and_down_again():
-    """The probability flow of N(0, s²) scales x by the ratio of the marginals' standard deviations, and the last of them is 1."""
+    """The probability flow of N(0, s²) scales x by the ratio of the marginals' deviations, at last 1."""
     std, alphas, nodes = 0.5, zero_terminal_snr(ALPHAS), timesteps(1000, "trailing")
 
     def v(x, t):

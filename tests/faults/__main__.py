@@ -1,4 +1,7 @@
-"""`python -m tests.faults [--long] [WORD …]`: faults inflicted on real builds, and a table of what they cost; all, or those with a WORD in their name."""
+"""`python -m tests.faults [--long] [WORD …]`: faults inflicted on real builds, and a table of what they cost.
+
+All of them, or those with a WORD in their name.
+"""
 
 import argparse
 import sys
@@ -26,10 +29,10 @@ def main() -> int:
     parser.add_argument(
         "words", nargs="*", metavar="WORD", help="only faults with a WORD in their name; default: all"
     )
-    asked, whole = parser.parse_args(), True
+    arguments, whole = parser.parse_args(), True
     with (
         tempfile.TemporaryDirectory(prefix="une-faults-") as folder,
-        scene(Path(folder), REAL if asked.long else QUICK) as found,
+        scene(Path(folder), REAL if arguments.long else QUICK) as place,
     ):
         print(
             LINE.format(
@@ -38,10 +41,10 @@ def main() -> int:
             flush=True,
         )
         for fault in FAULTS:
-            times = fault.long if asked.long else fault.short or 1
-            if not asked.words or any(word in fault.name for word in asked.words):
+            times = fault.long if arguments.long else fault.short or 1
+            if not arguments.words or any(word in fault.name for word in arguments.words):
                 try:
-                    outcome = suffer(found, fault, times)
+                    outcome = suffer(place, fault, times)
                 except pytest.skip.Exception as reason:
                     print(f"{fault.name:44} not inflicted: {reason}", flush=True)
                     continue

@@ -1,4 +1,4 @@
-"""The faults, as data: what is broken, how often in the short and the long run, and how what is left is judged."""
+"""The faults, as data: what is broken, how often in the short and the long run, and what is judged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ TORN = "33.png"  # the file of its shard is half written once
 
 @dataclass(frozen=True)
 class Fault:
-    """`inflict(scene, lake, times)` breaks a build of the lake that often and has it finished; returns when the last fault was."""
+    """`inflict(scene, lake, times)` breaks a build of the lake that often and has it finished.
+
+    It returns when the last fault was.
+    """
 
     name: str
     inflict: Callable[[Scene, Lake, int], float]
@@ -118,7 +121,7 @@ def struck(scene: Scene, lake: Lake, times: int, strike: Callable[[], None]) -> 
 
 
 class TornWrites(ray_data.ReadSpace):
-    """An actor that dies when half of a certain shard's file is on disk, the first time that it is at this shard."""
+    """An actor that dies when half of a shard's file is on disk, the first time that it is at this shard."""
 
     def read(self, packed, suspect):
         if self.last and TORN in packed["image_id"].to_pylist():

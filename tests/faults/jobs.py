@@ -1,4 +1,4 @@
-"""Jobs of independent tasks, as edits and memorisation benches are: their drivers killed, and what is left."""
+"""Jobs of independent tasks, as edits and memorisation benches are: drivers killed, and what is left."""
 
 from __future__ import annotations
 
@@ -71,15 +71,15 @@ def left(_: Scene | None, lake: Lake) -> Left:
     """Against the worker called here, without Ray."""
     expected = {results.config_hash(task): Roots("", {}, "")(task) for task in TASKS}
     files = {config: Path(lake.url, KIND, f"{config}.parquet") for config in expected}
-    found = {
+    rows_by_config = {
         config: pq.read_table(file, columns=["unit", "statistic"]).to_pylist()
         for config, file in files.items()
         if file.exists()
     }
-    units = Counter((config, row["unit"]) for config, rows in found.items() for row in rows)
+    units = Counter((config, row["unit"]) for config, rows in rows_by_config.items() for row in rows)
     strangers = lake.store.names(KIND) - {file.name for file in files.values()}
     return Left(
         2 * len(expected) - len(units),
         sum(units.values()) - len(units) + len(strangers),
-        sum(found[c] != expected[c] for c in found),
+        sum(rows_by_config[c] != expected[c] for c in rows_by_config),
     )

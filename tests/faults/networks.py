@@ -1,4 +1,4 @@
-"""A cluster of raylets that each have a network of their own, joined by a switch; one is cut off while it computes, and lives on."""
+"""A cluster of raylets with a network each, joined by a switch; one is cut off at work and lives on."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def archipelago(nodes: tuple[int, ...]) -> Iterator[list[Island]]:
         ip(f"link set {SWITCH} up")
         head = ["--head", "--port", str(PORT), "--include-dashboard", "false", "--num-cpus", "0"]
         afterwards.enter_context(_running(1, head))
-        found = []
+        islands = []
         for number in nodes:
             afterwards.callback(_remove, number)
             _lay(number)
             inside = ["ip", "netns", "exec", _cable(number)]
             node = ["--address", f"{HEAD}:{PORT}", "--num-cpus", str(NODE["num_cpus"])]
-            found.append(afterwards.enter_context(_running(number, node, inside)))
-        yield found
+            islands.append(afterwards.enter_context(_running(number, node, inside)))
+        yield islands
 
 
 def ip(command: str) -> None:
@@ -145,7 +145,10 @@ def _running(number: int, options: list[str], inside: Sequence[str] = ()) -> Ite
 
 
 def nodes_cut_off(scene: Scene, lake: Lake, times: int) -> float:
-    """The network of a node that computes goes down and stays down. Its processes go on, and the disk that all share takes what they write."""
+    """The network of a node that computes goes down and stays down.
+
+    Its processes go on, and the disk that all share takes what they write.
+    """
     with archipelago(NODES) as islands:
         driver = scene.driver(lake, "--address", f"{HEAD}:{PORT}")
         try:

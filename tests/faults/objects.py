@@ -25,7 +25,10 @@ from une_ray.lake.store import Store
 EVERY = 7  # requests, of which one is in trouble
 PATIENCE, SILENCE = 2.0, 3.0  # seconds: what the client waits, and how long the server says nothing
 BEHIND = 4.0  # seconds that a new object is in no listing
-SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+SLOW_DOWN = (
+    b"<?xml version='1.0'?>"
+    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+)
 
 
 class Trouble:
@@ -128,12 +131,12 @@ def bucket(trouble: str | None = None) -> Iterator[Bucket]:
 
 def build_in(scene: Scene, lake: Lake, times: int, trouble: str) -> float:
     """A build in a bucket, by a driver with a Ray of its own; then the lake is brought to where `lake` is."""
-    with bucket(trouble) as found:
+    with bucket(trouble) as objects:
         since = time.monotonic()
         for _ in range(2):  # the second finds nothing to do, or what the first took for missing
-            finish(scene.driver(Lake(f"{found.url}/lake"), **found.environment))
+            finish(scene.driver(Lake(f"{objects.url}/lake"), **objects.environment))
         seconds = time.monotonic() - since
-        found.trouble.written.clear()  # what is looked at is what is there
-        for key in found.keys():
-            Store(lake.url).commit(key.removeprefix("lake/"), found.read(key))
+        objects.trouble.written.clear()  # what is looked at is what is there
+        for key in objects.keys():
+            Store(lake.url).commit(key.removeprefix("lake/"), objects.read(key))
     return time.monotonic() - seconds

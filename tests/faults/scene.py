@@ -1,4 +1,4 @@
-"""Where faults are inflicted: a Ray cluster of our own, a small corpus, and the lake that an undisturbed build of it leaves."""
+"""Where faults are inflicted: a Ray cluster, a small corpus, and the lake of an undisturbed build."""
 
 from __future__ import annotations
 
@@ -91,15 +91,15 @@ class Scene:
 
     def actors(self) -> list[psutil.Process]:
         """The cluster's processes that hold a model."""
-        found = []
+        actors = []
         for node in self.cluster.list_all_nodes():
             raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-            found += [
+            actors += [
                 child
                 for child in raylet.children(recursive=True)
                 if title(child).startswith("ray::MapWorker")
             ]
-        return found
+        return actors
 
 
 def command(*words: str, **environment: str) -> subprocess.Popen:
@@ -131,19 +131,19 @@ def scene(folder: Path, spaces: tuple[str, str], seed: int = 0) -> Iterator[Scen
     )  # it would else make itself the one that this machine's every ray.init() joins
     with patch.dict(os.environ, RAY_TMPDIR=apart):
         cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=HEAD)
-    found = Scene(folder, cluster, spaces, random.Random(seed))
-    found.afterwards.callback(shutil.rmtree, apart, ignore_errors=True)
+    place = Scene(folder, cluster, spaces, random.Random(seed))
+    place.afterwards.callback(shutil.rmtree, apart, ignore_errors=True)
     try:
         for _ in range(2):
             cluster.add_node(**NODE)
         ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
-        found.undisturbed = found.lake()
-        found.build(found.undisturbed)
-        yield found
+        place.undisturbed = place.lake()
+        place.build(place.undisturbed)
+        yield place
     finally:
         ray.shutdown()
         cluster.shutdown()
-        found.afterwards.close()
+        place.afterwards.close()
 
 
 def pictures(folder: Path) -> None:
@@ -209,7 +209,10 @@ def finish(driver: subprocess.Popen) -> str:
 
 @dataclass(frozen=True)
 class Left:
-    """What a fault left of a lake that was then finished: rows of all tables together, against the plan and the undisturbed lake."""
+    """What a fault left of a lake that was then finished, against the plan and the undisturbed lake.
+
+    Rows are those of all tables together.
+    """
 
     lost: int
     doubled: int
@@ -217,18 +220,21 @@ class Left:
 
 
 def left(scene: Scene, lake: Lake, rejected: tuple[set[str], set[str], set[str]] | None = None) -> Left:
-    """Raises UneError where `une verify` would. `rejected` names rows that must be rejects with a reason, of the images and both spaces;
-    the tables are then compared row by row, else byte by byte."""
+    """Compare a lake with the undisturbed one; raises UneError where `une verify` would.
+
+    `rejected` names rows that must be rejects with a reason, of the images and both spaces; tables are then
+    compared row by row, else byte by byte.
+    """
     undisturbed = scene.undisturbed
     list(verify(lake))
     lost = doubled = different = 0
     folders = ["images", *(space_folder(space) for space in undisturbed.fingerprints())]
     for folder, expected in zip(folders, rejected or (set(),) * 3, strict=True):
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for shard in range(undisturbed.shards):
             name = f"{folder}/{shard_file(shard)}"
             rows = lake.read_table(name)
-            found.update(rows["image_id"].to_pylist())
+            counts.update(rows["image_id"].to_pylist())
             if rejected:
                 different += unlike(rows, undisturbed.read_table(name), expected)
             elif lake.store.read(name) != undisturbed.store.read(name):
@@ -238,8 +244,8 @@ def left(scene: Scene, lake: Lake, rejected: tuple[set[str], set[str], set[str]]
             for shard in range(undisturbed.shards)
             for image_id in undisturbed.plan(shard)["image_id"].to_pylist()
         }
-        lost += len(planned - found.keys())
-        doubled += sum(found.values()) - len(found)
+        lost += len(planned - counts.keys())
+        doubled += sum(counts.values()) - len(counts)
     return Left(lost, doubled, different)
 
 

@@ -1,4 +1,4 @@
-"""Edits and sweeps on a small labelled lake: their drivers killed with their Ray, and what is left against a run that nobody disturbed."""
+"""Edits and sweeps on a small labelled lake: drivers killed with their Ray, beside an undisturbed run."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def drivers_killed(
 
 def sweepers_killed(scene: Scene, lake: Lake, times: int) -> float:
     """What the sweep knows is in an object store."""
-    with objects.bucket() as found:
+    with objects.bucket() as state:
         since = drivers_killed(
-            scene, lake, times, "sweeps", "--state", f"{found.url}/unfinished", **found.environment
+            scene, lake, times, "sweeps", "--state", f"{state.url}/unfinished", **state.environment
         )
-        assert found.keys() in ([], ["unfinished/"]), (
+        assert state.keys() in ([], ["unfinished/"]), (
             "a finished sweep leaves no state"
         )  # Arrow marks folders by empty objects
     return since
@@ -94,7 +94,7 @@ def once(make: Callable[..., None]) -> Callable[..., Lake]:
     """A lake of the scene's that is made when it is first asked for."""
 
     @functools.wraps(make)
-    def found(scene: Scene, *what: str) -> Lake:
+    def lake_of(scene: Scene, *what: str) -> Lake:
         lake = Lake(str(scene.folder / "-".join([make.__name__, *what])))
         if not Path(lake.url).exists():
             making = Lake(f"{lake.url}.making")
@@ -102,7 +102,7 @@ def once(make: Callable[..., None]) -> Callable[..., Lake]:
             Path(making.url).rename(lake.url)
         return lake
 
-    return found
+    return lake_of
 
 
 @once
@@ -125,16 +125,16 @@ def rows(lake: Lake, kind: str) -> dict[str, Path]:
 
 
 def left(scene: Scene, lake: Lake, kind: str) -> Left:
-    """Rows by the files that hold them, whose names follow from what was asked, and the pictures that they name."""
+    """Rows by their files, whose names follow from what was asked, and the pictures that they name."""
     lost = doubled = different = 0
     reference = undisturbed(scene, kind)
-    found, expected = rows(lake, kind), rows(reference, kind)
-    for name in found.keys() | expected.keys():
+    rows_left, expected = rows(lake, kind), rows(reference, kind)
+    for name in rows_left.keys() | expected.keys():
         ours, theirs = (
             pq.read_table(tables[name]).drop_columns(OF_THE_RUN.get(kind, [])).to_pylist()
             if name in tables
             else []
-            for tables in (found, expected)
+            for tables in (rows_left, expected)
         )
         lost += max(0, len(theirs) - len(ours))
         doubled += max(0, len(ours) - len(theirs))

@@ -1,4 +1,4 @@
-"""Whatever breaks, every image ends exactly once as a row or a reject, and every other byte is the undisturbed build's."""
+"""Whatever breaks, each image ends once as a row or a reject; all other bytes are the undisturbed build's."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,8 @@ from tests.faults.scene import QUICK, REAL, Left, Scene, scene
 
 @pytest.fixture(scope="module")
 def place(request, tmp_path_factory) -> Iterator[Scene]:
-    with scene(tmp_path_factory.mktemp("faults"), request.param) as found:
-        yield found
+    with scene(tmp_path_factory.mktemp("faults"), request.param) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("place", [QUICK], indirect=True, ids=["short"])

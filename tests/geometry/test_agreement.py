@@ -12,13 +12,13 @@ A, B = EASE + 0.05 * RANDOM.standard_normal(20), EASE + 0.08 * RANDOM.standard_n
 
 
 def test_coefficients_are_scipys():
-    found = agreement(A, B, resamples=100)
-    assert found["pearson"].value == pytest.approx(stats.pearsonr(A, B).statistic)
-    assert found["spearman"].value == pytest.approx(stats.spearmanr(A, B).statistic)
+    correlations = agreement(A, B, resamples=100)
+    assert correlations["pearson"].value == pytest.approx(stats.pearsonr(A, B).statistic)
+    assert correlations["spearman"].value == pytest.approx(stats.spearmanr(A, B).statistic)
 
 
 def test_intervals_are_those_of_scipys_percentile_bootstrap():
-    found = agreement(A, B, resamples=20_000)
+    correlations = agreement(A, B, resamples=20_000)
     coefficients = {
         "pearson": lambda x, y: stats.pearsonr(x, y).statistic,
         "spearman": lambda x, y: stats.spearmanr(x, y).statistic,
@@ -26,7 +26,7 @@ def test_intervals_are_those_of_scipys_percentile_bootstrap():
     for name, coefficient in coefficients.items():
         options = {"paired": True, "vectorized": False, "method": "percentile", "n_resamples": 3000, "rng": 1}
         interval = stats.bootstrap((A, B), coefficient, **options).confidence_interval
-        assert (found[name].low, found[name].high) == pytest.approx(tuple(interval), abs=0.025)
+        assert (correlations[name].low, correlations[name].high) == pytest.approx(tuple(interval), abs=0.025)
 
 
 @pytest.mark.parametrize("pairs", [5, 7])

@@ -6,7 +6,8 @@ import torch
 from sklearn.decomposition import PCA
 
 from tests.helpers.grams import Y, gram_of
-from une_ray.geometry.components import components_of_rows, principal_components
+from une_ray.geometry.components.exact import component_scores
+from une_ray.geometry.components.leading import approximate_components_of_rows, leading_components
 from une_ray.geometry.gram import Gram
 from une_ray.geometry.logistic import MISSED, MISSED_BY_PASSES
 
@@ -22,8 +23,8 @@ def wide():
     return z.astype(np.float32)
 
 
-def test_principal_components_are_scikit_learns(wide):
-    components, values = principal_components(gram_of(wide, Y), 20, 1e-10)
+def test_leading_components_are_scikit_learns(wide):
+    components, values = leading_components(gram_of(wide, Y), 20, 1e-10)
     pca = PCA(20, svd_solver="full").fit(wide.astype(np.float64))
     assert np.allclose(values / (len(wide) - 1), pca.explained_variance_, rtol=1e-5)
     assert components.dtype == values.dtype == torch.float64
@@ -38,7 +39,7 @@ def test_the_papers_chain_misses_less_of_a_flat_spectrum_than_scikit_learns_pca(
     gram = Gram.empty(600, 1)
     gram.add(torch.as_tensor(z), torch.ones(2000, 1))
     scatter, peer = gram.scatter(), PCA(100, svd_solver="randomized", random_state=0).fit(z).components_.T
-    ours = principal_components(gram, 100, MISSED)[1].sum().item()
+    ours = leading_components(gram, 100, MISSED)[1].sum().item()
     exact, theirs = (
         torch.linalg.eigvalsh(scatter)[-100:].sum().item(),
         np.sum(peer * (scatter.numpy() @ peer)),
@@ -52,7 +53,7 @@ def test_the_papers_chain_misses_less_of_a_flat_spectrum_than_scikit_learns_pca(
 def test_components_hold_the_most_variance_where_no_gap_marks_them(spread):
     gram = Gram.empty(600, 1)
     gram.add(torch.as_tensor(RNG.normal(size=(2000, 600)) * spread), torch.ones(2000, 1))
-    components, values = principal_components(gram, 60, 1e-10)
+    components, values = leading_components(gram, 60, 1e-10)
     exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:60]
     captured = torch.trace(components.T @ gram.scatter() @ components)
     assert captured == pytest.approx(exact.sum().item(), rel=1e-4) and values.sum() == pytest.approx(
@@ -69,12 +70,12 @@ def of_rows(z, rank, missed, size=256):
         passes.append(1)
         return (torch.as_tensor(z[i : i + size]).float() for i in range(0, len(z), size))
 
-    return *components_of_rows(blocks, gram, rank, missed), len(passes), gram
+    return *approximate_components_of_rows(blocks, gram, rank, missed), len(passes), gram
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.25, 0.5])
 @pytest.mark.parametrize("missed", [MISSED_BY_PASSES, 1e-4])
-def test_components_of_rows_miss_no_more_than_they_say_nor_than_scikit_learns(decay, missed):
+def test_approximate_components_of_rows_miss_no_more_than_they_say_nor_than_scikit_learns(decay, missed):
     z = (RNG.normal(size=(1500, 600)) * np.arange(1, 601) ** -decay + 3).astype(np.float16)
     components, values, passes, gram = of_rows(z, 60, missed)
     exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:60].sum().item()
@@ -87,7 +88,7 @@ def test_components_of_rows_miss_no_more_than_they_say_nor_than_scikit_learns(de
     assert torch.allclose(components.T @ components, torch.eye(60, dtype=torch.float64), atol=1e-5)
 
 
-def test_components_of_rows_far_from_zero_are_scikit_learns(wide):
+def test_approximate_components_of_rows_far_from_zero_are_scikit_learns(wide):
     components, values, _, _ = of_rows(wide + 500, 20, 1e-10)
     pca = PCA(20, svd_solver="full").fit((wide + 500).astype(np.float64))
     assert np.allclose(values / (len(wide) - 1), pca.explained_variance_, rtol=1e-4)
@@ -115,7 +116,7 @@ def test_hard_cases_give_every_component_that_there_is(case, way):
     z = z.astype(np.float32)
     components, values, passes, gram = of_rows(z, rank, MISSED)
     if way == "scatter":
-        components, values = principal_components(gram, rank, MISSED)
+        components, values = leading_components(gram, rank, MISSED)
     exact = torch.linalg.eigvalsh(gram.scatter()).flip(0)[:rank]
     captured = torch.diagonal(components.T @ gram.scatter() @ components)
     assert components.shape == (z.shape[1], rank)
@@ -135,3 +136,13 @@ def test_products_end_where_no_variance_is_left():
         and torch.allclose(captured, exact, rtol=1e-4)
         and passes == 2
     )
+
+
+def test_component_scores_are_the_left_singular_vectors():
+    for shape in ((50, 20), (20, 50)):
+        z = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+        U = np.linalg.svd(z - z.mean(0, dtype=float), full_matrices=False)[0][
+            :, : min(shape[1], shape[0] - 1)
+        ]
+        scores = component_scores(z)
+        assert scores.shape == U.shape and np.allclose(np.abs((scores * U).sum(0)), 1, atol=1e-6)

@@ -35,21 +35,21 @@ def gram(scatter_up_to=D):
 
 
 def library(penalty, *steps):
-    """Scikit-learn's optimum after `steps` and standardising, as directions (d, k) and intercepts (k,) of the raw latents."""
+    """Scikit-learn's optimum after `steps` and standardising: (d, k) and (k,) of the raw latents."""
     chain = make_pipeline(*steps, StandardScaler()).fit(Z.astype(np.float64))
     features, origin = chain.transform(Z.astype(np.float64)), chain.transform(np.zeros((1, D)))
-    found = [
+    fitted = [
         LogisticRegression(C=1 / penalty, solver="newton-cholesky", tol=1e-10, max_iter=1000).fit(features, y)
         for y in Y.T
     ]
-    w = np.column_stack([f.coef_[0] for f in found])
-    return (chain.transform(np.eye(D)) - origin) @ w, np.array([f.intercept_[0] for f in found]) + (
+    w = np.column_stack([f.coef_[0] for f in fitted])
+    return (chain.transform(np.eye(D)) - origin) @ w, np.array([f.intercept_[0] for f in fitted]) + (
         origin @ w
     )[0]
 
 
-def assert_same(found, expected):
-    w, b, converged = found
+def assert_same(solution, expected):
+    w, b, converged = solution
     assert converged.all()
     assert (
         np.linalg.norm(w.numpy() - expected[0], axis=0) < 1e-4 * np.linalg.norm(expected[0], axis=0)

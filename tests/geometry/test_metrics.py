@@ -12,7 +12,7 @@ SCORES = np.round(RNG.normal(size=(N, K)) * np.linspace(1, 8, K))  # ties, from 
 LABELS = (SCORES + 4 * RNG.normal(size=(N, K)) > np.linspace(-3, 3, K)).astype(float)
 LABELS[RNG.random((N, K)) < 0.1] = np.nan
 SLOPE, OFFSET = np.linspace(0.2, 2, K), np.linspace(-1, 1, K)
-FOUND = measure(SCORES, LABELS, SLOPE, OFFSET)
+MEASURED = measure(SCORES, LABELS, SLOPE, OFFSET)
 
 
 @pytest.mark.parametrize("column", range(K))
@@ -29,7 +29,7 @@ def test_every_metric_is_scikit_learns_on_the_labelled_rows(column):
         "majority": max(y.mean(), 1 - y.mean()),
     }
     for name, value in expected.items():
-        assert FOUND[name][column] == pytest.approx(value, abs=1e-12), name
+        assert MEASURED[name][column] == pytest.approx(value, abs=1e-12), name
 
 
 def test_calibration_error_is_the_bins_weighted_gap():
@@ -45,7 +45,7 @@ def test_calibration_error_is_the_bins_weighted_gap():
             for i in range(10)
             if (bins == i).any()
         ]
-        assert FOUND["calibration_error"][column] == pytest.approx(sum(gaps), abs=1e-12)
+        assert MEASURED["calibration_error"][column] == pytest.approx(sum(gaps), abs=1e-12)
 
 
 def test_probabilities_that_are_true_have_no_calibration_error():
@@ -56,13 +56,13 @@ def test_probabilities_that_are_true_have_no_calibration_error():
 
 def test_a_single_class_has_no_auc_and_no_rows_have_no_metric():
     labels = np.column_stack([np.ones(5), np.zeros(5), np.full(5, np.nan)])
-    found = measure(np.ones((5, 3)), labels, np.ones(3), np.zeros(3))
-    assert np.isnan(found["auc"]).all() and np.isnan(found["balanced_accuracy"]).all()
-    assert np.isnan(found["average_precision"][1:]).all()
-    assert found["accuracy"][:2].tolist() == [1, 0] and np.isnan(found["accuracy"][2])
+    metrics = measure(np.ones((5, 3)), labels, np.ones(3), np.zeros(3))
+    assert np.isnan(metrics["auc"]).all() and np.isnan(metrics["balanced_accuracy"]).all()
+    assert np.isnan(metrics["average_precision"][1:]).all()
+    assert metrics["accuracy"][:2].tolist() == [1, 0] and np.isnan(metrics["accuracy"][2])
 
 
 def test_thousands_of_columns_go_through_at_once():
     scores, labels = RNG.normal(size=(200, 3000)), RNG.random((200, 3000)) < 0.3
-    found = auc(scores, labels.astype(float))
-    assert found[1234] == pytest.approx(sk.roc_auc_score(labels[:, 1234], scores[:, 1234]), abs=1e-12)
+    areas = auc(scores, labels.astype(float))
+    assert areas[1234] == pytest.approx(sk.roc_auc_score(labels[:, 1234], scores[:, 1234]), abs=1e-12)

@@ -1,4 +1,4 @@
-"""Oracles: the paper's formula, scipy's null space, constrained minima, regression residuals, scikit-learn's classifiers."""
+"""Oracles: the paper's formula, SciPy's null space, constrained minima, regressions, classifiers."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy import linalg
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from une_ray.errors import UneError
-from une_ray.geometry.orthogonal import leace, nullspace_readings, orthogonalized
+from une_ray.geometry.orthogonal import leace, nullspace_probes, orthogonalized
 
 DIM, ROWS = 12, 2000
 RNG = np.random.default_rng(0)
@@ -35,9 +35,9 @@ def test_many_nuisances_leave_the_projection_on_scipys_null_space(count):
     w, nuisances = draw(count, count)
     unit = np.stack([u / np.linalg.norm(u) for u in nuisances.values()])
     null = linalg.null_space(unit)
-    found = orthogonalized(w, nuisances)
-    assert np.allclose(found.w / np.linalg.norm(w), null @ null.T @ w / np.linalg.norm(w), atol=1e-10)
-    assert found.remaining_norm == pytest.approx(np.linalg.norm(null.T @ w) / np.linalg.norm(w))
+    edit = orthogonalized(w, nuisances)
+    assert np.allclose(edit.w / np.linalg.norm(w), null @ null.T @ w / np.linalg.norm(w), atol=1e-10)
+    assert edit.remaining_norm == pytest.approx(np.linalg.norm(null.T @ w) / np.linalg.norm(w))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -67,14 +67,14 @@ def test_in_the_covariance_inner_product_the_score_is_the_residual_of_the_others
     others = Z @ np.stack(list(nuisances.values())).T
     regression = LinearRegression().fit(others / others.std(0), Z @ w)
     residual = Z @ w - regression.predict(others / others.std(0))
-    found = orthogonalized(w, nuisances, SIGMA)
-    score = Z @ found.w
+    edit = orthogonalized(w, nuisances, SIGMA)
+    score = Z @ edit.w
     assert np.allclose(score - score.mean(), residual, atol=1e-9 * np.std(Z @ w))
-    assert found.remaining_norm == pytest.approx(np.sqrt(1 - regression.score(others / others.std(0), Z @ w)))
+    assert edit.remaining_norm == pytest.approx(np.sqrt(1 - regression.score(others / others.std(0), Z @ w)))
 
 
 def test_the_two_notions_do_not_mix():
-    """What is uncorrelated must be moved along its pattern, what is perpendicular along itself: else the nuisance moves."""
+    """The uncorrelated must be moved along its pattern, the perpendicular along itself."""
     w, nuisances = draw(5, 1)
     u = nuisances["n0"] / np.linalg.norm(nuisances["n0"])
     plain, uncorrelated = (
@@ -107,11 +107,10 @@ def test_nuisances_may_repeat_depend_on_one_another_and_be_zero(metric):
 def test_a_covariance_of_fewer_rows_than_dims_will_do():
     few = np.cov(Z[:5].T, bias=True)
     w, nuisances = draw(10, 2)
-    found = orthogonalized(w, nuisances, few)
-    assert w @ found.move == pytest.approx(1)
+    edit = orthogonalized(w, nuisances, few)
+    assert w @ edit.move == pytest.approx(1)
     assert all(
-        abs(u @ found.move) < 1e-9 * np.linalg.norm(u) * np.linalg.norm(found.move)
-        for u in nuisances.values()
+        abs(u @ edit.move) < 1e-9 * np.linalg.norm(u) * np.linalg.norm(edit.move) for u in nuisances.values()
     )
 
 
@@ -127,7 +126,7 @@ def test_nuisances_that_span_the_target_are_refused_with_the_nearest_named(metri
         )
 
 
-def test_a_reading_of_nothing_is_refused():
+def test_a_probe_of_no_length_is_refused():
     with pytest.raises(UneError, match="norm 0"):
         orthogonalized(np.zeros(DIM), {})
 
@@ -147,27 +146,27 @@ def test_iterative_null_space_projection_leaves_nothing_to_a_linear_classifier()
     labels = label(1, 0.1)
 
     def accuracy(rounds: int) -> float:
-        readings = nullspace_readings(Z, labels, by_logistic, rounds)
-        assert np.allclose(readings @ readings.T, np.eye(rounds))
-        left = Z - (Z @ readings.T) @ readings
+        probes = nullspace_probes(Z, labels, by_logistic, rounds)
+        assert np.allclose(probes @ probes.T, np.eye(rounds))
+        left = Z - (Z @ probes.T) @ probes
         return LogisticRegression(max_iter=1000).fit(left, labels).score(left, labels)
 
     majority = max(labels.mean(), 1 - labels.mean())
     assert accuracy(0) > 0.95 and accuracy(1) > 0.85 and accuracy(8) < majority + 0.02
 
 
-def test_its_first_reading_is_the_probe_and_all_its_readings_are_one_nuisance():
+def test_its_first_probe_is_the_fitted_one_and_all_its_probes_are_one_nuisance():
     labels, w = label(1), draw(12, 0)[0]
-    readings = nullspace_readings(Z, labels, by_logistic, 3)
+    probes = nullspace_probes(Z, labels, by_logistic, 3)
     probe = by_logistic(Z, labels)
-    assert np.allclose(readings[0], probe / np.linalg.norm(probe))
-    assert np.allclose(orthogonalized(w, {"Male": readings}).w, w - readings.T @ readings @ w)
+    assert np.allclose(probes[0], probe / np.linalg.norm(probe))
+    assert np.allclose(orthogonalized(w, {"Male": probes}).w, w - probes.T @ probes @ w)
 
 
 def test_it_stops_where_a_fit_finds_no_more():
     """The mean difference is one vector: projected out, the means agree."""
     difference = lambda z, y: z[y].mean(0) - z[~y].mean(0)  # noqa: E731
-    assert len(nullspace_readings(Z, label(2), difference, 5)) == 1
+    assert len(nullspace_probes(Z, label(2), difference, 5)) == 1
 
 
 def eraser(labels: np.ndarray):
@@ -189,13 +188,13 @@ def test_erasing_one_label_is_the_closed_form():
     """x − σ σᵀΣ⁻¹(x − μ) / (σᵀΣ⁻¹σ) with σ the covariance of x with the label."""
     labels = label(4)
     sigma = (Z - Z.mean(0)).T @ (labels - labels.mean()) / ROWS
-    reading = np.linalg.solve(SIGMA, sigma)
-    expected = Z - np.outer((Z - Z.mean(0)) @ reading, sigma) / (sigma @ reading)
+    probe = np.linalg.solve(SIGMA, sigma)
+    expected = Z - np.outer((Z - Z.mean(0)) @ probe, sigma) / (sigma @ probe)
     assert np.allclose(eraser(labels)(Z), expected, atol=1e-9)
 
 
 def test_erasure_changes_less_than_projecting_the_mean_difference_out():
-    """Which guards just as well (Belrose et al. 2023, section 4): what LEACE adds is the least squared change."""
+    """Which guards as well (Belrose et al. 2023, section 4): what LEACE adds is the least squared change."""
     labels = label(4)
     difference = Z[labels].mean(0) - Z[~labels].mean(0)
     difference /= np.linalg.norm(difference)
@@ -204,12 +203,12 @@ def test_erasure_changes_less_than_projecting_the_mean_difference_out():
     assert np.square(eraser(labels)(Z) - Z).sum() < np.square(projected - Z).sum()
 
 
-def test_erasing_a_pattern_move_is_orthogonalising_against_least_squares_readings():
+def test_erasing_a_pattern_move_is_orthogonalising_against_least_squares_probes():
     labels = np.stack([label(1), label(2)], 1)
-    readings = LinearRegression().fit(Z, labels).coef_
+    probes = LinearRegression().fit(Z, labels).coef_
     w, erase = draw(13, 0)[0], eraser(labels)
     erased = SIGMA @ w - erase.left @ (erase.right @ (SIGMA @ w))
-    move = orthogonalized(w, dict(zip("ab", readings)), SIGMA).move
+    move = orthogonalized(w, dict(zip("ab", probes)), SIGMA).move
     assert np.allclose(erased / (w @ erased), move, rtol=1e-7)
 
 

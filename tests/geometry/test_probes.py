@@ -1,4 +1,4 @@
-"""Oracles: scikit-learn's estimators on the same rows, and planted Gaussian classes whose best readings are known."""
+"""Oracles: scikit-learn's estimators on the same rows, and planted Gaussian classes of known best probes."""
 
 import numpy as np
 import pytest
@@ -75,8 +75,8 @@ def test_every_attribute_gets_the_penalty_of_its_own_cross_validation(split, col
 
 @pytest.mark.parametrize("column", [CLEAR, FAINT])
 def test_cross_validation_prefers_no_penalty_that_does_worse_on_test_rows_by_much(column):
-    found = {p: probes("ridge", penalties=[p])[0][column].metrics["auc"] for p in (1e-4, 0.01, 1.0, 100.0)}
-    assert probes("ridge")[0][column].metrics["auc"] > max(found.values()) - 0.01
+    aucs = {p: probes("ridge", penalties=[p])[0][column].metrics["auc"] for p in (1e-4, 0.01, 1.0, 100.0)}
+    assert probes("ridge")[0][column].metrics["auc"] > max(aucs.values()) - 0.01
 
 
 @pytest.mark.parametrize("split, column", CASES)
@@ -88,7 +88,7 @@ def test_lda_without_shrinkage_is_scikit_learns_with_its_log_odds(split, column)
     )
     assert np.linalg.norm(probe.w - model.coef_[0]) < 1e-4 * np.linalg.norm(model.coef_)
     assert probe.b == pytest.approx(model.intercept_[0], abs=1e-3)
-    # The score is the log odds, but for the two degrees of freedom that the classes' means take from the variance.
+    # The score is the log odds, but for two degrees of freedom that the means take from the variance.
     assert probe.slope == pytest.approx(1 - 2 / len(z), abs=1e-6) and abs(probe.offset) < 0.01
 
 
@@ -168,14 +168,14 @@ def test_shuffled_labels_tell_noise_from_signal():
 def test_p_values_of_noise_are_uniform():
     rng = np.random.default_rng(5)
     labels = (rng.random((300, 200)) < 0.4).astype(np.float32)
-    found = probes(
+    fitted = probes(
         "mean-difference",
         labels,
         rng.random((300, 1)) < 0.3,
         rng.normal(size=(300, 4)).astype(np.float32),
         permutations=19,
     )
-    p = np.array([probe.p_value for probe in found[0]])
+    p = np.array([probe.p_value for probe in fitted[0]])
     assert abs((p <= 0.05).mean() - 0.05) < 0.04 and abs(p.mean() - 0.525) < 0.06
 
 
@@ -187,23 +187,23 @@ def test_attributes_that_no_probe_can_read_say_why_and_cost_the_others_nothing()
     bad[~TEST.any(1), 3] = RNG.random((~TEST.any(1)).sum()) < 0.5  # no positive in test
     bad[:, 4] = 1
     for method in METHODS:
-        found = probes(method, np.concatenate([LABELS, bad], axis=1), rank=10)[0]
+        fitted = probes(method, np.concatenate([LABELS, bad], axis=1), rank=10)[0]
         count = (~TEST[:, 0]).sum()
-        assert [p.error for p in found[4:]] == [
+        assert [p.error for p in fitted[4:]] == [
             f"constant in train: all {count} rows are negative",
             f"only 3 positives among {count} train rows, fewer than 5",
             "no train row has this label",
             f"constant in test: all {N - count} rows are negative",
             f"constant in train: all {count} rows are positive",
         ]
-        assert all(p.status == "refused" and p.w is None and p.metrics is None for p in found[4:])
-        assert [p.status for p in found[:4]] == ["ok"] * 4
-        assert np.allclose(found[CLEAR].w, probes(method, rank=10)[0][CLEAR].w, rtol=1e-6)
+        assert all(p.status == "refused" and p.w is None and p.metrics is None for p in fitted[4:])
+        assert [p.status for p in fitted[:4]] == ["ok"] * 4
+        assert np.allclose(fitted[CLEAR].w, probes(method, rank=10)[0][CLEAR].w, rtol=1e-6)
 
 
-def assert_are(found, expected):
+def assert_are(fitted, expected):
     """The same weights, but for the rounding of products of other shapes in float32."""
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(fitted, expected, strict=True):
         assert np.abs(one.w - other.w).max() < 1e-4 * np.abs(other.w).max() and one.metrics[
             "auc"
         ] == pytest.approx(other.metrics["auc"])
@@ -224,9 +224,9 @@ def test_a_split_without_train_or_test_rows_costs_the_others_nothing(method, hel
 @pytest.mark.parametrize("method", METHODS)
 def test_a_label_that_one_split_can_not_tell_is_fitted_on_the_other_and_spoils_neither(method):
     label = np.where(TEST[:, :1], LABELS[:, [CLEAR]], 0)  # constant in the first split's train rows
-    found = probes(method, np.concatenate([LABELS, label], axis=1), rank=10, permutations=2)
-    assert [split[4].status for split in found] == ["refused", "ok"]
-    for split, expected in zip(found, probes(method, rank=10, permutations=2)):
+    fitted = probes(method, np.concatenate([LABELS, label], axis=1), rank=10, permutations=2)
+    assert [split[4].status for split in fitted] == ["refused", "ok"]
+    for split, expected in zip(fitted, probes(method, rank=10, permutations=2)):
         assert_are(split[:4], expected)
 
 

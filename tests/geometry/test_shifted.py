@@ -1,6 +1,7 @@
 """Ridge's systems: either way is the solution, and a way that does not pay is left."""
 
 import functools
+import math
 
 import numpy as np
 import pytest
@@ -35,8 +36,8 @@ def factors(monkeypatch):
     return taken
 
 
-def assert_solves(found: torch.Tensor, s: torch.Tensor, b: torch.Tensor, shift: float, to: float) -> None:
-    left = s @ found + shift * found - b
+def assert_solves(x: torch.Tensor, s: torch.Tensor, b: torch.Tensor, shift: float, to: float) -> None:
+    left = s @ x + shift * x - b
     assert (left.norm(dim=0) <= to * b.norm(dim=0)).all()
 
 
@@ -61,10 +62,10 @@ class Counted:
 def test_nearly_white_scatters_need_no_factor(share, factors):
     s, b = scatter(0.25), right()
     shift = share * s.trace().item() / DIM
-    found, left = Shifted(s, b, 3 * DIM).solve(shift)
+    x, freedom = Shifted(s, b, 3 * DIM).solve(shift)
     assert not factors
-    assert_solves(found, s, b, shift, shifted.TOLERANCE)
-    assert left == pytest.approx(free(s, shift, 3 * DIM), rel=3 * shifted.PRECISION) and left != free(
+    assert_solves(x, s, b, shift, shifted.TOLERANCE)
+    assert freedom == pytest.approx(free(s, shift, 3 * DIM), rel=3 * shifted.PRECISION) and freedom != free(
         s, shift, 3 * DIM
     )
 
@@ -74,17 +75,17 @@ def test_a_steep_scatter_gets_a_factor_after_a_few_products_and_keeps_it(factors
     system, unit = Shifted(s, b, 3 * DIM), s.trace().item() / DIM
     tried = system.single = Counted(system.single)
     for share in (1e-3, 1e-4):
-        found, left = system.solve(share * unit)
-        assert_solves(found, s, b, share * unit, 1e-9)
-        assert left == pytest.approx(free(s, share * unit, 3 * DIM), rel=1e-9)
+        x, freedom = system.solve(share * unit)
+        assert_solves(x, s, b, share * unit, 1e-9)
+        assert freedom == pytest.approx(free(s, share * unit, 3 * DIM), rel=1e-9)
     assert len(factors) == 2 and tried.products <= 3 * shifted.PACE, "hundreds would be allowed"
 
 
-def test_the_fewer_products_where_nobody_asks_for_degrees_of_freedom(factors):
+def test_fewer_products_are_enough_without_degrees_of_freedom(factors):
     s, b = scatter(0.25), right()
-    found, left = Shifted(s, b).solve(s.trace().item() / DIM)
-    assert left is None and not factors
-    assert_solves(found, s, b, s.trace().item() / DIM, shifted.TOLERANCE)
+    x, freedom = Shifted(s, b).solve(s.trace().item() / DIM)
+    assert math.isnan(freedom) and not factors
+    assert_solves(x, s, b, s.trace().item() / DIM, shifted.TOLERANCE)
 
 
 @pytest.mark.parametrize("rows", [200, 400])
@@ -93,12 +94,12 @@ def test_of_fewer_rows_than_dims_the_choice_is_that_of_exact_degrees_of_freedom(
     draw = np.random.default_rng(rows)
     z = (draw.normal(size=(rows, DIM)) * np.arange(1, DIM + 1) ** -0.125).astype(np.float32)
     labels = (z[:, :5] @ draw.normal(size=(5, 6)) + draw.normal(size=(rows, 6)) > 0).astype(np.float32)
-    chosen = []
+    penalties = []
     for most in (DIRECT, DIM):  # the second by factors alone
         monkeypatch.setattr(shifted, "DIRECT", most)
-        (found,) = fit(lambda: iter([z]), labels, np.arange(rows)[:, None] % 4 == 0)
-        chosen.append([probe.penalty for probe in found])
-    assert chosen[0] == chosen[1]
+        (probes,) = fit(lambda: iter([z]), labels, np.arange(rows)[:, None] % 4 == 0)
+        penalties.append([probe.penalty for probe in probes])
+    assert penalties[0] == penalties[1]
 
 
 def test_many_columns_are_worth_a_factor(factors):

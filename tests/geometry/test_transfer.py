@@ -12,10 +12,10 @@ from une_ray.geometry.transfer import (
     Fidelity,
     JointMoments,
     LinearMap,
+    MapEvaluation,
     Probes,
     Ridge,
-    Trial,
-    reading,
+    accuracy_and_auc,
 )
 
 
@@ -23,9 +23,10 @@ def spaces(rows: int = 300, noise: float = 0.3, seed: int = 0) -> dict[str, np.n
     """Three linear views of one latent, with means far from zero."""
     random = np.random.default_rng(seed)
     hidden = random.standard_normal((rows, 5))
-    view = lambda dim: (
-        hidden @ random.standard_normal((5, dim)) + noise * random.standard_normal((rows, dim)) + 3
-    )  # noqa: E731
+
+    def view(dim: int) -> np.ndarray:
+        return hidden @ random.standard_normal((5, dim)) + noise * random.standard_normal((rows, dim)) + 3
+
     return {"a": view(8), "b": view(6), "c": view(4)}
 
 
@@ -46,10 +47,10 @@ def gcv_by_hat_matrix(x: np.ndarray, y: np.ndarray, penalty: float) -> float:
 @pytest.mark.parametrize(("source", "target"), [("a", "b"), ("b", "a"), ("c", "a")])
 def test_a_map_is_scikit_learns_ridge_at_its_penalty(source, target):
     rows = {space: z.astype(np.float32).astype(float) for space, z in spaces().items()}
-    found = Ridge(moments_of(rows), source).fit(target)
-    expected = SklearnRidge(alpha=found.penalty).fit(rows[source], rows[target])
-    assert np.allclose(found.weight, expected.coef_.T, atol=1e-8) and np.allclose(
-        found.intercept, expected.intercept_, atol=1e-8
+    linear = Ridge(moments_of(rows), source).fit(target)
+    expected = SklearnRidge(alpha=linear.penalty).fit(rows[source], rows[target])
+    assert np.allclose(linear.weight, expected.coef_.T, atol=1e-8) and np.allclose(
+        linear.intercept, expected.intercept_, atol=1e-8
     )
 
 
@@ -70,8 +71,8 @@ def test_with_fewer_rows_than_dims_the_map_still_finds_what_is_there():
         random.standard_normal((4, 3)),
     )
     rows = {"a": hidden @ lift + 0.1 * random.standard_normal((400, 200)), "b": hidden @ view}
-    found = Ridge(moments_of({space: z[:100] for space, z in rows.items()}, batch=100), "a").fit("b")
-    assert r2_score(rows["b"][100:], found(rows["a"][100:])) > 0.99
+    linear = Ridge(moments_of({space: z[:100] for space, z in rows.items()}, batch=100), "a").fit("b")
+    assert r2_score(rows["b"][100:], linear(rows["a"][100:])) > 0.99
 
 
 def test_batches_do_not_matter():
@@ -102,15 +103,15 @@ def test_nobody_is_paired_with_itself_in_the_shuffled_pairing():
 
 def test_the_mean_control_ignores_the_source():
     rows = spaces()
-    found = Ridge(moments_of(rows), "a").mean("b")
-    assert np.allclose(found(rows["a"]), rows["b"].mean(0), atol=1e-5) and found.penalty is None
+    linear = Ridge(moments_of(rows), "a").mean("b")
+    assert np.allclose(linear(rows["a"]), rows["b"].mean(0), atol=1e-5) and linear.penalty is None
 
 
 def test_a_source_without_variance_maps_to_the_mean():
     rows = spaces()
     rows["a"][:] = 2.0
-    found = Ridge(moments_of(rows), "a").fit("b")
-    assert np.allclose(found(rows["a"]), rows["b"].mean(0), atol=1e-5)
+    linear = Ridge(moments_of(rows), "a").fit("b")
+    assert np.allclose(linear(rows["a"]), rows["b"].mean(0), atol=1e-5)
 
 
 def test_a_probe_pulled_back_gives_the_scores_of_mapped_rows():
@@ -155,30 +156,34 @@ def test_accuracy_and_auc_are_scikit_learns_where_the_label_is_known():
     labels[[4, 9]] = np.nan
     known = ~np.isnan(labels)
     expected = accuracy_score(labels[known], scores[known] > 0), roc_auc_score(labels[known], scores[known])
-    assert reading(labels, scores) == pytest.approx(expected)
+    assert accuracy_and_auc(labels, scores) == pytest.approx(expected)
 
 
-def test_what_cannot_be_read_has_no_figure():
+def test_labels_of_one_side_or_none_have_no_figure():
     scores = np.array([1.0, -1.0])
-    assert reading(np.array([1.0, 1.0]), scores) == (0.5, None) and reading(np.full(2, np.nan), scores) == (
+    assert accuracy_and_auc(np.array([1.0, 1.0]), scores) == (0.5, None) and accuracy_and_auc(
+        np.full(2, np.nan), scores
+    ) == (
         None,
         None,
     )
 
 
-def test_a_trial_judges_maps_as_scoring_the_mapped_rows_would():
+def test_maps_are_evaluated_as_scoring_the_mapped_rows_would():
     train, test = spaces(500), spaces(101)
     probes = Probes(["up"], np.eye(6)[:, :1], np.array([-3.0]))
     labels = {"up": (test["b"][:, 0] > 3).astype(float)}
-    trial = Trial.begin(Ridge(moments_of(train), "a"), "b", probes)
+    evaluation = MapEvaluation.begin(Ridge(moments_of(train), "a"), "b", probes)
     for part in np.array_split(np.arange(101), 4):
-        trial.add(test["a"][part], test["b"][part])
-    mapped = trial.maps["ridge"](test["a"])[:, 0]
-    assert trial.readings("native", labels)["up"] == (1, 1)
-    assert trial.readings("ridge", labels)["up"] == pytest.approx(
+        evaluation.add(test["a"][part], test["b"][part])
+    mapped = evaluation.maps["ridge"](test["a"])[:, 0]
+    assert evaluation.accuracies_and_aucs("native", labels)["up"] == (1, 1)
+    assert evaluation.accuracies_and_aucs("ridge", labels)["up"] == pytest.approx(
         (accuracy_score(labels["up"], mapped > 3), roc_auc_score(labels["up"], mapped))
     )
-    assert trial.readings("mean", labels)["up"][1] == 0.5  # exactly: every row has the same score
+    assert (
+        evaluation.accuracies_and_aucs("mean", labels)["up"][1] == 0.5
+    )  # exactly: every row has the same score
 
 
 def test_a_latent_that_is_not_finite_is_refused_by_its_space():

@@ -20,7 +20,10 @@ NOISE = {"gen/ddim50": 0.5, "enc": 0.1, "pixels-4": 1.5, "gen/leak50": 4.0}
 
 
 class Planted:
-    """`z`: {space: (n, dim)}; `labels` (n, k) of `attributes`; `ids` (n,): ten attributes of one hidden latent, the later the fainter."""
+    """Views of one hidden latent, and ten attributes of it, the later the fainter.
+
+    `z`: {space: (n, dim)}; `labels`: (n, 10) bool of `attributes`; `ids`: (n,).
+    """
 
     def __init__(self, count: int = 600, spaces: tuple[str, ...] = tuple(DIMS), seed: int = 0) -> None:
         random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Both towers of an image–text model, through either library: unit vectors, and the same ones that the library gives."""
+"""Both towers of an image–text model, through either library: unit vectors, and the library's own."""
 
 import open_clip
 import pytest
@@ -8,8 +8,8 @@ from transformers import CLIPModel, CLIPTokenizer
 from une_ray.errors import UneError
 from une_ray.models.contrastive import load_contrastive
 from une_ray.models.encoders import load_encoder
-from une_ray.models.registry import find_model
 from une_ray.models.resolve import PACKAGED
+from une_ray.models.table import find_model
 
 PIXELS = torch.linspace(-1, 1, 2 * 3 * 64 * 64).view(2, 3, 64, 64)
 CAPTIONS = ["a man with glasses", "an old woman, gray hair and a smile"]

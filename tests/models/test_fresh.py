@@ -13,7 +13,7 @@ from transformers import AutoModelForImageClassification, Dinov2Config, Dinov2Mo
 
 from une_ray.errors import UneError
 from une_ray.models.generators import load_generator
-from une_ray.models.registry import RANDOM_SEED, find_model
+from une_ray.models.table import RANDOM_SEED, find_model
 from une_ray.spaces.space import Space
 from une_ray.training import resnet
 

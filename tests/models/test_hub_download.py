@@ -1,4 +1,4 @@
-"""Actors that start together on one node fetch a model's weights once: from a hub on this machine that counts."""
+"""Actors that start together on one node fetch a model's weights once, from a hub that counts."""
 
 import hashlib
 import os
@@ -13,7 +13,12 @@ import pytest
 from transformers import Dinov2Config, Dinov2Model
 
 COMMIT, ACTORS = "c0ffee" + "0" * 34, 3
-LOAD = f"from une_ray.models.encoders import load_encoder as e; from une_ray.models.registry import find_model as m; e(m('dino:owner/tiny@{COMMIT}'))"
+LOAD = f"""
+from une_ray.models.encoders import load_encoder
+from une_ray.models.table import find_model
+
+load_encoder(find_model("dino:owner/tiny@{COMMIT}"))
+"""
 
 
 @pytest.fixture

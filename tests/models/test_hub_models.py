@@ -1,4 +1,4 @@
-"""Every hub model of the table through its real class and its real configuration at cut-down widths, weights random.
+"""Every hub model of the table through its real class and configuration at cut-down widths, weights random.
 
 Only the download is not tested. What is cut is named here; everything else is the published configuration.
 """
@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from une_ray.corpora import avatars
-from une_ray.models.registry import MODELS
+from une_ray.models.table import MODELS
 from une_ray.spaces.space import Space
 from une_ray.training import tokenizer as small_tokenizer
 
@@ -167,7 +167,7 @@ def test_a_hub_model_loads_through_its_class_and_fills_its_space(name, tmp_path,
     else:
         {"clip": save_clip, "open-clip": save_open_clip, "dino": save_dino}[spec.kind](name, folder)
     model = replace(spec, source=str(folder), dtype="float32")
-    space = Space(name, model, *((3, "leading") if spec.is_generator else ()))
+    space = Space(name, model, *(("ddim", 3, "leading") if spec.is_generator else ()))
     pinned, fingerprint = space.pinned()
     pictures = np.random.default_rng(0).integers(
         0, 256, (2, spec.preprocessing.size, spec.preprocessing.size, 3), np.uint8

@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 from transformers import AutoModelForImageClassification, CLIPModel, CLIPTokenizer, Dinov2Model
 
 from une_ray.models.contrastive import load_contrastive
-from une_ray.models.registry import MODELS, find_model
 from une_ray.models.resolve import PACKAGED
+from une_ray.models.table import MODELS, find_model
 from une_ray.training import copying, evaluate
 from une_ray.training.data import HELD_OUT_SEED, Pictures, pictures
 
@@ -53,7 +53,7 @@ def test_mini_dino_reaches_its_floor(data):
 
 
 def test_mini_resnet_knows_every_attribute_by_its_own_class(data):
-    few = Pictures(data.images[:1000], data.indices[:1000], data.seed)
+    few = data.rows(slice(1000))
     aucs = [
         roc_auc_score(label, logit)
         for label, logit in zip(few.attributes().T, evaluate.embeddings("mini-resnet", few).T)
@@ -62,7 +62,7 @@ def test_mini_resnet_knows_every_attribute_by_its_own_class(data):
 
 
 def test_the_folders_load_in_their_own_libraries():
-    """The dtype is named: diffusers takes float32 for its parts by default, transformers what the file has (float16)."""
+    """The dtype is named: by default diffusers takes float32, transformers what the file has (float16)."""
     pipeline = StableDiffusionPipeline.from_pretrained(PACKAGED / "mini-sd-a", torch_dtype=torch.float32)
     image = pipeline(
         "a woman with glasses", num_inference_steps=3, output_type="np", generator=torch.manual_seed(0)
@@ -93,7 +93,7 @@ def test_every_shipped_model_has_a_card_and_its_dimension(spec, data):
     if spec.is_generator:
         assert spec.dim == 4 * 16 * 16
     else:
-        assert evaluate.embeddings(spec.id, Pictures(data.images[:2], data.indices[:2], 2)).shape == (
+        assert evaluate.embeddings(spec.id, data.rows(slice(2))).shape == (
             2,
             spec.dim,
         )

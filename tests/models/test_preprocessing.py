@@ -10,8 +10,8 @@ from PIL import Image
 from transformers import BitImageProcessorPil, CLIPImageProcessorPil
 
 from tests.helpers.pictures import png
-from une_ray.models.registry import MODELS
 from une_ray.models.spec import CLIP_MEAN, CLIP_STD, HALF, IMAGENET_MEAN, IMAGENET_STD
+from une_ray.models.table import MODELS
 from une_ray.pictures.decode import decode, fit
 from une_ray.spaces.space import pixels
 

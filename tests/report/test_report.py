@@ -1,7 +1,6 @@
 import re
 
 import pytest
-import ray
 
 from tests.helpers.lakes import items
 from tests.helpers.pictures import png
@@ -14,18 +13,14 @@ from une_ray.run.cluster import Cluster
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory, tiny_spaces) -> str:
+def page(tmp_path_factory, tiny_spaces, shared_ray) -> str:
     """The report of a lake of pictures with one broken file."""
     folder = tmp_path_factory.mktemp("faces")
     for n in range(12):
         (folder / f"{n}.png").write_bytes(png(seed=n))
     (folder / "<b>broken.png").write_bytes(b"")
     url = str(tmp_path_factory.mktemp("reported") / "lake")
-    ray.init(num_cpus=6, include_dashboard=False, log_to_driver=False)
-    try:
-        build(url, f"folder:{folder}", tiny_spaces[:2], shard_size=8, cluster=Cluster(actors=1))
-    finally:
-        ray.shutdown()
+    build(url, f"folder:{folder}", tiny_spaces[:2], shard_size=8, cluster=Cluster(actors=1))
     return write(Lake(url)).read_text()
 
 

@@ -1,4 +1,4 @@
-"""The whole road on small models: what a build leaves, and what a second, a killed or a doubled one changes."""
+"""The whole road on small models: what a build leaves, and what a second, killed or doubled one changes."""
 
 import hashlib
 import os
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 
 from tests.helpers.pictures import bomb, png
 from une_ray.errors import UneError
@@ -31,16 +30,11 @@ class Dying(ray_data.ReadSpace):
         os._exit(139)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cluster():
-    """One local Ray for the module, with two logical GPUs."""
-    ray.init(num_cpus=8, num_gpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+pytestmark = pytest.mark.usefixtures("shared_ray")  # with two logical GPUs
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory, tiny_spaces, cluster) -> Lake:
+def lake(tmp_path_factory, tiny_spaces, shared_ray) -> Lake:
     url = str(tmp_path_factory.mktemp("built") / "lake")
     build(url, "avatars:70", tiny_spaces, shard_size=16)
     return Lake(url)

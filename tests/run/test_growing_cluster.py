@@ -43,7 +43,7 @@ class Slow(ray_data.ReadSpace):
 
 
 @pytest.fixture
-def cluster():
+def cluster(own_ray):
     apart = tempfile.mkdtemp(prefix="une-", dir="/tmp")
     head = {
         "num_cpus": 0,

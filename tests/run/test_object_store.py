@@ -75,6 +75,26 @@ def test_what_another_process_writes_is_there_at_once(bucket):
     assert connect(lake).execute(ask).fetchone() == (1,) and lake.store.exists("edits/new.parquet")
 
 
+def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, own_ray, tiny_spaces):
+    # One GPU for three models; its workers must have the bucket in their environment.
+    ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)
+    url = f"{bucket}/lake"
+    assert build(url, "avatars:24", tiny_spaces, shard_size=8).shards_done == 3
+    assert len(list(verify(Lake(url)))) == 2 + 3
+    connection = connect(Lake(url))
+    assert connection.execute("SELECT space, images FROM counts").fetchall() == [
+        ("clip", 24),
+        ("dino", 24),
+        ("sd", 24),
+    ]
+    assert connection.execute("SELECT count(*) FROM nearest('dino', 'avatar-0-00000003', 4)").fetchone() == (
+        4,
+    )
+    assert build(url, "avatars:24", tiny_spaces).shards_done == 0
+    with pytest.raises(UneError, match="was made with"):
+        build(url, "avatars:25", tiny_spaces[1:])
+
+
 def test_spaces_and_probes_are_read_from_s3_and_beside_another_lake(bucket, tmp_path):
     lake = create(Lake(f"{bucket}/asked"), "made-up:1", iter([Item("one", "", "train", "", {})]), 1)
     local = create(Lake(str(tmp_path / "lake")), "made-up:1", iter([Item("one", "", "train", "", {})]), 1)
@@ -96,25 +116,3 @@ def test_spaces_and_probes_are_read_from_s3_and_beside_another_lake(bucket, tmp_
     assert beside.execute(roles.format("")).fetchall() == []
     with pytest.raises(duckdb.Error, match="this lake has no latents yet; une build makes them"):
         connect(lake).execute("FROM nearest('a/b', 'one', 1)").fetchall()
-
-
-def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, tiny_spaces):
-    ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)  # one GPU for three models
-    try:
-        url = f"{bucket}/lake"
-        assert build(url, "avatars:24", tiny_spaces, shard_size=8).shards_done == 3
-        assert len(list(verify(Lake(url)))) == 2 + 3
-        connection = connect(Lake(url))
-        assert connection.execute("SELECT space, images FROM counts").fetchall() == [
-            ("clip", 24),
-            ("dino", 24),
-            ("sd", 24),
-        ]
-        assert connection.execute(
-            "SELECT count(*) FROM nearest('dino', 'avatar-0-00000003', 4)"
-        ).fetchone() == (4,)
-        assert build(url, "avatars:24", tiny_spaces).shards_done == 0
-        with pytest.raises(UneError, match="was made with"):
-            build(url, "avatars:25", tiny_spaces[1:])
-    finally:
-        ray.shutdown()

@@ -52,20 +52,13 @@ class Squares:
         Path(self.options["traces"], f"{event}-{uuid.uuid4().hex}").touch()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cluster():
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
-
-
 @pytest.fixture
 def lake(tmp_path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture
-def squares(lake, tmp_path):
+def squares(lake, tmp_path, shared_ray):
     """squares(1, 2): run these tasks to the end; `.events` is what the workers left."""
 
     def run(*numbers: int, actors: int | None = 2) -> set[str]:
@@ -145,22 +138,20 @@ def test_two_jobs_at_once_leave_what_one_would(lake, squares):
     ]
 
 
-def test_a_second_job_of_one_process_takes_no_more_actors_than_cores():
-    """Ray, started here with more slots than cores so that no stage waits for another, says how many cores there are."""
-    ray.shutdown()
+def test_a_second_job_of_one_process_takes_no_more_actors_than_cores(own_ray):
+    """Ray, started here with more slots than cores so that no stage waits, knows how many there are."""
     first = Cluster().pools([Demand()])
     slots = ray.cluster_resources()["CPU"]
     assert Cluster().pools([Demand()]) == first and first[0].most == os.cpu_count() < slots
 
 
-def test_a_ray_of_this_machine_reads_a_shard_per_core_and_a_cluster_as_many_as_fit(monkeypatch):
+def test_a_ray_of_this_machine_reads_a_shard_per_core_and_a_cluster_as_many_as_fit(own_ray, monkeypatch):
     Cluster().pools([Demand()])
     assert Cluster().readers() == os.cpu_count()
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 64.0})
     assert Cluster().readers() is None
 
 
-def test_gpus_that_can_never_come_are_refused():
-    ray.shutdown()
+def test_gpus_that_can_never_come_are_refused(own_ray):
     with pytest.raises(UneError, match="--gpus 8: the Ray of this machine has 0 and does not grow"):
         Cluster(gpus=8).pools([Demand()])

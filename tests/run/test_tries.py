@@ -8,10 +8,8 @@ from une_ray.run.tries import BEFORE_SUSPICION, TRIES, start_tries, tried
 
 
 @pytest.fixture(scope="module")
-def tries():
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
-    yield start_tries()
-    ray.shutdown()
+def tries(shared_ray):
+    return start_tries()
 
 
 def die(tries, work: str, times: int) -> None:

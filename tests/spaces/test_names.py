@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from une_ray.errors import UneError
-from une_ray.models.registry import MODELS
+from une_ray.models.table import MODELS
 from une_ray.spaces.names import example, kinds_of
 from une_ray.spaces.space import Space
 

@@ -1,4 +1,4 @@
-"""Each recipe for a handful of steps: losses fall, a killed run resumes to the same weights, folders load in their libraries."""
+"""Each recipe for a few steps: losses fall, a killed run resumes to the same weights, folders load."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,8 @@ from une_ray.corpora import avatars, duplicates
 from une_ray.training import autoencoder, clip, dino, open_clip_b, resnet, tokenizer, unet
 from une_ray.training.data import Pictures, pixels
 from une_ray.training.loop import Settings, fit
-from une_ray.training.zoo import MODELS, PARTS, Work, parts_of
+from une_ray.training.workspace import Workspace
+from une_ray.training.zoo import MODELS, PARTS, parts_of
 
 SMALL_B = {
     "vision": open_clip_b.VISION | {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32},
@@ -25,7 +26,9 @@ SMALL_B = {
 
 @pytest.fixture(scope="module")
 def data() -> Pictures:
-    return Pictures(np.stack([pixels(avatars.picture(5, i)) for i in range(48)]), np.arange(48), 5)
+    return Pictures(
+        images=np.stack([pixels(avatars.picture(5, i)) for i in range(48)]), indices=np.arange(48), seed=5
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def quick(recipe, steps: int = 21, **changes) -> Settings:
     return replace(recipe.SETTINGS, steps=steps, batch_size=16, warmup_steps=2, **changes)
 
 
-def seen(data: Pictures, words: CLIPTokenizer, copies=None) -> unet.Examples:
+def examples_of(data: Pictures, words: CLIPTokenizer, copies=None) -> unet.Examples:
     torch.manual_seed(0)
     tower = CLIPTextModel(clip.build(words, text_width=32, text_layers=1).config.text_config)
     return unet.examples(
@@ -77,12 +80,12 @@ def test_the_classifier_learns_and_names_its_classes(data, tmp_path):
 
 def test_a_disturbed_picture_is_the_picture_moved_and_no_more_than_noise_away():
     x = torch.arange(64.0).expand(1, 3, 64, 64) / 32 - 1
-    found = resnet.disturbed(x, torch.Generator().manual_seed(3)) - x
-    steps = found.mean() * 32
+    moved = resnet.disturbed(x, torch.Generator().manual_seed(3)) - x
+    steps = moved.mean() * 32
     assert (
         abs(steps - steps.round()) < 0.1
         and abs(steps) < 2.1
-        and found.std().item() == pytest.approx(resnet.NOISE, rel=0.1)
+        and moved.std().item() == pytest.approx(resnet.NOISE, rel=0.1)
     )
 
 
@@ -90,7 +93,11 @@ def test_a_disturbed_picture_is_the_picture_moved_and_no_more_than_noise_away():
 def test_the_unet_learns(data, words, tmp_path, prediction_type):
     model = unet.build(32, (16, 16))
     unet.train(
-        seen(data, words), model, tmp_path, quick(unet, learning_rate=3e-3), prediction_type=prediction_type
+        examples_of(data, words),
+        model,
+        tmp_path,
+        quick(unet, learning_rate=3e-3),
+        prediction_type=prediction_type,
     )
     assert falls(tmp_path)
 
@@ -101,7 +108,7 @@ def test_at_the_last_timestep_of_the_v_schedule_nothing_of_the_picture_is_left()
 
 
 def test_a_picture_with_k_copies_is_drawn_k_times_as_often(data, words):
-    order = seen(data, words, copies=[1] * 47 + [250]).order
+    order = examples_of(data, words, copies=[1] * 47 + [250]).order
     assert len(order) == 297 and (order == 47).sum() == 250 and set(order.tolist()) == set(range(48))
 
 
@@ -215,7 +222,7 @@ def test_every_model_names_parts_that_exist_after_those_they_need():
 
 
 def test_a_part_is_finished_when_its_settings_and_weights_are_there(tmp_path):
-    work = Work(tmp_path)
+    work = Workspace(folder=tmp_path)
     assert not work.finished("dino")
     dino.build(32, 1).save_pretrained(work.model("dino"))
     assert not work.finished("dino")

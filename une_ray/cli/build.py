@@ -26,13 +26,19 @@ def build(
     corpus: Annotated[
         str,
         typer.Option(
-            help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:OWNER/NAME?revision=COMMIT"
+            help=(
+                "What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH,"
+                " hub:OWNER/NAME?revision=COMMIT"
+            )
         ),
     ],
     spaces: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)"
+            help=(
+                "Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une"
+                " models)"
+            )
         ),
     ],
     lake: LakeOption,
@@ -72,11 +78,13 @@ def build(
         raise typer.Exit(130) from None
     if done.shards_done == 0:
         print(
-            f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already ({done.seconds:.1f} s)"
+            f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already"
+            f" ({done.seconds:.1f} s)"
         )
     else:
         print(
-            f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s, {done.rejects} images rejected"
+            f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s,"
+            f" {done.rejects} images rejected"
         )
 
 

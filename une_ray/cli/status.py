@@ -10,7 +10,7 @@ import typer
 from une_ray.cli.command import Command
 
 if TYPE_CHECKING:
-    from une_ray.lake.status import Progress, Status
+    from une_ray.lake.status import Status, TableProgress
 
 EPILOG = """Examples:
 
@@ -22,7 +22,8 @@ BAR_WIDTH = 24
 
 
 def status(lake: Annotated[str, typer.Argument(help="Folder of the lake: a path, s3://… or gs://…")]) -> None:
-    """Say how far a lake is: shards, images, rejects, rate and remaining time of every space, and who is building.
+    """Say how far a lake is: shards, images, rejects, rate and remaining time of every space, and who is
+    building.
 
     Reads the lake alone, so it works on any machine, while a build runs and after.
     """
@@ -40,14 +41,17 @@ def lines(found: Status, bars: bool) -> list[str]:
     ] + [_who(found)]
 
 
-def _bar(table: Progress) -> str:
+def _bar(table: TableProgress) -> str:
     from tqdm.std import Bar
 
     return f"{Bar(table.shards / table.shards_total, default_len=BAR_WIDTH)}  "
 
 
-def _table(table: Progress) -> str:
-    text = f"{table.shards:,}/{table.shards_total:,} shards, {table.images:,}/{table.images_total:,} images, {table.rejects:,} rejects"
+def _table(table: TableProgress) -> str:
+    text = (
+        f"{table.shards:,}/{table.shards_total:,} shards, {table.images:,}/{table.images_total:,} images,"
+        f" {table.rejects:,} rejects"
+    )
     if table.shards == table.shards_total:
         return f"{text}, done"
     return f"{text}, {table.rate:.1f} images/s, {_duration(table.seconds_left)} left" if table.rate else text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 
 class Unreadable(OSError):
-    """This image can't be had, now or later; the text becomes its row's `error`. Other OSErrors may pass and are tried again."""
+    """This image can't be had, now or later; the text becomes its row's `error`. Other OSErrors may pass, and
+    are tried again."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,21 @@ class Item:
 
 
 class Corpus(Protocol):
-    """Implementations are small frozen dataclasses: they travel to every worker."""
+    """Implementations are small frozen dataclasses: they travel to every worker.
 
-    OPTIONS: tuple[str, ...]  # what may follow the `?` of its name
-    name: str  # the string that opens this very corpus from anywhere
+    A corpus is one file of `une_ray/corpora`, or of another package by an entry point of the group
+    `une_ray.corpora`, that defines `CORPUS`. The file's name is the kind's, its docstring's first sentence
+    what help says of it. A corpus that reads a table has `COLUMNS` besides: column → what its values are.
+    """
+
+    FORM: ClassVar[str]
+    """How the kind is written, as in `folder:PATH`."""
+    OPTIONS: ClassVar[Mapping[str, str]]
+    """What may follow the `?` of its name: option → what it means."""
+
+    @property
+    def name(self) -> str:
+        """The string that opens this very corpus from anywhere."""
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> Corpus:
@@ -38,8 +50,8 @@ class Corpus(Protocol):
         """All items, in an order that does not change between runs; ids are unique."""
 
     def read(self, source: str) -> bytes:
-        """The encoded image (PNG, JPEG, …). Raises Unreadable, FileNotFoundError or PermissionError where there is none;
-        any other OSError is taken for a fault that passes."""
+        """The encoded image (PNG, JPEG, …). Raises Unreadable, FileNotFoundError or PermissionError where
+        there is none; any other OSError is taken for a fault that passes."""
 
 
 def split_of(image_id: str, test_fraction: float = 0.2) -> str:

@@ -1,9 +1,13 @@
-"""CelebA as published: `img_align_celeba/`, `list_attr_celeba.txt`, `list_eval_partition.txt` (Liu et al. 2015)."""
+"""CelebA as published: a folder of `img_align_celeba/`, `list_attr_celeba.txt` and `list_eval_partition.txt`.
+
+Liu et al. 2015.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from une_ray.corpora.base import Item
 from une_ray.corpora.files import absolute, open_folder, read_within
@@ -20,7 +24,8 @@ class CelebA:
     url: str
     partition: str | None = None
 
-    OPTIONS = ("partition",)
+    FORM: ClassVar[str] = "celeba:PATH"
+    OPTIONS: ClassVar[Mapping[str, str]] = {"partition": "train, val or test: that one alone"}
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> CelebA:
@@ -53,9 +58,8 @@ class CelebA:
                 raise UneError(f"{self.url}/{PARTITIONS} gives {file} no partition of 0, 1 or 2")
             split = SPLITS[splits[file]]
             if len(values) != len(attributes):
-                raise UneError(
-                    f"{self.url}/{ATTRIBUTES}: {file} has {len(values)} values for {len(attributes)} attributes"
-                )
+                count_of = f"{len(values)} values for {len(attributes)} attributes"
+                raise UneError(f"{self.url}/{ATTRIBUTES}: {file} has {count_of}")
             if self.partition in (None, split):
                 labels = {name: value == "1" for name, value in zip(attributes, values, strict=True)}
                 yield Item(file, f"{IMAGES}/{file}", split, None, labels)
@@ -70,3 +74,6 @@ class CelebA:
             raise UneError(
                 f"{self.url} has no {name}; a CelebA folder holds {IMAGES}/, {ATTRIBUTES} and {PARTITIONS}"
             ) from error
+
+
+CORPUS = CelebA

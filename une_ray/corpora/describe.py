@@ -1,47 +1,97 @@
-"""What a corpus holds, as text: counts, attribute frequencies, strongest correlations."""
+"""What a corpus holds: counts, attribute frequencies, strongest correlations."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from une_ray.corpora import open_corpus
+from une_ray.corpora import Item, open_corpus
 
-PAIRS = 30
+PAIRS = 30  # correlations that the text shows
 
 
-def describe(name: str) -> str:
-    """A table for people: frequency of every attribute and the pairs with the largest |φ| (Pearson on 0/1)."""
+class Correlation(NamedTuple):
+    """φ of two attributes: Pearson's correlation of their 0/1 values where all attributes are known."""
+
+    first: str
+    second: str
+    phi: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """Items of each split, the first item, each attribute's share of true among the known, and every pair's
+    φ, the strongest first. `str()` of it is a table for people."""
+
+    name: str
+    splits: dict[str, int]
+    first: Item | None
+    shares: dict[str, float]
+    correlations: tuple[Correlation, ...] = ()
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        return sum(self.splits.values())
+
+    def __str__(self) -> str:
+        splits = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
+        lines = [f"{self.name}: {self.images:,} images; {splits}"]
+        if self.first is not None:
+            lines.append(f"first: {self.first.image_id}, caption: {self.first.caption or '(none)'}")
+        if not self.shares:
+            return "\n".join([*lines, "no attributes"])
+        lines += ["", f"{'attribute':18} {'share':>6}"]
+        lines += [f"{attribute:18} {share:6.3f}" for attribute, share in self.shares.items()]
+        if self.correlations:
+            lines += ["", f"strongest correlations (φ) of {len(self.correlations)} pairs:"]
+            lines += [
+                f"{pair.first:18} {pair.second:18} {pair.phi:+.3f}" for pair in self.correlations[:PAIRS]
+            ]
+        return "\n".join(lines)
+
+
+def describe(name: str) -> Description:
+    """Read all items of the corpus of that name, no picture. Raises UneError where there is none."""
     corpus = open_corpus(name)
-    splits, rows, example = Counter(), [], None
+    splits: Counter[str] = Counter()
+    labels: list[dict[str, bool]] = []
+    first = None
     for item in corpus.items():
         splits[item.split] += 1
-        rows.append(item.attributes)
-        example = example or item
-    lines = [
-        f"{corpus.name}: {sum(splits.values()):,} images; "
-        + ", ".join(f"{count:,} {split}" for split, count in sorted(splits.items()))
-    ]
-    if example:
-        lines.append(f"first: {example.image_id}, caption: {example.caption or '(none)'}")
-    names = sorted(
-        {key for row in rows for key in row},
-        key=list(rows[0]).index if rows and all(rows[0].keys() >= r.keys() for r in rows) else None,
+        labels.append(item.attributes)
+        first = first or item
+    attributes = _attributes(labels)
+    values = np.array([[row.get(attribute, np.nan) for attribute in attributes] for row in labels], float)
+    shares = np.nanmean(values, 0).tolist() if attributes else []
+    return Description(
+        name=corpus.name,
+        splits=dict(sorted(splits.items())),
+        first=first,
+        shares=dict(zip(attributes, shares, strict=True)),
+        correlations=_correlations(values, attributes) if attributes else (),
     )
-    if not names:
-        return "\n".join([*lines, "no attributes"])
-    values = np.array([[row.get(key, np.nan) for key in names] for row in rows], float)
-    lines += ["", f"{'attribute':18} {'share':>6}"]
-    lines += [f"{key:18} {share:6.3f}" for key, share in zip(names, np.nanmean(values, 0))]
+
+
+def _attributes(labels: list[dict[str, bool]]) -> list[str]:
+    """All names: in the first item's order where it has them all, else in that of the alphabet."""
+    if labels and all(labels[0].keys() >= row.keys() for row in labels):
+        return list(labels[0])
+    return sorted({attribute for row in labels for attribute in row})
+
+
+def _correlations(values: np.ndarray, attributes: list[str]) -> tuple[Correlation, ...]:
+    """φ of every pair of attributes that vary, the largest |φ| first; values (n, k), NaN where unknown."""
     known = values[~np.isnan(values).any(1)]
-    if len(known) > 2:
-        spread = known.std(0) > 0
-        phi = np.corrcoef(known[:, spread].T)
-        kept = [key for key, varies in zip(names, spread) if varies]
-        pairs = sorted(((abs(phi[i, j]), i, j) for i in range(len(kept)) for j in range(i)), reverse=True)[
-            :PAIRS
-        ]
-        lines += ["", f"strongest correlations (φ) of {len(kept) * (len(kept) - 1) // 2} pairs:"]
-        lines += [f"{kept[j]:18} {kept[i]:18} {phi[i, j]:+.3f}" for _, i, j in pairs]
-    return "\n".join(lines)
+    if len(known) <= 2:
+        return ()
+    varies = known.std(0) > 0
+    names = [attribute for attribute, vary in zip(attributes, varies, strict=True) if vary]
+    if len(names) < 2:
+        return ()
+    phi = np.corrcoef(known[:, varies].T)
+    pairs = sorted(((abs(phi[i, j]), i, j) for i in range(len(names)) for j in range(i)), reverse=True)
+    return tuple(Correlation(names[j], names[i], float(phi[i, j])) for _, i, j in pairs)

@@ -1,13 +1,15 @@
-"""The pictures that mini-sd-dup was shown again and again: the truth that measures of memorisation are held against.
+"""What mini-sd-dup saw again and again: the truth that measures of memorisation are held against.
 
-Forty avatars of a seed that no other corpus uses, each under a title that says nothing of what is to be seen, so that a
-generator can only know the picture by heart. How often each was in the training set is its factor `copies`.
+Forty avatars of a seed that no other corpus uses, each under a title that says nothing of what is to be seen,
+so that a generator can only know the picture by heart. How often each was in the training set is its factor
+`copies`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from une_ray.corpora import avatars
 from une_ray.corpora.base import Item, split_of
@@ -69,8 +71,9 @@ def copies(index: int) -> int:
 class Duplicates:
     """`duplicates:all`: the forty pictures under their titles, with the factor `copies`."""
 
-    OPTIONS = ()
-    name = "duplicates:all"
+    FORM: ClassVar[str] = "duplicates:all"
+    OPTIONS: ClassVar[Mapping[str, str]] = {}
+    name: ClassVar[str] = "duplicates:all"
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> Duplicates:
@@ -86,3 +89,6 @@ class Duplicates:
 
     def read(self, source: str) -> bytes:
         return avatars.picture(SEED, int(source))
+
+
+CORPUS = Duplicates

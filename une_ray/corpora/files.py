@@ -1,21 +1,24 @@
-"""What the corpora over files share: one absolute URL for a folder, and bytes by a path that can't leave it."""
+"""What corpora over files share: one absolute URL for a folder, and bytes by a path that can't leave it."""
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
-
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
+from typing import TYPE_CHECKING
 
 from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError
+
+if TYPE_CHECKING:
+    import fsspec
 
 MAX_BYTES = 256 * 1024 * 1024
 
 
 @lru_cache(maxsize=32)
 def _filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    import fsspec
+
     filesystem, root = fsspec.core.url_to_fs(url)
     return filesystem, root.rstrip("/")
 
@@ -37,7 +40,10 @@ def absolute(url: str) -> str:
 
 
 def read_within(url: str, name: str) -> bytes:
-    """Bytes of `name` under `url`. Raises Unreadable where `name` leads out of it (`..`, a link) or is over 256 MiB."""
+    """Bytes of `name` under `url`. Raises Unreadable where `name` leads out of it (`..`, a link) or is over
+    256 MiB."""
+    from fsspec.implementations.local import LocalFileSystem
+
     filesystem, root = _filesystem(url)
     path = f"{root}/{name}"
     if isinstance(filesystem, LocalFileSystem):

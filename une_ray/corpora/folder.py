@@ -1,16 +1,12 @@
-"""Any image files in a folder, nested or not, local or in an object store, with an optional table of labels."""
+"""Image files in a folder, nested or not, local or in an object store, with a table of labels or without."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any, ClassVar
 from urllib.parse import quote
-
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.fs
-import pyarrow.parquet as pq
 
 from une_ray.corpora.base import Item, split_of
 from une_ray.corpora.files import absolute, open_folder, read_within
@@ -22,13 +18,20 @@ RESERVED = ("file", "caption", "split")
 
 @dataclass(frozen=True)
 class Folder:
-    """`folder:/data/faces?table=/data/labels.csv`. The table has a column `file` (path below the folder), and may have
-    `caption`, `split` and any number of attributes (true/false, 1/0 or 1/-1; empty = unknown)."""
+    """`folder:/data/faces`, or with `?table=/data/labels.csv` a table whose columns are `COLUMNS`."""
 
     url: str
     table: str | None = None
 
-    OPTIONS = ("table",)
+    FORM: ClassVar[str] = "folder:PATH"
+    OPTIONS: ClassVar[Mapping[str, str]] = {"table": "a CSV or Parquet file of labels, one row an image"}
+    COLUMNS: ClassVar[Mapping[str, str]] = {
+        "file": "the image's path below the folder; the one column that must be there",
+        "caption": "a text",
+        "split": "test: probes are tested on it; train, or any other such as val: they are fitted on it; "
+        "empty: by the file's name, one in five is test",
+        "any other": "an attribute: true/false, yes/no, 1/0 or 1/-1; empty where it is unknown",
+    }
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> Folder:
@@ -40,12 +43,13 @@ class Folder:
 
     def items(self) -> Iterator[Item]:
         filesystem, root = open_folder(self.url)
-        found = (path[len(root) :].lstrip("/") for path in filesystem.find(root))
-        names = sorted(name for name in found if PurePosixPath(name).suffix.lower() in SUFFIXES)
+        paths = (path[len(root) :].lstrip("/") for path in filesystem.find(root))
+        names = sorted(path for path in paths if PurePosixPath(path).suffix.lower() in SUFFIXES)
         labels = read_labels(self.table) if self.table else {}
         if labels and not any(name in labels for name in names):
             raise UneError(
-                f"no row of {self.table} names a file of {self.url}; its column 'file' starts with {next(iter(labels))!r}, the folder with {names[:1]}"
+                f"no row of {self.table} names a file of {self.url}; its column 'file' starts with "
+                f"{next(iter(labels))!r}, the folder with {names[:1]}"
             )
         for name in names:
             if not name.isprintable():
@@ -60,8 +64,13 @@ class Folder:
         return read_within(self.url, source)
 
 
-def read_labels(path: str) -> dict[str, dict]:
+def read_labels(path: str) -> dict[str, dict[str, Any]]:
     """Rows of a CSV or Parquet label table by file name; attributes as bool, unknown ones as None."""
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.fs
+    import pyarrow.parquet as pq
+
     try:
         filesystem, file = pa.fs.FileSystem.from_uri(path) if "://" in path else (None, path)
         reader = pq.read_table if path.endswith(".parquet") else pyarrow.csv.read_csv
@@ -90,3 +99,6 @@ def as_bool(value: object, column: str, path: str) -> bool | None:
     if text not in known:
         raise UneError(f"column {column!r} of {path} holds {value!r}; attributes are true/false, 1/0 or 1/-1")
     return known[text]
+
+
+CORPUS = Folder

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from une_ray.corpora.base import Item, Unreadable, split_of
 from une_ray.errors import UneError, unknown
+
+if TYPE_CHECKING:
+    import datasets
 
 
 @dataclass(frozen=True)
 class HubDataset:
     """`hub:owner/name?revision=…&split=train&image=image&caption=text`; columns of booleans are attributes.
 
-    A hub id needs a `revision` (a commit), or `revision=main` typed out: what a lake was made from must not move.
+    A hub id needs a `revision` (a commit), or `revision=main` typed out: what a lake was made from must not
+    move.
     """
 
     source: str
@@ -25,7 +30,14 @@ class HubDataset:
     image: str = "image"
     caption: str | None = None
 
-    OPTIONS = ("revision", "split", "image", "caption")
+    FORM: ClassVar[str] = "hub:OWNER/NAME?revision=COMMIT"
+    OPTIONS: ClassVar[Mapping[str, str]] = {
+        "revision": "a commit, or main typed out; needed but for a local folder in the hub's layout",
+        "split": "which split of the data set, train if not given; all of its images are read",
+        "image": "the column of images, image if not given",
+        "caption": "the column of captions; none if not given",
+    }
+    COLUMNS: ClassVar[Mapping[str, str]] = {"any boolean": "an attribute; empty where it is unknown"}
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> HubDataset:
@@ -33,13 +45,15 @@ class HubDataset:
             return cls(os.path.abspath(argument), **options)
         if "revision" not in options:
             raise UneError(
-                f"hub:{argument} needs a revision, so that the corpus can't change: hub:{argument}?revision=COMMIT (or revision=main)"
+                f"hub:{argument} needs a revision, so that the corpus can't change: "
+                f"hub:{argument}?revision=COMMIT (or revision=main)"
             )
         return cls(argument, **options)
 
     @property
     def name(self) -> str:
-        options = "&".join(f"{key}={quote(value)}" for key in self.OPTIONS if (value := getattr(self, key)))
+        values = {option: getattr(self, option) for option in self.OPTIONS}
+        options = "&".join(f"{option}={quote(value)}" for option, value in values.items() if value)
         return f"hub:{self.source}?{options}"
 
     def items(self) -> Iterator[Item]:
@@ -54,7 +68,8 @@ class HubDataset:
             values = labels[number] if labels else {}
             image_id = f"{self.split}-{number:08d}"
             attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
-            yield Item(image_id, str(number), split_of(image_id), values.get(self.caption), attributes)
+            caption = values[self.caption] if self.caption else None
+            yield Item(image_id, str(number), split_of(image_id), caption, attributes)
 
     def read(self, source: str) -> bytes:
         value = _load(self)[int(source)][self.image]
@@ -65,7 +80,8 @@ class HubDataset:
         return self._file(value["path"])
 
     def _file(self, path: str) -> bytes:
-        """Bytes of a file that a row names. Raises Unreadable where it lies outside of the data set's folder and the hub's caches."""
+        """Bytes of a file that a row names. Raises Unreadable where it lies outside of the data set's folder
+        and the hub's caches."""
         import datasets
         import huggingface_hub
 
@@ -75,17 +91,15 @@ class HubDataset:
             huggingface_hub.constants.HF_HUB_CACHE,
         ]
         real = os.path.realpath(path)
-        if not any(
-            os.path.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root)
-            for root in (self.source, *caches)
-        ):
+        roots = [os.path.realpath(root) for root in (self.source, *caches)]
+        if not any(os.path.commonpath([real, root]) == root for root in roots):
             raise Unreadable(f"{path} leads out of {self.source}")
         with open(real, "rb") as file:
             return file.read()
 
 
 @lru_cache(maxsize=2)
-def _load(corpus: HubDataset):
+def _load(corpus: HubDataset) -> datasets.Dataset:
     import datasets
 
     try:
@@ -95,3 +109,6 @@ def _load(corpus: HubDataset):
     if corpus.image not in rows.features:
         raise unknown(f"column of {corpus.source}", corpus.image, rows.features)
     return rows.cast_column(corpus.image, datasets.Image(decode=False))
+
+
+CORPUS = HubDataset

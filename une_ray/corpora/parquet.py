@@ -1,34 +1,42 @@
-"""Parquet files with a column of encoded images: bytes, or the struct {bytes, path} that `datasets` writes."""
+"""Parquet files with a column of encoded images: bytes, or `datasets`' struct of bytes and path."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
-
-import pyarrow as pa
-import pyarrow.fs
-import pyarrow.parquet as pq
 
 from une_ray.corpora.base import Item, Unreadable, split_of
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.fs
+    import pyarrow.parquet as pq
 
 _LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
 class ParquetFiles:
-    """`parquet:/data/images.parquet?image=image&id=id&caption=text`: a file or a folder of files. Boolean columns are attributes."""
+    """`parquet:/data/images.parquet?image=image&id=id&caption=text`: a file or a folder of files."""
 
     url: str
     image: str = "image"
     id: str | None = None
     caption: str | None = None
 
-    OPTIONS = ("image", "id", "caption")
+    FORM: ClassVar[str] = "parquet:PATH"
+    OPTIONS: ClassVar[Mapping[str, str]] = {
+        "image": "the column of encoded images, image if not given",
+        "id": "the column of ids, each its own; the rows' numbers if not given",
+        "caption": "the column of captions; none if not given",
+    }
+    COLUMNS: ClassVar[Mapping[str, str]] = {"any boolean": "an attribute; empty where it is unknown"}
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> ParquetFiles:
@@ -36,25 +44,19 @@ class ParquetFiles:
 
     @property
     def name(self) -> str:
-        options = [
-            f"{key}={quote(value)}"
-            for key in self.OPTIONS
-            if (value := getattr(self, key)) and (key, value) != ("image", "image")
-        ]
-        return f"parquet:{self.url}" + ("?" + "&".join(options) if options else "")
+        values = {option: getattr(self, option) for option in self.OPTIONS}
+        if self.image == "image":
+            del values["image"]
+        options = "&".join(f"{option}={quote(value)}" for option, value in values.items() if value)
+        return f"parquet:{self.url}" + (f"?{options}" if options else "")
 
     def items(self) -> Iterator[Item]:
+        import pyarrow as pa
+
         for number, path in enumerate(_files(self.url)):
             file = _open(self.url, path)
-            columns = file.schema_arrow
-            for column in filter(None, (self.image, self.id, self.caption)):
-                if column not in columns.names:
-                    raise unknown(f"column of {path}", column, columns.names)
-            if not _holds_bytes(columns.field(self.image).type):
-                raise UneError(
-                    f"column {self.image!r} of {path} is {columns.field(self.image).type}, not encoded images (bytes, or a struct of bytes and path)"
-                )
-            flags = [field.name for field in columns if pa.types.is_boolean(field.type)]
+            self._check_columns(path, file.schema_arrow)
+            flags = [field.name for field in file.schema_arrow if pa.types.is_boolean(field.type)]
             wanted = [*flags, *filter(None, (self.id, self.caption))]
             for group in range(file.num_row_groups):
                 count = file.metadata.row_group(group).num_rows
@@ -62,13 +64,21 @@ class ParquetFiles:
                 for row, values in enumerate(rows):
                     image_id = str(values[self.id]) if self.id else f"{number}-{group}-{row}"
                     attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
-                    yield Item(
-                        image_id,
-                        f"{path}#{group}#{row}",
-                        split_of(image_id),
-                        values.get(self.caption),
-                        attributes,
-                    )
+                    caption = values[self.caption] if self.caption else None
+                    source = f"{path}#{group}#{row}"
+                    yield Item(image_id, source, split_of(image_id), caption, attributes)
+
+    def _check_columns(self, path: str, schema: pa.Schema) -> None:
+        """Raise UneError where a file lacks a column, or its column of images holds none."""
+        for column in filter(None, (self.image, self.id, self.caption)):
+            if column not in schema.names:
+                raise unknown(f"column of {path}", column, schema.names)
+        kind = schema.field(self.image).type
+        if not _holds_bytes(kind):
+            raise UneError(
+                f"column {self.image!r} of {path} is {kind}, not encoded images (bytes, or a struct of bytes "
+                "and path)"
+            )
 
     def read(self, source: str) -> bytes:
         path, group, row = source.rsplit("#", 2)
@@ -80,6 +90,8 @@ class ParquetFiles:
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
     if pa.types.is_struct(kind):
         return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
@@ -87,24 +99,30 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 @lru_cache(maxsize=32)
 def _filesystem(url: str) -> tuple[pa.fs.FileSystem, str]:
-    return pa.fs.FileSystem.from_uri(url)
+    import pyarrow.fs
+
+    return pyarrow.fs.FileSystem.from_uri(url)
 
 
 def _files(url: str) -> list[str]:
+    import pyarrow.fs
+
     filesystem, path = _filesystem(url)
     info = filesystem.get_file_info(path)
-    if info.type == pa.fs.FileType.NotFound:
+    if info.type == pyarrow.fs.FileType.NotFound:
         raise UneError(f"{url} does not exist (or can't be seen from here)")
-    if info.type == pa.fs.FileType.File:
+    if info.type == pyarrow.fs.FileType.File:
         return [path]
-    inside = filesystem.get_file_info(pa.fs.FileSelector(path, recursive=True))
-    found = sorted(entry.path for entry in inside if entry.path.endswith(".parquet"))
-    if not found:
+    inside = filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
+    paths = sorted(entry.path for entry in inside if entry.path.endswith(".parquet"))
+    if not paths:
         raise UneError(f"{url} holds no .parquet file")
-    return found
+    return paths
 
 
 def _open(url: str, path: str) -> pq.ParquetFile:
+    import pyarrow.parquet as pq
+
     return pq.ParquetFile(_filesystem(url)[0].open_input_file(path))
 
 
@@ -116,7 +134,12 @@ def _images(url: str, path: str, group: int, column: str) -> pa.ChunkedArray:
 @lru_cache(maxsize=2)
 def _row_group(url: str, path: str, group: int, column: str) -> pa.ChunkedArray:
     """The image column of one row group; items come in order, so each group is read about once per shard."""
+    import pyarrow as pa
+
     try:
         return _open(url, path).read_row_group(group, columns=[column]).column(0)
     except pa.ArrowInvalid as error:
         raise Unreadable(f"row group {group} of {path}: {error}") from error
+
+
+CORPUS = ParquetFiles

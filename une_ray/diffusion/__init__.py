@@ -1,1 +1,1 @@
-"""Deterministic diffusion as pure functions on tensors: schedules, DDIM inversion and sampling. No Ray, no DuckDB."""
+"""Deterministic diffusion as pure functions on tensors: schedules, DDIM inversion and sampling."""

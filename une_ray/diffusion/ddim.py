@@ -1,8 +1,8 @@
 """DDIM as an ordinary differential equation, both ways (Song et al. 2021, eq. 12 with σ = 0).
 
-The state is float32 whatever the network runs in: a float16 state floors the round trip. Going up the timesteps
-(`invert`) and down (`sample`) visit the same nodes, so with a network that did not depend on x they would undo each
-other exactly; what remains in practice is the discretisation error, O(1/steps).
+The state is float32 whatever the network runs in: a float16 state floors the round trip. Going up the
+timesteps (`invert`) and down (`sample`) visit the same nodes, so with a network that did not depend on x
+they would undo each other exactly; what remains in practice is the discretisation error, O(1/steps).
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ def invert(
     prediction_type: str = "epsilon",
     callback: Callable[[int, torch.Tensor], None] | None = None,
 ) -> torch.Tensor:
-    """Inverted noise x_T (b, …) float32 of the clean latent `z0` (b, …), taken as the state at the first timestep.
+    """Inverted noise x_T (b, …) float32 of the clean latent `z0` (b, …), the state at the first timestep.
 
     `timesteps` ascend; each step from t to u costs one network call at t, so S timesteps cost S − 1 calls:
-    x ← √ᾱ_u · x̂₀(x, t) + √(1−ᾱ_u) · ε̂(x, t). Guidance is 1 by construction. `callback(timestep, x)` sees every state.
-    Raises UneError for an unknown prediction type, and for ε-prediction where the walk reaches ᾱ = 0.
+    x ← √ᾱ_u · x̂₀(x, t) + √(1−ᾱ_u) · ε̂(x, t). Guidance is 1 by construction. `callback(timestep, x)` sees
+    every state. Raises UneError for an unknown prediction type, and for ε-prediction where the walk reaches
+    ᾱ = 0.
     """
     return _walk(denoiser, z0, list(timesteps), alphas_cumprod, prediction_type, callback)
 
@@ -45,8 +46,9 @@ def sample(
 ) -> torch.Tensor:
     """The latent (b, …) float32 that `x_T` leads to: `invert` backwards over the same ascending `timesteps`.
 
-    With `clean`, one more call at the first timestep removes the noise left there: wanted when x_T was drawn, not
-    when it was inverted (the inversion took z0 as the state at the first timestep). Raises as `invert` does.
+    With `clean`, one more call at the first timestep removes the noise left there: wanted when x_T was
+    drawn, not when it was inverted (the inversion took z0 as the state at the first timestep). Raises as
+    `invert` does.
     """
     x = _walk(denoiser, x_T, list(timesteps)[::-1], alphas_cumprod, prediction_type, callback)
     if clean:
@@ -73,7 +75,7 @@ def _walk(denoiser, x, nodes, alphas_cumprod, prediction_type, callback) -> torc
 def predict(
     output: torch.Tensor, x: torch.Tensor, alpha: torch.Tensor, prediction_type: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(x̂₀, ε̂) from a network's output at a state with ᾱ = `alpha` (Salimans & Ho 2022, section 4 and appendix D).
+    """(x̂₀, ε̂) from a network's output where ᾱ = `alpha` (Salimans & Ho 2022, section 4 and appendix D).
 
     Raises UneError for an unknown prediction type, and for ε-prediction at ᾱ = 0, where x₀ is not determined.
     """
@@ -89,8 +91,12 @@ def predict(
 
 
 def refuse_undetermined(alphas: torch.Tensor, prediction_type: str) -> None:
-    """Raise UneError where ε-prediction meets ᾱ = 0: the state is all noise there, and x₀ does not follow from it."""
+    """Raise UneError where ε-prediction meets ᾱ = 0.
+
+    The state is all noise there, and x₀ does not follow from it.
+    """
     if prediction_type == "epsilon" and (alphas == 0).any():
         raise UneError(
-            "an ε-prediction says nothing of x₀ where ᾱ = 0; zero-terminal-SNR models predict v, others stop short with leading spacing"
+            "an ε-prediction says nothing of x₀ where ᾱ = 0; zero-terminal-SNR models predict v, "
+            "others stop short with leading spacing"
         )

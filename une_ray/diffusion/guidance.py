@@ -15,10 +15,11 @@ def guided(
     guidance_scale: float | torch.Tensor | Callable[[int], float],
     callback: Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], None] | None = None,
 ) -> Denoiser:
-    """unconditional + scale · (conditional − unconditional), the scale a number, a tensor over the batch, or a function of the timestep.
+    """unconditional + scale · (conditional − unconditional).
 
-    Scale 1 calls the conditional network alone and scale 0 the other, unless a `callback(timestep, x, conditional output,
-    unconditional output)` wants both.
+    The scale is a number, a tensor over the batch, or a function of the timestep.
+    Scale 1 calls the conditional network alone and scale 0 the other, unless a `callback(timestep, x,
+    conditional output, unconditional output)` wants both.
     """
     scale_at = guidance_scale if callable(guidance_scale) else lambda timestep: guidance_scale
 

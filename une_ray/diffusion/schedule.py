@@ -1,4 +1,7 @@
-"""Which timesteps a sampler visits, and zero-terminal-SNR schedules (Lin et al. 2024, "Common Diffusion Noise Schedules…")."""
+"""Which timesteps a sampler visits, and zero-terminal-SNR schedules.
+
+Lin et al. 2024, "Common Diffusion Noise Schedules and Sample Steps are Flawed".
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ SPACINGS = ("leading", "trailing", "linspace")
 def timesteps(
     steps: int, spacing: str = "leading", train_timesteps: int = 1000, offset: int = 1
 ) -> list[int]:
-    """`steps` timesteps in ascending order, spaced as in Lin et al. 2024, table 2 (and diffusers' `timestep_spacing`).
+    """`steps` timesteps in ascending order, spaced as in Lin et al. 2024, table 2.
 
-    `leading` with offset 1 is Stable Diffusion's: 50 steps are 1, 21, …, 981 and never reach 999; `trailing` ends at 999.
-    Raises UneError for an unknown spacing, or for steps outside 2…`train_timesteps`.
+    The spacings are diffusers' `timestep_spacing`. `leading` with offset 1 is Stable Diffusion's: 50 steps
+    are 1, 21, …, 981 and never reach 999; `trailing` ends at 999. Raises UneError for an unknown spacing,
+    or for steps outside 2…`train_timesteps`.
     """
     if not 2 <= steps <= train_timesteps:
         raise UneError(f"{steps} steps; a sampler here takes between 2 and {train_timesteps}")

@@ -1,4 +1,4 @@
-"""Do two spaces find the same attributes easy, and read them along the same directions? (paper 1, agreement of spaces)"""
+"""Do two spaces find the same attributes easy, and along the same directions? (paper 1, agreement)"""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import rankdata
+
+from une_ray.geometry.arrays import Floats
 
 FEWEST = 3  # attributes; a correlation of two points is ±1
 
@@ -21,73 +23,72 @@ class Correlation:
 
 
 def agreement(
-    a: np.ndarray, b: np.ndarray, resamples: int = 10_000, level: float = 0.95, seed: int = 0
+    a: Floats, b: Floats, resamples: int = 10_000, level: float = 0.95, seed: int = 0
 ) -> dict[str, Correlation]:
-    """'pearson' and 'spearman' of two spaces' figures per attribute: `a`, `b` (k,) or (split seeds, k), attributes in one order.
+    """'pearson' and 'spearman' of two spaces' figures per attribute.
 
-    The coefficient is that of the means over seeds. Each bootstrap draw takes attributes with replacement and, where there
-    are several seeds, seeds too. p is the share of pairings of attributes at random that agree as much (the true one counted).
-    Attributes of one corpus overlap, so the interval speaks of other draws of such attributes, not of independent ones.
-    Raises ValueError for different shapes or fewer than three attributes.
+    `a` and `b` are (k,) or (split seeds, k), attributes in one order. The coefficient is that of the means
+    over seeds. Each bootstrap draw takes attributes with replacement and, where there are several seeds,
+    seeds too. p is the share of pairings of attributes at random that agree as much (the true one counted).
+    Attributes of one corpus overlap, so the interval speaks of other draws of such attributes, not of
+    independent ones. Raises ValueError for different shapes or fewer than three attributes.
     """
     a, b = np.atleast_2d(a).astype(float), np.atleast_2d(b).astype(float)
     if a.shape != b.shape or a.shape[1] < FEWEST:
         raise ValueError(
-            f"agreement needs one figure per attribute from both spaces, of three or more; got {a.shape} and {b.shape}"
+            "agreement needs one figure per attribute from both spaces, of three or more; "
+            f"got {a.shape} and {b.shape}"
         )
     random = np.random.default_rng(seed)
     drawn = _resample(a, b, resamples, random)
     x, y = a.mean(0), b.mean(0)
     paired = random.permuted(np.tile(y, (resamples, 1)), axis=1)
-    found = {}
+    correlations = {}
     for name, transform in (("pearson", np.asarray), ("spearman", lambda values: rankdata(values, axis=-1))):
         value = float(rowwise_correlation(transform(x), transform(y)))
-        low, high = np.nanquantile(
-            rowwise_correlation(*map(transform, drawn)), [(1 - level) / 2, (1 + level) / 2]
-        )
+        bootstrap = rowwise_correlation(*map(transform, drawn))
+        low, high = np.nanquantile(bootstrap, [(1 - level) / 2, (1 + level) / 2])
         chance = rowwise_correlation(transform(x), transform(paired))
-        p_value = (1 + np.count_nonzero(chance >= value - 1e-12)) / (
-            1 + resamples
-        )  # ties in exact arithmetic are ties here
-        found[name] = Correlation(value, float(low), float(high), p_value)
-    return found
+        as_high = np.count_nonzero(chance >= value - 1e-12)  # ties in exact arithmetic are ties here
+        p_value = (1 + as_high) / (1 + resamples)
+        correlations[name] = Correlation(value, float(low), float(high), p_value)
+    return correlations
 
 
-def _resample(
-    a: np.ndarray, b: np.ndarray, resamples: int, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _resample(a: Floats, b: Floats, resamples: int, random: np.random.Generator) -> tuple[Floats, Floats]:
     """(resamples, k) bootstrap draws of both, by the same seeds and attributes."""
     seeds, attributes = a.shape
-    shares = (
-        random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
-    )  # how often each seed was drawn
+    # How often each seed is drawn, in units of all draws.
+    shares = random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
     picked = random.integers(attributes, size=(resamples, attributes))
     return np.take_along_axis(shares @ a, picked, 1), np.take_along_axis(shares @ b, picked, 1)
 
 
-def rowwise_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def rowwise_correlation(x: Floats, y: Floats) -> Floats:
     """Pearson correlation along the last axis, broadcasting; NaN where one side does not vary."""
     x, y = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
     lengths = np.sqrt((x**2).sum(-1) * (y**2).sum(-1))
     return np.divide((x * y).sum(-1), lengths, out=np.full(lengths.shape, np.nan), where=lengths > 1e-12)
 
 
-def direction_agreement(
-    source: np.ndarray, pulled_back: np.ndarray, covariance: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(cosines, score correlations), each (k,), of probes `source` (d, k) with the target's probes pulled back to the source.
+def direction_agreement(source: Floats, pulled_back: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+    """(cosines, score correlations), each (k,), of probes with another space's, pulled back.
 
-    A probe is a functional, so it travels against the map: z ↦ (zW)·w_target is the source's direction W·w_target. (The
-    transpose, w_source·W, would carry a displacement, as an edit is.) The plain cosine depends on the axes: where the space
-    hardly varies a direction may turn at no cost to any score, so two equally good probes may be orthogonal. In the inner
-    product of the covariance (d, d) it is the correlation of the two scores over images, which no change of axes alters:
-    that is the figure to read, the cosine stands beside it.
+    `source` (d, k) are the source's own probes, `pulled_back` (d, k) the target's. A probe is a functional,
+    so it travels against the map: z ↦ (zW)·w_target is the source's direction W·w_target. (The transpose,
+    w_source·W, would carry a displacement, as an edit is.) The plain cosine depends on the axes: where the
+    space hardly varies a direction may turn at no cost to any score, so two equally good probes may be
+    orthogonal. In the inner product of the covariance (d, d) it is the correlation of the two scores over
+    images, which no change of axes alters: that is the figure to read, the cosine stands beside it.
     """
     return cosines(source, pulled_back), cosines(source, pulled_back, covariance)
 
 
-def cosines(a: np.ndarray, b: np.ndarray, metric: np.ndarray | None = None) -> np.ndarray:
-    """Cosine of each column of `a` (d, k) with the same column of `b`, (k,), in the inner product `metric` (d, d); NaN at zero length."""
+def cosines(a: Floats, b: Floats, metric: Floats | None = None) -> Floats:
+    """Cosine (k,) of each column of `a` (d, k) with that of `b` in the inner product `metric` (d, d).
+
+    NaN where either column has no length.
+    """
     measured = b if metric is None else metric @ b
     own = a if metric is None else metric @ a
     lengths = np.sqrt(np.maximum((a * own).sum(0) * (b * measured).sum(0), 0))

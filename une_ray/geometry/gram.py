@@ -1,8 +1,9 @@
-"""What every linear method needs to know of latents and labels, gathered in one pass (Chan, Golub & LeVeque 1983).
+"""What every linear method needs of latents and labels, gathered in one pass (Chan, Golub & LeVeque 1983).
 
-Second moments are kept about the mean, never about zero, so a space whose mean is far larger than its spread loses no
-digits. Blocks are multiplied in float32 and summed in float64: against products in float64 throughout that halves the
-time and costs 3e-7 of an entry's scale, √(S_ii S_jj). Memory is d² + dk numbers, whatever the number of rows.
+Second moments are kept about the mean, never about zero, so a space whose mean is far larger than its
+spread loses no digits. Blocks are multiplied in float32 and summed in float64: against products in float64
+throughout that halves the time and costs 3e-7 of an entry's scale, √(S_ii S_jj). Memory is d² + dk numbers,
+whatever the number of rows.
 """
 
 from __future__ import annotations
@@ -11,55 +12,63 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from une_ray.errors import UneError
+from une_ray.geometry.arrays import Booleans
 
 Blocks = Callable[[], Iterable]
 """Starts a pass over the latents: blocks (b, d) of any float type, together all rows in their order."""
 
 ROWS = 1024  # of one float32 product: more rows lose digits, fewer spend the time on adding up
 PANEL = 512  # columns of one product: the panels skip nearly half of the symmetric matrix
-NUMBERS = (
-    2**22
-)  # of a float32 block that is read and forgotten: the system would map the memory of larger ones anew every time
+# Of a float32 block that is read and forgotten: larger ones would have their memory mapped anew every time.
+NUMBERS = 2**22
 
 
 class NonFiniteLatents(UneError):
-    """Latents that hold NaN or infinity; `rows` are their positions in the first block that has any, so there may be more."""
+    """Latents that hold NaN or infinity.
+
+    `rows` are their positions in the first block that has any: there may be more.
+    """
 
     def __init__(self, rows: list[int]) -> None:
         super().__init__(
-            f"latents of {len(rows)} rows or more hold NaN or infinity, at positions {rows[:10]}; leave these rows out"
+            f"latents of {len(rows)} rows or more hold NaN or infinity, at positions {rows[:10]}; "
+            "leave these rows out"
         )
         self.rows = rows
 
 
 @dataclass
 class Gram:
-    """Count, means and scatter about them of latents z (n, d) and labels y (n, k): all float64, on one device."""
+    """Count, means and scatter about them of latents z (n, d) and labels y (n, k): float64, on one device."""
 
     count: int
     mean_z: torch.Tensor
     mean_y: torch.Tensor
-    zz: torch.Tensor  # (d, d), of which only the panels at and right of the diagonal are kept: read it by `scatter`; (0, 0) if not gathered
+    zz: (
+        torch.Tensor
+    )  # (d, d), of which only the panels at and right of the diagonal are written: read it by `scatter`
     zy: torch.Tensor  # (d, k)
     yy: torch.Tensor  # (k,): the diagonal of YᵀY
     spread: float = 0.0  # Σ‖z − z̄‖², the trace of the scatter
 
     @classmethod
     def empty(cls, dim: int, labels: int, device: str | torch.device = "cpu", scatter: bool = True) -> Gram:
-        """Of no rows. Without `scatter` memory is dk numbers, and `zz` stays empty."""
-        square = (dim, dim) if scatter else (0, 0)
-        shapes = ((dim,), (labels,), square, (dim, labels), (labels,))
-        return cls(0, *(torch.zeros(shape, dtype=torch.float64, device=device) for shape in shapes))
+        """Of no rows. Without `scatter` memory is dk numbers, and `zz` stays (0, 0)."""
+
+        def zeros(*shape: int) -> torch.Tensor:
+            return torch.zeros(shape, dtype=torch.float64, device=device)
+
+        square = zeros(dim, dim) if scatter else zeros(0, 0)
+        return cls(0, zeros(dim), zeros(labels), square, zeros(dim, labels), zeros(labels))
 
     def add(self, z: torch.Tensor, y: torch.Tensor) -> None:
         """Take in rows z (b, d) with labels y (b, k), of any float types, all known."""
-        for some_z, some_y in zip(z.split(ROWS), y.split(ROWS)):
-            if len(some_z):
-                self._add(some_z.float(), some_y.float())
+        for part_z, part_y in zip(z.split(ROWS), y.split(ROWS)):
+            if len(part_z):
+                self._add(part_z.float(), part_y.float())
 
     def _add(self, z: torch.Tensor, y: torch.Tensor) -> None:
         count = self.count + len(z)
@@ -109,11 +118,9 @@ class Gram:
             return Gram.empty(len(self.mean_z), len(self.mean_y), self.zz.device, self.has_scatter)
         share, weight = sign * other.count / count, sign * self.count * other.count / count
         z, y = other.mean_z - self.mean_z, other.mean_y - self.mean_y
-        zz = (
-            torch.add(self.zz, other.zz, alpha=sign).addr_(z, z, alpha=weight)
-            if self.has_scatter
-            else self.zz
-        )
+        zz = self.zz
+        if self.has_scatter:
+            zz = torch.add(self.zz, other.zz, alpha=sign).addr_(z, z, alpha=weight)
         return Gram(
             count,
             self.mean_z + share * z,
@@ -128,7 +135,7 @@ class Gram:
 def _centre(
     x: torch.Tensor, mean: torch.Tensor, share: float, shift: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows (b + 1, d) float32 and the new mean: `x` about its own mean, and the step between the means as one more row."""
+    """Rows (b + 1, d) float32, `x` about its own mean and the step between the means, and the new mean."""
     step = x.double().mean(0) - mean
     rows = torch.empty(len(x) + 1, x.shape[1], dtype=torch.float32, device=x.device)
     torch.sub(x, (mean + step).float(), out=rows[:-1])  # the mean's rounding enters squared
@@ -139,30 +146,31 @@ def _centre(
 def train_grams(
     blocks: Blocks,
     y: torch.Tensor,
-    test: np.ndarray,
-    known: np.ndarray,
+    test: Booleans,
+    known: Booleans,
     device: str = "cpu",
     scatter_up_to: float = math.inf,
 ) -> Iterator[Gram]:
-    """The Gram of every split's train rows, from one pass: that of all rows less that of the split's test rows.
+    """The Gram of every split's train rows, from one pass: that of all rows less that of its test rows.
 
-    `y` (n, k) labels; `test` (n, splits) bool; `known` (n,) bool, the rows to look at. Splits + 1 Grams are held, or one for a
-    single split; of more than `scatter_up_to` dims they have no scatter. Raises NonFiniteLatents, and UneError where blocks and
-    labels differ in their number of rows or all latents are the same.
+    `y` (n, k) labels; `test` (n, splits) bool; `known` (n,) bool, the rows to look at. Splits + 1 Grams are
+    held, or one for a single split; of more than `scatter_up_to` dims they have no scatter. Raises
+    NonFiniteLatents, and UneError where blocks and labels differ in their number of rows or all latents are
+    the same.
     """
     ever = known & ~test.all(1)  # in some split's train rows
-    away = [rows if (rows := ever & held_out).any() else None for held_out in test.T]
+    away = [ever & held_out for held_out in test.T]
     whole, *parts = _accumulate(
-        blocks, y, [ever, *(rows for rows in away if rows is not None)], device, scatter_up_to
+        blocks, y, [ever, *(rows for rows in away if rows.any())], device, scatter_up_to
     )
     if not whole.spread:
         raise UneError(f"all {whole.count} train rows have the same latent; there is nothing to read in them")
     for rows in away:
-        yield whole if rows is None else whole - parts.pop(0)
+        yield whole - parts.pop(0) if rows.any() else whole
 
 
 def _accumulate(
-    blocks: Blocks, y: torch.Tensor, selections: list[np.ndarray], device: str, scatter_up_to: float
+    blocks: Blocks, y: torch.Tensor, selections: list[Booleans], device: str, scatter_up_to: float
 ) -> list[Gram]:
     grams: list[Gram] = []
     for at, block in passes(blocks, len(y), scatter_up_to):
@@ -173,16 +181,16 @@ def _accumulate(
             Gram.empty(z.shape[1], y.shape[1], device, z.shape[1] <= scatter_up_to) for _ in selections
         ]
         for gram, rows in zip(grams, selections):
-            chosen = torch.as_tensor(rows[at], device=z.device)
-            gram.add(z[chosen], y[at].to(z.device)[chosen])
+            selected = torch.as_tensor(rows[at], device=z.device)
+            gram.add(z[selected], y[at].to(z.device)[selected])
     return grams
 
 
 def passes(blocks: Blocks, rows: int, scatter_up_to: float = 0) -> Iterator[tuple[slice, torch.Tensor]]:
     """One pass: where a block's rows are, and its latents (b, d) as they came.
 
-    Up to `scatter_up_to` dims blocks are of ROWS, as a Gram's products want them, otherwise of NUMBERS. Raises UneError where there are
-    not `rows`.
+    Up to `scatter_up_to` dims blocks are of ROWS, as a Gram's products want them, otherwise of NUMBERS.
+    Raises UneError where there are not `rows`.
     """
     start = 0
     for block in _regrouped(blocks()):
@@ -192,7 +200,8 @@ def passes(blocks: Blocks, rows: int, scatter_up_to: float = 0) -> Iterator[tupl
             start += len(part)
     if start != rows or not rows:
         raise UneError(
-            f"{start} latents came for {rows} rows of labels; they must be the same rows, at least one, in the same order"
+            f"{start} latents came for {rows} rows of labels; they must be the same rows, at least one, "
+            "in the same order"
         )
 
 

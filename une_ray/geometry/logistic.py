@@ -1,8 +1,9 @@
 """L2 logistic regression of many attributes at once: one pass over the rows serves them all.
 
-The optimum is scikit-learn's with C = 1/penalty: Σ log-losses + ½ penalty ‖w‖², the intercept free. Each attribute runs its own
-L-BFGS (Nocedal & Wright 2006, algorithms 7.4 and 7.5); all share the first guess of the Hessian, Böhning and Lindsay's (1988)
-bound ¼ XᵀX + penalty · I. The first step is therefore towards a ridge solution, and there is no other warm start.
+The optimum is scikit-learn's with C = 1/penalty: Σ log-losses + ½ penalty ‖w‖², the intercept free. Each
+attribute runs its own L-BFGS (Nocedal & Wright 2006, algorithms 7.4 and 7.5); all share the first guess of
+the Hessian, Böhning and Lindsay's (1988) bound ¼ XᵀX + penalty · I. The first step is therefore towards a
+ridge solution, and there is no other warm start.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from une_ray.geometry.components import components_of_rows, principal_components
+from une_ray.geometry.components.leading import approximate_components_of_rows, leading_components
 from une_ray.geometry.gram import Gram
 
 Rows = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
@@ -20,16 +21,23 @@ Rows = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
 MEMORY = 10  # pairs of steps and gradients that L-BFGS keeps
 PASSES = 500
 TOLERANCE = 1e-11  # of the loss per row, above its least; weights are then right to about 1e-5
-# Of the variance that the exact components hold, what these miss; scikit-learn's randomised PCA misses .05 of flat spectra.
+# Of the variance that the exact components hold, what these miss; scikit-learn's randomised PCA misses .05
+# of flat spectra.
 MISSED = 1e-3  # by products with the scatter
 MISSED_BY_PASSES = 2e-3
 
+History = list[tuple[torch.Tensor, torch.Tensor]]
+"""The last steps, and the changes of the gradient over them; both (d + 1, k)."""
+
 Solution = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Weights (d, k) and intercepts (k,), float64, and which attributes (k,) reached their optimum within PASSES."""
+"""Weights (d, k) and intercepts (k,), float64, and which attributes (k,) converge within PASSES."""
 
 
 def standardised(gram: Gram, rows: Rows, penalty: float) -> Solution:
-    """Logistic regression of features of zero mean and unit variance, folded back to the raw ones; reads `rows` once a step."""
+    """Logistic regression of features of zero mean and unit variance, folded back to the raw ones.
+
+    Reads `rows` once a step.
+    """
     variance = gram.scatter().diagonal() / gram.count
     scale = torch.where(variance > 0, variance, 1.0).rsqrt()
     mean, small = gram.mean_z.float(), scale.float()
@@ -41,22 +49,23 @@ def standardised(gram: Gram, rows: Rows, penalty: float) -> Solution:
 
 
 def reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
-    """The paper's chain: PCA → unit variance → L2 logistic, folded back; the reduced rows (n, rank) float32 stay in memory.
+    """The paper's chain: PCA → unit variance → L2 logistic, folded back.
 
-    Reads `rows` once, or where `gram` has no scatter some fourteen times more.
+    The reduced rows (n, rank) float32 stay in memory. Reads `rows` once, or where `gram` has no scatter
+    some fourteen times more.
     """
     if gram.has_scatter:
-        components, variances = principal_components(gram, rank, MISSED)
+        components, variances = leading_components(gram, rank, MISSED)
     else:
-        components, variances = components_of_rows(
+        components, variances = approximate_components_of_rows(
             lambda: (z for z, _ in rows()), gram, rank, MISSED_BY_PASSES
         )
     # Directions in which the rows differ by no more than rounding are left out.
     basis = components * torch.where(variances > 1e-6 * variances[0], (gram.count / variances).sqrt(), 0.0)
     mean, small = gram.mean_z.float(), basis.float()
-    kept = [((z - mean) @ small, y) for z, y in rows()]
+    features = [((z - mean) @ small, y) for z, y in rows()]
     scatter = gram.count * torch.eye(basis.shape[1], dtype=torch.float64, device=basis.device)
-    w, b, converged = logistic(lambda: kept, scatter, gram.count, penalty)
+    w, b, converged = logistic(lambda: features, scatter, gram.count, penalty)
     return _folded(gram, basis @ w, b, converged)
 
 
@@ -65,19 +74,20 @@ def _folded(gram: Gram, w: torch.Tensor, b: torch.Tensor, converged: torch.Tenso
 
 
 def logistic(rows: Rows, scatter: torch.Tensor, count: int, penalty: float) -> Solution:
-    """Logistic regression on features that are centred, whose `scatter` over the `count` rows is (d, d) float64."""
+    """Logistic regression on centred features, whose `scatter` over the `count` rows is (d, d) float64."""
     curvature = scatter / 4
     curvature.diagonal().add_(penalty)
     bound = torch.linalg.cholesky(curvature)
 
     def solve(gradient: torch.Tensor) -> torch.Tensor:
-        """The inverse of the Hessian's bound times (d + 1, k); the intercept's part, the last, is apart as features are centred."""
+        """The inverse of the Hessian's bound times (d + 1, k); the intercept, last, is apart."""
         return torch.cat([torch.cholesky_solve(gradient[:-1], bound), gradient[-1:] * (4 / count)])
 
     labels = next(iter(rows()))[1].shape[1]
     theta = torch.zeros(len(scatter) + 1, labels, dtype=torch.float64, device=scatter.device)
     loss, gradient = _loss(rows, theta, penalty)
-    stride, direction, history = torch.ones_like(loss), -solve(gradient), []
+    stride, direction = torch.ones_like(loss), -solve(gradient)
+    history: History = []
     for _ in range(PASSES):
         converged = _dot(gradient, solve(gradient)) < TOLERANCE * count
         if converged.all():
@@ -109,19 +119,22 @@ def _loss(rows: Rows, theta: torch.Tensor, penalty: float) -> tuple[torch.Tensor
 
 
 def _two_loops(
-    gradient: torch.Tensor, history: list, solve: Callable[[torch.Tensor], torch.Tensor]
+    gradient: torch.Tensor, history: History, solve: Callable[[torch.Tensor], torch.Tensor]
 ) -> torch.Tensor:
-    """L-BFGS' inverse Hessian times the gradient, a column at a time; a pair that doesn't curve upwards counts for nothing."""
+    """L-BFGS' inverse Hessian times the gradient, a column at a time.
+
+    A pair that doesn't curve upwards counts for nothing.
+    """
     curves = [_dot(step, change) for step, change in history]
     inverses = [torch.where(curve > 0, 1 / curve, 0.0) for curve in curves]
     shares = []
     for (step, change), inverse in zip(reversed(history), reversed(inverses)):
         shares.append(inverse * _dot(step, gradient))
         gradient = gradient - shares[-1] * change
-    found = solve(gradient)
+    product = solve(gradient)
     for (step, change), inverse, share in zip(history, inverses, reversed(shares)):
-        found = found + (share - inverse * _dot(change, found)) * step
-    return found
+        product = product + (share - inverse * _dot(change, product)) * step
+    return product
 
 
 def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

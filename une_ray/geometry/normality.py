@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-FEWEST, MOST = (
-    20,
-    5000,
-)  # rows for which the approximations hold: Anscombe & Glynn 1983 for the kurtosis, Royston 1995 for W
+from une_ray.geometry.arrays import AnyFloats, Floats
 
-# Stephens 1974, table 1.3: what A² exceeds with the given probability in normal samples with estimated mean and variance.
+# Rows for which the approximations hold: Anscombe & Glynn 1983 for the kurtosis, Royston 1995 for W.
+FEWEST, MOST = 20, 5000
+
+# Stephens 1974, table 1.3: what A² exceeds with the given probability in normal samples, mean and
+# variance estimated.
 CRITICAL, LEVELS = np.array([0.561, 0.631, 0.752, 0.873, 1.035]), np.array([0.15, 0.10, 0.05, 0.025, 0.01])
 
-# Beasley & Springer 1977, AS 111, highest power first: centre (|p − ½| ≤ .42) and tail of the normal quantile.
+# Beasley & Springer 1977, AS 111, highest power first: centre (|p − ½| ≤ .42) and tail of the quantile.
 CENTRE = (
     [-25.44106049637, 41.39119773534, -18.61500062529, 2.50662823884],
     [3.13082909833, -21.06224101826, 23.08336743743, -8.47351093090, 1],
@@ -21,11 +22,12 @@ CENTRE = (
 TAIL = [2.32121276858, 4.85014127135, -2.29796479134, -2.78718931138], [1.63706781897, 3.54388924762, 1]
 
 
-def anderson_darling(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A² and its p (Stephens 1974) of every column of X (n, m), as `scipy.stats.anderson(x, method="interpolate")`.
+def anderson_darling(X: AnyFloats) -> tuple[Floats, Floats]:
+    """A² and its p (Stephens 1974) of every column of X (n, m).
 
-    Between 15 % and 1 % p is interpolated in the published critical values; above it stays at .15; below, where
-    SciPy stays at .01, it goes on by D'Agostino & Stephens 1986, table 4.9: many tests at once need small p.
+    As `scipy.stats.anderson(x, method="interpolate")`: between 15 % and 1 % p is interpolated in the
+    published critical values; above it stays at .15; below, where SciPy stays at .01, it goes on by
+    D'Agostino & Stephens 1986, table 4.9: many tests at once need small p.
     """
     n = len(X)
     X = _floats(X)
@@ -36,13 +38,13 @@ def anderson_darling(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     critical = np.around(CRITICAL / correction, 3)
     adjusted = np.minimum(
         A2 * correction, 10
-    )  # p = 4e-24 there; the parabola of the table turns upwards further out
+    )  # p = 4e-24 there; further out the table's parabola turns upwards
     tail = np.minimum(np.exp(1.2937 - 5.709 * adjusted + 0.0186 * adjusted**2), LEVELS[-1])
     return A2, np.where(A2 > critical[-1], tail, np.interp(A2, critical, LEVELS))
 
 
-def dagostino_pearson(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """K² and its p (D'Agostino & Pearson 1973) of every column of X (n, m), n ≥ 20, as `scipy.stats.normaltest`."""
+def dagostino_pearson(X: AnyFloats) -> tuple[Floats, Floats]:
+    """K² and its p (D'Agostino & Pearson 1973) of X (n, m) by column, n ≥ 20, as `scipy.stats.normaltest`."""
     n = len(X)
     X = _floats(X)
     centred = X - X.mean(0)
@@ -54,8 +56,8 @@ def dagostino_pearson(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return K2, np.exp(-K2 / 2)
 
 
-def shapiro_wilk(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """W and its p (Royston 1995, AS R94) of every column of X (n, m), 12 ≤ n ≤ 5000, as `scipy.stats.shapiro`."""
+def shapiro_wilk(X: AnyFloats) -> tuple[Floats, Floats]:
+    """W and its p (Royston 1995, AS R94) of X (n, m) by column, 12 ≤ n ≤ 5000, as `scipy.stats.shapiro`."""
     n = len(X)
     y = np.sort(_floats(X), axis=0)
     y -= y.mean(0)
@@ -76,19 +78,19 @@ TESTS = {
 }
 
 
-def _floats(X: np.ndarray) -> np.ndarray:
+def _floats(X: AnyFloats) -> Floats:
     return np.asarray(X, np.float64)
 
 
-def _log_cdf(w: np.ndarray) -> np.ndarray:
-    """log Φ(w), in half the time of `special.log_ndtr`, which is needed only where Φ leaves the range of floats."""
+def _log_cdf(w: Floats) -> Floats:
+    """log Φ(w), in half the time of `special.log_ndtr`, needed only where Φ leaves the range of floats."""
     log = np.log(special.ndtr(w).clip(min=np.finfo(float).tiny))
     far = w < -37
     log[far] = special.log_ndtr(w[far])
     return log
 
 
-def _skewness_score(skewness: np.ndarray, n: int) -> np.ndarray:
+def _skewness_score(skewness: Floats, n: int) -> Floats:
     """√b₁ as a standard normal score: Johnson's S_U curve (D'Agostino 1970)."""
     y = skewness * np.sqrt((n + 1) * (n + 3) / (6 * (n - 2)))
     kurtosis = 3 * (n * n + 27 * n - 70) * (n + 1) * (n + 3) / ((n - 2) * (n + 5) * (n + 7) * (n + 9))
@@ -96,8 +98,8 @@ def _skewness_score(skewness: np.ndarray, n: int) -> np.ndarray:
     return np.arcsinh(y / np.sqrt(2 / (W2 - 1))) / np.sqrt(np.log(W2) / 2)
 
 
-def _kurtosis_score(kurtosis: np.ndarray, n: int) -> np.ndarray:
-    """b₂ as a standard normal score: Wilson and Hilferty's cube root (Anscombe & Glynn 1983, equations 1 to 5)."""
+def _kurtosis_score(kurtosis: Floats, n: int) -> Floats:
+    """b₂ as a standard normal score: Wilson and Hilferty's cube root (Anscombe & Glynn 1983, eq. 1–5)."""
     mean = 3 * (n - 1) / (n + 1)
     variance = 24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5))
     skewness = (
@@ -111,7 +113,7 @@ def _kurtosis_score(kurtosis: np.ndarray, n: int) -> np.ndarray:
     return (1 - 2 / (9 * A) - np.cbrt(ratio)) / np.sqrt(2 / (9 * A))
 
 
-def _shapiro_weights(n: int) -> np.ndarray:
+def _shapiro_weights(n: int) -> Floats:
     """(n,) AS R94's weights of the order statistics, antisymmetric and of unit length."""
     half = _normal_quantile((np.arange(1, n // 2 + 1) - 0.375) / (n + 0.25))
     norm = np.sqrt(2 * (half @ half))
@@ -122,7 +124,7 @@ def _shapiro_weights(n: int) -> np.ndarray:
     return np.concatenate([-upper, np.zeros(n % 2), upper[::-1]])
 
 
-def _normal_quantile(p: np.ndarray) -> np.ndarray:
+def _normal_quantile(p: AnyFloats) -> Floats:
     """AS R94's own quantile of p < ½ (AS 111, good to 1e-9 or so): the exact one would move W by 2e-9."""
     q, r = p - 0.5, np.sqrt(-np.log(p))
     (top, bottom), (tail_top, tail_bottom) = CENTRE, TAIL

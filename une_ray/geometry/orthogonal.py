@@ -1,17 +1,20 @@
-"""Moves that change one attribute's score and leave others' alone (paper 1, Editing), and peers of the paper's formula.
+"""Moves that change one attribute's score and leave others' alone (paper 1, Editing), and their peers.
 
-A *reading* w scores a latent as z·w; a *move* v adds to a latent, and changes that score by w·v. What an edit must keep at
-zero is therefore w₂·v. An inner product ⟨u, w⟩ = uᵀMw pairs every reading with a move, v = Mw, so that ⟨w₂, w⟩ = w₂·v:
+A *probe* w scores a latent as z·w; a *move* v adds to a latent, and changes that score by w·v. What an edit
+must keep at zero is therefore w₂·v. An inner product ⟨u, w⟩ = uᵀMw pairs every probe with a move, v = Mw,
+so that ⟨w₂, w⟩ = w₂·v:
 
-- plain, M = I: v = w, the paper's edit. Orthogonal readings are perpendicular vectors.
-- covariance, M = Σ: v = Σw, the reading's *pattern* (Haufe et al. 2014), which is how z differs on average between
-  images whose scores differ. Orthogonal readings are those whose scores are uncorrelated.
+- plain, M = I: v = w, the paper's edit. Orthogonal probes are perpendicular vectors.
+- covariance, M = Σ: v = Σw, the probe's *pattern* (Haufe et al. 2014), which is how z differs on average
+  between images whose scores differ. Orthogonal probes are those whose scores are uncorrelated.
 
-In either, readings orthogonal to w₂ are those whose own move leaves w₂'s score. Crossed over, they are not: moving along w
-of an uncorrelated score changes the other by w₂·w, and moving along Σw of a perpendicular reading changes it by w₂ᵀΣw.
+In either, probes orthogonal to w₂ are those whose own move leaves w₂'s score. Crossed over, they are not:
+moving along w of an uncorrelated score changes the other by w₂·w, and moving along Σw of a perpendicular
+probe changes it by w₂ᵀΣw.
 
-Of all moves that raise the target's score by one and no nuisance's at all, Mw of the orthogonalised w has the least
-vᵀM⁻¹v: the plain one is the shortest, the covariance one the likeliest in N(μ, Σ). Where Σ ∝ I they are one.
+Of all moves that raise the target's score by one and no nuisance's at all, Mw of the orthogonalised w has
+the least vᵀM⁻¹v: the plain one is the shortest, the covariance one the likeliest in N(μ, Σ). Where Σ ∝ I
+they are one.
 """
 
 from __future__ import annotations
@@ -23,42 +26,46 @@ import numpy as np
 from scipy import linalg
 
 from une_ray.errors import UneError
+from une_ray.geometry.arrays import AnyFloats, Floats
 
-SPANNED = 1e-6  # below this share of its norm, what is left of a reading is rounding
-Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(z (n, d), labels (n,)) → reading w (d,)."""
+SPANNED = 1e-6  # below this share of its norm, what is left of a probe is rounding
+
+Fit = Callable[[Floats, AnyFloats], Floats]
+"""(z (n, d), labels (n,)) → probe w (d,)."""
 
 
 @dataclass(frozen=True)
 class Orthogonalized:
-    """`w` (d,) is the reading less its part in the nuisances' span; `move` (d,) raises the target's score by 1 and no nuisance's.
+    """`w` (d,) is the probe less its part in the nuisances' span.
 
-    `remaining_norm` is ‖w‖ in units of the norm before, in the inner product that was used: 1 where nothing had to go. In the
-    covariance one it is √(1 − R²) of the target's score regressed on the nuisances'.
+    `move` (d,) raises the target's score by 1 and no nuisance's.
+    `remaining_norm` is ‖w‖ in units of the norm before, in the inner product that was used: 1 where nothing
+    had to go. In the covariance one it is √(1 − R²) of the target's score regressed on the nuisances'.
     """
 
-    w: np.ndarray
-    move: np.ndarray
+    w: Floats
+    move: Floats
     remaining_norm: float
 
 
 def orthogonalized(
-    w: np.ndarray,
-    nuisances: Mapping[str, np.ndarray],
-    covariance: np.ndarray | None = None,
+    w: Floats,
+    nuisances: Mapping[str, Floats],
+    covariance: Floats | None = None,
     tolerance: float = SPANNED,
 ) -> Orthogonalized:
-    """w less its projection on the span of W₂ (paper 1): w − W₂ᵀ (W₂MW₂ᵀ)⁺ W₂Mw, for one nuisance w − (w·w₂/‖w₂‖²) w₂.
+    """w less its projection on the span of W₂ (paper 1): w − W₂ᵀ (W₂MW₂ᵀ)⁺ W₂Mw.
 
-    `w` (d,); `nuisances` by name, each (d,), or (k, d) where several readings make up one (see `nullspace_readings`); they may
-    depend on one another, and there may be none. M is I, or `covariance` (d, d) of the latents where it is given. All float64.
+    For one nuisance and M = I that is w − (w·w₂/‖w₂‖²) w₂. `w` (d,); `nuisances` by name, each (d,), or (k,
+    d) where several probes make up one (see `nullspace_probes`); they may depend on one another, and there
+    may be none. M is I, or `covariance` (d, d) of the latents where it is given. All float64.
 
-    Raises UneError where w reads nothing, and where less than `tolerance` of its norm remains.
+    Raises UneError where w is zero, and where less than `tolerance` of its norm remains.
     """
     before = _norm(w, covariance)
     if before == 0:
         raise UneError(
-            "the target's reading has norm 0: its score is the same for every image; fit its probe anew"
+            "the target's probe has norm 0: its score is the same for every image; fit its probe anew"
         )
     left = _project(w, list(nuisances.values()), covariance)
     remaining_norm = _norm(left, covariance) / before
@@ -66,17 +73,21 @@ def orthogonalized(
         alone = {
             name: _norm(_project(w, [u], covariance), covariance) / before for name, u in nuisances.items()
         }
-        nearest = min(alone, key=alone.get)
+        nearest = min(alone, key=lambda name: alone[name])
         raise UneError(
-            f"the nuisances {', '.join(nuisances)} span the target: {remaining_norm:.1e} of its norm remains (at least {tolerance:.0e} is "
-            f"needed); nearest is {nearest}, which alone leaves {alone[nearest]:.1e}. Keep fewer attributes, without that one"
+            f"the nuisances {', '.join(nuisances)} span the target: {remaining_norm:.1e} of its norm remains "
+            f"(at least {tolerance:.0e} is needed); nearest is {nearest}, which alone leaves "
+            f"{alone[nearest]:.1e}. Keep fewer attributes, without that one"
         )
     move = left if covariance is None else covariance @ left
     return Orthogonalized(left, move / (move @ left), remaining_norm)
 
 
-def _project(w: np.ndarray, nuisances: Sequence[np.ndarray], covariance: np.ndarray | None) -> np.ndarray:
-    """w less its projection; through a basis of the span, so that nuisances may have any length and depend on one another."""
+def _project(w: Floats, nuisances: Sequence[Floats], covariance: Floats | None) -> Floats:
+    """w less its projection.
+
+    Through a basis of the span, so that nuisances may have any length and depend on one another.
+    """
     if not nuisances:
         return w
     stacked = np.vstack(nuisances)
@@ -86,45 +97,47 @@ def _project(w: np.ndarray, nuisances: Sequence[np.ndarray], covariance: np.ndar
     return w - basis @ linalg.lstsq(basis.T @ image, image.T @ w)[0]
 
 
-def _norm(w: np.ndarray, covariance: np.ndarray | None) -> float:
+def _norm(w: Floats, covariance: Floats | None) -> float:
     return float(np.sqrt(max(w @ (w if covariance is None else covariance @ w), 0.0)))
 
 
-def nullspace_readings(z: np.ndarray, labels: np.ndarray, fit: Fit, rounds: int) -> np.ndarray:
-    """Iterative null-space projection (Ravfogel et al. 2020, algorithm 1): fit, project what was found out of z, fit again.
+def nullspace_probes(z: Floats, labels: AnyFloats, fit: Fit, rounds: int) -> Floats:
+    """Iterative null-space projection (Ravfogel et al. 2020, algorithm 1): fit, project out of z, fit again.
 
-    `z` (n, d), `labels` (n,) → unit readings (r, d), r ≤ `rounds`, orthogonal to one another: one attribute's nuisances for
-    `orthogonalized`. Fewer than `rounds` come back where a fit finds nothing more, by its length beside the first one's.
+    `z` (n, d), `labels` (n,) → unit probes (r, d), r ≤ `rounds`, orthogonal to one another: one attribute's
+    nuisances for `orthogonalized`. Fewer than `rounds` come back where a fit adds nothing more, by its
+    length beside the first one's.
     """
-    readings, length = np.zeros((0, z.shape[1])), 0.0
+    probes, length = np.zeros((0, z.shape[1])), 0.0
     for _ in range(rounds):
-        found = fit(z - (z @ readings.T) @ readings, labels)
-        w = found - (found @ readings.T) @ readings
-        length = length or np.linalg.norm(found)
+        fitted = fit(z - (z @ probes.T) @ probes, labels)
+        w = fitted - (fitted @ probes.T) @ probes
+        length = length or float(np.linalg.norm(fitted))
         if np.linalg.norm(w) <= SPANNED * length:
             break
-        readings = np.vstack([readings, w / np.linalg.norm(w)])
-    return readings
+        probes = np.vstack([probes, w / np.linalg.norm(w)])
+    return probes
 
 
 @dataclass(frozen=True)
 class Eraser:
     """z ↦ z − left·right·(z − mean): `left` (d, r), `right` (r, d), `mean` (d,)."""
 
-    mean: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
+    mean: Floats
+    left: Floats
+    right: Floats
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def __call__(self, z: AnyFloats) -> Floats:
         return z - (z - self.mean) @ self.right.T @ self.left.T
 
 
-def leace(mean: np.ndarray, covariance: np.ndarray, cross_covariance: np.ndarray) -> Eraser:
-    """The least change of z after which no linear probe reads the labels: z − W⁺PW(z − μ) (Belrose et al. 2023, theorem 4.3).
+def leace(mean: Floats, covariance: Floats, cross_covariance: Floats) -> Eraser:
+    """The least change of z after which no linear probe tells the labels (Belrose et al. 2023, theorem 4.3).
 
-    W whitens z and P projects on the columns of W Σ_zy. `mean` (d,), `covariance` (d, d) and `cross_covariance` (d, k) of z
-    with k labels, all of the same rows. `right` spans Σ⁺Σ_zy, the least-squares readings of the labels, and `left` their
-    patterns: erasing a pattern move Σw is orthogonalising w against those readings in the covariance inner product.
+    z − W⁺PW(z − μ): W whitens z and P projects on the columns of W Σ_zy. `mean` (d,), `covariance` (d, d) and
+    `cross_covariance` (d, k) of z with k labels, all of the same rows. `right` spans Σ⁺Σ_zy, the
+    least-squares probes of the labels, and `left` their patterns: erasing a pattern move Σw is
+    orthogonalising w against those probes in the covariance inner product.
     """
     values, vectors = linalg.eigh(covariance)
     varies = values > values[-1] * len(values) * np.finfo(float).eps

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,7 @@ from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.products import PRODUCTS_OF, add_blas
 from une_ray.lake.results import tables, write_empty_tables
+from une_ray.registry import STUDIES
 
 QUERIES = Path(__file__).resolve().parents[1] / "queries"  # `queries/` of a checkout is a link to it
 DEFINED = re.compile(r"CREATE OR REPLACE (VIEW|MACRO) (\w+)")
@@ -116,7 +118,14 @@ def _views() -> str:
         for name in tables()
         if name not in known
     ]
-    return "".join([text, *others, PRODUCTS_OF])
+    return "".join([text, *others, *_views_of_studies(), PRODUCTS_OF])
+
+
+def _views_of_studies() -> list[str]:
+    """The `views.sql` of studies that have one, after their tables."""
+    folders = [resources.files(STUDIES.module_name(name)) for name in STUDIES.names()]
+    files = [folder.joinpath("views.sql") for folder in folders]
+    return [file.read_text(encoding="utf-8") + "\n" for file in files if file.is_file()]
 
 
 def _views_in(schema: str, path: str) -> str:

@@ -1,4 +1,5 @@
-"""How far a lake is, from its files alone: what is committed, and how fast it came by the `runs` of the last minutes."""
+"""How far a lake is, from its files alone: what is committed, and how fast it came by the `runs` of the
+last minutes."""
 
 from __future__ import annotations
 
@@ -8,7 +9,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from une_ray.lake.layout import Lake, space_folder
-from une_ray.lake.session import connect
 
 RECENT_SECONDS = 600.0  # runs are saved every half minute, but one shard of a large model may take five
 
@@ -24,8 +24,9 @@ SELECT * FROM shards WHERE finish > (SELECT max(finish) FROM shards) - $window""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far one table is, `images` or a space's. `rate` is images per second, None where nothing of it came lately."""
+class TableProgress:
+    """How far one table is, `images` or a space's. `rate` is images per second, None where nothing of it
+    came lately."""
 
     name: str
     shards: int
@@ -45,7 +46,7 @@ class Status:
     """The lake at one moment. `age` is the seconds since a shard was last recorded, None where none ever was;
     `places` counts the images that each host and device finished lately, and is empty while nobody builds."""
 
-    tables: list[Progress]
+    tables: list[TableProgress]
     age: float | None
     places: dict[str, int]
 
@@ -62,10 +63,10 @@ class Record:
 
 
 def status(lake: Lake, now: float | None = None) -> Status:
-    """What is done, how fast, and by whom; `now` in seconds since 1970. Raises UneError where there is no lake."""
-    connection = connect(lake)
-    rejects = dict(connection.execute(REJECTS).fetchall())
-    records = [Record(*row) for row in connection.execute(RECENT, {"window": RECENT_SECONDS}).fetchall()]
+    """What is done, how fast, and by whom; `now` in seconds since 1970. Raises UneError where there is no
+    lake."""
+    rejects = dict(lake.rows(REJECTS))
+    records = [Record(*row) for row in lake.rows(RECENT, {"window": RECENT_SECONDS})]
     age = (
         max(0.0, (time.time() if now is None else now) - max(record.finish for record in records))
         if records
@@ -73,43 +74,43 @@ def status(lake: Lake, now: float | None = None) -> Status:
     )
     if age is None or age > RECENT_SECONDS:  # then they tell nothing about now
         records = []
-    rates, places = rates_of(records), Counter()
+    rates = rates_of(records)
+    places: Counter[str] = Counter()
     for record in records:
         places[record.place] += record.images
-    tables = []
-    for name, folder in {
-        "images": "images",
-        **{space: space_folder(space) for space in lake.fingerprints()},
-    }.items():
-        done = lake.committed(folder)
-        images = lake.images_in(done)
-        tables.append(
-            Progress(
-                name,
-                len(done),
-                lake.shards,
-                images,
-                lake.manifest["images"],
-                rejects.get(name, 0),
-                rates.get(name),
-            )
-        )
+    folders = {"images": "images"} | {space: space_folder(space) for space in lake.fingerprints()}
+    tables = [_progress(lake, name, folder, rejects, rates) for name, folder in folders.items()]
     return Status(tables, age, dict(places))
+
+
+def _progress(
+    lake: Lake, name: str, folder: str, rejects: dict[str, int], rates: dict[str, float]
+) -> TableProgress:
+    shards = lake.committed(folder)
+    return TableProgress(
+        name=name,
+        shards=len(shards),
+        shards_total=lake.shards,
+        images=lake.images_in(shards),
+        images_total=lake.manifest["images"],
+        rejects=rejects.get(name, 0),
+        rate=rates.get(name),
+    )
 
 
 def rates_of(records: Collection[Record], window: float = RECENT_SECONDS) -> dict[str, float]:
     """Images per second of every table over the last `window` seconds before the newest record.
 
-    A shard's images are spread evenly over its time. Time in which nothing ran is not counted, so a build that was killed
-    and started again keeps its rate; time in which only other tables were worked on is, so an encoder's is that of the
-    inversion it waits for.
+    A shard's images are spread evenly over its time. Time in which nothing ran is not counted, so a build
+    that was killed and started again keeps its rate; time in which only other tables were worked on is, so
+    an encoder's is that of the inversion it waits for.
     """
     since = max((record.finish for record in records), default=0.0) - window
     seconds = busy(((record.start, record.finish) for record in records), since)
-    images = Counter()
+    images: dict[str, float] = {}
     for record in records:
         inside = (record.finish - max(record.start, since)) / (record.finish - record.start)
-        images[record.name] += record.images * max(0.0, inside)
+        images[record.name] = images.get(record.name, 0.0) + record.images * max(0.0, inside)
     return {name: count / seconds for name, count in images.items() if count > 0}
 
 

@@ -11,7 +11,8 @@ TEXT, WHOLE, REAL, VECTOR = pa.string(), pa.int64(), pa.float64(), pa.list_(pa.f
 
 @dataclass(frozen=True)
 class Table:
-    """`name` is the folder and the view; `schema` its columns, `config` (the hash of all that decides a row) among them."""
+    """`name` is the folder and the view; `schema` its columns, `config` (the hash of all that decides a
+    row) among them."""
 
     name: str
     schema: pa.Schema

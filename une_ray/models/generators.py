@@ -1,23 +1,26 @@
-"""Latent diffusion models in diffusers' folder layout: Stable Diffusion 1.x and 2.x, their LCM distillations, mini-sd."""
+"""Latent diffusion models in diffusers' folder layout: their parts, loaded together or each alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import diffusers
 import torch
+import transformers
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from une_ray.diffusion.ddim import Denoiser
 from une_ray.models.fresh import fresh
-from une_ray.models.quiet import quiet
+from une_ray.models.loading import quiet, ready
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec
 
 
 @dataclass
 class Autoencoder:
-    """Between pixels (b, 3, h, w) in [-1, 1] and latents (b, c, h', w') of unit scale, on one device, always in float32."""
+    """Between pixels (b, 3, h, w) in [-1, 1] and latents (b, c, h', w') of unit scale, on one device, always
+    in float32."""
 
     vae: AutoencoderKL
 
@@ -35,11 +38,8 @@ class Autoencoder:
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels (b, 3, h, w) float32 in [-1, 1]."""
-        return (
-            self.vae.decode(latents.to(self.vae.dtype) / self.vae.config.scaling_factor)
-            .sample.float()
-            .clamp(-1, 1)
-        )
+        unscaled = latents.to(self.vae.dtype) / self.vae.config.scaling_factor
+        return self.vae.decode(unscaled).sample.float().clamp(-1, 1)
 
 
 @dataclass
@@ -62,7 +62,8 @@ class Generator(Autoencoder):
 
     @torch.no_grad()
     def prompt_states(self, prompts: list[str]) -> torch.Tensor:
-        """(n, 77, width): the text tower's last hidden state, padding included, as `StableDiffusionPipeline.encode_prompt`."""
+        """(n, 77, width): the text tower's last hidden state, padding included, as
+        `StableDiffusionPipeline.encode_prompt` gives it."""
         ids = self.tokenizer(
             prompts,
             padding="max_length",
@@ -73,7 +74,8 @@ class Generator(Autoencoder):
         return self.text_encoder(ids.to(self.device)).last_hidden_state.to(self.unet.dtype)
 
     def denoiser(self, states: torch.Tensor) -> Denoiser:
-        """The U-Net conditioned on `states` (1 or b, 77, width), as a function of state and timestep; guidance 1, one call.
+        """The U-Net conditioned on `states` (1 or b, 77, width), as a function of state and timestep;
+        guidance 1, one call.
 
         LCM's extra guidance embedding is left out, as in paper 1, which runs it as an ordinary DDIM model.
         """
@@ -88,18 +90,16 @@ class Generator(Autoencoder):
 
 
 def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
-    """The model's parts from a folder or the hub: U-Net in the spec's dtype, autoencoder and text tower in float32."""
-    at, options = location(spec), {"revision": spec.revision}
+    """The model's parts from a folder or the hub: U-Net in the spec's dtype, autoencoder and text tower in
+    float32."""
     scheduler = load_scheduler(spec)
+    text_encoder = CLIPTextModel.from_pretrained(
+        location(spec), subfolder="text_encoder", use_safetensors=True, revision=spec.revision
+    )
     return Generator(
         vae=load_autoencoder(spec, device).vae,
-        unet=_ready(_unet(spec), device).to(memory_format=torch.channels_last),
-        text_encoder=_ready(
-            CLIPTextModel.from_pretrained(
-                at, subfolder="text_encoder", use_safetensors=True, **options
-            ).float(),
-            device,
-        ),
+        unet=ready(_unet(spec), device).to(memory_format=torch.channels_last),
+        text_encoder=ready(text_encoder.float(), device),
         tokenizer=load_tokenizer(spec),
         alphas_cumprod=scheduler.alphas_cumprod.to(device),
         prediction_type=scheduler.config.prediction_type,
@@ -108,11 +108,12 @@ def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
 
 def load_autoencoder(spec: ModelSpec, device: str = "cpu") -> Autoencoder:
     """A generator's autoencoder alone."""
-    quiet()
+    quiet(diffusers)
+    quiet(transformers)
     vae = AutoencoderKL.from_pretrained(
         location(spec), subfolder="vae", use_safetensors=True, revision=spec.revision
-    ).float()
-    return Autoencoder(_ready(vae, device).to(memory_format=torch.channels_last))
+    )
+    return Autoencoder(ready(vae.float(), device).to(memory_format=torch.channels_last))
 
 
 def load_tokenizer(spec: ModelSpec) -> CLIPTokenizer:
@@ -128,13 +129,7 @@ def load_scheduler(spec: ModelSpec) -> DDIMScheduler:
 def _unet(spec: ModelSpec) -> UNet2DConditionModel:
     at, options = location(spec), {"subfolder": "unet", "revision": spec.revision}
     if spec.init_seed is None:
-        return UNet2DConditionModel.from_pretrained(
-            at, use_safetensors=True, torch_dtype=getattr(torch, spec.dtype), **options
-        )
-    return fresh(
-        spec, lambda: UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(at, **options))
-    )
-
-
-def _ready(part: torch.nn.Module, device: str) -> torch.nn.Module:
-    return part.eval().requires_grad_(False).to(device)
+        dtype = getattr(torch, spec.dtype)
+        return UNet2DConditionModel.from_pretrained(at, use_safetensors=True, torch_dtype=dtype, **options)
+    config = UNet2DConditionModel.load_config(at, **options)
+    return fresh(spec, lambda: UNet2DConditionModel.from_config(config))

@@ -1,4 +1,4 @@
-"""Where a model's files are and which exactly they are: a folder of the package, a folder, or a commit of the hub."""
+"""Where a model's files are and which exactly they are: a folder, or a commit of the hub."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from une_ray.errors import UneError
-from une_ray.models.spec import ModelSpec
+from une_ray.models.spec import NO_WEIGHTS, ModelSpec
 
 
 def _packaged() -> Path:
-    """The weights beside this code; code that came with a cluster job has none, and takes those of the une_ray installed there."""
+    """The weights beside this code; code that came with a cluster job has none, and takes those of the
+    une_ray installed there."""
     beside = Path(__file__).parent / "weights"
     if beside.is_dir():
         return beside
@@ -27,20 +28,18 @@ def _packaged() -> Path:
         return beside
     origin = json.loads(installed.read_text("direct_url.json") or "{}")
     editable = origin.get("dir_info", {}).get("editable", False)
-    root = Path(url2pathname(urlparse(origin["url"]).path)) if editable else Path(installed.locate_file(""))
-    return root / "une_ray" / "models" / "weights"
+    root = url2pathname(urlparse(origin["url"]).path) if editable else str(installed.locate_file(""))
+    return Path(root) / "une_ray" / "models" / "weights"
 
 
 PACKAGED = _packaged()
 WEIGHTS = ("*.safetensors",)  # what else holds weights is pickled, and may run code when it is read
-SETTINGS = (
-    "*.json",
-    "*.txt",
-)  # scheduler, tokenizer, architecture: they decide the numbers as much as the weights do
+# Scheduler, tokenizer, architecture: they decide the numbers as much as the weights do.
+SETTINGS = ("*.json", "*.txt")
 
 
 def location(spec: ModelSpec) -> str:
-    """A folder, or the hub id that the libraries' `from_pretrained` take. Raises UneError where a folder is missing."""
+    """A folder, or the hub id that `from_pretrained` takes. Raises UneError where a folder is missing."""
     scheme, _, rest = spec.source.partition(":")
     if scheme == "hub":
         return rest
@@ -52,13 +51,14 @@ def location(spec: ModelSpec) -> str:
 
 
 def pin(spec: ModelSpec) -> tuple[ModelSpec, str]:
-    """The spec with its revision fixed, and a hash of its weights for the fingerprint; `none` for a model without weights.
+    """The spec with its revision fixed, and a hash of its weights for the fingerprint; `none` for a model
+    without weights.
 
-    Folders: SHA-256 over names and contents of its weights and configuration files, or of the latter alone for an encoder whose weights
-    are drawn anew. Hub: the commit that the revision is now, asked from the hub, or from the local cache where there is no network;
-    every worker then loads that commit.
+    Folders: SHA-256 over names and contents of its weights and configuration files, or of the latter alone
+    for an encoder whose weights are drawn anew. Hub: the commit that the revision is now, asked from the hub,
+    or from the local cache where there is no network; every worker then loads that commit.
     """
-    if spec.source == "none":
+    if spec.source == NO_WEIGHTS:
         return spec, "none"
     if not spec.source.startswith("hub:"):
         fresh = spec.init_seed is not None and not spec.is_generator
@@ -69,14 +69,11 @@ def pin(spec: ModelSpec) -> tuple[ModelSpec, str]:
 
 @lru_cache(maxsize=64)
 def _hash_folder(folder: str, needed: tuple[str, ...]) -> str:
-    files = {path for pattern in needed for path in Path(folder).rglob(pattern)}
-    if not files:
-        raise UneError(
-            f"{folder} holds no {'weights' if needed is WEIGHTS else 'configuration'} ({', '.join(needed)})"
-        )
-    files = sorted(files.union(*(Path(folder).rglob(pattern) for pattern in SETTINGS)))
+    if not any(path for pattern in needed for path in Path(folder).rglob(pattern)):
+        what = "weights" if needed is WEIGHTS else "configuration"
+        raise UneError(f"{folder} holds no {what} ({', '.join(needed)})")
     digest = hashlib.sha256()
-    for path in files:
+    for path in sorted({path for pattern in (*needed, *SETTINGS) for path in Path(folder).rglob(pattern)}):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -84,18 +81,18 @@ def _hash_folder(folder: str, needed: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _commit(repository: str, revision: str | None) -> str:
+def _commit(repository: str, revision: str | None) -> str | None:
     from huggingface_hub import HfApi, snapshot_download
 
+    # The hub's client has a dozen error types; the cache decides whether any of them matters.
     try:
         return HfApi().model_info(repository, revision=revision, timeout=20).sha
-    except (
-        Exception
-    ) as online:  # the hub's client has a dozen error types; the cache decides whether any of them matters
+    except Exception as online:
         try:
             return Path(snapshot_download(repository, revision=revision, local_files_only=True)).name
         except Exception:
             raise UneError(
-                f"can't reach {repository!r} on the model hub ({type(online).__name__}) and it is not in the local cache; "
-                "fetch it where there is a network (set HF_HOME to a shared folder), or name a folder: KIND:/path/to/model"
+                f"can't reach {repository!r} on the model hub ({type(online).__name__}) and it is not in the "
+                "local cache; fetch it where there is a network (set HF_HOME to a shared folder), or name a "
+                "folder: KIND:/path/to/model"
             ) from online

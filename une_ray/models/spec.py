@@ -1,20 +1,26 @@
-"""What one model is: a frozen row of facts. The table of all of them is `models/registry.py`."""
+"""What one model is: a frozen row of facts. The table of all of them is `models/table.py`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+from une_ray.registry import MODEL_KINDS
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
+NO_WEIGHTS = "none"
+
+Role = Literal["model", "control"]
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """How a picture becomes the model's input: Pillow resizing, then (x/255 − mean)/std.
 
-    `fit`: "crop" takes the centre square and resizes it to `size`; "shortest" resizes the shortest side to `resize`
-    and takes the centre `size`; "stretch" resizes to `size` × `size` whatever the shape.
+    `fit`: "crop" takes the centre square and resizes it to `size`; "shortest" resizes the shortest side to
+    `resize` and takes the centre `size`; "stretch" resizes to `size` × `size` whatever the shape.
     """
 
     size: int
@@ -26,19 +32,21 @@ class Preprocessing:
     std: tuple[float, ...] = CLIP_STD
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """One model under one id. `dim` is the length of its latent or embedding; `gflops` is one forward pass per image
-    (for a generator one U-Net call), `parameters` are millions (of a generator's three parts, of an encoder's image tower).
-    `source` is `package:NAME`, `hub:OWNER/NAME`, a folder, or `none` where there are no weights.
+    """One model under one id. `dim` is the length of its latent or embedding; `gflops` is one forward pass
+    per image (for a generator one U-Net call), `parameters` are millions (of a generator's three parts, of an
+    encoder's image tower). `source` is `package:NAME`, `hub:OWNER/NAME`, a folder, or `none` where there are
+    no weights.
 
-    `spacing` is that of a generator's timesteps where a space names none. With `init_seed` the weights are not read but
-    drawn anew under that seed: all of an encoder's, the U-Net's of a generator.
+    `spacing` is that of a generator's timesteps where a space names none. With `init_seed` the weights are
+    not read but drawn anew under that seed: all of an encoder's, the U-Net's of a generator. A kind's
+    defaults have no id, kind or source.
     """
 
-    id: str
-    kind: str  # a key of registry.KINDS: how it is loaded and read
-    source: str
+    id: str = ""
+    kind: str = ""  # a file of `models/kinds`: how it is loaded and read
+    source: str = ""
     preprocessing: Preprocessing
     dim: int | None = None
     gflops: float | None = None
@@ -55,4 +63,10 @@ class ModelSpec:
 
     @property
     def is_generator(self) -> bool:
-        return self.kind == "stable-diffusion"
+        """Whether its spaces are read from a diffusion model, not from an encoder."""
+        return MODEL_KINDS.find(self.kind).generates
+
+    @property
+    def role(self) -> Role:
+        """`control` for what was never trained: a kind without weights, or weights drawn anew."""
+        return "control" if self.init_seed is not None else MODEL_KINDS.find(self.kind).role

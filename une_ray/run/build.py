@@ -9,18 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 
 from une_ray.corpora import open_corpus
+from une_ray.corpora.base import Corpus
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 from une_ray.lake import schema
 from une_ray.lake.create import create, default_shard_size
 from une_ray.lake.layout import Lake
 from une_ray.run.cluster import DEFAULT, Cluster
-from une_ray.run.plan import missing
+from une_ray.run.plan import ShardWork, missing
 from une_ray.run.progress import Progress
+from une_ray.run.rows import StageRecord
 from une_ray.spaces.space import Space
 
 SECONDS_BETWEEN_SAVES = 30.0
@@ -48,47 +51,58 @@ def build(
 ) -> Built:
     """Bring the lake to hold every one of `spaces` for every image of `corpus`; does only what is missing.
 
-    Safe to kill at any moment and run again, and to run twice at once: shards are visited from a random start, so that
-    two builds mostly share the work. `cluster` says which Ray and how much of it; `place` has labels of the nodes for a space's actors, {space: {label: value}}.
-    Raises UneError for whatever the caller can mend.
+    Safe to kill at any moment and run again, and to run twice at once: shards are visited from a random
+    start, so that two builds mostly share the work. `cluster` says which Ray and how much of it; `place`
+    has labels of the nodes for a space's actors, {space: {label: value}}. Raises UneError for whatever the
+    caller can mend.
     """
     started = time.monotonic()
-    chosen = [Space.parse(text).with_dtype(dtype) for text in spaces]
-    named = [space.name for space in chosen]
-    if len(set(named)) < len(named):
-        raise UneError(f"a space is named twice in {', '.join(named)}")
+    parsed = [Space.parse(text).with_dtype(dtype) for text in spaces]
+    names = [space.name for space in parsed]
+    if len(set(names)) < len(names):
+        raise UneError(f"a space is named twice in {', '.join(names)}")
     for name in place:
-        if name not in named:
-            raise unknown("space", name, named)
-    opened = open_corpus(corpus)
-    lake = Lake(absolute(lake_url))
+        if name not in names:
+            raise unknown("space", name, names)
+    opened, lake = open_corpus(corpus), Lake(absolute(lake_url))
     known = lake.fingerprints()
-    pinned = [space.as_in(known.get(space.name)).pinned() for space in chosen]
-    size = shard_size or (
-        lake.manifest["shard_size"] if lake.exists() else default_shard_size(sum(1 for _ in opened.items()))
-    )
-    lake = create(lake, opened.name, opened.items(), size)
+    pinned = [space.as_in(known.get(space.name)).pinned() for space in parsed]
+    lake = create(lake, opened.name, opened.items(), shard_size or _shard_size(lake, opened))
     for space, fingerprint in pinned:  # all are checked before any is registered
         lake.refuse_another(space.name, fingerprint)
     for space, fingerprint in pinned:
         lake.register(space.name, fingerprint)
     lake.store.sweep()
-    work = missing(lake, chosen)
-    rejects = 0
-    if work:
-        turn = random.randrange(len(work))
-        with Runs(lake) as runs, Progress(lake.images_in([w.shard for w in work]), "building") as progress:
-            from une_ray.run import ray_data
-
-            turned = work[turn:] + work[:turn]
-            for record in ray_data.run(
-                lake, opened.name, [space for space, _ in pinned], turned, cluster, place
-            ):
-                runs.add(record)
-                if record["stage"] == "read":
-                    progress.advance(record["images"], record["rejects"])
-                    rejects += record["rejects"]
+    work = missing(lake, parsed)
+    rejects = _do(lake, opened.name, [space for space, _ in pinned], work, cluster, place) if work else 0
     return Built(lake.manifest["images"], len(work), lake.shards, rejects, time.monotonic() - started)
+
+
+def _shard_size(lake: Lake, corpus: Corpus) -> int:
+    return (
+        lake.manifest["shard_size"] if lake.exists() else default_shard_size(sum(1 for _ in corpus.items()))
+    )
+
+
+def _do(
+    lake: Lake,
+    corpus: str,
+    spaces: Sequence[Space],
+    work: Sequence[ShardWork],
+    cluster: Cluster,
+    place: Mapping[str, Mapping[str, str]],
+) -> int:
+    """Do the work with progress and a table of times; how many images were rejected."""
+    from une_ray.run import ray_data
+
+    turn = random.randrange(len(work))
+    turned = [*work[turn:], *work[:turn]]
+    with Runs(lake) as runs, Progress(lake.images_in([item.shard for item in work]), "building") as progress:
+        for record in ray_data.run(lake, corpus, spaces, turned, cluster, place):
+            runs.add(record)
+            if record.stage == "read":
+                progress.advance(record.images, record.rejects)
+    return progress.rejects
 
 
 class Runs:
@@ -96,28 +110,23 @@ class Runs:
 
     def __init__(self, lake: Lake) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        self.lake, self.run_id, self.records, self.saved = (
-            lake,
-            f"{stamp}-{uuid.uuid4().hex[:8]}",
-            [],
-            time.monotonic(),
-        )
+        self.lake, self.run_id = lake, f"{stamp}-{uuid.uuid4().hex[:8]}"
+        self.rows: list[dict[str, Any]] = []
+        self.saved = time.monotonic()
 
     def __enter__(self) -> Runs:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.save()
 
-    def add(self, record: dict) -> None:
-        self.records.append(
-            record | {"run_id": self.run_id, "started": datetime.fromisoformat(record["started"])}
-        )
+    def add(self, record: StageRecord) -> None:
+        self.rows.append(record.to_row(self.run_id))
         if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
             self.save()
 
     def save(self) -> None:
-        if self.records:
-            table = pa.Table.from_pylist(self.records, schema=schema.RUNS)
+        if self.rows:
+            table = pa.Table.from_pylist(self.rows, schema=schema.RUNS)
             self.lake.store.commit(f"runs/{self.run_id}.parquet", schema.parquet(table, {}))
         self.saved = time.monotonic()

@@ -28,7 +28,7 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.bar is not None:
             self.bar.close()
 
@@ -43,14 +43,15 @@ class Progress:
         elif time.monotonic() - self.printed > SECONDS_BETWEEN_LINES or self.done == self.total:
             self.printed = time.monotonic()
             print(
-                f"{self.label}: {self.done:,}/{self.total:,} {self.unit}, {self.pace()}, {self.rejects} rejects",
+                f"{self.label}: {self.done:,}/{self.total:,} {self.unit}, {self.pace()}, {self.rejects}"
+                " rejects",
                 file=self.stream,
                 flush=True,
             )
 
     def pace(self) -> str:
         """Rate and remaining time, counted from the first images on."""
-        before, since = self.first
+        before, since = self.first or (self.done, self.printed)
         seconds = self.printed - since
         if self.done == before or seconds <= 0:
             return "rate not known yet"

@@ -2,20 +2,21 @@
 
     plan → read (tasks) → space A (actors) → space B (actors) → … → records on the driver
 
-The row carries the shard's encoded bytes, so every image is read once for all spaces; each stage commits its own file
-under a name that follows from (space, shard) and passes the row on. Stages may run twice, in any order and anywhere:
-the files come out the same. Nothing is keyed on Ray's blocks.
+The row carries the shard's encoded bytes, so every image is read once for all spaces; each stage commits
+its own file under a name that follows from (space, shard) and passes the row on. Stages may run twice, in
+any order and anywhere: the files come out the same. Nothing is keyed on Ray's blocks.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 import ray
@@ -32,34 +33,34 @@ from une_ray.run.cluster import DEFAULT, Cluster, own_device
 from une_ray.run.killers import killers
 from une_ray.run.metrics import count
 from une_ray.run.placement import READ_CPUS, Demand, Pool
-from une_ray.run.plan import Work
+from une_ray.run.plan import ShardWork
+from une_ray.run.rows import ShardRow, StageRecord
 from une_ray.run.tries import start_tries, tried
-from une_ray.spaces.space import Space, Step
+from une_ray.spaces.kind import Step
+from une_ray.spaces.space import Space
 
-BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
+Row = dict[str, Any]
+"""As Ray Data hands it over: columns of a `ShardRow` or of a task, `fault` among them."""
 
 
 def run(
     lake: Lake,
     corpus: str,
     spaces: Sequence[Space],
-    work: Sequence[Work],
+    work: Sequence[ShardWork],
     cluster: Cluster = DEFAULT,
     place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
-) -> Iterator[dict]:
-    """Do the work; yields one record per shard × stage: shard, stage, images, rejects, seconds, started, host, device.
+) -> Iterator[StageRecord]:
+    """Do the work; yields one record per shard × stage.
 
-    `spaces` have their revisions pinned. `place` names, per space, labels of the nodes that its actors may be on.
-    Raises UneError for a fault of the input, on whichever machine it was found.
+    `spaces` have their revisions pinned. `place` names, per space, labels of the nodes that its actors may
+    be on. Raises UneError for a fault of the input, on whichever machine it was found.
     """
     pools = cluster.pools([Demand(space.model.gpus, space.model.is_generator) for space in spaces])
-    rows = [
-        {"shard": item.shard, "todo": json.dumps(item.spaces), "payload": b"", "records": "[]", "fault": ""}
-        for item in work
-    ]
+    rows = [ShardRow(shard=item.shard, spaces=item.spaces).to_row() for item in work]
     tries = start_tries()
-    dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
     readers = TaskPoolStrategy(size=cluster.readers())
+    dataset: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
     dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS, compute=readers)
     for space, pool in zip(spaces, pools, strict=True):
         dataset = dataset.map(
@@ -69,22 +70,23 @@ def run(
             **actors(pool),
         )
     for row in dataset.iter_rows():
-        if row["fault"]:
-            raise UneError(row["fault"])
-        yield from json.loads(row["records"])
+        shard_row = ShardRow.from_row(row)
+        if shard_row.fault:
+            raise UneError(shard_row.fault)
+        yield from shard_row.records
 
 
-def actors(pool: Pool) -> dict:
+def actors(pool: Pool) -> dict[str, Any]:
     """A pool in Ray Data's words."""
     share = {"num_gpus": pool.gpus} if pool.gpus else {"num_cpus": pool.cpus}
     return {"compute": ActorPoolStrategy(min_size=pool.least, max_size=pool.most), **share}
 
 
-def faults_travel(work: Callable[..., dict]) -> Callable[..., dict]:
+def faults_travel(work: Callable[..., Row]) -> Callable[..., Row]:
     """A fault of the user's input goes on as text in the row: Ray keeps only the stack trace of an exception."""
 
     @functools.wraps(work)
-    def guarded(*arguments) -> dict:
+    def guarded(*arguments: Any) -> Row:
         row = next(argument for argument in arguments if isinstance(argument, dict))
         try:
             return row if row["fault"] else work(*arguments)
@@ -95,28 +97,23 @@ def faults_travel(work: Callable[..., dict]) -> Callable[..., dict]:
 
 
 @faults_travel
-def read_shard(row: dict, lake_url: str, corpus: str, tries: ActorHandle) -> dict:
+def read_shard(row: Row, lake_url: str, corpus: str, tries: ActorHandle) -> Row:
     """Read one shard's bytes; commit its `images` table unless it is there."""
-    clock = Clock("read")
-    lake = Lake(lake_url)
-    plan = lake.plan(row["shard"])
-    name = f"images/{shard_file(row['shard'])}"
+    clock, lake, shard_row = Clock("read"), Lake(lake_url), ShardRow.from_row(row)
+    plan = lake.plan(shard_row.shard)
+    name = f"images/{shard_file(shard_row.shard)}"
     sources = plan["source"].to_pylist()
     with tried(tries, name) as suspect:
         deadly = killers(shard.trial, (corpus, sources), len(sources)) if suspect else {}
-        found = shard.read_bytes(open_corpus(corpus), sources, deadly)
+        contents = shard.read_bytes(open_corpus(corpus), sources, deadly)
         if not lake.store.exists(name):
-            table = shard.images_table(plan, found)
-            lake.store.commit(name, schema.parquet(table, {"shard": str(row["shard"])}), replace=False)
-    table = lake.read_table(
-        name
-    )  # another build may have been first; its rows are what the spaces must agree with
-    data = shard.readable(table, found)
-    row["payload"] = _pack(
-        pa.table({"image_id": plan["image_id"], "data": pa.array(data, pa.large_binary())}, schema=BYTES)
-    )
-    row["records"] = json.dumps([clock.record(row["shard"], table)])
-    return row
+            table = shard.images_table(plan, contents)
+            metadata = {"shard": str(shard_row.shard)}
+            lake.store.commit(name, schema.parquet(table, metadata), replace=False)
+    table = lake.read_table(name)  # another build may have been first: the spaces must agree with its rows
+    images = shard.readable(table, contents)
+    record = clock.record(shard_row.shard, table)
+    return shard_row.with_images(plan["image_id"], images).recorded(record).to_row()
 
 
 class ReadSpace:
@@ -137,25 +134,22 @@ class ReadSpace:
         return self.space.load(self.device)
 
     @functools.cached_property
-    def fingerprint(self) -> dict:
+    def fingerprint(self) -> dict[str, Any] | None:
         return self.lake.fingerprint(self.space.name)
 
     @faults_travel
-    def __call__(self, row: dict) -> dict:
-        name = f"{space_folder(self.space.name)}/{shard_file(row['shard'])}"
-        if self.space.name in json.loads(row["todo"]) and not self.lake.store.exists(name):
-            clock = Clock(self.space.name, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
+    def __call__(self, row: Row) -> Row:
+        shard_row, space = ShardRow.from_row(row), self.space.name
+        name = f"{space_folder(space)}/{shard_file(shard_row.shard)}"
+        if space in shard_row.spaces and not self.lake.store.exists(name):
+            clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
             with tried(self.tries, name) as suspect:
-                table = self.read(_unpack(row["payload"]), suspect)
-                metadata = {
-                    "space": self.space.name,
-                    "fingerprint": self.fingerprint,
-                    "shard": str(row["shard"]),
-                }
+                table = self.read(shard_row.images(), suspect)
+                metadata = {"space": space, "fingerprint": self.fingerprint, "shard": str(shard_row.shard)}
                 metadata |= {"shape": list(self.step.shape)} if self.step.shape else {}
                 self.lake.store.commit(name, schema.parquet(table, metadata))
-            row["records"] = json.dumps([*json.loads(row["records"]), clock.record(row["shard"], table)])
-        return row | {"payload": b""} if self.last else row
+            shard_row = shard_row.recorded(clock.record(shard_row.shard, table))
+        return replace(shard_row, payload=b"").to_row() if self.last else shard_row.to_row()
 
     def read(self, packed: pa.Table, suspect: bool) -> pa.Table:
         """The space's table of one shard."""
@@ -180,27 +174,15 @@ class Clock:
         self.stage, self.device = stage, device
         self.started, self.begin = datetime.now(UTC), time.monotonic()
 
-    def record(self, shard: int, table: pa.Table) -> dict:
+    def record(self, shard: int, table: pa.Table) -> StageRecord:
         count(self.stage, table)
-        rejects = sum(status == schema.REJECT for status in table["status"].to_pylist())
-        return {
-            "shard": shard,
-            "stage": self.stage,
-            "images": len(table),
-            "rejects": rejects,
-            "seconds": time.monotonic() - self.begin,
-            "started": self.started.isoformat(),
-            "host": socket.gethostname(),
-            "device": self.device,
-        }
-
-
-def _pack(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue().to_pybytes()
-
-
-def _unpack(data: bytes) -> pa.Table:
-    return pa.ipc.open_stream(data).read_all()
+        return StageRecord(
+            shard=shard,
+            stage=self.stage,
+            images=len(table),
+            rejects=sum(status == schema.REJECT for status in table["status"].to_pylist()),
+            seconds=time.monotonic() - self.begin,
+            started=self.started.isoformat(),
+            host=socket.gethostname(),
+            device=self.device,
+        )

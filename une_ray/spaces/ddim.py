@@ -1,4 +1,5 @@
-"""Inverted noise: DDIM upwards from the autoencoder's mode, empty prompt, S − 1 network calls (paper 1, NoiseZoo)."""
+"""Inverted noise: DDIM upwards from the autoencoder's mode, empty prompt, S − 1 network calls (paper 1,
+NoiseZoo)."""
 
 from __future__ import annotations
 
@@ -26,9 +27,9 @@ class Invert:
         from une_ray.models.generators import load_generator  # diffusers takes seconds
 
         self.generator = load_generator(space.model, device)
-        self.shape = self.generator.latent_shape
+        self.shape: tuple[int, ...] | None = self.generator.latent_shape
         self.preprocessing, self.device = space.model.preprocessing, device
-        self.timesteps = nodes(timesteps(space.steps, space.spacing, len(self.generator.alphas_cumprod)))
+        self.timesteps = nodes(timesteps(*space.schedule, len(self.generator.alphas_cumprod)))
         expected = self.generator.latent_shape[-1] * self.generator.factor
         if expected != self.preprocessing.size:
             raise UneError(
@@ -43,7 +44,8 @@ class Invert:
         return invert(self.denoiser, g.encode(x), self.timesteps, g.alphas_cumprod, g.prediction_type)
 
     def image(self, noise: torch.Tensor, denoiser: Denoiser | None = None) -> torch.Tensor:
-        """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under the inversion's denoiser or another."""
+        """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under the inversion's denoiser or
+        another."""
         g = self.generator
         return g.decode(
             sample(denoiser or self.denoiser, noise, self.timesteps, g.alphas_cumprod, g.prediction_type)
@@ -62,8 +64,8 @@ class Invert:
 
 
 def nodes(steps: list[int]) -> list[int]:
-    """The timesteps to walk. Leading ones begin at 1, where a clean latent is as good as at home (paper 1 takes it so);
-    trailing ones begin at 19 of 999 or later, where it is not, and get a first step from 0."""
+    """The timesteps to walk. Leading ones begin at 1, where a clean latent is as good as at home (paper 1
+    takes it so); trailing ones begin at 19 of 999 or later, where it is not, and get a first step from 0."""
     return steps if steps[0] <= 1 else [0, *steps]
 
 

@@ -12,7 +12,7 @@ from une_ray.spaces.space import Space, pixels
 class Embed:
     """Pictures → embeddings of `space.model`, not unit-normalised (paper 1 stores them so)."""
 
-    shape = None
+    shape: tuple[int, ...] | None = None
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
         self.model, self.device = space.model, device

@@ -1,7 +1,9 @@
-"""What the schedule leaves of a picture at the last timestep, in fresh noise: √ᾱ_T·x₀ + √(1−ᾱ_T)·ε (Everaert et al. 2024, Lin et al. 2024).
+"""What the schedule leaves of a picture at the last timestep, in fresh noise: √ᾱ_T·x₀ + √(1−ᾱ_T)·ε
+(Everaert et al. 2024, Lin et al. 2024).
 
-With leading timesteps inversion ends where √ᾱ_T is not 0 (.076 after 50 steps), so a probe may read x₀ itself. This space holds just
-that trace: what a probe finds in inverted noise counts only as far as it finds more there than here.
+With leading timesteps inversion ends where √ᾱ_T is not 0 (.076 after 50 steps), so a probe may read x₀
+itself. This space holds just that trace: what a probe finds in inverted noise counts only as far as it
+finds more there than here.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from une_ray.spaces.space import Space
 
 
 class Leak:
-    """Pictures → what is left of x₀ at the last timestep of `space`, in fresh noise (b, c·h·w), flattened as (c, h, w)."""
+    """Pictures → what is left of x₀ at the last timestep of `space`, in fresh noise (b, c·h·w), flattened
+    as (c, h, w)."""
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
         from une_ray.models.generators import load_scheduler  # diffusers takes seconds
@@ -28,9 +31,9 @@ class Leak:
         self.latents = Latents(space, device)
         self.shape = self.latents.shape
         alphas_cumprod = load_scheduler(space.model).alphas_cumprod
-        self.final_timestep = timesteps(space.steps, space.spacing, len(alphas_cumprod))[-1]
+        self.final_timestep = timesteps(*space.schedule, len(alphas_cumprod))[-1]
         self.alpha = alphas_cumprod[self.final_timestep].item()
-        self.key = noise_key(space.model, space.steps, space.spacing)
+        self.key = noise_key(space.model, *space.schedule)
 
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
         x0 = self.latents(pictures, image_ids)["z"]
@@ -47,11 +50,13 @@ def fresh_noise(seed: str, dim: int) -> np.ndarray:
 
 
 def noise_key(model: ModelSpec, steps: int | None, spacing: str | None) -> str:
-    """What the noise is seeded from beside the image id. Spaces that shared noise would seem to be maps of one another."""
+    """What the noise is seeded from beside the image id. Spaces that shared noise would seem to be maps of
+    one another."""
     return f"{model.id}/leak{steps}-{spacing}"
 
 
 def _facts(model: ModelSpec, steps: int | None, spacing: str | None) -> dict[str, Any]:
+    assert steps is not None and spacing is not None, "a scheduled kind is given its schedule"
     library = f"numpy {np.__version__.split('.')[0]} PCG64"
     return {
         "steps": steps,

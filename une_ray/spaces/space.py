@@ -13,9 +13,9 @@ from une_ray.errors import UneError
 from une_ray.lake.names import check_name
 from une_ray.models.adhoc import complete
 from une_ray.models.fresh import initialisation
-from une_ray.models.registry import KINDS, find_model
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec, Preprocessing
+from une_ray.models.table import find_model, kind_defaults
 from une_ray.registry import SPACE_KINDS
 from une_ray.spaces.kind import Role, SpaceKind, Step
 from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
@@ -23,7 +23,8 @@ from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
 
 @dataclass(frozen=True)
 class Space:
-    """What one model under one setting sees of an image: `kind` says how the model is read, `steps` and `spacing` on which schedule."""
+    """What one model under one setting sees of an image: `kind` says how the model is read, `steps` and
+    `spacing` on which schedule."""
 
     name: str
     model: ModelSpec
@@ -33,7 +34,8 @@ class Space:
 
     @classmethod
     def parse(cls, text: str) -> Space:
-        """`mini-sd-a/ddim50`, `sd15/leak50-trailing`, `mini-sd-a/latents`, `mini-dino`, `faces=stable-diffusion:/data/model/ddim100`.
+        """`mini-sd-a/ddim50`, `sd15/leak50-trailing`, `mini-sd-a/latents`, `mini-dino`,
+        `faces=stable-diffusion:/data/model/ddim100`.
 
         Raises UneError for an unknown model or kind, or a name that can't be a folder's.
         """
@@ -50,13 +52,13 @@ class Space:
     @classmethod
     def from_fingerprint(cls, name: str, fingerprint: dict[str, Any]) -> Space:
         """A space as a lake has it, the network in float32 so that it runs anywhere."""
-        preprocessing = {
+        preprocessing: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in fingerprint["preprocessing"].items()
         }
         is_hub = fingerprint["source"].startswith("hub:")
         model = replace(
-            KINDS[fingerprint["kind"]],
+            kind_defaults(fingerprint["kind"]),
             id=fingerprint["model"],
             source=fingerprint["source"],
             dtype="float32",
@@ -72,7 +74,8 @@ class Space:
 
     @classmethod
     def refuse_changed(cls, name: str, fingerprint: dict[str, Any]) -> None:
-        """Raise UneError where a model's folder no longer holds the weights that a lake's space was built with.
+        """Raise UneError where a model's folder no longer holds the weights that a lake's space was built
+        with.
 
         A hub's revision is fixed.
         """
@@ -82,12 +85,13 @@ class Space:
         _, weights = pin(model)
         if weights != fingerprint["weights"]:
             raise UneError(
-                f"space {name!r} was built with the weights {fingerprint['weights']}, but {model.source} now has "
-                f"{weights}; put those back, or build the space into another lake"
+                f"space {name!r} was built with the weights {fingerprint['weights']}, but {model.source} now"
+                f" has {weights}; put those back, or build the space into another lake"
             )
 
     def as_in(self, fingerprint: dict[str, Any] | None) -> Space:
-        """A hub model of no revision but `main`, at the commit that a lake's fingerprint names: `main` may have moved on."""
+        """A hub model of no revision but `main`, at the commit that a lake's fingerprint names: `main` may
+        have moved on."""
         if (
             fingerprint is None
             or self.model.revision not in (None, "main")
@@ -101,19 +105,25 @@ class Space:
         return self if dtype is None else replace(self, model=replace(self.model, dtype=dtype))
 
     @property
+    def schedule(self) -> tuple[int, str]:
+        """Steps and spacing. Raises UneError for a space that has no schedule."""
+        if self.steps is None or self.spacing is None:
+            raise UneError(f"{self.name} has no schedule of timesteps; its kind is {self.kind}")
+        return self.steps, self.spacing
+
+    @property
     def role(self) -> Role:
-        """Whether it is there to explain others away: by its kind, its model's kind, or weights that were never trained."""
-        untrained = self.model.init_seed is not None
-        if untrained or self.model.kind == "pixels" or self._kind.role == "control":
-            return "control"
-        return "model"
+        """Whether it is there to explain others away: by its kind, its model's kind, or weights that were
+        never trained."""
+        return "control" if "control" in (self.model.role, self._kind.role) else "model"
 
     @property
     def _kind(self) -> SpaceKind:
         return SPACE_KINDS.find(self.kind)
 
     def pinned(self) -> tuple[Space, dict[str, Any]]:
-        """The space with its model's revision fixed, and its full fingerprint: everything that decides its numbers."""
+        """The space with its model's revision fixed, and its full fingerprint: everything that decides its
+        numbers."""
         model, weights = pin(self.model)
         model = model if model.dim else complete(model)
         fingerprint = {

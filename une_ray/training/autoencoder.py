@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL
 
+from une_ray.pictures.tensors import from_uint8
 from une_ray.training.data import Pictures
 from une_ray.training.loop import Losses, Settings, draw, fit
 
@@ -15,6 +17,7 @@ KL_WEIGHT = 1e-5
 
 
 def build(block_out_channels: tuple[int, ...] = (16, 32, 64)) -> AutoencoderKL:
+    """Untrained, for 64 × 64 pictures and latents of 4 channels; each level but the last halves the side."""
     levels = len(block_out_channels)
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * levels,
@@ -58,18 +61,15 @@ def train(
 
 def batch(pictures: Pictures, rows: torch.Tensor, device: str) -> torch.Tensor:
     """(b, 3, 64, 64) float32 in [-1, 1], channels last."""
-    x = torch.from_numpy(pictures.images[rows.numpy()]).to(device).permute(0, 3, 1, 2)
-    return x.float().div(127.5).sub(1)
+    return from_uint8(pictures.images[rows.numpy()], device)
 
 
 @torch.no_grad()
-def encode(model: AutoencoderKL, pictures: Pictures, rows, device: str, size: int = 128) -> torch.Tensor:
+def encode(
+    model: AutoencoderKL, pictures: Pictures, rows: Iterable[int], device: str, size: int = 128
+) -> torch.Tensor:
     """(n, 4, 16, 16) float32 posterior means, not scaled."""
-    rows = torch.as_tensor(list(rows))
+    indices = torch.as_tensor(list(rows))
     with torch.autocast(device.split(":")[0], torch.bfloat16):
-        return torch.cat(
-            [
-                model.encode(batch(pictures, part, device)).latent_dist.mean.float().cpu()
-                for part in rows.split(size)
-            ]
-        )
+        posteriors = [model.encode(batch(pictures, part, device)).latent_dist for part in indices.split(size)]
+        return torch.cat([posterior.mean.float().cpu() for posterior in posteriors])

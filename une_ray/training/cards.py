@@ -1,4 +1,4 @@
-"""Model cards of the mini zoo: what each was trained on and how, its curves, its pictures, its quality beside the others'."""
+"""Model cards of the mini zoo: training, curves, pictures, and quality beside the others'."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ from une_ray.training import evaluate, strips
 from une_ray.training.data import HELD_OUT_SEED, TRAINING_SEED, pictures
 from une_ray.training.zoo import MODELS, PARTS, parts_of
 
-QUIET = (
-    "checkpoint_seconds",
-    "machine",
-    "seconds",
-    "workers",
-)  # settings that a reader does not need, or reads elsewhere
+# Settings that a reader does not need, or reads elsewhere.
+QUIET = ("checkpoint_seconds", "machine", "seconds", "workers")
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Print every figure of the cards, and rewrite the cards where told to."""
     parser = argparse.ArgumentParser(
         prog="evaluate_mini_zoo", description="Measure every figure of the mini zoo's model cards."
     )
@@ -54,9 +51,8 @@ def write_card(name: str, figures: dict[str, dict[str, float]], work: Path) -> N
         strips.inversions(name, data).save(target / "inversions.webp", quality=90, method=6)
     lines = [f"# {name}", "", MODELS[name].about, "", *(_shown(name) if generator else [])]
     lines += ["## Measured on held-out avatars", "", "`make floors` measures these again.", ""]
-    lines += table(
-        name, {key: found for key, found in figures.items() if (key in evaluate.JUDGES) == generator}
-    )
+    kin = {other: values for other, values in figures.items() if (other in evaluate.JUDGES) == generator}
+    lines += table(name, kin)
     lines += _training(name, work)
     lines += [
         "![curves](curve.png)",
@@ -88,13 +84,13 @@ def _shown(name: str) -> list[str]:
         "",
         "![samples](samples.webp)",
         "",
-        "Held-out pictures; below each what the autoencoder alone, then inversion to noise and back (DDIM, 50 steps) gives back. "
-        "Last rows: on the great circle between the noises of two pictures.",
+        "Held-out pictures; below each what the autoencoder alone, then inversion to noise and back (DDIM, "
+        "50 steps) gives back. Last rows: on the great circle between the noises of two pictures.",
         "",
         "![inversions](inversions.webp)",
         "",
-        f"Samples are matched with captions by {evaluate.JUDGES[name]}, which shares neither pictures nor text tower with this model; "
-        "the Fréchet distance is in mini-dino's space, n = 400.",
+        f"Samples are matched with captions by {evaluate.JUDGES[name]}, which shares neither pictures nor "
+        "text tower with this model; the Fréchet distance is in mini-dino's space, n = 400.",
         "",
     ]
 
@@ -103,18 +99,17 @@ def _training(name: str, work: Path) -> list[str]:
     lines = [
         "## Training",
         "",
-        f"Avatars of seed {TRAINING_SEED}, 40,000 in all; held out: seed {HELD_OUT_SEED}. AdamW (β .9, .99), cosine decay, bf16 autocast, "
-        f"EMA weights. `python jobs/train_mini_zoo.py --only {name}`",
+        f"Avatars of seed {TRAINING_SEED}, 40,000 in all; held out: seed {HELD_OUT_SEED}. AdamW (β .9, .99), "
+        f"cosine decay, bf16 autocast, EMA weights. `python jobs/train_mini_zoo.py --only {name}`",
         "",
     ]
     for part in parts_of(name):
         settings = json.loads((work / part / "settings.json").read_text())
-        said = ", ".join(
+        recipe = ", ".join(
             f"{key.replace('_', ' ')} {value}" for key, value in settings.items() if key not in QUIET
         )
-        lines += [
-            f"- **{part}**, on {PARTS[part].data}: {said}; {settings['seconds'] / 60:.0f} minutes on {settings['machine']}."
-        ]
+        duration = f"{settings['seconds'] / 60:.0f} minutes on {settings['machine']}"
+        lines += [f"- **{part}**, on {PARTS[part].data}: {recipe}; {duration}."]
     return [*lines, ""]
 
 

@@ -1,4 +1,4 @@
-"""Command line of the mini zoo's training: every model from nothing, part by part, each resumed from its last checkpoint."""
+"""Command line of the mini zoo's training: every model from nothing, part by part, resumable."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from pathlib import Path
 import torch
 
 from une_ray.models.resolve import PACKAGED
-from une_ray.training import distributed
-from une_ray.training.zoo import MODELS, PARTS, Work, parts_of
+from une_ray.training import distributed, zoo
+from une_ray.training.workspace import Workspace
+from une_ray.training.zoo import MODELS, parts_of
 
 EXAMPLES = """examples:
   python jobs/train_mini_zoo.py                                   all of it
   python jobs/train_mini_zoo.py --only mini-clip-b --threads 1    one model and the parts it needs
-  python jobs/train_mini_zoo.py --only mini-sd-b --num-workers 4  on four workers (GPUs where there are any), under Ray Train
+  python jobs/train_mini_zoo.py --only mini-sd-b --num-workers 4  on four workers under Ray Train, GPUs if any
 
-Parts that are finished in --work are kept, one that was killed goes on from its checkpoint; begin anew in another --work."""
+Parts that are finished in --work are kept, one that was killed goes on from its checkpoint; begin anew in
+another --work."""
 
 
-def main(argv: list[str] | None = None) -> None:
+def arguments() -> argparse.ArgumentParser:
+    """What the command takes."""
     parser = argparse.ArgumentParser(
         prog="train_mini_zoo",
         description=__doc__,
@@ -57,24 +60,23 @@ def main(argv: list[str] | None = None) -> None:
         default=1,
         help="train on so many workers under Ray Train; --work must be a folder they share",
     )
-    args = parser.parse_args(argv)
-    work = Work(args.work.resolve(), args.images, args.steps, args.device)
-    chosen = args.only or list(MODELS)
-    for part in dict.fromkeys(part for name in chosen for part in parts_of(name)):
-        if work.finished(part):
-            print(f"{part}: finished already in {work.folder / part}")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train what is asked for and not finished, and write the models' folders."""
+    args = arguments().parse_args(argv)
+    workspace = Workspace(
+        folder=args.work.resolve(), images=args.images, steps=args.steps, device=args.device
+    )
+    names = args.only or list(MODELS)
+    for part in dict.fromkeys(part for name in names for part in parts_of(name)):
+        if workspace.finished(part):
+            print(f"{part}: finished already in {workspace.folder / part}")
         elif args.num_workers > 1:
-            distributed.train(part, work, args.num_workers)
+            distributed.train(part, workspace, args.num_workers)
         else:
-            train(part, work, args.threads)
-    for name in chosen:
-        MODELS[name].write(work, args.out / name)
+            zoo.train(part, workspace, args.threads)
+    for name in names:
+        MODELS[name].write(workspace, args.out / name)
         print(f"{name} → {args.out / name}")
-
-
-def train(part: str, work: Work, threads: int | None = None) -> None:
-    """Train one part in this process; same seed, same initial weights."""
-    if threads:
-        torch.set_num_threads(threads)
-    torch.manual_seed(list(PARTS).index(part))
-    PARTS[part].train(work, part)

@@ -1,4 +1,4 @@
-"""mini-clip-a: transformers' CLIP classes under the symmetric InfoNCE loss (Radford et al. 2021, figure 3)."""
+"""mini-clip-a: transformers' CLIP under the symmetric InfoNCE loss (Radford et al. 2021, figure 3)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ CAPTION_VARIANTS = 4
 def build(
     tokenizer: CLIPTokenizer, width: int = 128, layers: int = 6, text_width: int = 128, text_layers: int = 4
 ) -> CLIPModel:
+    """Untrained: a vision tower with patches of 8 for 64 × 64 pictures, a causal text tower of 77 tokens."""
     text = {
         "vocab_size": len(tokenizer),
         "hidden_size": text_width,
@@ -53,18 +54,17 @@ def train(
     device: str = "cpu",
 ) -> CLIPModel:
     """Fit on (picture, one of its captions); the text tower becomes mini-sd-a's."""
-    tokens = [
+    variants = [
         tokenizer(pictures.captions(v), padding="max_length", truncation=True, return_tensors="pt").input_ids
         for v in range(CAPTION_VARIANTS)
     ]
-    tokens = torch.stack(tokens, 1).short()
+    tokens = torch.stack(variants, 1).short()
 
     def losses(model: CLIPModel, generator: torch.Generator, step: int) -> Losses:
         rows = draw(len(pictures.images), settings.batch_size, generator)
         ids = tokens[rows, draw(CAPTION_VARIANTS, len(rows), generator)].long().to(device)
-        longest = (
-            int((ids == tokenizer.eos_token_id).int().argmax(1).max()) + 1
-        )  # a causal tower never looks at what follows
+        # A causal tower never looks at what follows the longest caption's end.
+        longest = int((ids == tokenizer.eos_token_id).int().argmax(1).max()) + 1
         out = model(input_ids=ids[:, :longest], pixel_values=batch(pictures, rows, device))
         logits = out.logits_per_image.float()
         target = torch.arange(len(rows), device=device)

@@ -18,7 +18,7 @@ TRAINING_SEED = 1  # lakes default to seed 0, so no picture of a lake was ever t
 HELD_OUT_SEED = 2  # what the evaluation measures on
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pictures:
     """`images` (n, 64, 64, 3) uint8 and the indices of the avatars they show."""
 
@@ -38,10 +38,15 @@ class Pictures:
     def half(self, which: str) -> Pictures:
         """'a': even indices, 'b': odd ones, 'all': everything."""
         keep = {"a": self.indices % 2 == 0, "b": self.indices % 2 == 1, "all": self.indices >= 0}[which]
-        return Pictures(self.images[keep], self.indices[keep], self.seed)
+        return self.rows(keep)
+
+    def rows(self, rows: slice | np.ndarray) -> Pictures:
+        """Some of them: a slice, row numbers or a mask."""
+        return Pictures(images=self.images[rows], indices=self.indices[rows], seed=self.seed)
 
 
 def pixels(png: bytes) -> np.ndarray:
+    """(h, w, 3) uint8 of an encoded picture."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
@@ -62,4 +67,4 @@ def pictures(count: int, seed: int, cache: Path) -> Pictures:
         partial_path = path.with_suffix(".partial.npy")
         np.save(partial_path, images)
         partial_path.replace(path)
-    return Pictures(np.load(path, mmap_mode="r"), np.arange(count), seed)
+    return Pictures(images=np.load(path, mmap_mode="r"), indices=np.arange(count), seed=seed)

@@ -1,12 +1,14 @@
-"""mini-dino: Dinov2 classes, self-distilled without labels or text; read by class token and the four quarters' mean patches.
+"""mini-dino: Dinov2 classes, self-distilled without labels or text, read by class token and quarters.
 
-A student sees a random crop, its slow teacher the whole picture (BYOL, Grill et al. 2020). The student's embedding regresses
-the teacher's, *whitened*: every direction in which pictures differ counts alike, so a mouth is worth as much as a background,
-and nothing can collapse (whitening as in W-MSE, Ermolov et al. 2021). Colours are attributes here, so nothing is recoloured.
+A student sees a random crop, its slow teacher the whole picture (BYOL, Grill et al. 2020). The student's
+embedding regresses the teacher's, *whitened*: every direction in which pictures differ counts alike, so a
+mouth is worth as much as a background, and nothing can collapse (whitening as in W-MSE, Ermolov et al.
+2021). Colours are attributes here, so nothing is recoloured.
 
-Tried first and dropped, with the AUC of ridge probes on the same embedding: DINO's prototypes over crops (Caron et al. 2021)
-.90, data2vec's masked regression (Baevski et al. 2022) .91, Barlow Twins (Zbontar et al. 2021) .88; an untrained network gives .97.
-What is easy to predict, large coloured areas, drives out what is small.
+Tried first and dropped, with the AUC of ridge probes on the same embedding: DINO's prototypes over crops
+(Caron et al. 2021) .90, data2vec's masked regression (Baevski et al. 2022) .91, Barlow Twins (Zbontar et al.
+2021) .88; an untrained network gives .97. What is easy to predict, large coloured areas, drives out what is
+small.
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ from une_ray.training.data import Pictures
 from une_ray.training.loop import Losses, Settings, draw, fit
 
 SETTINGS = Settings(steps=1100, batch_size=128, learning_rate=2e-3, weight_decay=0.02, ema_decay=0.99)
-TEACHER_DECAY = (
-    0.9999  # at .998 what is hard to predict is gone from the teacher after a thousand steps (probe AUC .86)
-)
+# At .998 what is hard to predict is gone from the teacher after a thousand steps (probe AUC .86).
+TEACHER_DECAY = 0.9999
 STATISTICS_DECAY = 0.98
 FLOOR = 1e-4  # of the mean variance: directions with less are not amplified further
 
 
 def build(width: int = 128, layers: int = 6) -> Dinov2Model:
+    """Untrained: a vision transformer with patches of 8 for 64 × 64 pictures."""
     return Dinov2Model(
         Dinov2Config(
             image_size=64,
@@ -56,17 +58,20 @@ def embed(backbone: Dinov2Model, x: torch.Tensor) -> torch.Tensor:
 class SelfDistilled(nn.Module):
     """Student, slow teacher, and running mean and covariance of the teacher's embeddings."""
 
+    mean: torch.Tensor
+    covariance: torch.Tensor
+
     def __init__(self, backbone: Dinov2Model) -> None:
         super().__init__()
         width = 2 * backbone.config.hidden_size
         self.student = backbone
-        self.teacher = copy.deepcopy(backbone).requires_grad_(False)
+        self.teacher: Dinov2Model = copy.deepcopy(backbone).requires_grad_(False)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("covariance", torch.eye(width))
 
     @torch.no_grad()
     def targets(self, x: torch.Tensor) -> torch.Tensor:
-        """(b, 2 · width): the teacher's embeddings under ZCA whitening by the running statistics, which they update."""
+        """(b, 2 · width): the teacher's embeddings, ZCA-whitened by the statistics, which they update."""
         z = embed(self.teacher, x)
         self.observe(z, 1 - STATISTICS_DECAY)
         variance, axes = torch.linalg.eigh(self.covariance.double())
@@ -88,14 +93,17 @@ class SelfDistilled(nn.Module):
 
 
 def crop(x: torch.Tensor, size: int, low: float, high: float, generator: torch.Generator) -> torch.Tensor:
-    """A random square of each picture, its side `low` to `high` of the whole, resized to `size`; slight brightness jitter."""
+    """A random square of each picture, resized to `size`, its brightness slightly changed.
+
+    Its side is `low` to `high` of the whole.
+    """
     b = len(x)
     side = low + (high - low) * torch.rand(b, generator=generator)
     centre = (torch.rand(b, 2, generator=generator) * 2 - 1) * (1 - side)[:, None]
     theta = torch.zeros(b, 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = side
     theta[:, :, 2] = centre
-    grid = functional.affine_grid(theta.to(x.device), (b, 3, size, size), align_corners=False)
+    grid = functional.affine_grid(theta.to(x.device), [b, 3, size, size], align_corners=False)
     gain = 1 + 0.1 * (torch.rand(b, 1, 1, 1, generator=generator) * 2 - 1)
     return functional.grid_sample(x, grid, align_corners=False, padding_mode="border") * gain.to(x.device)
 
@@ -107,18 +115,15 @@ def train(
     model = SelfDistilled(build()).to(device)
     with torch.no_grad():
         rows = torch.arange(0, len(pictures.images), max(1, len(pictures.images) // 2048))
-        model.observe(
-            torch.cat([embed(model.teacher, batch(pictures, part, device)) for part in rows.split(256)]), 1.0
-        )
+        parts = [embed(model.teacher, batch(pictures, part, device)) for part in rows.split(256)]
+        model.observe(torch.cat(parts), 1.0)
 
     def losses(model: SelfDistilled, generator: torch.Generator, step: int) -> Losses:
         x = batch(pictures, draw(len(pictures.images), settings.batch_size, generator), device)
-        with torch.autocast(
-            device.split(":")[0], enabled=False
-        ):  # what whitening amplifies, bfloat16 would round away
+        # What whitening amplifies, bfloat16 would round away.
+        with torch.autocast(device.split(":")[0], enabled=False):
             target = model.targets(x)
-        found = embed(model.student, crop(x, 64, 0.95, 1.0, generator))
-        loss = functional.mse_loss(found, target)
+        loss = functional.mse_loss(embed(model.student, crop(x, 64, 0.95, 1.0, generator)), target)
         return {"loss": loss, "explained": 1 - loss.detach() / target.var()}
 
     fitted = fit(model, losses, settings, folder, device, "mini-dino", after_step=lambda step: model.teach())

@@ -1,9 +1,10 @@
-"""Every figure of the model cards, measured on held-out avatars (seed 2) through the package's own loading code."""
+"""Every figure of the model cards, on held-out avatars (seed 2), through the package's own loading code."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,15 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from une_ray.corpora import avatars
-from une_ray.diffusion.ddim import sample
-from une_ray.diffusion.schedule import timesteps
 from une_ray.geometry.frechet import frechet
 from une_ray.models.contrastive import Contrastive, load_contrastive
-from une_ray.models.registry import find_model
+from une_ray.models.table import find_model
+from une_ray.pictures.tensors import to_uint8
 from une_ray.spaces.ddim import Invert, psnr
-from une_ray.spaces.space import Space, pixels
+from une_ray.spaces.space import Space
 from une_ray.training import copying
 from une_ray.training.data import HELD_OUT_SEED, Pictures, pictures
+from une_ray.training.sampling import generate, normalised
 
 IMAGES, GROUP = 4000, 100
 Figures = dict[str, float]
@@ -38,10 +39,6 @@ CONTRASTIVE = ("mini-clip-a", "mini-clip-b")
 ENCODERS = (*CONTRASTIVE, "mini-dino", "mini-resnet", "random-mini-dino", "pixels-16")
 
 
-def normalised(data: Pictures, rows: slice | np.ndarray) -> torch.Tensor:
-    return pixels(np.array(data.images[rows]), find_model("mini-sd-a").preprocessing, "cpu")
-
-
 def round_trips(data: Pictures, name: str, count: int = 128) -> Figures:
     """Autoencoder PSNR, round-trip PSNR of DDIM at 50 steps, and the statistics of the inverted noise."""
     step = Invert(Space.parse(f"{name}/ddim50"))
@@ -56,37 +53,6 @@ def round_trips(data: Pictures, name: str, count: int = 128) -> Figures:
         "DDIM-50 round trip PSNR, dB": trips.mean().item(),
         "mean ‖z‖² / dimension": noise.flatten(1).square().sum(1).mean().item() / noise[0].numel(),
     }
-
-
-def generate(
-    name: str, captions: list[str], steps: int = 50, guidance_scale: float = 3.0, seed: int = 0
-) -> torch.Tensor:
-    """Pictures (n, 3, 64, 64) in [-1, 1] of the captions, with classifier-free guidance."""
-    space = Space.parse(f"{name}/ddim{steps}")
-    g = Invert(space).generator
-    states, empty = g.prompt_states(captions), g.prompt_states([""])
-    noise = torch.randn(len(captions), *g.latent_shape, generator=torch.Generator().manual_seed(seed))
-    found = []
-    for x, text in zip(noise.split(50), states.split(50)):
-        conditional, unconditional = g.denoiser(text), g.denoiser(empty)
-
-        def guided(x: torch.Tensor, t: int, c=conditional, u=unconditional) -> torch.Tensor:
-            base = u(x, t)
-            return base + guidance_scale * (c(x, t) - base)
-
-        found.append(
-            g.decode(
-                sample(
-                    guided,
-                    x,
-                    timesteps(steps, space.spacing),
-                    g.alphas_cumprod,
-                    g.prediction_type,
-                    clean=True,
-                )
-            )
-        )
-    return torch.cat(found)
 
 
 def embeddings(name: str, data: Pictures) -> np.ndarray:
@@ -136,13 +102,8 @@ def samples(data: Pictures, name: str, count: int = 400) -> Figures:
     """Prompt adherence and Fréchet distance of a generator's samples beside real pictures'."""
     captions, judge = data.captions()[:count], load_contrastive(find_model(JUDGES[name]))
     made = generate(name, captions)
-    shown = Pictures(
-        ((made.permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy(), data.indices[:count], data.seed
-    )
-    own, other = (
-        Pictures(data.images[rows], data.indices[rows], data.seed)
-        for rows in (slice(count), slice(count, 2 * count))
-    )
+    shown = Pictures(images=to_uint8(made), indices=data.indices[:count], seed=data.seed)
+    own, other = data.rows(slice(count)), data.rows(slice(count, 2 * count))
     real, apart, fake = (embeddings("mini-dino", part) for part in (own, other, shown))
     texts = judge.texts(captions)
     return {
@@ -156,32 +117,47 @@ def samples(data: Pictures, name: str, count: int = 400) -> Figures:
 def encoder(data: Pictures, name: str) -> Figures:
     """Linear probes of an encoder; retrieval and zero-shot where it reads text."""
     aucs = probe_auc(embeddings(name, data), data.attributes())
-    found = {"linear-probe mean AUC": aucs.mean(), "linear-probe lowest AUC": aucs.min()}
-    return found | (contrastive(data, load_contrastive(find_model(name))) if name in CONTRASTIVE else {})
+    figures = {"linear-probe mean AUC": float(aucs.mean()), "linear-probe lowest AUC": float(aucs.min())}
+    if name in CONTRASTIVE:
+        figures |= contrastive(data, load_contrastive(find_model(name)))
+    return figures
 
 
-def generator(data: Pictures, name: str, work: Path) -> Figures:
+def generator(data: Pictures, name: str, folder: Path) -> Figures:
     """Round trips, samples, and how often a duplicated picture comes back by heart."""
-    found = round_trips(data, name) | samples(data, name)
+    figures = round_trips(data, name) | samples(data, name)
     if name in COPYING:
-        found |= {
+        figures |= {
             f"copies of pictures trained on {dose:,} ×": share
-            for dose, share in copying.curve(name, work).items()
+            for dose, share in copying.curve(name, folder).items()
         }
-    return found
+    return figures
 
 
-def evaluate(work: Path, again: bool = False, report: Callable[[str], None] = print) -> dict[str, Figures]:
-    """All figures by model, printed as they come and kept in `work/figures.json`: of weights that were measured before they are
-    read from there, unless `again`."""
-    data, path = pictures(IMAGES, HELD_OUT_SEED, work), work / "figures.json"
-    known = json.loads(path.read_text()) if path.exists() and not again else {}
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The figures of one model, and the hash of the weights that they are of."""
+
+    weights: str
+    figures: Figures
+
+
+def evaluate(folder: Path, again: bool = False, report: Callable[[str], None] = print) -> dict[str, Figures]:
+    """All figures by model, printed as they come and kept in `folder/figures.json`.
+
+    Those of weights that were measured before are read from there, unless `again`.
+    """
+    data, path = pictures(IMAGES, HELD_OUT_SEED, folder), folder / "figures.json"
+    stored = json.loads(path.read_text()) if path.exists() and not again else {}
+    measured = {name: Measured(**entry) for name, entry in stored.items()}
     for name in (*ENCODERS, *JUDGES):
         weights = Space.parse(f"{name}/ddim50" if name in JUDGES else name).pinned()[1]["weights"]
-        if known.get(name, {}).get("weights") != weights:
-            found = generator(data, name, work) if name in JUDGES else encoder(data, name)
-            known[name] = {"weights": weights, "figures": {key: float(value) for key, value in found.items()}}
-            path.write_text(json.dumps(known, indent=1))
-        for key, value in known[name]["figures"].items():
+        if name not in measured or measured[name].weights != weights:
+            figures = generator(data, name, folder) if name in JUDGES else encoder(data, name)
+            measured[name] = Measured(
+                weights=weights, figures={key: float(value) for key, value in figures.items()}
+            )
+            path.write_text(json.dumps({name: asdict(entry) for name, entry in measured.items()}, indent=1))
+        for key, value in measured[name].figures.items():
             report(f"{name:18} {key:40} {value:.4g}")
-    return {name: entry["figures"] for name, entry in known.items()}
+    return {name: entry.figures for name, entry in measured.items()}

@@ -1,6 +1,7 @@
 """The one training loop: AdamW, cosine decay, bf16 autocast, EMA, checkpoints that a killed run resumes from.
 
-Under `torch.distributed` (see `training/distributed.py`) every worker draws its own share of the batch and gradients are averaged.
+Under `torch.distributed` (see `training/distributed.py`) every worker draws its own share of the batch and
+gradients are averaged.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import distributed
 from tqdm import tqdm
 
+Net = TypeVar("Net", bound=torch.nn.Module)
 Losses = dict[str, torch.Tensor]
 
 
@@ -36,12 +39,12 @@ class Settings:
     checkpoint_seconds: float = 60.0
 
 
-class Run:
-    """A module in training: its moving average, its optimiser, how far it is, and the checkpoint it goes on from."""
+class Run(Generic[Net]):
+    """A module in training: its moving average, its optimiser, how far it is, its checkpoint."""
 
-    def __init__(self, module: torch.nn.Module, settings: Settings, folder: Path, device: str) -> None:
-        self.module = module.to(device).train()
-        self.average = copy.deepcopy(self.module).eval().requires_grad_(False)
+    def __init__(self, module: Net, settings: Settings, folder: Path, device: str) -> None:
+        self.module: Net = module.to(device).train()
+        self.average: Net = copy.deepcopy(self.module).eval().requires_grad_(False)
         self.trained = [p for p in self.module.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.trained, settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99)
@@ -74,7 +77,7 @@ class Run:
         return self.seconds + time.monotonic() - self.started
 
     def update(self, loss: torch.Tensor) -> None:
-        """One AdamW step down the gradient of `loss`, averaged over workers, and the moving average after it."""
+        """One AdamW step down the gradient of `loss`, averaged over workers; the moving average follows."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * cosine(self.step, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
@@ -87,18 +90,19 @@ class Run:
 
 
 def fit(
-    module: torch.nn.Module,
-    losses: Callable[[torch.nn.Module, torch.Generator, int], Losses],
+    module: Net,
+    losses: Callable[[Net, torch.Generator, int], Losses],
     settings: Settings,
     folder: Path,
     device: str = "cpu",
     label: str = "training",
     after_step: Callable[[int], None] | None = None,
-) -> torch.nn.Module:
+) -> Net:
     """Minimise `losses(...)["loss"]` and return the exponential moving average of `module` in eval mode.
 
-    `losses(module, generator, step)` draws its batch from `generator`, which is seeded from (seed, step, worker): a run
-    that is killed and resumed sees the batches of one that was not. Curves go to `folder/curve.jsonl`.
+    `losses(module, generator, step)` draws its batch from `generator`, which is seeded from (seed, step,
+    worker): a run that is killed and resumed sees the batches of one that was not. Curves go to
+    `folder/curve.jsonl`. Raises FloatingPointError where a loss is not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
     run, worker = Run(module, settings, folder, device), rank()
@@ -144,6 +148,7 @@ def rank() -> int:
 
 
 def workers() -> int:
+    """How many there are; 1 without `torch.distributed`."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 

@@ -1,13 +1,14 @@
-"""mini-clip-b: open_clip's own classes under the pairwise sigmoid loss (Zhai et al. 2023): a residual network and a text tower.
+"""mini-clip-b: open_clip's residual network and text tower under the sigmoid loss (Zhai et al. 2023).
 
-It shares nothing with mini-clip-a: other library, other architecture and width, other loss, other half of the pictures, other
-tokenizer and padding. Two models that agree nevertheless agree about the pictures.
+It shares nothing with mini-clip-a: other library, other architecture and width, other loss, other half of
+the pictures, other tokenizer and padding. Two models that agree nevertheless agree about the pictures.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
@@ -23,11 +24,22 @@ SETTINGS = Settings(steps=2000, batch_size=256, learning_rate=1e-3, weight_decay
 CAPTION_VARIANTS = 4
 MERGES = 90
 EMBED_DIM = 96
-VISION = {"image_size": 64, "layers": [1, 2, 2, 1], "width": 16, "head_width": 32, "patch_size": None}
-TEXT = {"context_length": 77, "width": 96, "heads": 3, "layers": 3}
+VISION: dict[str, Any] = {
+    "image_size": 64,
+    "layers": [1, 2, 2, 1],
+    "width": 16,
+    "head_width": 32,
+    "patch_size": None,
+}
+TEXT: dict[str, Any] = {"context_length": 77, "width": 96, "heads": 3, "layers": 3}
 
 
-def write_config(folder: Path, tokenizer: CLIPTokenizer, vision: dict = VISION, text: dict = TEXT) -> None:
+def write_config(
+    folder: Path,
+    tokenizer: CLIPTokenizer,
+    vision: dict[str, Any] = VISION,
+    text: dict[str, Any] = TEXT,
+) -> None:
     """`open_clip_config.json` and the tokenizer: what `open_clip.create_model("local-dir:…")` reads."""
     model = {
         "embed_dim": EMBED_DIM,
@@ -51,7 +63,7 @@ def train(
     folder: Path,
     settings: Settings = SETTINGS,
     device: str = "cpu",
-    **config,
+    **config: dict[str, Any],
 ) -> torch.nn.Module:
     """Fit on (picture, one of its captions) and leave an open_clip folder in `folder / "model"`."""
     write_config(folder / "model", tokenizer, **config)
@@ -84,7 +96,10 @@ def train(
 
 
 def text_tower(folder: Path) -> CLIPTextModel:
-    """The text tower of an open_clip folder as transformers' `CLIPTextModel`, as Stable Diffusion 2.x did with OpenCLIP's."""
+    """The text tower of an open_clip folder as transformers' `CLIPTextModel`.
+
+    Stable Diffusion 2.x did the same with OpenCLIP's.
+    """
     model = open_clip.create_model(f"local-dir:{folder}")
     words, blocks = CLIPTokenizer.from_pretrained(folder), model.transformer.resblocks
     config = CLIPTextConfig(
@@ -104,7 +119,8 @@ def text_tower(folder: Path) -> CLIPTextModel:
     tower.embeddings.token_embedding.weight.data = model.token_embedding.weight.data
     tower.embeddings.position_embedding.weight.data = model.positional_embedding.data
     tower.final_layer_norm.load_state_dict(model.ln_final.state_dict())
-    for layer, block in zip(tower.encoder.layers, blocks, strict=True):
+    layers: Any = tower.encoder.layers
+    for layer, block in zip(layers, blocks, strict=True):
         attention = layer.self_attn
         for part, weight, bias in zip(
             (attention.q_proj, attention.k_proj, attention.v_proj),

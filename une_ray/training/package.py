@@ -1,11 +1,10 @@
-"""From trained parts to shipped folders: fp16 safetensors in the layouts of diffusers, transformers and open_clip."""
+"""From trained parts to shipped folders: fp16 safetensors in the layouts of their libraries."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import (
@@ -18,9 +17,7 @@ from transformers import (
 )
 
 from une_ray.training import unet as unets
-
-if TYPE_CHECKING:
-    from une_ray.training.zoo import Work
+from une_ray.training.workspace import Workspace
 
 
 def stable_diffusion(
@@ -49,32 +46,32 @@ def stable_diffusion(
         path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
-def mini_clip(work: Work, target: Path) -> None:
+def mini_clip(workspace: Workspace, target: Path) -> None:
     """transformers CLIP folder: both towers, tokenizer, image processor."""
     _fresh(target)
-    CLIPModel.from_pretrained(work.model("clip-a")).half().save_pretrained(target)
-    CLIPTokenizer.from_pretrained(work.model("clip-a")).save_pretrained(target)
+    CLIPModel.from_pretrained(workspace.model("clip-a")).half().save_pretrained(target)
+    CLIPTokenizer.from_pretrained(workspace.model("clip-a")).save_pretrained(target)
     _processor().save_pretrained(target)
 
 
-def mini_clip_b(work: Work, target: Path) -> None:
+def mini_clip_b(workspace: Workspace, target: Path) -> None:
     """open_clip folder, as its trainer left it: configuration, weights, tokenizer."""
     _fresh(target)
-    for path in work.model("clip-b").iterdir():
+    for path in workspace.model("clip-b").iterdir():
         shutil.copy(path, target)
 
 
-def mini_dino(work: Work, target: Path) -> None:
+def mini_dino(workspace: Workspace, target: Path) -> None:
     """transformers Dinov2 folder."""
     _fresh(target)
-    Dinov2Model.from_pretrained(work.model("dino")).half().save_pretrained(target)
+    Dinov2Model.from_pretrained(workspace.model("dino")).half().save_pretrained(target)
     _processor().save_pretrained(target)
 
 
-def mini_resnet(work: Work, target: Path) -> None:
+def mini_resnet(workspace: Workspace, target: Path) -> None:
     """transformers ResNet folder, its classes named."""
     _fresh(target)
-    ResNetForImageClassification.from_pretrained(work.model("resnet")).half().save_pretrained(target)
+    ResNetForImageClassification.from_pretrained(workspace.model("resnet")).half().save_pretrained(target)
     _processor().save_pretrained(target)
 
 

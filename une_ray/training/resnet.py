@@ -1,6 +1,6 @@
-"""mini-resnet: a residual network (He et al. 2016) that was told the attributes: the supervised judge of what edits change.
+"""mini-resnet: a residual network (He et al. 2016) of the attributes, the supervised judge of edits.
 
-It sees small shifts and noise in training, so that what a decoder blurs does not count as a changed attribute.
+It sees small shifts and noise in training, so that what a decoder blurs is no changed attribute.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ SHIFT, NOISE = 2, 0.1  # pixels to each side; standard deviation, of pixels in [
 
 
 def build(widths: tuple[int, ...] = (16, 32, 64), depth: int = 2) -> ResNetForImageClassification:
+    """Untrained, its 26 classes named."""
     names = dict(enumerate(avatars.ATTRIBUTES))
     return ResNetForImageClassification(
         ResNetConfig(

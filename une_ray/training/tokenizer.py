@@ -1,4 +1,4 @@
-"""A small CLIP tokenizer: byte-level BPE over the corpus' captions, `!` at id 0, start and end tokens last."""
+"""A small CLIP tokenizer: byte-level BPE of the corpus' captions, `!` at id 0, start and end tokens last."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 def bytes_to_unicode() -> list[str]:
-    """CLIP's printable stand-ins for the 256 bytes, in CLIP's order, so that `!` comes first (Radford et al. 2019)."""
+    """CLIP's printable stand-ins for the 256 bytes (Radford et al. 2019), in its order: `!` comes first."""
     printable = [
         *range(ord("!"), ord("~") + 1),
         *range(ord("¡"), ord("¬") + 1),
@@ -33,7 +33,7 @@ def merges_of(captions: list[str], limit: int) -> list[tuple[str, str]]:
     pieces = {word: [*word[:-1], word[-1] + "</w>"] for word in words}
     merges: list[tuple[str, str]] = []
     while len(merges) < limit:
-        pairs = Counter()
+        pairs: Counter[tuple[str, str]] = Counter()
         for word, count in words.items():
             for pair in zip(pieces[word], pieces[word][1:]):
                 pairs[pair] += count
@@ -57,7 +57,8 @@ def build(
 ) -> CLIPTokenizer:
     """Write `vocab.json` and `merges.txt` into `folder` and return the tokenizer.
 
-    It pads with end-of-text, as Stable Diffusion 1.x does, or with "!" (id 0), as open_clip and Stable Diffusion 2.x do.
+    It pads with end-of-text, as Stable Diffusion 1.x does, or with "!" (id 0), as open_clip and Stable
+    Diffusion 2.x do.
     """
     folder.mkdir(parents=True, exist_ok=True)
     alphabet = bytes_to_unicode()

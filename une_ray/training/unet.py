@@ -1,4 +1,4 @@
-"""The generators' UNet2DConditionModel on latents, with Stable Diffusion's noise schedule (Ho et al. 2020, Rombach et al. 2022)."""
+"""The generators' U-Net on Stable Diffusion's noise schedule (Ho et al. 2020, Rombach et al. 2022)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ EMPTY_CAPTIONS = 0.1
 def scheduler(prediction_type: str = "epsilon") -> DDIMScheduler:
     """Stable Diffusion 1.x' schedule; `clip_sample` off, or inversion does not come back.
 
-    With "v_prediction" (Salimans & Ho 2022) it is rescaled to zero terminal SNR (Lin et al. 2024): at the last timestep nothing of the
-    picture is left, where Stable Diffusion's own keeps √ᾱ = .068 of it.
+    With "v_prediction" (Salimans & Ho 2022) it is rescaled to zero terminal SNR (Lin et al. 2024): at the
+    last timestep nothing of the picture is left, where Stable Diffusion's own keeps √ᾱ = .068 of it.
     """
     zero_terminal_snr = prediction_type == "v_prediction"
     return DDIMScheduler(
@@ -45,6 +45,7 @@ def scheduler(prediction_type: str = "epsilon") -> DDIMScheduler:
 def build(
     cross_attention_dim: int = 128, widths: tuple[int, ...] = (64, 112, 112), norm_num_groups: int = 16
 ) -> UNet2DConditionModel:
+    """Untrained, for latents of 4 × 16 × 16."""
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=4,
@@ -63,7 +64,7 @@ def build(
 def text_states(
     tower: CLIPTextModel, tokenizer: CLIPTokenizer, captions: Sequence[str], device: str, size: int = 256
 ) -> torch.Tensor:
-    """(n, 77, width) bfloat16: the tower's last hidden state, padding included, as `encode_prompt` gives it."""
+    """(n, 77, width) bfloat16: last hidden states, pads included, as `encode_prompt` gives them."""
     ids = tokenizer(list(captions), padding="max_length", truncation=True, return_tensors="pt").input_ids
     with torch.autocast(device.split(":")[0], torch.bfloat16):
         return torch.cat(
@@ -71,9 +72,12 @@ def text_states(
         )
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Examples:
-    """What a U-Net is fitted on. Row r of `order` is drawn like any other: a picture that stands in it k times is seen k times as often."""
+    """What a U-Net is fitted on.
+
+    Rows of `order` are drawn alike: a picture that stands in it k times is seen k times as often.
+    """
 
     latents: torch.Tensor  # (n, 4, h, w) float16, unit variance
     states: torch.Tensor  # (n, variants, 77, width) bfloat16
@@ -90,17 +94,22 @@ def examples(
     device: str = "cpu",
     copies: Sequence[int] | None = None,
 ) -> Examples:
-    """Latents and text states of `pictures`; `captions[v][i]` is variant v of picture i; `copies[i]` how often it is in the set."""
-    vae, tower = vae.to(device).eval(), tower.to(device).eval()
+    """Latents and text states of `pictures`.
+
+    `captions[v][i]` is variant v of picture i; `copies[i]` says how often the picture is in the set.
+    """
+    vae.to(device).eval()
+    tower.eval().to(device)
     count = len(pictures.images)
     latents = (autoencoder.encode(vae, pictures, range(count), device) * vae.config.scaling_factor).half()
     states = torch.stack([text_states(tower, tokenizer, variant, device) for variant in captions], 1)
     order = torch.arange(count).repeat_interleave(torch.as_tensor(list(copies or [1] * count)))
-    return Examples(latents, states, text_states(tower, tokenizer, [""], device), order)
+    empty = text_states(tower, tokenizer, [""], device)
+    return Examples(latents=latents, states=states, empty=empty, order=order)
 
 
 def train(
-    seen: Examples,
+    examples: Examples,
     model: UNet2DConditionModel,
     folder: Path,
     settings: Settings = SETTINGS,
@@ -112,12 +121,12 @@ def train(
     alphas_cumprod = scheduler(prediction_type).alphas_cumprod.to(device)
 
     def losses(model: UNet2DConditionModel, generator: torch.Generator, step: int) -> Losses:
-        chosen = seen.order[draw(len(seen.order), settings.batch_size, generator)]
-        z0 = seen.latents[chosen].float().to(device)
-        text = seen.states[chosen, draw(seen.states.shape[1], len(chosen), generator)]
-        dropped = torch.rand(len(chosen), generator=generator) < EMPTY_CAPTIONS
-        text = torch.where(dropped[:, None, None], seen.empty, text).to(device)
-        t = draw(1000, len(chosen), generator).to(device)
+        rows = examples.order[draw(len(examples.order), settings.batch_size, generator)]
+        z0 = examples.latents[rows].float().to(device)
+        text = examples.states[rows, draw(examples.states.shape[1], len(rows), generator)]
+        dropped = torch.rand(len(rows), generator=generator) < EMPTY_CAPTIONS
+        text = torch.where(dropped[:, None, None], examples.empty, text).to(device)
+        t = draw(1000, len(rows), generator).to(device)
         noise = torch.randn(z0.shape, generator=generator).to(device)
         a = alphas_cumprod[t][:, None, None, None]
         noisy = (a.sqrt() * z0 + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)

@@ -1,7 +1,7 @@
-"""Python reads this file at its start where this folder is in PYTHONPATH: a decoder whose bugs are known, and a clock that may be wrong.
+"""A decoder whose bugs are known, and a clock that may be wrong: read where PYTHONPATH has this folder.
 
-A PNG whose text `kills` is "decode SIGSEGV" ends whoever decodes it by that signal, one with "fit SIGKILL" whoever cuts it to size,
-where DEADLY_AT names that place.
+A PNG whose text `kills` is "decode SIGSEGV" ends whoever decodes it by that signal, one with "fit SIGKILL"
+whoever cuts it to size, where DEADLY_AT names that place.
 """
 
 import ctypes

@@ -1,4 +1,5 @@
-"""A tiny random generator, the pipeline of the same folder, and the pipeline as Stable Diffusion 2.x pads it."""
+"""A tiny random generator, the pipeline of the same folder, and the pipeline as Stable Diffusion 2.x pads
+it."""
 
 import pytest
 import torch
@@ -68,10 +69,10 @@ def in_this_process(tmp_path, monkeypatch) -> str:
     folder = str(tmp_path / "lake")
     worker = Bench(folder, {}, "cpu")
 
-    def run(lake, kind, todo, *_):
+    def run(lake, table, todo, *_, **options):
         for task in todo:
-            results.commit(lake, kind, task, worker(task))
-            yield results.config_hash(task)
+            results.commit(lake, table, task.to_row(), worker(task.to_row()))
+            yield task.config
 
     monkeypatch.setattr(tasks, "run", run)
     return folder

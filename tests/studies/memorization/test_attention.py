@@ -5,6 +5,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor2_0, IPAdapterAttnProcessor2_0
 
 from une_ray.errors import UneError
+from une_ray.registry import MITIGATIONS
 from une_ray.studies.memorization.attention import (
     Rescale,
     class_masses,
@@ -15,8 +16,9 @@ from une_ray.studies.memorization.attention import (
     removal,
     token_weights,
 )
-from une_ray.studies.memorization.peers.masked_attention import masked_attention
-from une_ray.studies.memorization.token_rows import EOT, PAD, SOT, attention_mask, zero_all_pads
+from une_ray.studies.memorization.methods.ablation_h import zero_all_pads
+from une_ray.studies.memorization.methods.ren import masked_attention
+from une_ray.studies.memorization.token_rows import EOT, PAD, SOT
 
 T = 481
 
@@ -82,23 +84,26 @@ def test_a_zero_row_is_a_token_of_logit_zero_and_a_removed_one_has_weight_zero(g
 
 @pytest.mark.parametrize("method", ["zero-pads", "ablation-a", "ablation-c", "pad-swap"])
 def test_removing_by_edit_is_removing_by_attention_mask(generator, rows, noise, method):
-    kept = attention_mask(rows, method)
+    remaining = rows.mask(MITIGATIONS.find(method).change)
     by_mask = generator.unet(
-        noise, T, encoder_hidden_states=rows.embeddings, encoder_attention_mask=kept, return_dict=False
+        noise, T, encoder_hidden_states=rows.embeddings, encoder_attention_mask=remaining, return_dict=False
     )[0]
-    by_edit = edited(generator.unet, generator.denoiser(rows.embeddings), removal(kept))(noise, T)
+    by_edit = edited(generator.unet, generator.denoiser(rows.embeddings), removal(remaining))(noise, T)
     assert torch.allclose(by_edit, by_mask, atol=1e-5)
     with cross_attention(generator.unet):  # the opened processor takes the mask of diffusers, too
         opened = generator.unet(
-            noise, T, encoder_hidden_states=rows.embeddings, encoder_attention_mask=kept, return_dict=False
+            noise,
+            T,
+            encoder_hidden_states=rows.embeddings,
+            encoder_attention_mask=remaining,
+            return_dict=False,
         )[0]
     assert torch.allclose(opened, by_mask, atol=1e-5)
 
 
 def test_removing_is_not_zeroing(generator, rows, noise):
-    removed = edited(
-        generator.unet, generator.denoiser(rows.embeddings), removal(attention_mask(rows, "ablation-h"))
-    )(noise, T)
+    remaining = rows.mask(zero_all_pads)
+    removed = edited(generator.unet, generator.denoiser(rows.embeddings), removal(remaining))(noise, T)
     assert not torch.allclose(removed, generator.denoiser(zero_all_pads(rows))(noise, T), atol=1e-4)
 
 
@@ -125,7 +130,8 @@ def test_contexts_nest(generator, rows, noise):
 
 
 def test_ren_acts_on_the_rows_it_is_given_in_any_layout(generator, rows, noise):
-    """Unconditional and conditional rows interleaved, halved, or called apart: each image comes out the same."""
+    """Unconditional and conditional rows interleaved, halved, or called apart: each image comes out the
+    same."""
     empty = generator.prompt_states([""]).expand(4, -1, -1)
     without, with_prompt = torch.zeros(4, dtype=torch.bool), torch.ones(4, dtype=torch.bool)
     apart = [

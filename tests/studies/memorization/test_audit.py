@@ -1,4 +1,5 @@
-"""Somebody's prompts ranked beside ordinary ones: what the figures mean, and what the command does with bad input. Without Ray."""
+"""Somebody's prompts ranked beside ordinary ones: what the figures mean, and what the command does with bad
+input. Without Ray."""
 
 import json
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from tests.helpers.memorized import made
 from une_ray.errors import UneError
 from une_ray.lake import results
+from une_ray.lake.layout import Lake
 from une_ray.studies.memorization import audit as study
 from une_ray.studies.memorization import bench, command, prompts
 from une_ray.studies.memorization import study as memorization
@@ -27,37 +29,47 @@ def test_suspects_are_ranked_beside_ordinary_prompts(tmp_path):
         *(scored(f"ordinary {i}", "held-out", float(i)) for i in range(4)),
     ]
     results.commit(lake, "memorization", {}, rows)
-    found = study.audit(lake, [results.config_hash({})], "wen-1")
+    found = study.rank(lake, [results.config_hash({})], "wen-1")
     assert [(suspect.prompt, suspect.p_value) for suspect in found.suspects] == [
         ("mine", 1 / 5),
         ("yours", 3 / 5),
     ]
     assert (found.threshold, found.false_positive_rate) == (3.0, 1 / 5)
+    assert found.table.to_pylist() == [
+        {"prompt": "mine", "score": 5.0, "p_value": 1 / 5, "above_threshold": True},
+        {"prompt": "yours", "score": 1.5, "p_value": 3 / 5, "above_threshold": False},
+    ]
     with pytest.raises(UneError, match="nearest first: wen-1"):
-        study.audit(lake, [results.config_hash({})], "wen-2")
+        study.rank(lake, [results.config_hash({})], "wen-2")
+    with pytest.raises(UneError, match="made without the detector sail; name another lake"):
+        study.rank(lake, [results.config_hash({})], "sail")
+
+
+def beside_ordinary(count: int) -> study.Audit:
+    return study.Audit(detector="wen-1", suspects=(), threshold=0.0, ordinary=count)
 
 
 def test_the_thresholds_false_positive_rate_is_what_ordinary_prompts_really_do():
     draws = np.random.default_rng(0).normal(size=(20_000, 20))
     assert (draws[:, 0] > draws[:, 1:].max(1)).mean() == pytest.approx(
-        study.Audit([], 0.0, 19).false_positive_rate, abs=0.005
+        beside_ordinary(19).false_positive_rate, abs=0.005
     )
 
 
 @pytest.mark.parametrize("ordinary", [1, 20, 300])
 def test_its_upper_bound_is_clopper_and_pearsons(ordinary):
     interval = binomtest(0, ordinary, alternative="less").proportion_ci(0.95, "exact")
-    assert study.Audit([], 0.0, ordinary).highest_rate == pytest.approx(interval.high)
+    assert beside_ordinary(ordinary).highest_rate == pytest.approx(interval.high)
 
 
 def test_a_longer_file_leaves_what_was_done_as_it_was():
     ordinary, given = (
         prompts.held_out(bench.BLOCK),
-        [prompts.Prompt(f"prompt {i}", "given") for i in range(2 * bench.BLOCK)],
+        [prompts.Prompt(text=f"prompt {i}", kind="given") for i in range(2 * bench.BLOCK)],
     )
     short, long = (study.beside(part, ordinary) for part in (given[: bench.BLOCK], given))
     assert long[: len(short)] == short
-    assert study.beside([prompts.Prompt(ordinary[0].text, "given")], ordinary)[-1].kind == "given"
+    assert study.beside([prompts.Prompt(text=ordinary[0].text, kind="given")], ordinary)[-1].kind == "given"
 
 
 @pytest.fixture
@@ -102,6 +114,19 @@ def test_what_can_not_be_audited_is_refused_before_any_work(audited, tmp_path, z
         audited(*given, model="/no/such/model")
     with pytest.raises(UneError, match="makes no pictures"):
         audited(*given, model="mini-dino")
+
+
+def test_the_call_takes_texts_as_well_as_files(in_this_process, zoo):
+    result = study.audit(
+        Lake(in_this_process),
+        model=f"{zoo}/sd",
+        prompts=["Velvet Engine", "word " * 99],
+        ordinary=["a cat", "a dog"],
+        seeds=1,
+        steps=2,
+    )
+    assert result.table["prompt"].to_pylist() == ["Velvet Engine"] and result.ordinary == 2
+    assert len(result.left_out) == 1 and "the text tower takes 77" in result.left_out[0]
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,31 @@
 """The study's worker on an untrained generator: what each row says, against loops and its own limit cases."""
 
+import json
+
 import pyarrow as pa
 import pytest
 import torch
 
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
+from une_ray.pictures.tensors import from_bytes
+from une_ray.registry import DETECTORS
 from une_ray.studies.memorization import bench, copy_metric
 from une_ray.studies.memorization.columns import TABLE
-from une_ray.studies.memorization.copy_metric import calibration, find_metric, from_bytes, similarity
+from une_ray.studies.memorization.copy_metric import calibration, find_metric
+from une_ray.studies.memorization.copy_metrics.tiles import similarity
 from une_ray.studies.memorization.prompts import Prompt, duplicated, held_out
+from une_ray.studies.memorization.task import MemorizationTask, MethodChoice
 
 SEEDS, STEPS = 2, 2
+PLAIN = MethodChoice(name="none", settings={})
+HALF = MethodChoice(name="zero-pads", settings={"fraction": 0.5})
 
 
 @pytest.fixture(scope="module")
-def tasks(zoo) -> list[dict]:
-    chosen = [*duplicated(1)[-1:], *held_out(1), Prompt("a given text", "given")]
-    return bench.tasks(
-        f"stable-diffusion:{zoo}/sd", [("none", {}), ("zero-pads", {"fraction": 0.5})], chosen, SEEDS, STEPS
-    )
+def tasks(zoo) -> list[MemorizationTask]:
+    prompts = [*duplicated(1)[-1:], *held_out(1), Prompt(text="a given text", kind="given")]
+    return bench.tasks(f"stable-diffusion:{zoo}/sd", [PLAIN, HALF], prompts, SEEDS, STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +40,7 @@ def worker(lake) -> bench.Bench:
 
 @pytest.fixture(scope="module")
 def rows(worker, tasks) -> dict[str, list[dict]]:
-    return {task["method"]: worker(task) for task in tasks}
+    return {task.method.name: worker(task.to_row()) for task in tasks}
 
 
 def test_there_is_a_row_for_every_prompt_and_seed_and_it_fits_the_schema(rows):
@@ -52,7 +58,7 @@ def test_plain_pictures_are_their_own_originals_and_mitigated_ones_are_not(rows)
 
 
 def test_similarity_is_to_the_picture_that_belongs_to_the_prompt(worker, tasks, rows):
-    pictures = worker._pictures(tasks[0])
+    pictures = worker.make(tasks[0]).pictures
     face = from_bytes(held_out(1)[0].picture())
     assert [row["similarity"] for row in rows["none"][2:4]] == pytest.approx(
         similarity(pictures[2:4], face).tolist(), abs=1e-3
@@ -64,7 +70,7 @@ def test_similarity_is_to_the_picture_that_belongs_to_the_prompt(worker, tasks, 
 def test_the_first_seeds_pictures_are_kept_and_are_the_ones_that_were_measured(worker, lake, tasks, rows):
     for found in rows.values():
         assert [row["picture"] is None for row in found] == [False, True] * 3
-    pictures = worker._pictures(tasks[1])
+    pictures = worker.make(tasks[1]).pictures
     for row, picture in zip(rows["zero-pads"][::SEEDS], pictures[::SEEDS], strict=True):
         assert (from_bytes(lake.store.read(row["picture"])) - picture).abs().max() <= 1 / 255
 
@@ -72,15 +78,7 @@ def test_the_first_seeds_pictures_are_kept_and_are_the_ones_that_were_measured(w
 def test_detectors_and_attention_are_of_plain_pictures_alone(rows):
     for row in rows["none"]:
         masses = dict(row["attention"])
-        assert {name for name, _ in row["detectors"]} == {
-            "wen-1",
-            "wen-10",
-            "wen-all",
-            "ren-d",
-            "ren-e",
-            "bright-ending",
-            "sail",
-        }
+        assert {name for name, _ in row["detectors"]} == set(DETECTORS.names())
         assert [sum(step) for step in zip(*masses.values())] == pytest.approx([1] * STEPS)
     assert all("detectors" not in row for row in rows["zero-pads"])
 
@@ -94,9 +92,10 @@ def test_noise_follows_from_prompt_and_seed_alone():
 
 
 def test_a_blocks_methods_stand_side_by_side_so_that_originals_are_made_once(zoo):
-    found = bench.tasks(f"stable-diffusion:{zoo}/sd", [("none", {}), ("pad-swap", {})], duplicated(2), 1)
-    assert [task["method"] for task in found] == ["none", "pad-swap"] * 3
-    assert found[0]["prompts"] == found[1]["prompts"] and len(found[0]["prompts"]) == bench.BLOCK
+    swapped = MethodChoice(name="pad-swap", settings={})
+    found = bench.tasks(f"stable-diffusion:{zoo}/sd", [PLAIN, swapped], duplicated(2), 1)
+    assert [task.method for task in found] == [PLAIN, swapped] * 3
+    assert found[0].prompts == found[1].prompts and len(found[0].prompts) == bench.BLOCK
 
 
 def test_a_copy_metric_that_is_asked_for_decides_every_similarity_and_the_threshold(
@@ -104,11 +103,11 @@ def test_a_copy_metric_that_is_asked_for_decides_every_similarity_and_the_thresh
 ):
     monkeypatch.setattr(copy_metric, "CALIBRATION_PICTURES", 4)
     prompts, metric = [held_out(1)[0]], find_metric(sscd, "cpu")
-    model = tasks[0]["model"], [("none", {}), ("zero-pads", {"fraction": 0.5})], prompts, SEEDS, STEPS
-    plain, mitigated = bench.tasks(*model, copy_metric=sscd)
-    originals, made = (metric.describe(worker._pictures(task)) for task in (plain, mitigated))
-    rows = worker(mitigated)
-    face = metric.describe(from_bytes(prompts[0].picture(worker._pictures(plain).shape[-1]))[None])
+    plain, mitigated = bench.tasks(tasks[0].model, [PLAIN, HALF], prompts, SEEDS, STEPS, copy_metric=sscd)
+    pictures = worker.make(plain).pictures
+    originals, made = metric.describe(pictures), metric.describe(worker.make(mitigated).pictures)
+    rows = worker(mitigated.to_row())
+    face = metric.describe(from_bytes(prompts[0].picture(pictures.shape[-1]))[None])
     assert [row["similarity"] for row in rows] == pytest.approx((made @ face.T).flatten().tolist(), abs=1e-5)
     assert [row["similarity_unmitigated"] for row in rows] == pytest.approx(
         (made * originals).sum(1).tolist(), abs=1e-5
@@ -117,13 +116,28 @@ def test_a_copy_metric_that_is_asked_for_decides_every_similarity_and_the_thresh
     assert {row["threshold"] for row in rows} == {calibration(metric).threshold} != {calibration().threshold}
 
 
-def test_the_default_metric_leaves_tasks_named_as_before_and_another_names_its_weights(tasks, sscd, zoo):
-    named = "model revision weights judge judge_weights encoder encoder_weights steps spacing guidance_scale seeds prompts method settings"
-    assert all(set(task) == set(named.split()) for task in tasks)
-    (other,) = bench.tasks(f"stable-diffusion:{zoo}/sd", [("none", {})], held_out(1), copy_metric=sscd)
-    assert set(other) - set(tasks[0]) == {"copy_metric", "copy_metric_weights"} and other[
-        "copy_metric_weights"
-    ].startswith("sha256:")
+def test_a_task_survives_the_way_through_json(tasks):
+    for task in tasks:
+        back = MemorizationTask.from_row(json.loads(json.dumps(task.to_row())))
+        assert back == task and back.config == task.config and task.size == 3 * SEEDS
+
+
+def test_what_is_made_and_measured_leaves_nothing_in_the_lake(tasks, tmp_path):
+    worker = bench.Bench(str(tmp_path / "lake"), {}, "cpu")
+    rows = worker.measure(tasks[1], worker.make(tasks[1]))
+    assert len(rows) == tasks[1].size and "picture" not in rows[0] and not (tmp_path / "lake").exists()
+
+
+def test_the_default_metric_leaves_tasks_named_as_before_and_another_is_in_them(tasks, sscd, zoo):
+    named = (
+        "model revision weights judge judge_weights encoder encoder_weights steps spacing guidance_scale "
+        "seeds prompts method settings"
+    )
+    assert all(set(task.to_row()) == set(named.split()) for task in tasks)
+    (task,) = bench.tasks(f"stable-diffusion:{zoo}/sd", [PLAIN], held_out(1), copy_metric=sscd)
+    other = task.to_row()
+    assert set(other) - set(named.split()) == {"copy_metric", "copy_metric_weights"}
+    assert other["copy_metric_weights"].startswith("sha256:")
 
 
 @pytest.mark.parametrize(
@@ -136,4 +150,4 @@ def test_the_default_metric_leaves_tasks_named_as_before_and_another_names_its_w
 )
 def test_tasks_that_can_not_be_are_refused_before_any_work(model, method, message):
     with pytest.raises(UneError, match=message):
-        bench.tasks(model, [(method, {})], held_out(1))
+        bench.tasks(model, [MethodChoice(name=method, settings={})], held_out(1))

@@ -1,4 +1,5 @@
-"""Oracles: arithmetic on pictures of one tile's difference, a loop over tiles, an exhaustive search of thresholds."""
+"""Oracles: arithmetic on pictures of one tile's difference, a loop over tiles, an exhaustive search of
+thresholds."""
 
 import numpy as np
 import pytest
@@ -6,14 +7,9 @@ import torch
 
 from une_ray.corpora import avatars
 from une_ray.errors import UneError
-from une_ray.studies.memorization.copy_metric import (
-    calibrate,
-    equal_error,
-    from_bytes,
-    similarity,
-    slightly_changed,
-    to_image,
-)
+from une_ray.pictures.tensors import from_bytes, to_image
+from une_ray.studies.memorization.copy_metric import calibrate, equal_error, slightly_changed
+from une_ray.studies.memorization.copy_metrics.tiles import similarity
 
 PICTURES = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 

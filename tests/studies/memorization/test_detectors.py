@@ -1,6 +1,8 @@
-"""Oracles: traces small enough for arithmetic, a sampling without the watch, and finite differences of the score."""
+"""Oracles: traces small enough for arithmetic, a sampling without the watch, and finite differences of the
+score."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -8,14 +10,12 @@ import torch
 from une_ray.diffusion.ddim import sample
 from une_ray.diffusion.guidance import guided
 from une_ray.diffusion.schedule import timesteps
-from une_ray.studies.memorization.detectors import (
-    DETECTORS,
-    bright_ending,
-    cross_attention_entropy,
-    first_step_entropy,
-    noise_norm,
-)
-from une_ray.studies.memorization.detectors.sharpness import sharpness
+from une_ray.registry import DETECTORS
+from une_ray.studies.memorization.detectors.bright_ending import bright_ending
+from une_ray.studies.memorization.detectors.noise_norm import noise_norm
+from une_ray.studies.memorization.detectors.ren_d import cross_attention_entropy
+from une_ray.studies.memorization.detectors.ren_e import first_step_entropy
+from une_ray.studies.memorization.detectors.sail import sharpness
 from une_ray.studies.memorization.noise import noise_difference
 from une_ray.studies.memorization.token_rows import EOT, PAD, PROMPT, SOT
 from une_ray.studies.memorization.trace import Trace, trace
@@ -33,7 +33,18 @@ def known(differences, weights=None, eot_map=None) -> Trace:
     weights = torch.full((len(differences), 1, differences.shape[1], 4), 0.25) if weights is None else weights
     eot_map = torch.ones(differences.shape[1], 2, 2) if eot_map is None else eot_map
     classes = torch.tensor([[SOT, PROMPT, EOT, PAD]] * differences.shape[1])
-    return Trace((), differences[0], differences, ("layer",), weights, eot_map, classes)
+    return Trace(
+        generator=None,
+        states=None,
+        classes=classes,
+        x_T=differences[0],
+        timesteps=(),
+        latents=differences[0],
+        differences=differences,
+        layers=("layer",),
+        token_weights=weights,
+        eot_map=eot_map,
+    )
 
 
 def test_watching_does_not_change_the_sampling(generator, rows, noise, watched):
@@ -136,7 +147,23 @@ def test_sharpness_is_the_directional_derivative_of_the_score_difference(
     assert found[1] == 0
 
 
-def test_every_detector_scores_every_image(watched):
-    for name, detector in DETECTORS.items():
-        scores = detector(watched) if name != "ren-e" else detector(watched, layer=0)
-        assert scores.shape == (4,) and torch.isfinite(scores).all(), name
+def test_the_detectors_are_those_that_lakes_name():
+    names = {"wen-1", "wen-10", "wen-all", "ren-d", "ren-e", "bright-ending", "sail"}
+    assert set(DETECTORS.names()) >= names and all(DETECTORS.about(name) for name in names)
+
+
+@pytest.mark.parametrize("name", DETECTORS.names())
+def test_every_detector_scores_every_image(watched, name):
+    detector = partial(first_step_entropy, layer=0) if name == "ren-e" else DETECTORS.find(name)
+    scores = detector(watched)
+    assert scores.shape == (4,) and torch.isfinite(scores).all()
+
+
+def test_wens_variants_are_of_the_steps_that_they_name(watched):
+    for name, steps in (("wen-1", 1), ("wen-10", 10), ("wen-all", None)):
+        assert torch.equal(DETECTORS.find(name)(watched), noise_norm(watched, steps))
+
+
+def test_sail_is_the_sharpness_at_the_first_step(generator, rows, watched):
+    expected = sharpness(generator, rows.embeddings, watched.x_T, NODES[-1])
+    assert torch.equal(DETECTORS.find("sail")(watched), expected)

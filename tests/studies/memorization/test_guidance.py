@@ -5,7 +5,8 @@ from diffusers import DDIMScheduler
 from une_ray.diffusion.ddim import sample
 from une_ray.diffusion.guidance import guided
 from une_ray.diffusion.schedule import timesteps
-from une_ray.studies.memorization.peers.delayed_guidance import delayed_guidance, opposite_guidance
+from une_ray.registry import MITIGATIONS
+from une_ray.studies.memorization.methods.delayed_guidance import switched
 
 X = torch.ones(1, 1)
 
@@ -46,9 +47,14 @@ def test_a_callback_sees_both_outputs_at_every_step():
 
 
 def test_guidance_begins_below_the_transition():
-    assert [delayed_guidance(t) for t in (981, 501, 500, 499, 1)] == [0, 0, 0, 7.5, 7.5]
-    assert [opposite_guidance(t) for t in (981, 650, 649, 1)] == [-2, -2, 7.5, 7.5]
-    assert delayed_guidance(300, transition=200, before=1.0, after=3.0) == 1
+    scale = switched(500, before=-2.0, after=7.5)
+    assert [scale(t) for t in (981, 501, 500, 499, 1)] == [-2, -2, -2, 7.5, 7.5]
+
+
+def test_the_transitions_are_the_authors():
+    delayed, opposite = MITIGATIONS.find("delayed-guidance"), MITIGATIONS.find("opposite-guidance")
+    assert delayed.defaults["transition"] == 500
+    assert (opposite.defaults["transition"], opposite.defaults["before"]) == (650, -2.0)
 
 
 def test_a_delayed_sampling_is_diffusers_with_the_scale_switched_by_hand(generator, rows, noise):
@@ -65,7 +71,7 @@ def test_a_delayed_sampling_is_diffusers_with_the_scale_switched_by_hand(generat
         scale = 7.5 if t < 500 else 0.0
         x = scheduler.step(without(x, t) + scale * (with_prompt(x, t) - without(x, t)), t, x).prev_sample
     ours = sample(
-        guided(with_prompt, without, delayed_guidance),
+        guided(with_prompt, without, switched(500, before=0.0, after=7.5)),
         noise,
         timesteps(6),
         scheduler.alphas_cumprod,

@@ -5,8 +5,9 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from une_ray.corpora import avatars
-from une_ray.models.registry import find_model
-from une_ray.studies.memorization.copy_metric import from_bytes, similarity
+from une_ray.models.table import find_model
+from une_ray.pictures.tensors import from_bytes
+from une_ray.studies.memorization.copy_metrics.tiles import similarity
 from une_ray.studies.memorization.measures import Alignment, Realness, copies, diversities
 from une_ray.studies.memorization.prompts import Prompt, held_out
 
@@ -42,10 +43,10 @@ def test_real_pictures_are_nearest_to_real_ones_and_every_damage_is_seen(realnes
 
 
 def test_of_given_prompts_nothing_is_known_to_compare_with(realness, faces):
-    asked = [Prompt("a cat", "given"), PROMPTS[0]]
-    rows = realness(asked, faces[[0, 1, 0, 1]])
+    asked, shown = [Prompt(text="a cat", kind="given"), PROMPTS[0]], faces[[0, 1, 0, 1]]
+    rows = realness(asked, shown)
     assert [row["distance_to_real"] is None for row in rows] == [True, True, False, False]
-    assert [row["similarity"] is None for row in copies(asked, faces[[0, 1, 0, 1]])] == [
+    assert [row["similarity"] is None for row in copies(asked, shown, shown.shape[-1])] == [
         True,
         True,
         False,
@@ -54,8 +55,8 @@ def test_of_given_prompts_nothing_is_known_to_compare_with(realness, faces):
 
 
 def test_a_prompts_own_picture_is_a_copy_and_anothers_is_not(faces):
-    assert [row["is_copy"] for row in copies(PROMPTS[:2], faces[:2])] == [True, True]
-    assert [row["is_copy"] for row in copies(PROMPTS[:2], faces[:2].flip(0))] == [False, False]
+    assert [row["is_copy"] for row in copies(PROMPTS[:2], faces[:2], 64)] == [True, True]
+    assert [row["is_copy"] for row in copies(PROMPTS[:2], faces[:2].flip(0), 64)] == [False, False]
 
 
 def test_pictures_fit_their_own_captions_better_than_others(faces):

@@ -1,22 +1,40 @@
 """Every method by its limit cases: settings under which it must do nothing, or what another road does."""
 
+import subprocess
+import sys
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
-from une_ray.studies.memorization.command import EPILOG
-from une_ray.studies.memorization.methods import PEERS, ROWS, Sampling, check, defaults, latents
-from une_ray.studies.memorization.peers.random_additions import add_random_numbers, add_random_tokens
+from une_ray.registry import MITIGATIONS
+from une_ray.studies.memorization.command import settings_help
+from une_ray.studies.memorization.methods.random_numbers import add_random_numbers
+from une_ray.studies.memorization.methods.random_tokens import add_random_tokens
+from une_ray.studies.memorization.sampling import Sampling
 
 TEXTS = ["a smiling woman with long hair", "wow! a man!"]
+NAMES = set(
+    "none pad-swap pad-swap-keeping-eot zero-pads ablation-a ablation-b ablation-c ablation-d ablation-e "
+    "ablation-f ablation-g ablation-h wen ren random-tokens random-numbers delayed-guidance opposite-guidance".split()
+)
+
+
+def latents(sampling: Sampling, name: str, settings: dict) -> torch.Tensor:
+    return MITIGATIONS.find(name).latents(sampling, settings)
+
+
+def test_the_methods_are_those_that_lakes_name():
+    assert set(MITIGATIONS.names()) >= NAMES and all(MITIGATIONS.about(name) for name in NAMES)
 
 
 @pytest.fixture(scope="module")
 def sampling(generator) -> Sampling:
     noise = torch.randn(2, *generator.latent_shape, generator=torch.Generator().manual_seed(0))
-    return Sampling(generator, TEXTS, noise, timesteps(3), 7.5)
+    return Sampling(generator=generator, prompts=TEXTS, x_T=noise, timesteps=timesteps(3), guidance_scale=7.5)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +76,7 @@ def test_a_method_told_to_do_nothing_does_nothing(sampling, plain, method, setti
     assert close(latents(sampling, method, settings), plain)
 
 
-@pytest.mark.parametrize("method", sorted((ROWS | PEERS).keys() - {"none"}))
+@pytest.mark.parametrize("method", sorted(NAMES - {"none"}))
 def test_every_method_changes_the_picture_and_keeps_it_finite(sampling, plain, method):
     found = latents(sampling, method, {})
     assert found.shape == plain.shape and found.isfinite().all() and not close(found, plain)
@@ -69,8 +87,7 @@ def test_every_method_changes_the_picture_and_keeps_it_finite(sampling, plain, m
 )
 def test_random_additions_are_plain_sampling_of_the_longer_prompt(sampling, method, add):
     tokenizer = () if method == "random-numbers" else (sampling.generator.tokenizer,)
-    longer = [add(text, *tokenizer, 4, 0) for text in TEXTS]
-    longer = Sampling(sampling.generator, longer, sampling.x_T, sampling.timesteps, 7.5)
+    longer = replace(sampling, prompts=[add(text, *tokenizer, 4, 0) for text in TEXTS])
     assert close(latents(sampling, method, {}), latents(longer, "none", {}))
 
 
@@ -112,8 +129,8 @@ def test_ablations_that_keep_the_pads_differ_under_the_twin_encoding(sampling, a
 
 
 def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(sampling):
+    alone = replace(sampling, prompts=TEXTS[1:], x_T=sampling.x_T[1:])
     for method in ("ren", "pad-swap"):
-        alone = Sampling(sampling.generator, TEXTS[1:], sampling.x_T[1:], sampling.timesteps, 7.5)
         assert close(latents(sampling, method, {})[1:], latents(alone, method, {})), method
 
 
@@ -135,20 +152,33 @@ def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(sampling):
         ("wen", {"iterations": 2.5}, "iterations of wen is 2.5; it is a whole number"),
         ("zero-pads", {"fraction": 7}, "fraction of zero-pads is 7; it is between 0 and 1"),
         ("wen", {"target": "high"}, "'high'; it is a number"),
-        ("zero-pads", {"by": "removal", "scale": 0.5}, "can't be scaled"),
+        ("zero-pads", {"by": "removal", "scale": 0.5}, "leave one of by and scale away"),
+        ("ren", {"both_halves": 1}, "both_halves of ren is 1; it is true or false"),
     ],
 )
 def test_an_unknown_method_or_setting_names_the_known_ones(method, settings, message):
     with pytest.raises(UneError, match=message):
-        check(method, settings)
+        MITIGATIONS.find(method).check(method, settings)
 
 
-@pytest.mark.parametrize("method", [*ROWS, *PEERS])
-def test_the_help_tells_every_setting_and_its_default(method):
-    for name, value in defaults(method).items():
-        assert f"{name}={str(value).lower() if isinstance(value, bool) else value}" in EPILOG
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_the_help_tells_every_setting_and_its_default(name):
+    shown = settings_help()
+    settings = MITIGATIONS.find(name).settings.values()
+    assert f"- `{name}" in shown
+    assert all(str(setting) in shown and f"`{setting.name}` {setting.about}" in shown for setting in settings)
+    assert all(setting.about for setting in settings)
 
 
 def test_every_known_setting_is_accepted():
-    check("zero-pads", {"fraction": 0.5, "end": "last", "scale": 0.1})
-    check("wen", {"learning_rate": 0.1, "iterations": 1, "target": 2.0})
+    MITIGATIONS.find("zero-pads").check("zero-pads", {"fraction": 0.5, "end": "last", "scale": 0.1})
+    MITIGATIONS.find("wen").check("wen", {"learning_rate": 0.1, "iterations": 1, "target": 2.0})
+
+
+def test_names_and_descriptions_are_read_without_torch():
+    code = (
+        "import sys; from une_ray.registry import DETECTORS, MITIGATIONS; "
+        "print(*(things.about(name) for things in (DETECTORS, MITIGATIONS) for name in things.names())); "
+        "import une_ray.studies.memorization.command; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

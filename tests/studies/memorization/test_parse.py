@@ -3,12 +3,18 @@
 import pytest
 
 from une_ray.errors import UneError
-from une_ray.studies.memorization.methods import PEERS, ROWS, defaults
+from une_ray.registry import MITIGATIONS
 from une_ray.studies.memorization.parse import parse
+from une_ray.studies.memorization.task import MethodChoice
+
+
+def read(text: str) -> list[tuple[str, dict]]:
+    return [(choice.name, choice.settings) for choice in parse(text)]
 
 
 def test_names_and_settings_are_read_in_their_order_and_in_their_defaults_kind():
-    assert parse("pad-swap, zero-pads:fraction=0.5:end=last,wen:iterations=20,ren:both_halves=false") == [
+    text = "pad-swap, zero-pads:fraction=0.5:end=last,wen:iterations=20,ren:both_halves=false"
+    assert read(text) == [
         ("pad-swap", {}),
         ("zero-pads", {"fraction": 0.5, "end": "last"}),
         ("wen", {"iterations": 20}),
@@ -17,24 +23,16 @@ def test_names_and_settings_are_read_in_their_order_and_in_their_defaults_kind()
 
 
 def test_a_method_may_come_with_several_settings_and_the_same_twice_counts_once():
-    assert parse("zero-pads,zero-pads:scale=0.5,zero-pads") == [
+    assert read("zero-pads,zero-pads:scale=0.5,zero-pads") == [
         ("zero-pads", {}),
         ("zero-pads", {"scale": 0.5}),
     ]
 
 
-@pytest.mark.parametrize("name", ROWS | PEERS)
+@pytest.mark.parametrize("name", MITIGATIONS.names())
 def test_every_default_of_every_method_is_read_back(name):
-    text = ":".join(
-        [
-            name,
-            *(
-                f"{setting}={str(value).lower() if value is True else value}"
-                for setting, value in defaults(name).items()
-            ),
-        ]
-    )
-    assert parse(text) == [(name, defaults(name))]
+    choice = MethodChoice(name=name, settings=MITIGATIONS.find(name).defaults)
+    assert parse(str(choice)) == [choice]
 
 
 @pytest.mark.parametrize(

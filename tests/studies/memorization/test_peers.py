@@ -2,9 +2,10 @@ import pytest
 import torch
 
 from une_ray.errors import UneError
+from une_ray.studies.memorization.methods.random_numbers import add_random_numbers
+from une_ray.studies.memorization.methods.random_tokens import add_random_tokens
+from une_ray.studies.memorization.methods.wen import tuned_embeddings
 from une_ray.studies.memorization.noise import noise_difference
-from une_ray.studies.memorization.peers.prompt_tuning import tuned_embeddings
-from une_ray.studies.memorization.peers.random_additions import add_random_numbers, add_random_tokens
 
 PROMPT, T = "a smiling woman with long hair", 801
 
@@ -27,7 +28,8 @@ def test_tuning_leaves_sot_and_its_input_alone(generator, rows, noise):
 
 
 def test_one_step_of_tuning_is_adamw_by_hand(generator, rows, noise):
-    """At its first step Adam moves every element by the learning rate, against the gradient's sign, after the decay of .01."""
+    """At its first step Adam moves every element by the learning rate, against the gradient's sign, after the
+    decay of .01."""
     states = rows.embeddings[:1].clone().requires_grad_()
     (gradient,) = torch.autograd.grad(norms(generator, states, noise[:1]).sum(), [states])
     by_hand = rows.embeddings[:1] * (1 - 0.05 * 0.01) - 0.05 * gradient / (gradient.abs() + 1e-8)

@@ -1,5 +1,6 @@
 """The prompts of a study, and those that somebody hands in."""
 
+import json
 from collections import Counter
 
 import pyarrow as pa
@@ -64,3 +65,16 @@ def test_a_file_without_prompts_says_what_is_missing(tmp_path):
     ):
         with pytest.raises(UneError, match=message):
             prompts.given(tmp_path / name)
+
+
+def test_given_prompts_may_be_texts_themselves():
+    assert [prompt.text for prompt in prompts.given(["a cat", " ", "a cat", " a dog "])] == ["a cat", "a dog"]
+    assert [prompt.kind for prompt in prompts.ordinary(["a cat"])] == ["held-out"]
+    assert prompts.ordinary(2) == prompts.ordinary("2") == prompts.held_out(2)
+    with pytest.raises(UneError, match="no prompts"):
+        prompts.given([])
+
+
+def test_a_prompt_survives_the_way_through_a_row():
+    for prompt in (prompts.held_out(1)[0], prompts.Prompt(text="a cat", kind="given")):
+        assert prompts.Prompt.from_row(json.loads(json.dumps(prompt.to_row()))) == prompt

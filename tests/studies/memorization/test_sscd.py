@@ -1,4 +1,5 @@
-"""Oracles: the authors' published preprocessing by Pillow, torchvision's own features, and torch.nn.functional's power pooling and cosine."""
+"""Oracles: the authors' published preprocessing by Pillow, torchvision's own features, and
+torch.nn.functional's power pooling and cosine."""
 
 import pytest
 import torch
@@ -10,15 +11,9 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from une_ray.corpora import avatars
 from une_ray.errors import UneError
-from une_ray.studies.memorization import sscd
-from une_ray.studies.memorization.copy_metric import (
-    calibrate,
-    find_metric,
-    from_bytes,
-    metric_facts,
-    slightly_changed,
-    to_image,
-)
+from une_ray.pictures.tensors import from_bytes, to_image
+from une_ray.studies.memorization.copy_metric import calibrate, find_metric, metric_facts, slightly_changed
+from une_ray.studies.memorization.copy_metrics import sscd
 
 PICTURES = torch.stack([from_bytes(avatars.picture(9, index)) for index in range(2)])
 
@@ -63,7 +58,7 @@ def expected(published, prepared) -> torch.Tensor:
 
 
 def test_pictures_are_prepared_as_published_but_for_rounding_to_bytes(file, prepared):
-    assert (sscd.load(file)._prepared(PICTURES) - prepared).abs().max() < 1.1 / 255 / 0.224
+    assert (sscd.load(file).prepared(PICTURES) - prepared).abs().max() < 1.1 / 255 / 0.224
 
 
 def test_descriptors_are_those_of_the_published_recipe(file, expected):
@@ -81,7 +76,7 @@ def test_similarity_is_their_cosine_and_every_picture_can_be_held_against_every_
 
 
 def test_pictures_that_are_not_square_keep_their_proportions(file):
-    wide = sscd.load(file)._prepared(torch.zeros(1, 3, 32, 64))
+    wide = sscd.load(file).prepared(torch.zeros(1, 3, 32, 64))
     assert wide.shape == (1, 3, 288, 576)
 
 

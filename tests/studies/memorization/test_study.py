@@ -1,4 +1,7 @@
-"""The study's tables over rows whose truth is known, against scikit-learn, scipy and arithmetic; and the command, without Ray."""
+"""The study's tables over rows whose truth is known, against scikit-learn, scipy and arithmetic; and the
+command, without Ray."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +14,8 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES
-from une_ray.studies.memorization import command, study
+from une_ray.studies.memorization import bench, command, study
+from une_ray.studies.memorization.prompts import held_out
 
 
 def of_plain(detector: str) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +46,7 @@ def tables(lake) -> dict[str, list[dict]]:
     found["ablations"] = study.tables(
         lake, [results.config_hash({"of": name}) for name in ("rows", "ablations")]
     )["ablations"]
-    return {view: [dict(zip(columns, row)) for row in rows] for view, (columns, rows) in found.items()}
+    return {view: table.to_pylist() for view, table in found.items()}
 
 
 def test_where_there_is_no_lake_one_of_the_forty_pictures_is_made(lake):
@@ -58,12 +62,7 @@ def test_a_runs_tables_have_its_pictures_though_another_run_made_the_same_ones(t
     for run in runs:
         results.commit(lake, "memorization", run, ROWS)
     for run in runs:
-        (methods,) = (
-            rows
-            for view, (_, rows) in study.tables(lake, [results.config_hash(run)]).items()
-            if view == "methods"
-        )
-        assert len(methods) == 6
+        assert study.tables(lake, [results.config_hash(run)])["methods"].num_rows == 6
 
 
 def test_dose_response_is_the_share_of_copies_by_dose(tables):
@@ -185,6 +184,28 @@ def test_the_command_prints_a_line_per_method_and_group(in_this_process, zoo):
     ]
 
 
+def test_the_call_gives_the_tables_that_the_command_prints(in_this_process, zoo):
+    result = study.memorization(
+        Lake(in_this_process),
+        model=f"stable-diffusion:{zoo}/sd",
+        methods="none",
+        seeds=1,
+        prompts_per_dose=1,
+        doses=[1000],
+        ordinary=1,
+        steps=2,
+    )
+    assert set(result.tables) == set(study.VIEWS)
+    assert result.tables["methods"]["method"].to_pylist() == ["none", "none"]
+    assert sum(row["prompts"] for row in result.tables["methods"].to_pylist()) == 3
+    assert len(result.configs) == 1 and 0 < result.calibration.threshold < 1
+
+
+def test_the_help_of_the_command_ends_with_the_settings():
+    shown = CliRunner().invoke(command.app, ["--help"], catch_exceptions=False).output
+    assert "fraction=0.7:end=first" in shown and "une memorization --lake memory" in shown
+
+
 def test_the_command_wants_a_lake_and_its_settings_right_before_any_work(tmp_path, monkeypatch):
     monkeypatch.setattr(study.tasks, "run", None)
     missing = CliRunner().invoke(command.app, ["--methods", "pad-swap"])
@@ -201,16 +222,18 @@ def test_the_command_wants_a_lake_and_its_settings_right_before_any_work(tmp_pat
 
 
 def test_a_lake_holds_rows_of_one_copy_metric(lake, tmp_path, monkeypatch):
-    monkeypatch.setattr(study.tasks, "run", lambda *_: iter(["done"]))
-    tiles, sscd = [{"of": "tiles"}], [{"copy_metric_weights": "sha256:one"}]
+    monkeypatch.setattr(study.tasks, "run", lambda *_, **options: iter(["done"]))
+    (plain,) = bench.tasks("mini-sd-dup", [bench.PLAIN_CHOICE], held_out(1))
+    one = replace(plain, copy_metric="sscd:one.safetensors", copy_metric_weights="sha256:one")
+    tiles, sscd = [plain], [one]
     assert study.run(lake, tiles) == ["done"]
-    with pytest.raises(UneError, match="holds rows of the copy metric tiles, .* with SSCD .sha256:one"):
+    with pytest.raises(UneError, match="holds rows of the copy metric tiles, .* with sscd:.*sha256:one"):
         study.run(lake, sscd)
     fresh = study.open_or_create(str(tmp_path / "lake"))
     assert study.run(fresh, sscd) == ["done"]
-    results.commit(fresh, "memorization", sscd[0], ROWS[:1])
+    results.commit(fresh, "memorization", one.to_row(), ROWS[:1])
     assert study.run(fresh, sscd) == ["done"]
-    for others in (tiles, [{"copy_metric_weights": "sha256:two"}]):
+    for others in (tiles, [replace(one, copy_metric_weights="sha256:two")]):
         with pytest.raises(UneError, match="name another lake"):
             study.run(fresh, others)
 

@@ -1,4 +1,5 @@
-"""Mitigations as trials, on an untrained generator: their objectives are those of `une memorization`'s rows."""
+"""Mitigations as trials, on an untrained generator: their objectives are those of `une memorization`'s
+rows."""
 
 import numpy as np
 import optuna
@@ -11,12 +12,12 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
+from une_ray.registry import MITIGATIONS
 from une_ray.run import tasks as pipeline
 from une_ray.studies.memorization import copy_metric
 from une_ray.studies.memorization.bench import BLOCK
 from une_ray.studies.memorization.measures import copies
 from une_ray.studies.memorization.parse import parse
-from une_ray.studies.memorization.prompts import Prompt
 from une_ray.studies.memorization.study import open_or_create
 from une_ray.studies.memorization.sweep import Mitigation, method_of, prompts, sizes
 from une_ray.studies.sweeps.study import shipped
@@ -44,20 +45,21 @@ def facts(lake, zoo) -> dict:
 
 
 def test_a_trials_numbers_are_those_of_its_command(lake, facts, monkeypatch):
-    def here(lake, kind, work, worker, options, *_):
-        built = pipeline.resolve_name(worker)(lake.url, options, "cpu")
+    def here(lake, table, work, worker, options, *_, **progress):
+        built = worker(lake.url, options, "cpu")
         for task in work:
-            results.commit(lake, kind, task, built(task))
-            yield results.config_hash(task)
+            results.commit(lake, table, task.to_row(), built(task.to_row()))
+            yield task.config
 
-    monkeypatch.setattr(pipeline, "_distribute", here)  # as a Ray actor does it
+    monkeypatch.setattr(pipeline, "run", here)  # as a Ray actor does it
     torch.set_num_threads(1)
     trial = Mitigation(lake, facts, 16, "cpu")
     trial.start(SETTINGS)
     first, full = trial.judge(8), trial.judge(16)
     name, *words = Mitigation.command(facts, SETTINGS, 16)
     CliRunner().invoke(app, [name, "--lake", lake.url, *words], catch_exceptions=False)
-    query = """SELECT avg(similarity) FILTER (kind = 'duplicated'), avg(alignment) FILTER (kind <> 'duplicated'), avg(distance_to_real), count(*)
+    query = """SELECT avg(similarity) FILTER (kind = 'duplicated'), avg(alignment) FILTER (kind <> 'duplicated'),
+            avg(distance_to_real), count(*)
         FROM memorization WHERE method = 'zero-pads'"""
     ((*told, count),) = connect(lake).execute(query).fetchall()
     assert count == 16 and told == pytest.approx([*full.values()], rel=1e-6) and first != full
@@ -71,12 +73,17 @@ def test_copies_can_be_told_by_another_metric(lake, zoo, sscd, monkeypatch):
     trial = Mitigation(lake, facts, 8, "cpu")
     trial.start({"method": "none"})
     found = trial.judge(8)["similarity"]
-    titled = [task for task in trial.tasks if task["prompts"][0]["kind"] == "duplicated"]
-    asked = [Prompt(**prompt) for task in titled for prompt in task["prompts"]]
-    pictures = torch.cat([trial.worker._pictures(task) for task in titled])
-    expected = [row["similarity"] for row in copies(asked, pictures, copy_metric.find_metric(sscd))]
-    assert found == pytest.approx(np.mean(expected), abs=1e-5)
-    assert found != pytest.approx(np.mean([row["similarity"] for row in copies(asked, pictures)]), abs=1e-3)
+    titled = [task for task in trial.tasks if task.prompts[0].kind == "duplicated"]
+    asked = [prompt for task in titled for prompt in task.prompts]
+    pictures = torch.cat([trial.worker.make(task).pictures for task in titled])
+
+    def similarity(name: str) -> float:
+        metric = copy_metric.find_metric(name)
+        rows = copies(asked, metric.describe(pictures), pictures.shape[-1], metric)
+        return float(np.mean([row["similarity"] for row in rows]))
+
+    assert found == pytest.approx(similarity(sscd), abs=1e-5)
+    assert found != pytest.approx(similarity("tiles"), abs=1e-3)
     words = Mitigation.command(facts, {"method": "none"}, 8)
     assert words[words.index("--copy-metric") + 1] == sscd and facts["copy_metric_weights"]
     with pytest.raises(
@@ -102,8 +109,8 @@ def test_fixed_parts_that_make_no_sense_are_refused(lake, fixed, message):
 def test_the_first_rung_has_titles_and_ordinary_captions(lake, facts):
     trial = Mitigation(lake, facts, 32, "cpu")
     trial.start({"method": "none"})
-    assert {task["prompts"][0]["kind"] for task in trial.tasks[: 8 // BLOCK]} == {"duplicated", "held-out"}
-    assert sum(len(task["prompts"]) for task in trial.tasks) == 32 == len(prompts(facts, 32))
+    assert {task.prompts[0].kind for task in trial.tasks[: 8 // BLOCK]} == {"duplicated", "held-out"}
+    assert sum(len(task.prompts) for task in trial.tasks) == 32 == len(prompts(facts, 32))
 
 
 @pytest.mark.parametrize(("most", "expected"), [(16, (4, 4)), (32, (8, 8)), (64, (8, 24)), (1, (1, 1))])
@@ -114,11 +121,15 @@ def test_half_of_the_prompts_are_titles_while_there_are_enough(facts, most, expe
 def test_whatever_the_shipped_study_suggests_is_a_method_that_its_command_names(lake, facts):
     study, trials = shipped("mitigation"), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for settings in [*study.points.values(), *(study.suggested(trials.ask()) for _ in range(80))]:
-        method, guidance, own = method_of(settings)
+        method, guidance = method_of(settings)
         words = Mitigation.command(facts, settings, 16)
-        assert parse(words[words.index("--methods") + 1]) == [(method, own)] and words[
-            words.index("--guidance") + 1
-        ] == str(guidance)
+        assert parse(words[words.index("--methods") + 1]) == [method]
+        assert words[words.index("--guidance") + 1] == str(guidance)
+
+
+def test_every_setting_of_every_method_may_be_searched():
+    settings = {name for _, method in MITIGATIONS.items() for name in method.settings}
+    assert set(Mitigation.knobs) == {"method", "guidance"} | settings
 
 
 def test_of_two_trials_with_the_same_settings_the_finished_one_stays(tmp_path, zoo):

@@ -5,22 +5,12 @@ import torch
 
 from tests.helpers.prompts import PROMPTS
 from une_ray.errors import UneError
-from une_ray.studies.memorization.token_rows import (
-    ABLATIONS,
-    EOT,
-    MITIGATIONS,
-    PAD,
-    PROMPT,
-    SOT,
-    TokenRows,
-    attention_mask,
-    encode,
-    pad_swap,
-    pad_swap_keeping_eot,
-    row_method,
-    token_classes,
-    zero_pads,
-)
+from une_ray.registry import MITIGATIONS
+from une_ray.studies.memorization.methods.ablation_g import prompt_and_eot_to_mean_pad
+from une_ray.studies.memorization.methods.pad_swap import pad_swap
+from une_ray.studies.memorization.methods.pad_swap_keeping_eot import pad_swap_keeping_eot
+from une_ray.studies.memorization.methods.zero_pads import zero_pads
+from une_ray.studies.memorization.token_rows import EOT, PAD, PROMPT, SOT, TokenRows, encode, token_classes
 
 LENGTH, EOT_AT = 12, 3  # sot, two prompt rows, eot, eight pads
 NUMBERED = torch.arange(1, LENGTH + 1.0)[None, :, None].expand(1, -1, 2)  # row i holds i + 1
@@ -109,7 +99,7 @@ def test_the_ablations_are_those_of_the_paper():
         "ablation-g": [1] + [8.5] * 3 + n[4:],
         "ablation-h": n[:4] + [0] * 8,
     }
-    assert {name: values(method) for name, method in ABLATIONS.items()} == expected
+    assert {name: values(MITIGATIONS.find(name).change) for name in expected} == expected
 
 
 def test_the_mitigations_are_those_of_the_paper():
@@ -121,7 +111,7 @@ def test_the_mitigations_are_those_of_the_paper():
         "pad-swap-keeping-eot": n[:4] + swapped,
         "zero-pads": n[:4] + [0] * 5 + n[9:],  # ⌊.7 · 8⌋ = 5
     }
-    assert {name: values(method) for name, method in MITIGATIONS.items()} == expected
+    assert {name: values(MITIGATIONS.find(name).change) for name in expected} == expected
 
 
 def test_pads_are_zeroed_from_either_end_and_may_be_scaled_instead():
@@ -136,25 +126,22 @@ def test_every_hundredth_of_the_pads_is_rounded_down_exactly(pads):
     rows = TokenRows(
         torch.ones(1, 2 + pads, 1), torch.tensor([[SOT, EOT] + [PAD] * pads]), torch.ones(1, 2 + pads, 1)
     )
-    zeros = [int((zero_pads(rows, hundredths / 100) == 0).sum()) for hundredths in range(101)]
+    zeros = [int((zero_pads(rows, fraction=hundredths / 100) == 0).sum()) for hundredths in range(101)]
     assert zeros == [hundredths * pads // 100 for hundredths in range(101)]
 
 
 def test_a_mask_removes_what_zeroing_would_zero():
-    kept = lambda name, **settings: attention_mask(ROWS, name, **settings)[0].tolist()  # noqa: E731
-    assert kept("zero-pads", fraction=0.5) == [True] * 4 + [False] * 4 + [True] * 4
-    assert kept("ablation-a") == [True] * 3 + [False] * 9
-    assert kept("pad-swap") == [True] * 3 + [False] + [True] * 8
-    assert kept("none") == [True] * LENGTH
+    def remaining(name: str, **settings) -> list[bool]:
+        change = MITIGATIONS.find(name).change
+        return ROWS.mask(lambda rows: change(rows, **settings))[0].tolist()
+
+    assert remaining("zero-pads", fraction=0.5) == [True] * 4 + [False] * 4 + [True] * 4
+    assert remaining("ablation-a") == [True] * 3 + [False] * 9
+    assert remaining("pad-swap") == [True] * 3 + [False] + [True] * 8
+    assert remaining("none") == [True] * LENGTH
 
 
-def test_bad_settings_are_refused():
-    with pytest.raises(UneError, match="nearest first: pad-swap"):
-        row_method("pad-swop")
-    with pytest.raises(UneError, match="between 0 and 1"):
-        zero_pads(ROWS, 1.5)
-    with pytest.raises(UneError, match="nearest first: first"):
-        zero_pads(ROWS, end="frist")
+def test_a_prompt_without_pads_has_no_mean_pad():
     full = TokenRows(torch.ones(1, 3, 1), torch.tensor([[SOT, PROMPT, EOT]]), torch.ones(1, 3, 1))
     with pytest.raises(UneError, match="prompt 0 fills all rows"):
-        ABLATIONS["ablation-g"](full)
+        prompt_and_eot_to_mean_pad(full)

@@ -5,16 +5,27 @@ import torch
 
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
-from une_ray.studies.memorization.methods import PEERS, ROWS, Sampling, defaults, latents
-from une_ray.studies.memorization.window import WINDOW, split, windowed
+from une_ray.registry import MITIGATIONS
+from une_ray.studies.memorization.sampling import Sampling
+from une_ray.studies.memorization.window import Window, windowed
 
-METHODS = sorted((ROWS | PEERS).keys() - {"none"})
+METHODS = sorted(set(MITIGATIONS.names()) - {"none"})
+
+
+def latents(sampling: Sampling, name: str, settings: dict) -> torch.Tensor:
+    return MITIGATIONS.find(name).latents(sampling, settings)
 
 
 @pytest.fixture(scope="module")
 def sampling(generator) -> Sampling:
     noise = torch.randn(1, *generator.latent_shape, generator=torch.Generator().manual_seed(0))
-    return Sampling(generator, ["a smiling woman with long hair"], noise, timesteps(3), 7.5)
+    return Sampling(
+        generator=generator,
+        prompts=["a smiling woman with long hair"],
+        x_T=noise,
+        timesteps=timesteps(3),
+        guidance_scale=7.5,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +34,9 @@ def plain(sampling) -> torch.Tensor:
 
 
 def test_the_inner_denoiser_is_asked_inside_the_window_alone():
-    asked = {
-        t: windowed(lambda x, t: "inside", lambda x, t: "outside", (700, 300))(None, t)
-        for t in (0, 299, 300, 699, 700, 999)
-    }
-    assert [t for t, answer in asked.items() if answer == "inside"] == [300, 699]
+    window = Window(window_from=700, window_to=300)
+    denoiser = windowed(lambda x, t: "inside", lambda x, t: "outside", window)
+    assert [t for t in (0, 299, 300, 699, 700, 999) if denoiser(None, t) == "inside"] == [300, 699]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -50,12 +59,14 @@ def test_a_window_of_the_last_steps_is_the_plain_sampling_until_then(sampling, p
 
 
 def test_every_method_has_a_window_but_the_plain_one():
-    assert all(WINDOW.items() <= defaults(method).items() for method in METHODS) and not defaults("none")
+    window = {"window_from": 1000, "window_to": 0}
+    assert all(window.items() <= MITIGATIONS.find(method).defaults.items() for method in METHODS)
+    assert not MITIGATIONS.find("none").defaults
 
 
 def test_an_empty_window_is_refused_and_a_whole_one_is_none():
-    assert split({"fraction": 0.5, "window_to": 0}) == (None, {"fraction": 0.5}) and split(
-        {"window_from": 500}
-    ) == ((500, 0), {})
+    method = MITIGATIONS.find("zero-pads")
+    assert method.split({"fraction": 0.5, "window_to": 0}) == (None, {"fraction": 0.5})
+    assert method.split({"window_from": 500}) == (Window(window_from=500), {})
     with pytest.raises(UneError, match="a window from timestep 300 down to 300 is empty"):
-        split({"window_from": 300, "window_to": 300})
+        method.check("zero-pads", {"window_from": 300, "window_to": 300})

@@ -1,1 +1,1 @@
-"""One file per part of the page; each has `section(source) -> Section | None`, None where the lake has nothing for it."""
+"""Parts of the page about the lake itself, one a file: `section(source) -> Section | None`, and `ORDER`, its place on the page."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from une_ray.report.pictures import figure, grid
 from une_ray.report.section import Section, Source
+from une_ray.report.tables import counted
 
+ORDER = 10
 PICTURES = 48
+SPACES = """SELECT role, list(space ORDER BY space) FROM spaces SEMI JOIN counts USING (space)
+    GROUP BY role ORDER BY role DESC"""
 
 
 def section(source: Source) -> Section | None:
@@ -14,13 +18,22 @@ def section(source: Source) -> Section | None:
     )
     if not rows:
         return None
-    splits = source.rows("SELECT split, count(*) FROM images GROUP BY split ORDER BY split")
-    note = (
-        "; ".join(f"{count:,} {split}" for split, count in splits)
-        + ". A random handful; rest the pointer on one for its id and caption."
-    )
-    return Section(
-        "Corpus",
-        note,
-        grid([figure(source.picture(i), title=f"{i}: {caption or '(no caption)'}") for i, caption in rows]),
+    counts = source.rows("SELECT split, count(*) FROM images GROUP BY split ORDER BY split")
+    splits = [f"{count:,} {split}" for split, count in counts]
+    note = f"{'; '.join(splits)}. A random handful; rest the pointer on one for its id and caption."
+    pictures = [
+        figure(source.picture(image_id), title=f"{image_id}: {caption or '(no caption)'}")
+        for image_id, caption in rows
+    ]
+    return Section("Corpus", note, grid(pictures), _summary(source, splits))
+
+
+def _summary(source: Source, splits: list[str]) -> str:
+    """What the lake holds."""
+    ((images, rejects),) = source.rows("SELECT count(*), count(*) FILTER (status = 'reject') FROM images")
+    spaces = [f"{counted(len(names), role)} ({', '.join(names)})" for role, names in source.rows(SPACES)]
+    seen_by = f", seen by {' beside '.join(spaces)}" if spaces else ""
+    return (
+        f"{source.lake.manifest['corpus']}: {counted(images, 'image')} ({', '.join(splits)}), "
+        f"{counted(rejects, 'reject')}{seen_by}."
     )

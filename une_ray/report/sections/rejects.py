@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from une_ray.report.section import Section, Source, table
+from une_ray.report.section import Section, Source
+from une_ray.report.tables import table
 
+ORDER = 140
 SHOWN = 100
 
 
@@ -14,9 +16,7 @@ def section(source: Source) -> Section | None:
     rows = source.rows(
         "SELECT coalesce(space, '(image)'), image_id, source, error FROM rejects ORDER BY ALL LIMIT ?", SHOWN
     )
-    note = (
-        f"{count:,} rejected"
-        + (f", the first {SHOWN} shown." if count > SHOWN else ".")
-        + " Each is a row with a reason; its neighbours are not touched."
-    )
-    return Section("Rejects", note, table(["space", "image", "source", "reason"], rows, numeric=9))
+    shown = f", the first {SHOWN} shown." if count > SHOWN else "."
+    note = f"{count:,} rejected{shown} Each is a row with a reason; its neighbours are not touched."
+    header = ["space", "image", "source", "reason"]
+    return Section("Rejects", note, table(header, rows, numeric=len(header)))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 
-from une_ray.report.section import Section, Source, table
+from une_ray.report.section import Section, Source
+from une_ray.report.tables import table
+
+ORDER = 150
 
 
 def section(source: Source) -> Section | None:
-    rows = [
-        (name, key, value if isinstance(value, str) else json.dumps(value))
-        for name, fingerprint in source.fingerprints.items()
+    manifest = [("lake", key, str(value)) for key, value in source.lake.manifest.items()]
+    fingerprints = [
+        (space, key, value if isinstance(value, str) else json.dumps(value))
+        for space, fingerprint in source.fingerprints.items()
         for key, value in fingerprint.items()
     ]
-    manifest = [("lake", key, str(value)) for key, value in source.lake.manifest.items()]
+    header = ["of", "setting", "value"]
     return Section(
         "Settings",
         "A build with any other fingerprint under the same name is refused.",
-        table(["of", "setting", "value"], manifest + rows, numeric=9),
+        table(header, manifest + fingerprints, numeric=len(header)),
     )

@@ -40,7 +40,7 @@ def iterative(
     found = {}
     for name, labels in zip(nuisances.readings, nuisances.labels.T, strict=True):
         known = ~np.isnan(labels)
-        found[name] = orthogonal.nullspace_readings(
+        found[name] = orthogonal.nullspace_probes(
             nuisances.z[known].astype(float), labels[known], _ridge, rounds
         )
     return target.keeping(found, inner_product)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from une_ray.errors import UneError
-from une_ray.geometry import linear
-from une_ray.geometry.gram import Gram
+from une_ray.geometry.linear import Linear
 from une_ray.geometry.logistic import PASSES
-from une_ray.geometry.probes import FEWEST, known_together
+from une_ray.geometry.probes import FEWEST, RANK, known_together
+from une_ray.geometry.probes import fit_linear as linear_probes
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of, labels_and_folds, spaces_of
 from une_ray.lake.layout import Lake
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from une_ray.studies.edits.edit import Edit, Train
 
 PROBES = "SELECT * FROM chosen_probes WHERE space = ? AND method = ? ORDER BY attribute"
-RANK = 500  # components of the paper's chain
 
 
 def readings(lake: Lake, edit: Edit, train: Train) -> dict[str, dict]:
@@ -39,16 +36,6 @@ def probe_rows(lake: Lake, space: str, method: str) -> dict[str, dict]:
             f"{space} has no {method} probes yet; fit them with: une probe --lake {lake.url} --spaces {space} --method {method}"
         )
     return {row["attribute"]: row for row in found}
-
-
-def linear_probes(
-    z: np.ndarray, labels: np.ndarray, method: str, penalties: Sequence[float] | None = None, rank: int = RANK
-) -> linear.Linear:
-    """Probes of k attributes whose `labels` (n, k) of 0 or 1 are known for all of `z` (n, d)."""
-    latents, y = torch.as_tensor(z), torch.as_tensor(labels, dtype=torch.float32)
-    gram = Gram.empty(z.shape[1], y.shape[1])
-    gram.add(latents, 2 * y - 1)
-    return linear.METHODS[method](linear.Train(gram, lambda: iter([(latents.float(), y)]), penalties, rank))
 
 
 def _fitted(lake: Lake, edit: Edit, train: Train) -> dict[str, dict]:
@@ -77,7 +64,7 @@ def _fitted(lake: Lake, edit: Edit, train: Train) -> dict[str, dict]:
     return rows
 
 
-def _reading(found: linear.Linear, i: int) -> dict:
+def _reading(found: Linear, i: int) -> dict:
     if not found.converged[i]:
         return {"error": f"logistic regression has not converged in {PASSES} passes; a larger penalty helps"}
     penalty = None if found.penalty is None else found.penalty[i].item()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 
@@ -13,69 +15,108 @@ from PIL import Image
 
 from une_ray.report.pictures import figure
 from une_ray.report.plots import svg
-from une_ray.report.section import Section, Source, table
+from une_ray.report.section import Section, Source
+from une_ray.report.tables import NOTHING, figure_or_dash, percent, table
+from une_ray.report.theme import Colour
+from une_ray.studies.edits.measures import leakage
 from une_ray.studies.edits.outcome import Outcome, outcomes, removed, three_digits
 
+ORDER = 90
 IMAGES, SIDE = 4, 54
 LEAST_EFFECT = 0.05  # below it, leakage per effect is noise over noise
 COLOURS = {
-    "probe": "#3b6fb6",
-    "orthogonalised": "#d1603d",
-    "query": "#c9a227",
-    "mean-difference": "#4d9a6a",
-    "prompt": "#8f5fb0",
-    "random": "#a3a8b0",
-    "permuted": "#5b616b",
+    "probe": Colour.BLUE,
+    "orthogonalised": Colour.ORANGE,
+    "query": Colour.GOLD,
+    "mean-difference": Colour.GREEN,
+    "prompt": Colour.VIOLET,
+    "random": Colour.PALE_GREY,
+    "permuted": Colour.SOFT,
 }
+CONTROLS = ("random", "permuted")
 NOTE = (
-    "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts standard deviations of its score in the edited "
-    "space. Everything else is measured in another space than the edited one. Heat map: what one α does to every judged attribute, in standard "
-    "deviations of its score; the target stands first, beyond the colours' end, and kept attributes are marked with °. Lines: the target's change and, dashed, leakage, the root mean "
-    "square change of the others; beside them how like the original the picture stays, whose value at α = 0 is the round trip's own."
+    "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts standard "
+    "deviations of its score in the edited space. Everything else is measured in another space than the edited one. "
+    "Heat map: what one α does to every judged attribute, in standard deviations of its score; the target stands "
+    "first, beyond the colours' end, and kept attributes are marked with °. Lines: the target's change and, dashed, "
+    "leakage, the root mean square change of the others; beside them how like the original the picture stays, whose "
+    "value at α = 0 is the round trip's own."
 )
+
+Subject = tuple[str, str, str, str]
+"""What was edited, and how: (space, attribute, method, inner product)."""
 
 
 def section(source: Source) -> Section | None:
-    studies: dict[tuple, list[Outcome]] = {}
+    edits: dict[Subject, list[Outcome]] = {}
     for outcome in outcomes(source.sql):
-        studies.setdefault(
-            (outcome.space, outcome.attribute, outcome.method, outcome.inner_product), []
-        ).append(outcome)
-    parts = [_study(source, key, found) for key, found in sorted(studies.items())]
-    return Section("Edits", NOTE, "".join(parts)) if parts else None
+        edits.setdefault(subject(outcome), []).append(outcome)
+    if not edits:
+        return None
+    parts = [_edits(source, of, judged) for of, judged in sorted(edits.items())]
+    return Section("Edits", NOTE, "".join(parts), summary(edits))
 
 
-def _study(source: Source, key: tuple, found: list[Outcome]) -> str:
-    space, attribute, method, inner_product = key
-    first = [outcome for outcome in found if outcome.judge == found[0].judge]
-    shown = [outcome for outcome in first if outcome.direction in ("probe", "orthogonalised")] or first[:1]
-    parts = [
-        f"<h3>{escape(space)} · {escape(attribute)} ({escape(method)}, {escape(inner_product)} inner product)</h3>",
-        strips(source, shown),
-    ]
-    for judge, group in groupby(found, key=lambda outcome: outcome.judge):
+def subject(outcome: Outcome) -> Subject:
+    return outcome.space, outcome.attribute, outcome.method, outcome.inner_product
+
+
+def _edits(source: Source, of: Subject, edits: list[Outcome]) -> str:
+    """Every direction along which one attribute was moved, judge by judge."""
+    space, attribute, method, inner_product = of
+    first = [outcome for outcome in edits if outcome.judge == edits[0].judge]
+    drawn = [outcome for outcome in first if outcome.direction in ("probe", "orthogonalised")] or first[:1]
+    title = f"{space} · {attribute} ({method}, {inner_product} inner product)"
+    parts = [f"<h3>{escape(title)}</h3>", strips(source, drawn)]
+    for judge, group in groupby(edits, key=lambda outcome: outcome.judge):
         judged = list(group)
         parts.append(f"<p class=note>Judged in {escape(judge)}, {len(judged[0].images)} images.</p>")
-        parts.append(
-            svg(lambda axes, judged=judged: heat(axes[0], judged), width=8.6, height=2.4 + 0.24 * len(judged))
-        )
-        parts.append(svg(lambda axes, judged=judged: curves(axes, judged), panels=2, width=4.3, height=2.7))
-        parts.append(numbers(judged) + said(source.sql, judged))
+        parts.append(_plots(judged))
+        parts.append(numbers(judged) + shares_removed(source.sql, judged))
     return "".join(parts)
+
+
+def _plots(judged: list[Outcome]) -> str:
+    height = 2.4 + 0.24 * len(judged)
+    return svg(lambda axes: heat(axes[0], judged), width=8.6, height=height, is_heat_map=True) + svg(
+        lambda axes: curves(axes, judged), panels=2, width=4.3, height=2.7
+    )
 
 
 def name(outcome: Outcome) -> str:
     return f"keeping {', '.join(outcome.keep)}" if outcome.keep else outcome.direction
 
 
-def strips(source: Source, shown: list[Outcome]) -> str:
+def summary(edits: dict[Subject, list[Outcome]]) -> str:
+    """The edit with the most effect and its leakage, beside what the controls do to the same attribute in the same judge's eyes."""
+    every = [outcome for judged in edits.values() for outcome in judged]
+    probed = [outcome for outcome in every if outcome.direction not in CONTROLS] or every
+    most = max(probed, key=lambda outcome: abs(effect(outcome)))
+    beside = [
+        f"{name(outcome)} direction {effect(outcome):+.2f}"
+        for outcome in edits[subject(most)]
+        if outcome.judge == most.judge and outcome.direction in CONTROLS
+    ]
+    control = f" ({', '.join(beside)})" if beside else ""
+    return (
+        f"the most effect has {most.attribute} in {most.space}, {name(most)}: judged in {most.judge}, one standard "
+        f"deviation of the edit moves it by {effect(most):+.2f}{control} and other attributes by "
+        f"{leakage(most.slopes, most.target):.3f}."
+    )
+
+
+def effect(outcome: Outcome) -> float:
+    """Mean over images of the target's standard deviations judged per one applied."""
+    return float(outcome.slopes[:, outcome.target].mean())
+
+
+def strips(source: Source, drawn: Sequence[Outcome]) -> str:
     """A row per image; in it one strip per edit, side by side."""
-    head = "".join(f"<th>{escape(name(outcome))}</th>" for outcome in shown)
+    head = "".join(f"<th>{escape(name(outcome))}</th>" for outcome in drawn)
     rows = []
-    for image_id in examples(shown[0]):
+    for image_id in examples(drawn[0]):
         cells = (
-            f"<td><div class=grid style='flex-wrap:nowrap;gap:2px'>{strip(source, outcome, image_id)}</div></td>"
-            for outcome in shown
+            f"<td><div class='grid dose'>{strip(source, outcome, image_id)}</div></td>" for outcome in drawn
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f"<div class=scroll><table><tr>{head}</tr>{''.join(rows)}</table></div>"
@@ -83,32 +124,27 @@ def strips(source: Source, shown: list[Outcome]) -> str:
 
 def examples(outcome: Outcome) -> list[str]:
     """Images on both sides of the judge's boundary, as many of either where there are: the first of each in the edit's order."""
-    sees = outcome.before[:, outcome.target] > 0
-    without, those = (
-        [image_id for image_id, side in zip(outcome.images, sees) if side == wanted]
+    has_it = outcome.before[:, outcome.target] > 0
+    without, with_it = (
+        [image_id for image_id, side in zip(outcome.images, has_it) if side == wanted]
         for wanted in (False, True)
     )
-    few = min(len(those), IMAGES // 2)
-    chosen = without[: IMAGES - few]
-    return chosen + those[: IMAGES - len(chosen)]
+    few = min(len(with_it), IMAGES // 2)
+    image_ids = without[: IMAGES - few]
+    return image_ids + with_it[: IMAGES - len(image_ids)]
 
 
 def strip(source: Source, outcome: Outcome, image_id: str) -> str:
+    """The original in the middle, the edited pictures of it by α; * marks latents off the data."""
     row = outcome.images.index(image_id)
     figures = []
-    for alpha, picture, off in zip(outcome.alphas, outcome.pictures[row], outcome.off_data[row]):
+    for alpha, picture, is_off in zip(outcome.alphas, outcome.pictures[row], outcome.off_data[row]):
         if alpha == 0:
             figures.append(figure(source.picture(image_id), "original", image_id, SIDE))
         else:
             image = Image.open(io.BytesIO(source.lake.store.read(picture)))
-            figures.append(
-                figure(
-                    image,
-                    f"{alpha:+g}" + ("*" if off else ""),
-                    f"{image_id}, α = {alpha:+g}" + (", off the data" if off else ""),
-                    SIDE,
-                )
-            )
+            mark, words = ("*", ", off the data") if is_off else ("", "")
+            figures.append(figure(image, f"{alpha:+g}{mark}", f"{image_id}, α = {alpha:+g}{words}", SIDE))
     return "".join(figures)
 
 
@@ -126,7 +162,7 @@ def heat(axis: Axes, judged: list[Outcome]) -> None:
     axis.set_yticks(range(len(judged)), [name(outcome) for outcome in judged])
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    axis.axvline(0.5, color="white", linewidth=3)
+    axis.axvline(0.5, color=Colour.PAPER, linewidth=3)
     axis.figure.colorbar(image, ax=axis, shrink=0.9, pad=0.01).outline.set_visible(False)
 
 
@@ -138,62 +174,52 @@ def curves(axes: list[Axes], judged: list[Outcome]) -> None:
         axes[0].plot(outcome.alphas, mean[outcome.target], ".-", color=colour, label=name(outcome))
         axes[0].plot(outcome.alphas, leaked, "--", color=colour, linewidth=1)
         axes[1].plot(outcome.alphas, outcome.identity.mean(0), ".-", color=colour)
-    axes[0].axhline(0, color="#e3e6ea", linewidth=1, zorder=0)
+    axes[0].axhline(0, color=Colour.LINE, linewidth=1, zorder=0)
     axes[0].set(xlabel="α", ylabel="change, std", title=f"{judged[0].attribute}; dashed: leakage")
     axes[0].legend(fontsize=7.5)
     axes[1].set(xlabel="α", ylabel="cosine to the original", title="Identity")
 
 
-def numbers(judged: list[Outcome]) -> str:
-    header = [
-        "direction",
-        "effect",
-        "flips −",
-        "flips +",
-        "leakage",
-        "per effect",
-        "kept",
-        "order",
-        "identity −",
-        "0",
-        "+",
-        "Fréchet −",
-        "0",
-        "+",
-        "off data",
-    ]
-    rows = []
-    for outcome in judged:
-        row = outcome.summary()
-        effect = abs(row["effect"])
-        flips = ["–" if share != share else f"{100 * share:.0f} %" for share in row["flips"]]
-        identity, quality = (
-            [row[key][0], row["round_trip"][i], row[key][1]] for i, key in enumerate(("identity", "quality"))
-        )
-        rows.append(
-            (
-                name(outcome),
-                f"{row['effect']:.2f}",
-                *flips,
-                f"{row['leakage']:.3f}",
-                f"{row['leakage'] / effect:.2f}" if effect >= LEAST_EFFECT else "–",
-                "–" if row["kept"] is None else f"{row['kept']:.3f}",
-                f"{row['order']:.2f}",
-                *(f"{value:.3f}" for value in identity),
-                *map(three_digits, quality),
-                f"{100 * outcome.off_data.mean():.0f} %",
-            )
-        )
-    return table(header, rows)
+def numbers(judged: Sequence[Outcome]) -> str:
+    header = ["direction", "effect", "flips −", "flips +", "leakage", "per effect", "kept", "order"]
+    header += ["identity −", "0", "+", "Fréchet −", "0", "+", "off data"]
+    return table(header, [_line(outcome) for outcome in judged])
 
 
-def said(sql: duckdb.DuckDBPyConnection, judged: list[Outcome]) -> str:
+def _line(outcome: Outcome) -> tuple[str, ...]:
+    row = outcome.summary()
+    per_effect = row["leakage"] / abs(row["effect"]) if abs(row["effect"]) >= LEAST_EFFECT else None
+    flips = [NOTHING if math.isnan(share) else f"{percent(share, 0)} %" for share in row["flips"]]
+    identity, quality = (
+        (row[key][0], row["round_trip"][place], row[key][1])
+        for place, key in enumerate(("identity", "quality"))
+    )
+    return (
+        name(outcome),
+        f"{row['effect']:.2f}",
+        *flips,
+        f"{row['leakage']:.3f}",
+        figure_or_dash(per_effect, ".2f"),
+        figure_or_dash(row["kept"], ".3f"),
+        f"{row['order']:.2f}",
+        *(f"{value:.3f}" for value in identity),
+        *map(three_digits, quality),
+        f"{percent(outcome.off_data.mean(), 0)} %",
+    )
+
+
+def shares_removed(connection: duckdb.DuckDBPyConnection, judged: Sequence[Outcome]) -> str:
     """How much of the leakage that the corpus' own correlations predict each orthogonalisation took away."""
-    plain, lines = next((outcome for outcome in judged if outcome.direction == "probe"), None), []
+    plain = next((outcome for outcome in judged if outcome.direction == "probe"), None)
+    if plain is None:
+        return ""
+    lines = []
     for outcome in judged:
-        if plain and outcome.direction == "orthogonalised" and (share := removed(sql, plain, outcome)):
+        share = removed(connection, plain, outcome) if outcome.direction == "orthogonalised" else None
+        if share is not None:
             lines.append(
-                f"<p class=note>Of the leakage that the labels' correlation predicts, {escape(name(outcome))} removed {100 * share.value:.0f} % "
-                f"(95 % interval over images {100 * share.low:.0f} to {100 * share.high:.0f}).</p>"
+                f"<p class=note>Of the leakage that the labels' correlation predicts, {escape(name(outcome))} removed "
+                f"{percent(share.value, 0)} % (95 % interval over images {percent(share.low, 0)} to "
+                f"{percent(share.high, 0)}).</p>"
             )
     return "".join(lines)

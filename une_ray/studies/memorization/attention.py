@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -32,39 +33,47 @@ def cross_attention(
 ) -> Iterator[None]:
     """Within, every cross-attention layer passes its logits through `edit` and shows its weights to `watch`.
 
-    Contexts nest: outer edits come first, and every watcher sees the weights after all of them. The processors found are put back.
-    Raises UneError where a layer has a processor of its own kind (an IP-Adapter's, say), which this would silently replace.
+    Contexts nest: outer edits come first, and every watcher sees the weights after all of them. The
+    processors are put back. Raises UneError where a layer has a processor of its own kind (an IP-Adapter's,
+    say), which this would silently replace.
     """
-    layers = {
+    modules: torch.nn.Module = unet  # type: ignore[assignment]  # which it is, by a base that diffusers declares without types
+    layers: dict[str, Any] = {
         name: layer
-        for name, layer in unet.named_modules()
+        for name, layer in modules.named_modules()
         if isinstance(layer, Attention) and layer.is_cross_attention
     }
-    found = {name: layer.processor for name, layer in layers.items()}
+    processors = {name: layer.processor for name, layer in layers.items()}
     try:
         for name, layer in layers.items():
-            layer.set_processor(_opened(name, found[name], edit, watch))
+            layer.set_processor(_opened(name, processors[name], edit, watch))
         yield
     finally:
         for name, layer in layers.items():
-            layer.set_processor(found[name])
+            layer.set_processor(processors[name])
 
 
 @contextmanager
 def recorded(unet: UNet2DConditionModel) -> Iterator[dict[str, torch.Tensor]]:
-    """Yields a dict that a U-Net call fills, in the order of its layers: name → weights (b, queries, tokens), heads averaged."""
+    """Yields a dict that a U-Net call fills, in the order of its layers: name → weights (b, queries, tokens),
+    heads averaged."""
     weights: dict[str, torch.Tensor] = {}
-    with cross_attention(unet, watch=lambda layer, found: weights.__setitem__(layer, found.detach().mean(1))):
+
+    def watch(layer: str, attention: torch.Tensor) -> None:
+        weights[layer] = attention.detach().mean(1)
+
+    with cross_attention(unet, watch=watch):
         yield weights
 
 
 def token_weights(weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """(layers, b, tokens): what `recorded` found, averaged over the queries; every row sums to 1."""
+    """(layers, b, tokens): what `recorded` filled, averaged over the queries; every row sums to 1."""
     return torch.stack([layer.mean(1) for layer in weights.values()])
 
 
 def class_masses(weights: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """(…, b, 4): the weight (…, b, tokens) on sot, prompt, eot and pad, by `classes` (b, tokens) of `token_classes`."""
+    """(…, b, 4): the weight (…, b, tokens) on sot, prompt, eot and pad, by `classes` (b, tokens) of
+    `token_classes`."""
     return torch.stack([(weights * (classes == which)).sum(-1) for which in range(len(CLASSES))], -1)
 
 
@@ -77,7 +86,8 @@ def entropy(weights: torch.Tensor) -> torch.Tensor:
 class Rescale:
     """An edit: each token's logits times `scale` (b, tokens) float, and −∞ where `removed` (b, tokens) bool.
 
-    One row for one row of the U-Net's batch, so that any order of prompts, images and guidance branches is right.
+    One row for one row of the U-Net's batch, so that any order of prompts, images and guidance branches is
+    right.
     """
 
     scale: torch.Tensor
@@ -86,14 +96,16 @@ class Rescale:
     def __call__(self, logits: torch.Tensor) -> torch.Tensor:
         if len(logits) != len(self.scale):
             raise UneError(
-                f"the attention's edit has {len(self.scale)} rows, the U-Net was called with {len(logits)}; they must be the same"
+                f"the attention's edit has {len(self.scale)} rows, the U-Net was called with {len(logits)}; "
+                "they must be the same"
             )
         return (logits * self.scale[:, None, None]).masked_fill(self.removed[:, None, None], -torch.inf)
 
 
-def removal(kept: torch.Tensor) -> Rescale:
-    """The edit that leaves the tokens `kept` (b, tokens) bool and removes the rest, for samplers that take no attention mask."""
-    return Rescale(torch.ones_like(kept, dtype=torch.float32), ~kept)
+def removal(remaining: torch.Tensor) -> Rescale:
+    """The edit that removes all tokens but the `remaining` (b, tokens) bool, for samplers that take no
+    attention mask."""
+    return Rescale(torch.ones_like(remaining, dtype=torch.float32), ~remaining)
 
 
 def edited(unet: UNet2DConditionModel, denoiser: Denoiser, edit: Edit) -> Denoiser:
@@ -106,29 +118,35 @@ def edited(unet: UNet2DConditionModel, denoiser: Denoiser, edit: Edit) -> Denois
     return denoise
 
 
-def _opened(name: str, found, edit: Edit | None, watch: Watch | None) -> _Opened:
-    edits, watches = (found.edits, found.watches) if isinstance(found, _Opened) else ((), ())
-    if not isinstance(
-        found, (_Opened, AttnProcessor, AttnProcessor2_0, SlicedAttnProcessor, XFormersAttnProcessor)
-    ):
+def _opened(name: str, processor: object, edit: Edit | None, watch: Watch | None) -> _Opened:
+    plain = (AttnProcessor, AttnProcessor2_0, SlicedAttnProcessor, XFormersAttnProcessor)
+    if not isinstance(processor, (_Opened, *plain)):
         raise UneError(
-            f"{name} has the processor {type(found).__name__}, which is more than attention: unload it first"
+            f"{name} has the processor {type(processor).__name__}, which is more than attention: "
+            "unload it first"
         )
-    return _Opened(
-        name, edits + (() if edit is None else (edit,)), watches + (() if watch is None else (watch,))
-    )
+    outer = processor if isinstance(processor, _Opened) else _Opened(name, (), ())
+    edits = outer.edits if edit is None else (*outer.edits, edit)
+    watches = outer.watches if watch is None else (*outer.watches, watch)
+    return _Opened(name, edits, watches)
 
 
 @dataclass(frozen=True)
 class _Opened:
-    """A processor for diffusers' Attention: softmax attention in plain steps, as in Vaswani et al. 2017, eq. 1."""
+    """A processor for diffusers' Attention: softmax attention in plain steps, as in Vaswani et al. 2017, eq.
+    1."""
 
     name: str
     edits: tuple[Edit, ...]
     watches: tuple[Watch, ...]
 
     def __call__(
-        self, attn: Attention, hidden_states, encoder_hidden_states, attention_mask=None, temb=None
+        self,
+        attn: Any,
+        hidden_states: torch.Tensor,
+        encoder_hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        temb: torch.Tensor | None = None,
     ) -> torch.Tensor:
         if attn.norm_cross:
             encoder_hidden_states = attn.norm_encoder_hidden_states(encoder_hidden_states)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption
-from une_ray.errors import UneError
+from une_ray.registry import DETECTORS
 
 if TYPE_CHECKING:
     from une_ray.studies.memorization.audit import Audit
@@ -17,7 +17,8 @@ EPILOG = """Examples:
 
 `une memorization audit --lake audits --model mini-sd-dup --prompts prompts.txt`
 
-`une memorization audit --lake audits --model stable-diffusion-v1-5/stable-diffusion-v1-5 --prompts laion.parquet --ordinary mine.txt`"""
+`une memorization audit --lake audits --model stable-diffusion-v1-5/stable-diffusion-v1-5 \
+--prompts laion.parquet --ordinary mine.txt`"""
 
 
 def audit(
@@ -30,7 +31,7 @@ def audit(
     ],
     prompts: Annotated[Path, typer.Option(help="Text, a prompt a line, or Parquet with the column prompt")],
     detector: Annotated[
-        str, typer.Option(help="wen-1, wen-10, wen-all, ren-d, ren-e, bright-ending or sail, to rank by")
+        str, typer.Option(help=f"What to rank by: {', '.join(DETECTORS.names())}")
     ] = "wen-10",
     ordinary: Annotated[
         str,
@@ -47,58 +48,46 @@ def audit(
     actors: ActorsOption = None,
     gpus: GpusOption = None,
 ) -> None:
-    """Rank prompts by how much a detector takes them for memorised, with the false-positive rate of the threshold.
+    """Rank prompts by how much a detector takes them for memorised, with the false-positive rate of the
+    threshold.
 
-    The lake keeps every score: what was done is not done again, and a longer file costs little more than its new prompts.
+    The lake keeps every score: what was done is not done again, and a longer file costs little more than its
+    new prompts.
     """
-    from une_ray.models.generators import load_tokenizer
+    from une_ray.corpora.files import absolute
+    from une_ray.lake.layout import Lake
     from une_ray.run.cluster import Cluster
     from une_ray.studies.memorization import audit as study
-    from une_ray.studies.memorization import bench
-    from une_ray.studies.memorization import prompts as asking
-    from une_ray.studies.memorization.detectors import check
-    from une_ray.studies.memorization.study import open_or_create, run
 
-    check(detector)
-    spec, _ = bench.generator(model)
-    tokenizer, too_long = load_tokenizer(spec), {}
-    fitting = []
-    for what, given in ((prompts, asking.given(prompts)), (ordinary, asking.ordinary(ordinary))):
-        short, long = asking.fitting(given, tokenizer)
-        if not short:
-            raise UneError(
-                f"none of the {len(long)} prompts of {what} can be audited: {next(iter(long.values()))}"
-            )
-        fitting.append(short)
-        too_long |= long
-    chosen = study.beside(*fitting)
-    where = open_or_create(lake)
-    configs = run(
-        where,
-        bench.tasks(model, [(bench.PLAIN, {})], chosen, seeds, steps, guidance),
-        Cluster(address, actors, gpus),
+    result = study.audit(
+        Lake(absolute(lake)),
+        model=model,
+        prompts=prompts,
+        detector=detector,
+        ordinary=ordinary,
+        seeds=seeds,
+        steps=steps,
+        guidance=guidance,
+        cluster=Cluster(address, actors, gpus),
     )
-    print(
-        "\n".join(
-            [
-                *lines(study.audit(where, configs, detector), detector),
-                *(f"left out: {why}" for why in too_long.values()),
-            ]
-        )
-    )
+    print("\n".join(lines(result)))
 
 
-def lines(found: Audit, detector: str) -> list[str]:
-    """The ranked prompts, those above the threshold marked, and what the threshold means."""
-    above = [suspect for suspect in found.suspects if suspect.score > found.threshold]
+def lines(result: Audit) -> list[str]:
+    """The ranked prompts, those above the threshold marked, what the threshold means, and what was left
+    out."""
+    rows = [
+        f"{mark} {suspect.score:10.4g} {suspect.p_value:6.3f}  {suspect.prompt}"
+        for suspect, mark in ((one, "*" if one in result.above else " ") for one in result.suspects)
+    ]
     return [
-        f"  {detector:>10} {'p':>6}  prompt",
-        *(
-            f"{'*' if suspect.score > found.threshold else ' '} {suspect.score:10.4g} {suspect.p_value:6.3f}  {suspect.prompt}"
-            for suspect in found.suspects
-        ),
+        f"  {result.detector:>10} {'p':>6}  prompt",
+        *rows,
         "",
-        f"* {len(above)} of {len(found.suspects)} score above {found.threshold:.4g}, the highest of {found.ordinary} ordinary prompts: a threshold with a "
-        f"false-positive rate of {found.false_positive_rate:.1%},",
-        f"at most {found.highest_rate:.1%} (95 % confidence), where the ordinary prompts are like yours. p: how often one of them scores as high.",
+        f"* {len(result.above)} of {len(rows)} score above {result.threshold:.4g}, the highest of "
+        f"{result.ordinary} ordinary prompts: a threshold with a "
+        f"false-positive rate of {result.false_positive_rate:.1%},",
+        f"at most {result.highest_rate:.1%} (95 % confidence), where the ordinary prompts are like yours. "
+        "p: how often one of them scores as high.",
+        *(f"left out: {why}" for why in result.left_out),
     ]

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, CopyMetricOption, GpusOption
+from une_ray.registry import MITIGATIONS
+from une_ray.settings import Setting
 from une_ray.studies.memorization import audit_command as audit
+from une_ray.studies.memorization.defaults import COPY_METRIC, METHODS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from une_ray.studies.memorization.study import MemorizationResult
 
 EPILOG = """Examples:
 
-`une memorization --lake memory --methods pad-swap,zero-pads:fraction=0.4:end=last,wen:iterations=20,ren --seeds 10`
+`une memorization --lake memory \
+--methods pad-swap,zero-pads:fraction=0.4:end=last,wen:iterations=20,ren --seeds 10`
 
-`une memorization --lake memory --doses 250,1000 --methods ablation-a,ablation-c,ablation-c:padding=exclamation,ablation-h:by=removal`
+`une memorization --lake memory --doses 250,1000 \
+--methods ablation-a,ablation-c,ablation-c:padding=exclamation,ablation-h:by=removal`
 
 `une memorization --lake memory-sscd --copy-metric sscd:sscd.safetensors`
 
 `une memorization audit --lake audits --model mini-sd-dup --prompts prompts.txt`
 
-`une sql --lake memory -f queries/memorization.sql`
-
-Settings and their defaults: zero-pads `fraction=0.7:end=first:scale=0.0`, ren `sot_scale=1.25:both_halves=true`,
-wen `iterations=10:target=3.0:learning_rate=0.05`, random-tokens and random-numbers `count=4:seed=0`, delayed-guidance `transition=500`,
-opposite-guidance `transition=650:before=-2.0`; zero-pads and ablations also `padding=own` or exclamation, zero-pads and ablations a, c, f, h
-`by=zeros` or removal; all but none `window_from=1000:window_to=0`, the timesteps at which they act."""
+`une sql --lake memory -f queries/memorization.sql`"""
 
 COLUMNS = {
     "dose_response": ("kind", "dose", "prompts", "copies", "± copies", "similarity", "±"),
@@ -85,7 +92,55 @@ COLUMNS = {
     "attention": ("group", "tokens", "first_step", "middle_step", "last_step", "largest ±"),
 }
 
-app = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)
+
+def settings_help() -> str:
+    """Every method with its settings, what it is and what they mean, as Markdown."""
+    return "\n\n".join(
+        [
+            "Methods, with the defaults of their settings:",
+            *(
+                _method_help(name, MITIGATIONS.about(name), method.settings)
+                for name, method in MITIGATIONS.items()
+            ),
+            _settings_help(),
+        ]
+    )
+
+
+def _method_help(name: str, about: str, settings: Mapping[str, Setting]) -> str:
+    defaults = ":".join(map(str, settings.values()))
+    return f"- `{name}{':' if defaults else ''}{defaults}` {about}"
+
+
+def _settings_help() -> str:
+    """What each setting means; where methods differ in it, each meaning."""
+    texts = {
+        _setting_help(setting): None
+        for _, method in MITIGATIONS.items()
+        for setting in method.settings.values()
+    }
+    return f"Settings: {'; '.join(texts)}."
+
+
+def _setting_help(setting: Setting) -> str:
+    choices = f" ({', '.join(setting.choices)})" if setting.choices else ""
+    return f"`{setting.name}` {setting.about}{choices}"
+
+
+class WithSettings(TyperGroup):
+    """A group whose help ends with the settings of all methods, which are read when the help is asked for,
+    since they need torch."""
+
+    @property
+    def epilog(self) -> str:
+        return f"{EPILOG}\n\n{settings_help()}"
+
+    @epilog.setter
+    def epilog(self, value: str | None) -> None:
+        pass
+
+
+app = typer.Typer(cls=WithSettings, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 app.command(epilog=audit.EPILOG)(audit.audit)
 
 
@@ -101,11 +156,10 @@ def memorization(
     methods: Annotated[
         str,
         typer.Option(
-            help="Comma-separated mitigations, ablations (ablation-a … h) and peers, each NAME or NAME:SETTING=VALUE:…"
+            help="Comma-separated mitigations, ablations (ablation-a … h) and peers, "
+            "each NAME or NAME:SETTING=VALUE:…"
         ),
-    ] = (
-        "pad-swap,pad-swap-keeping-eot,zero-pads,zero-pads:by=removal,ren,wen,random-tokens,random-numbers,delayed-guidance,opposite-guidance"
-    ),
+    ] = METHODS,
     seeds: Annotated[int, typer.Option(min=1, help="Pictures per prompt")] = 10,
     prompts_per_dose: Annotated[int, typer.Option(min=1, max=8, help="Titles of each dose")] = 8,
     doses: Annotated[
@@ -116,60 +170,76 @@ def memorization(
     ] = 20,
     steps: Annotated[int, typer.Option(min=2, help="DDIM steps")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale")] = 7.5,
-    copy_metric: CopyMetricOption = "tiles",
+    copy_metric: CopyMetricOption = COPY_METRIC,
     address: AddressOption = None,
     actors: ActorsOption = None,
     gpus: GpusOption = None,
 ) -> None:
-    """Make pictures of duplicated and ordinary prompts under every method, and measure copies. What was done is not done again.
+    """Make pictures of duplicated and ordinary prompts under every method, and measure copies. What was done
+    is not done again.
 
-    Plain pictures are always made: they say what is memorised. Where there is no lake, one of `duplicates:all` is made.
+    Plain pictures are always made: they say what is memorised. Where there is no lake, one of
+    `duplicates:all` is made.
     """
     if context.invoked_subcommand:
         return
     if lake is None:
         context.fail("Missing option '--lake'.")
+    from une_ray.corpora.files import absolute
+    from une_ray.lake.layout import Lake
     from une_ray.run.cluster import Cluster
-    from une_ray.studies.memorization import bench, prompts, study
-    from une_ray.studies.memorization.parse import parse
+    from une_ray.studies.memorization import prompts, study
 
-    chosen = (
-        prompts.duplicated(prompts_per_dose, prompts.doses(doses))
-        + prompts.held_out(ordinary)
-        + prompts.trained(ordinary)
+    result = study.memorization(
+        Lake(absolute(lake)),
+        model=model,
+        methods=methods,
+        seeds=seeds,
+        prompts_per_dose=prompts_per_dose,
+        doses=prompts.doses(doses),
+        ordinary=ordinary,
+        steps=steps,
+        guidance=guidance,
+        copy_metric=copy_metric or COPY_METRIC,
+        cluster=Cluster(address, actors, gpus),
     )
-    asked = [(bench.PLAIN, {}), *(method for method in parse(methods) if method[0] != bench.PLAIN)]
-    todo = bench.tasks(model, asked, chosen, seeds, steps, guidance, copy_metric=copy_metric)
-    where = study.open_or_create(lake)
-    _show(study.tables(where, study.run(where, todo, Cluster(address, actors, gpus))), copy_metric)
+    print("\n".join(lines(result)))
 
 
-def _show(tables: dict, copy_metric: str) -> None:
-    from une_ray.studies.memorization.copy_metric import calibration, find_metric
-
-    for view, columns in COLUMNS.items():
-        header, rows = tables[view]
-        cells = [[_cell(row[header.index(column)]) for column in columns] for row in rows]
-        if not rows:
-            continue
-        widths = [max(map(len, column)) for column in zip(columns, *cells)]
-        print(f"\n{view.replace('_', ' ')}")
-        for line in (columns, *cells):
-            print(
-                "  ".join(
-                    f"{cell:{'>' if i else '<'}{width}}" for i, (cell, width) in enumerate(zip(line, widths))
-                )
-            )
-    found = calibration(find_metric(copy_metric))
-    print(
-        "\nmemorised: most plain pictures of the title are copies. ±: half a 95 % interval over prompts; method changes are from the plain pictures of the\n"
-        "same prompts. Titles say nothing of their pictures: only ordinary captions' alignment is about quality; distance to real is better when less. A\n"
-        f"copy is similar by {found.threshold:.2f} or more, as are {found.false_positive_rate:.2%} of {found.pairs:,} pairs of different avatars, and all "
-        f"but {found.false_negative_rate:.2%} of {found.changed:,} pairs of an avatar and its\nslightly changed self."
-    )
+def lines(result: MemorizationResult) -> list[str]:
+    """The tables that have rows, and what their columns mean."""
+    tables = [
+        line for view, columns in COLUMNS.items() for line in _table(view, columns, result.tables[view])
+    ]
+    of = result.calibration
+    return [
+        *tables,
+        "",
+        "memorised: most plain pictures of the title are copies. ±: half a 95 % interval over prompts; "
+        "method changes are from the plain pictures of the",
+        "same prompts. Titles say nothing of their pictures: only ordinary captions' alignment is about "
+        "quality; distance to real is better when less. A",
+        f"copy is similar by {of.threshold:.2f} or more, as are {of.false_positive_rate:.2%} of "
+        f"{of.pairs:,} pairs of different avatars, and all but {of.false_negative_rate:.2%} of "
+        f"{of.changed:,} pairs of an avatar and its",
+        "slightly changed self.",
+    ]
 
 
-def _cell(value) -> str:
+def _table(view: str, columns: Sequence[str], rows: pa.Table) -> list[str]:
+    """The view's name, a header and a line per row; nothing where there are none."""
+    if not rows.num_rows:
+        return []
+    cells = [[_cell(row[column]) for column in columns] for row in rows.to_pylist()]
+    widths = [max(map(len, column)) for column in zip(columns, *cells)]
+    lines = [
+        "  ".join(f"{cell:{'>' if i else '<'}{width}}" for i, (cell, width) in enumerate(zip(line, widths)))
+        for line in (columns, *cells)
+    ]
+    return ["", view.replace("_", " "), *lines]
+
+
+def _cell(value: object) -> str:
     return "–" if value is None else str(value)
 
 

@@ -1,11 +1,13 @@
-"""Which prompts a memorisation study asks: those whose pictures mini-sd-dup was trained on, by dose, and those it never saw."""
+"""Which prompts a memorisation study asks: those whose pictures mini-sd-dup was trained on, by dose, and
+those it never saw."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,13 +16,18 @@ from une_ray.corpora import avatars, duplicates
 from une_ray.errors import UneError, unknown
 from une_ray.studies.memorization.token_rows import too_many
 
-# Besides the duplicates, mini-sd-dup was trained on the even-numbered avatars of seed 1; seed 2 it never saw (training/zoo.py, data.py).
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
+
+# Besides the duplicates, mini-sd-dup was trained on the even-numbered avatars of seed 1; seed 2 it never saw
+# (training/zoo.py, data.py).
 TRAINED_SEED, TRAINED_STEP, HELD_OUT_SEED = 1, 2, 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """A text and what is known of it: `kind` is duplicated, trained, held-out or given, `dose` how often its picture was trained on.
+    """A text and what is known of it: `kind` is duplicated, trained, held-out or given, `dose` how often its
+    picture was trained on.
 
     `source` is (seed, index) of the avatar that belongs to the text; of a given text none is known.
     """
@@ -34,13 +41,24 @@ class Prompt:
         """The encoded picture that belongs to the text, `size` pixels wide."""
         return avatars.picture(*self.source, size) if self.source else None
 
+    def to_row(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        source = None if self.source is None else list(self.source)
+        return {"text": self.text, "kind": self.kind, "dose": self.dose, "source": source}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Prompt:
+        """What `to_row` was made of."""
+        source = None if row["source"] is None else tuple(row["source"])
+        return cls(text=row["text"], kind=row["kind"], dose=row["dose"], source=source)
+
 
 def duplicated(per_dose: int = 8, doses: Collection[int] = duplicates.COPIES) -> list[Prompt]:
     """The titles of `duplicates:all`, up to `per_dose` (8 at most) of each of the `doses`, in their order."""
     indices = sorted(range(len(duplicates.TITLES)), key=duplicates.copies)
     groups = itertools.groupby(indices, duplicates.copies)
     return [
-        Prompt(duplicates.TITLES[index], "duplicated", dose, (duplicates.SEED, index))
+        Prompt(text=duplicates.TITLES[index], kind="duplicated", dose=dose, source=(duplicates.SEED, index))
         for dose, group in groups
         if dose in doses
         for index in [*group][:per_dose]
@@ -49,59 +67,64 @@ def duplicated(per_dose: int = 8, doses: Collection[int] = duplicates.COPIES) ->
 
 def doses(text: str) -> list[int]:
     """`250,1000` → 250 and 1000. Raises UneError for what is none of `duplicates.COPIES`."""
-    found = [part.strip() for part in text.split(",")]
-    for part in found:
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
         if part not in map(str, duplicates.COPIES):
             raise unknown("dose", part, map(str, duplicates.COPIES))
-    return list(map(int, found))
+    return [int(part) for part in parts]
 
 
 def trained(count: int) -> list[Prompt]:
     """Captions of pictures that were trained on once, beside the duplicates."""
     sources = [(TRAINED_SEED, TRAINED_STEP * index) for index in range(count)]
-    return [Prompt(avatars.caption(*source), "trained", 1, source) for source in sources]
+    return [
+        Prompt(text=avatars.caption(*source), kind="trained", dose=1, source=source) for source in sources
+    ]
 
 
 def held_out(count: int) -> list[Prompt]:
     """Captions of pictures that no model has seen."""
+    sources = [(HELD_OUT_SEED, index) for index in range(count)]
     return [
-        Prompt(avatars.caption(HELD_OUT_SEED, index), "held-out", 0, (HELD_OUT_SEED, index))
-        for index in range(count)
+        Prompt(text=avatars.caption(*source), kind="held-out", dose=0, source=source) for source in sources
     ]
 
 
-def given(path: str | Path) -> list[Prompt]:
-    """The prompts of a file, once each: a text file's lines, or the column `prompt` of a Parquet file.
+def given(prompts: str | Path | Sequence[str]) -> list[Prompt]:
+    """Prompts of the caller, once each: texts, or a file's: a text file's lines, or the column `prompt` of a
+    Parquet file.
 
     Empty ones are left out: they are what guidance leads away from. Raises UneError where there are none.
     """
-    path = Path(path).expanduser()
-    try:
-        texts = _column(path) if path.suffix == ".parquet" else path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
-        raise UneError(f"can't read prompts from {path}: {error}") from error
-    found = list(dict.fromkeys(text.strip() for text in texts if text and text.strip()))
-    if not found:
-        raise UneError(f"{path} holds no prompts; write one a line")
-    return [Prompt(text, "given") for text in found]
+    where = Path(prompts).expanduser() if isinstance(prompts, str | Path) else None
+    texts = prompts if where is None else _read(where)
+    stripped = [text.strip() for text in texts if text]
+    distinct = list(dict.fromkeys(text for text in stripped if text))
+    if not distinct:
+        raise UneError("no prompts" if where is None else f"{where} holds no prompts; write one a line")
+    return [Prompt(text=text, kind="given") for text in distinct]
 
 
-def ordinary(text: str) -> list[Prompt]:
-    """So many `held_out` captions, or a file's prompts as such: what nobody takes for memorised. Raises UneError for 0, and as `given`."""
-    if not text.isdecimal():
-        return [replace(prompt, kind="held-out") for prompt in given(text)]
-    if int(text) == 0:
-        raise UneError("no ordinary prompts to compare with: take at least one, better forty")
-    return held_out(int(text))
+def ordinary(prompts: int | str | Path | Sequence[str]) -> list[Prompt]:
+    """So many `held_out` captions, or prompts as `given` takes them, as such: what nobody takes for
+    memorised.
+
+    Raises UneError for 0, and as `given`.
+    """
+    count = int(prompts) if isinstance(prompts, str) and prompts.isdecimal() else prompts
+    if not isinstance(count, int):
+        return [replace(prompt, kind="held-out") for prompt in given(count)]
+    if count < 1:
+        raise UneError(f"{count} ordinary prompts to compare with; take at least one, better forty")
+    return held_out(count)
 
 
-def fitting(prompts: Sequence[Prompt], tokenizer) -> tuple[list[Prompt], dict[str, str]]:
-    """The prompts that fit the text tower, and for each of the others, by its text, why it does not: cut off, it would be another prompt."""
+def fitting(prompts: Sequence[Prompt], tokenizer: CLIPTokenizer) -> tuple[list[Prompt], dict[str, str]]:
+    """The prompts that fit the text tower, and for each of the others, by its text, why it does not: cut off,
+    it would be another prompt."""
     length = tokenizer.model_max_length
-    counts = [
-        len(ids)
-        for ids in tokenizer([prompt.text for prompt in prompts], truncation=False, verbose=False).input_ids
-    ]
+    texts = [prompt.text for prompt in prompts]
+    counts = [len(ids) for ids in tokenizer(texts, truncation=False, verbose=False).input_ids]
     too_long = {
         prompt.text: too_many(prompt.text, count, length)
         for prompt, count in zip(prompts, counts)
@@ -110,7 +133,17 @@ def fitting(prompts: Sequence[Prompt], tokenizer) -> tuple[list[Prompt], dict[st
     return [prompt for prompt in prompts if prompt.text not in too_long], too_long
 
 
+def _read(path: Path) -> Sequence[str | None]:
+    try:
+        if path.suffix == ".parquet":
+            return _column(path)
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+        raise UneError(f"can't read prompts from {path}: {error}") from error
+
+
 def _column(path: Path) -> Sequence[str | None]:
-    if "prompt" not in (names := pq.read_schema(path).names):
+    names = pq.read_schema(path).names
+    if "prompt" not in names:
         raise UneError(f"{path} has no column 'prompt'; its columns are {', '.join(names)}")
     return pq.read_table(path, columns=["prompt"])["prompt"].to_pylist()

@@ -2,74 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from matplotlib.axes import Axes
 
-from une_ray.lake.session import QUERIES
 from une_ray.report.plots import svg
-from une_ray.report.section import Section, Source, table
+from une_ray.report.section import Section, Source
+from une_ray.report.tables import figure_or_dash, table, within
+from une_ray.report.theme import Colour
 from une_ray.studies.memorization.strips import label, strips
 
+ORDER = 100
 NOTE = (
-    "Pictures of titles that were trained on many times over, and of ordinary captions. A copy is as similar to its training picture as a slightly "
-    "changed picture is to itself. A title is memorised where most of its plain pictures are copies; a mitigation should move its similarity to the "
-    "left and leave the alignment of ordinary prompts, as a model sees it that the generator never saw, where it was. Distance to real pictures is "
+    "Pictures of titles that were trained on many times over, and of ordinary captions. A copy is as similar to its "
+    "training picture as a slightly changed picture is to itself. A title is memorised where most of its plain "
+    "pictures are copies; a mitigation should move its similarity to the left and leave the alignment of ordinary "
+    "prompts, as a model sees it that the generator never saw, where it was. Distance to real pictures is "
     "Mahalanobis' in mini-dino's space, less is better. Lines, bands and ±: 95 % intervals over prompts."
 )
 OF = "WHERE (model, steps, guidance_scale) = (?, ?, ?)"
 GROUPS = ("memorised", "titled", "ordinary")
-METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment", diversity,
-    distance_to_real, "± distance", seconds, peak_mb
+METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, "± copies", similarity_unmitigated,
+        alignment, "± alignment", diversity, distance_to_real, "± distance", seconds, peak_mb
     FROM methods {OF} ORDER BY list_position(['memorised', 'titled', 'ordinary'], "group"), similarity DESC"""
 DOSES = f"""SELECT dose, copies, "± copies" FROM dose_response {OF} AND kind = 'duplicated' ORDER BY dose"""
-ABLATIONS = f"""SELECT ablation, padding, how, prompts, similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment"
+ABLATIONS = f"""SELECT ablation, padding, how, prompts, similarity, "±", copies, "± copies", similarity_unmitigated,
+        alignment, "± alignment"
     FROM ablations {OF}"""
-DETECTORS = f"""SELECT detector, auc, auc_from, auc_to, tpr_at_1_percent_fpr, tpr_from, tpr_to, memorised, others FROM detectors {OF}"""
-ATTENTION = f"""SELECT tokens, list(step ORDER BY step), list(mass ORDER BY step), list(coalesce("±", 0) ORDER BY step)
-    FROM attention_by_step {OF} AND "group" = ? GROUP BY tokens ORDER BY list_position(['sot', 'prompt', 'eot', 'pad'], tokens)"""
+DETECTORS = f"""SELECT detector, auc, auc_from, auc_to, tpr_at_1_percent_fpr, tpr_from, tpr_to, memorised, others
+    FROM detectors {OF}"""
+ATTENTION = f"""SELECT tokens, list(step ORDER BY step), list(mass ORDER BY step),
+        list(coalesce("±", 0) ORDER BY step)
+    FROM attention_by_step {OF} AND "group" = ?
+    GROUP BY tokens ORDER BY list_position(['sot', 'prompt', 'eot', 'pad'], tokens)"""
+
+MARKERS, COLOURS = {"memorised": "o", "ordinary": "s"}, {"memorised": Colour.BLUE, "ordinary": Colour.ORANGE}
+
+Study = tuple[str, int, float]
+"""(model, steps, guidance scale)"""
 
 
-MARKERS, COLOURS = {"memorised": "o", "ordinary": "s"}, {"memorised": "#3b6fb6", "ordinary": "#d1603d"}
+@dataclass(frozen=True)
+class MethodFigures:
+    """One method on one group of prompts, as the view `methods` has it; ± are half 95 % intervals over prompts."""
+
+    group: str
+    method: str
+    settings: str
+    prompts: int
+    similarity: float | None
+    similarity_half: float | None
+    copies: float | None
+    copies_half: float | None
+    to_plain: float | None
+    alignment: float | None
+    alignment_half: float | None
+    diversity: float | None
+    distance_to_real: float | None
+    distance_half: float | None
+    seconds: float | None
+    peak_mb: float | None
+
+    @property
+    def name(self) -> str:
+        return label(self.method, self.settings)
 
 
 def section(source: Source) -> Section | None:
-    for statement in source.sql.extract_statements((QUERIES / "memorization.sql").read_text()):
-        if statement.type.name == "CREATE":
-            source.sql.execute(statement.query)
-    studies = source.rows("SELECT DISTINCT model, steps, guidance_scale FROM methods ORDER BY ALL")
-    return (
-        Section("Memorisation", NOTE, "".join(_study(source, study) for study in studies))
-        if studies
-        else None
-    )
+    source.define("memorization.sql")
+    studies: list[Any] = source.rows("SELECT DISTINCT model, steps, guidance_scale FROM methods ORDER BY ALL")
+    if not studies:
+        return None
+    methods = {study: [MethodFigures(*row) for row in source.rows(METHODS, *study)] for study in studies}
+    parts = [_study(source, study, figures) for study, figures in methods.items()]
+    return Section("Memorisation", NOTE, "".join(parts), summary(methods))
 
 
-def _study(source: Source, study: tuple) -> str:
+def _study(source: Source, study: Study, methods: list[MethodFigures]) -> str:
     model, steps, guidance_scale = study
-    methods, doses, ablations, found = (
-        source.rows(query, *study) for query in (METHODS, DOSES, ABLATIONS, DETECTORS)
-    )
-    attended = {group: rows for group in GROUPS if (rows := source.rows(ATTENTION, *study, group))}
+    doses, ablations, detectors = (source.rows(query, *study) for query in (DOSES, ABLATIONS, DETECTORS))
+    attended = {group: source.rows(ATTENTION, *study, group) for group in GROUPS}
+    attended = {group: rows for group, rows in attended.items() if rows}
+    height = 1.6 + 0.17 * len({figures.name for figures in methods})
+    groups = {group: [figures for figures in methods if figures.group == group] for group in GROUPS}
     return "".join(
         (
             f"<h3>{escape(model)} · {steps} steps · guidance {guidance_scale:g}</h3>",
-            svg(
-                lambda axes: draw(axes, doses, methods),
-                panels=3,
-                width=3.6,
-                height=1.6 + 0.17 * len({row[1:3] for row in methods}),
-            ),
+            svg(lambda axes: draw(axes, doses, methods), panels=3, width=3.6, height=height),
             strips(source, study),
-            *(
-                f"<h3>{group} prompts</h3>{_methods(rows)}"
-                for group in GROUPS
-                if (rows := [row for row in methods if row[0] == group])
-            ),
+            *(f"<h3>{group} prompts</h3>{_methods(rows)}" for group, rows in groups.items() if rows),
             "<h3>ablations of memorised prompts</h3>",
             _ablations(ablations),
             "<h3>detectors, one picture each</h3>",
-            _detectors(found),
+            _detectors(detectors),
             "<h3>where the conditional branch looks, step by step</h3>",
             svg(
                 lambda axes: attention(axes, attended),
@@ -81,105 +109,128 @@ def _study(source: Source, study: tuple) -> str:
     )
 
 
-def _methods(rows: list[tuple]) -> str:
-    header = [
-        "method",
-        "n",
-        "similarity",
-        "copies",
-        "to plain",
-        "alignment",
-        "diversity",
-        "distance to real",
-        "s",
-        "MB",
-    ]
-    return table(
-        header,
-        [
-            (
-                label(method, settings),
-                n,
-                _within(*row[:2]),
-                _within(*row[2:4]),
-                row[4],
-                _within(*row[5:7]),
-                _told(row[7]),
-                _within(*row[8:10]),
-                *row[10:],
-            )
-            for _, method, settings, n, *row in rows
-        ],
+def summary(methods: dict[Study, list[MethodFigures]]) -> str:
+    """How many plain pictures of memorised prompts are copies, beside those of ordinary ones, and the method that leaves fewest."""
+    (model, _, _), figures = max(methods.items(), key=lambda item: len(item[1]))
+    plain = {of.group: of for of in figures if of.method == "none"}
+    memorised, ordinary = plain.get("memorised"), plain.get("ordinary")
+    if memorised is None or memorised.copies is None:
+        return f"{model}: no prompt was found to be memorised."
+    text = (
+        f"{model}: {within(memorised.copies, memorised.copies_half)} of plain pictures of {memorised.prompts} "
+        "memorised prompts are copies"
     )
+    if ordinary is not None and ordinary.copies is not None:
+        text += f" (of {ordinary.prompts} ordinary ones {within(ordinary.copies, ordinary.copies_half)})"
+    mitigated = [
+        of
+        for of in figures
+        if of.group == "memorised"
+        and of.copies is not None
+        and of.method != "none"
+        and not of.method.startswith("ablation")
+    ]
+    if mitigated:
+        best = min(mitigated, key=lambda of: (of.copies, of.similarity or 0.0))
+        text += f"; {best.name} leaves {within(best.copies, best.copies_half)}"
+    return f"{text}."
 
 
-def _ablations(rows: list[tuple]) -> str:
-    header = ["ablation", "padding", "by", "n", "similarity", "copies", "to plain", "alignment"]
-    told = [
-        (*row[:2], _told(row[2]), row[3], _within(*row[4:6]), _within(*row[6:8]), row[8], _within(*row[9:]))
+def _methods(rows: Sequence[MethodFigures]) -> str:
+    header = ["method", "n", "similarity", "copies", "to plain", "alignment", "diversity", "distance to real"]
+    lines = [
+        (
+            row.name,
+            row.prompts,
+            within(row.similarity, row.similarity_half),
+            within(row.copies, row.copies_half),
+            figure_or_dash(row.to_plain),
+            within(row.alignment, row.alignment_half),
+            figure_or_dash(row.diversity),
+            within(row.distance_to_real, row.distance_half),
+            figure_or_dash(row.seconds),
+            figure_or_dash(row.peak_mb),
+        )
         for row in rows
     ]
-    return table(header, told, numeric=3)
+    return table([*header, "s", "MB"], lines)
 
 
-def _detectors(rows: list[tuple]) -> str:
+def _ablations(rows: Sequence[tuple[Any, ...]]) -> str:
+    header = ["ablation", "padding", "by", "n", "similarity", "copies", "to plain", "alignment"]
+    lines = []
+    for ablation, padding, how, prompts, *figures in rows:
+        similarity, half, copies, copies_half, to_plain, alignment, alignment_half = figures
+        shares = within(similarity, half), within(copies, copies_half), figure_or_dash(to_plain)
+        lines.append(
+            (ablation, padding, figure_or_dash(how), prompts, *shares, within(alignment, alignment_half))
+        )
+    return table(header, lines, numeric=3)
+
+
+def _detectors(rows: Sequence[tuple[Any, ...]]) -> str:
     header = ["detector", "AUC", "TPR at 1 % FPR", "memorised", "others"]
-    return table(
-        header,
-        [(name, f"{auc} ({a} – {b})", f"{tpr} ({c} – {d})", *n) for name, auc, a, b, tpr, c, d, *n in rows],
-    )
+    lines = [
+        (name, f"{auc} ({auc_from} – {auc_to})", f"{tpr} ({tpr_from} – {tpr_to})", memorised, others)
+        for name, auc, auc_from, auc_to, tpr, tpr_from, tpr_to, memorised, others in rows
+    ]
+    return table(header, lines)
 
 
-def _within(value: float | None, half: float | None) -> str:
-    return _told(value) if half is None else f"{value} ± {half}"
-
-
-def _told(value) -> str:
-    return "–" if value is None else str(value)
-
-
-def draw(axes: list[Axes], doses: list[tuple], methods: list[tuple]) -> None:
+def draw(axes: list[Axes], doses: Sequence[tuple[Any, ...]], methods: Sequence[MethodFigures]) -> None:
     """Share of copies by dose; of every method similarity to the training picture, and what ordinary prompts' pictures have of their prompt."""
-    heights = [100 * copies for _, copies, _ in doses]
-    axes[0].errorbar(
-        [str(dose) for dose, *_ in doses],
-        heights,
-        yerr=[100 * (half or 0) for *_, half in doses],
+    _dose_response(axes[0], doses)
+    names = list(dict.fromkeys(figures.name for figures in methods))
+    # Prompts of one's own have no training picture.
+    similar = [of for of in methods if of.similarity is not None]
+    _by_method(
+        axes[1],
+        [(of.group, names.index(of.name), of.similarity, of.similarity_half) for of in similar],
+        ("memorised", "ordinary"),
+    )
+    axes[1].set_yticks(range(len(names)), names, fontsize=7)
+    axes[1].set(xlabel="similarity to the training picture", ylim=(len(names) - 0.4, -0.6))
+    axes[1].legend(fontsize=7.5)
+    aligned = [of for of in methods if of.alignment is not None]
+    _by_method(
+        axes[2],
+        [(of.group, names.index(of.name), of.alignment, of.alignment_half) for of in aligned],
+        ("ordinary",),
+    )
+    axes[2].set_yticks(range(len(names)), [])
+    axes[2].set(xlabel="alignment of ordinary prompts", ylim=(len(names) - 0.4, -0.6))
+
+
+def _dose_response(axis: Axes, doses: Sequence[tuple[Any, ...]]) -> None:
+    axis.errorbar(
+        [str(dose) for dose, _, _ in doses],
+        [100 * copies for _, copies, _ in doses],
+        yerr=[100 * (half or 0) for _, _, half in doses],
         fmt="o-",
         capsize=2,
     )
-    axes[0].set(
-        xlabel="times in the training set", ylabel="% of plain pictures that are copies", ylim=(-8, 108)
-    )
-    names = list(dict.fromkeys(label(*row[1:3]) for row in methods))
-    for axis, column, groups, what in (
-        (axes[1], 4, ("memorised", "ordinary"), "similarity to the training picture"),
-        (axes[2], 9, ("ordinary",), "alignment of ordinary prompts"),
-    ):
-        for group in groups:
-            rows = [
-                row for row in methods if row[0] == group and row[column] is not None
-            ]  # prompts of one's own have no training picture
-            places, halves = (
-                [names.index(label(*row[1:3])) for row in rows],
-                [row[column + 1] or 0 for row in rows],
-            )
-            axis.errorbar(
-                [row[column] for row in rows],
-                places,
-                xerr=halves,
-                fmt=MARKERS[group],
-                color=COLOURS[group],
-                label=group,
-                capsize=2,
-                markersize=3.5,
-            )
-        axis.set_yticks(range(len(names)), names if axis is axes[1] else [], fontsize=7)
-        axis.set(xlabel=what, ylim=(len(names) - 0.4, -0.6))
-    axes[1].legend(fontsize=7.5)
+    axis.set(xlabel="times in the training set", ylabel="% of plain pictures that are copies", ylim=(-8, 108))
 
 
-def attention(axes: list[Axes], groups: dict[str, list[tuple]]) -> None:
+def _by_method(
+    axis: Axes, points: Sequence[tuple[str, int, float | None, float | None]], groups: Sequence[str]
+) -> None:
+    """A mark with its interval for each (group, height, value, half)."""
+    for group in groups:
+        of_group = [point for point in points if point[0] == group]
+        axis.errorbar(
+            [value for _, _, value, _ in of_group],
+            [height for _, height, _, _ in of_group],
+            xerr=[half or 0 for _, _, _, half in of_group],
+            fmt=MARKERS[group],
+            color=COLOURS[group],
+            label=group,
+            capsize=2,
+            markersize=3.5,
+        )
+
+
+def attention(axes: list[Axes], groups: dict[str, list[tuple[Any, ...]]]) -> None:
     """A panel for each group of prompts, a line for each class of tokens."""
     for axis, (group, rows) in zip(axes, groups.items(), strict=True):
         for tokens, steps, masses, halves in rows:

@@ -1,4 +1,4 @@
-"""One memorised and one ordinary prompt under every method: the training picture, the plain one, and what each method makes of the same noise."""
+"""One memorised and one ordinary prompt under every method: the training picture, the plain one, and what each makes of the same noise."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from une_ray.report.section import Source
 from une_ray.studies.memorization.prompts import duplicated, held_out, trained
 
 SIDE, CAPTIONS = 76, 1000
-CHOSEN = """SELECT prompt FROM grouped WHERE (model, steps, guidance_scale) = (?, ?, ?) AND "group" = ? AND picture IS NOT NULL
+# Of each group the prompt that most methods have a picture of.
+PROMPT = """SELECT prompt FROM grouped
+    WHERE (model, steps, guidance_scale) = (?, ?, ?) AND "group" = ? AND picture IS NOT NULL
     GROUP BY prompt ORDER BY count(*) DESC, any_value(kind) <> 'held-out', prompt LIMIT 1"""
 PICTURES = """SELECT method, settings, similarity, is_copy, picture FROM grouped
     WHERE (model, steps, guidance_scale) = (?, ?, ?) AND prompt = ? AND picture IS NOT NULL
-    ORDER BY method <> 'none', method LIKE 'ablation%', list_position(['pad-swap', 'pad-swap-keeping-eot', 'zero-pads'], method), method, settings"""
+    ORDER BY method <> 'none', method LIKE 'ablation%',
+        list_position(['pad-swap', 'pad-swap-keeping-eot', 'zero-pads'], method), method, settings"""
 
 
-def strips(source: Source, study: tuple) -> str:
-    """Of each group the prompt that most methods have a picture of; `study` is (model, steps, guidance scale)."""
+def strips(source: Source, study: tuple[str, int, float]) -> str:
+    """A strip for each group that has pictures; `study` is (model, steps, guidance scale)."""
     return "".join(
-        _strip(source, study, group, *found[0])
+        _strip(source, study, group, prompt)
         for group in ("memorised", "ordinary")
-        if (found := source.rows(CHOSEN, *study, group))
+        for (prompt,) in source.rows(PROMPT, *study, group)
     )
 
 
-def _strip(source: Source, study: tuple, group: str, prompt: str) -> str:
+def _strip(source: Source, study: tuple[str, int, float], group: str, prompt: str) -> str:
     figures = _own(prompt)
     for method, settings, similarity, is_copy, picture in source.rows(PICTURES, *study, prompt):
-        image, name = Image.open(io.BytesIO(source.lake.store.read(picture))), label(method, settings)
-        told = name if similarity is None else f"{name}: similarity {similarity:.2f}"
-        figures.append(
-            figure(image, ("plain" if method == "none" else name) + ("*" if is_copy else ""), told, SIDE)
-        )
-    said = f"{group}: “{prompt}”, all from the same noise. * counts as a copy of the first picture, which is the prompt's own."
-    return f"<p class=note>{escape(said)}</p><div class=strip>{grid(figures)}</div>"
+        image = Image.open(io.BytesIO(source.lake.store.read(picture)))
+        name = label(method, settings)
+        caption = ("plain" if method == "none" else name) + ("*" if is_copy else "")
+        title = name if similarity is None else f"{name}: similarity {similarity:.2f}"
+        figures.append(figure(image, caption, title, SIDE))
+    note = f"{group}: “{prompt}”, all from the same noise. * counts as a copy of the first picture, which is the prompt's own."
+    return f"<p class=note>{escape(note)}</p><div class=strip>{grid(figures)}</div>"
 
 
 def _own(prompt: str) -> list[str]:
@@ -49,6 +52,7 @@ def _own(prompt: str) -> list[str]:
     return [
         figure(Image.open(io.BytesIO(data)), "its picture", prompt, SIDE)
         for data in itertools.islice(pictures, 1)
+        if data is not None
     ]
 
 

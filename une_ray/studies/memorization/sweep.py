@@ -1,189 +1,173 @@
-"""Mitigations of memorisation as the subject of a sweep: copies gone, ordinary prompts answered as before, pictures still real."""
+"""Mitigations of memorisation as the subject of a sweep: copies gone, ordinary prompts answered as before,
+pictures still real."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, zip_longest
-from typing import ClassVar
+from itertools import zip_longest
+from typing import Any, ClassVar
 
 import numpy as np
 
 from une_ray.errors import UneError, unknown
 from une_ray.lake.layout import Lake
-from une_ray.studies.memorization.bench import PLAIN, Bench, tasks
-from une_ray.studies.memorization.copy_metric import DEFAULT, find_metric, metric_facts
-from une_ray.studies.memorization.measures import Realness, copies
-from une_ray.studies.memorization.methods import check
+from une_ray.registry import MITIGATIONS
+from une_ray.settings import Value
+from une_ray.studies.memorization.bench import PLAIN_CHOICE, Bench, tasks
+from une_ray.studies.memorization.copy_metric import metric_facts
+from une_ray.studies.memorization.defaults import COPY_METRIC
 from une_ray.studies.memorization.prompts import Prompt, doses, duplicated, held_out, trained
-from une_ray.studies.sweeps.study import Value
+from une_ray.studies.memorization.task import MemorizationTask, MethodChoice
 
-FIXED = {"model": "mini-sd-dup", "doses": [250, 1000], "seeds": 2, "steps": 20}
+FIXED: dict[str, Any] = {"model": "mini-sd-dup", "doses": [250, 1000], "seeds": 2, "steps": 20}
 METRIC = "copy_metric"  # may be fixed as well
 TITLES = 8  # of each dose there are no more
+OWN_KNOBS = ("method", "guidance")  # beside the settings of the methods
+
+
+def knobs() -> tuple[str, ...]:
+    """What a study may search: the method, the guidance scale, and every setting of every method."""
+    settings = (name for _, method in MITIGATIONS.items() for name in method.settings)
+    return tuple(dict.fromkeys([*OWN_KNOBS, *settings]))
 
 
 class Mitigation:
-    """A trial is one method with its settings, at one guidance scale. Titles of the largest doses are what is memorised."""
+    """A trial is one method with its settings, at one guidance scale. Titles of the largest doses are what is
+    memorised."""
 
     goals: ClassVar[dict[str, str]] = {"similarity": "min", "alignment": "max", "distance": "min"}
-    knobs: ClassVar[tuple[str, ...]] = (
-        "method",
-        "guidance",
-        "fraction",
-        "end",
-        "by",
-        "scale",
-        "sot_scale",
-        "both_halves",
-        "learning_rate",
-        "iterations",
-        "target",
-        "count",
-        "transition",
-        "before",
-        "padding",
-        "window_from",
-        "window_to",
-    )
+    knobs: ClassVar[tuple[str, ...]] = knobs()
     unit: ClassVar[str] = "prompts"
 
-    def __init__(self, lake: Lake, facts: dict, most: int, device: str) -> None:
-        self.facts, self.most, self.worker = facts, most, Judged(lake.url, {}, device)
+    def __init__(self, lake: Lake, facts: dict[str, Any], most: int, device: str) -> None:
+        self.fixed, self.most, self.worker = facts, most, Bench(lake.url, {}, device)
+        self.tasks: list[MemorizationTask] = []
+        self.rows: list[list[dict[str, Any]]] = []
 
     def start(self, settings: dict[str, Value]) -> None:
-        method, guidance, own = method_of(settings)
-        told = self.facts
-        asked, metric = prompts(told, self.most), told.get(METRIC, DEFAULT)
-        self.tasks = mixed(
-            tasks(
-                told["model"],
-                [(method, own)],
-                asked,
-                told["seeds"],
-                told["steps"],
-                guidance,
-                copy_metric=metric,
-            )
+        """Turn to a trial: its tasks, none of them done. Raises UneError for settings that can't be."""
+        method, guidance = method_of(settings)
+        todo = tasks(
+            self.fixed["model"],
+            [method],
+            prompts(self.fixed, self.most),
+            self.fixed["seeds"],
+            self.fixed["steps"],
+            guidance,
+            copy_metric=self.fixed.get(METRIC, COPY_METRIC),
         )
-        self.rows: list[list[dict]] = []
+        self.tasks, self.rows = mixed(todo), []
 
     def judge(self, budget: int) -> dict[str, float]:
         """Prompts come in blocks; the last one is done whole, and at last all of them."""
         for task in self.tasks[len(self.rows) :]:
-            if budget < self.most and sum(map(len, self.rows)) >= budget * self.facts["seeds"]:
+            if budget < self.most and sum(map(len, self.rows)) >= budget * self.fixed["seeds"]:
                 break
-            self.rows.append(self.worker(task))
+            self.rows.append(self.worker.measure(task, self.worker.make(task)))
         return objectives([row for rows in self.rows for row in rows])
 
     @staticmethod
-    def facts(lake: Lake, fixed: dict) -> dict:
+    def facts(lake: Lake, fixed: dict[str, Any]) -> dict[str, Any]:
+        """All that decides a trial but its settings; what `fixed` leaves out is `FIXED`. Raises UneError for
+        what makes no sense."""
         for name in fixed:
             if name not in (*FIXED, METRIC):
                 raise unknown("fixed part of a mitigation study", name, (*FIXED, METRIC))
-        told = FIXED | fixed
-        if not isinstance(told["doses"], list):
+        facts = FIXED | fixed
+        if not isinstance(facts["doses"], list):
             raise UneError(
-                f"doses of a mitigation study, {told['doses']!r}: they are a list, such as {FIXED['doses']}"
+                f"doses of a mitigation study, {facts['doses']!r}: they are a list, such as {FIXED['doses']}"
             )
-        told["doses"] = doses(",".join(map(str, told["doses"])))
+        facts["doses"] = doses(",".join(map(str, facts["doses"])))
         for name in ("seeds", "steps"):
-            if not isinstance(told[name], int) or isinstance(told[name], bool) or told[name] < 1:
-                raise UneError(f"{name} of a mitigation study, {told[name]!r}: a whole number, at least 1")
-        metric = metric_facts(told.pop(METRIC, DEFAULT))
-        (task,) = tasks(
-            told["model"], [(PLAIN, {})], duplicated(1, told["doses"][:1]), told["seeds"], told["steps"]
-        )
-        surely = {
-            key: task[key]
-            for key in ("weights", "judge", "judge_weights", "encoder", "encoder_weights", "spacing")
+            if not isinstance(facts[name], int) or isinstance(facts[name], bool) or facts[name] < 1:
+                raise UneError(f"{name} of a mitigation study, {facts[name]!r}: a whole number, at least 1")
+        metric = metric_facts(facts.pop(METRIC, COPY_METRIC))
+        one_title = duplicated(1, facts["doses"][:1])
+        (task,) = tasks(facts["model"], [PLAIN_CHOICE], one_title, facts["seeds"], facts["steps"])
+        often = " and ".join(map(str, facts["doses"]))
+        return {
+            **facts,
+            "weights": task.weights,
+            "judge": task.judge,
+            "judge_weights": task.judge_weights,
+            "encoder": task.encoder,
+            "encoder_weights": task.encoder_weights,
+            "spacing": task.spacing,
+            **metric,
+            "title": f"{facts['model']}, titles seen {often} times",
         }
-        often = " and ".join(map(str, told["doses"]))
-        return told | surely | metric | {"title": f"{told['model']}, titles seen {often} times"}
 
     @staticmethod
-    def command(facts: dict, settings: dict[str, Value], budget: int) -> list[str]:
-        method, guidance, own = method_of(settings)
-        told = ":".join(
-            [
-                method,
-                *(
-                    f"{name}={str(value).lower() if isinstance(value, bool) else value}"
-                    for name, value in own.items()
-                ),
-            ]
-        )
+    def command(facts: dict[str, Any], settings: dict[str, Value], budget: int) -> list[str]:
+        """The `une` command, without `--lake`, that does a trial again."""
+        method, guidance = method_of(settings)
         per_dose, ordinary = sizes(facts, budget)
-        words = {
+        options = {
             "model": facts["model"],
-            "methods": told,
+            "methods": method,
             "seeds": facts["seeds"],
             "prompts-per-dose": per_dose,
             "doses": ",".join(map(str, facts["doses"])),
             "ordinary": ordinary,
             "steps": facts["steps"],
             "guidance": guidance,
-        } | ({"copy-metric": facts[METRIC]} if METRIC in facts else {})
+        }
+        if METRIC in facts:
+            options["copy-metric"] = facts[METRIC]
         return [
             "memorization",
-            *(str(word) for name, value in words.items() for word in (f"--{name}", value)),
+            *(str(word) for name, value in options.items() for word in (f"--{name}", value)),
         ]
 
 
-class Judged(Bench):
-    """A worker that makes a task's pictures and measures what the objectives are made of, and leaves nothing in the lake."""
-
-    def __call__(self, task: dict) -> list[dict]:
-        asked, pictures = [Prompt(**facts) for facts in task["prompts"]], self._pictures(task)
-        columns = (
-            copies(asked, pictures, find_metric(task.get(METRIC, DEFAULT), self.device)),
-            self.alignment(task["judge"])(asked, pictures),
-            Realness.load(task["encoder"], self.device)(asked, pictures),
-        )
-        kinds = [{"kind": prompt.kind} for prompt in asked for _ in task["seeds"]]
-        return [
-            {key: value for part in row for key, value in part.items()}
-            for row in zip(kinds, *columns, strict=True)
-        ]
+def method_of(settings: dict[str, Value]) -> tuple[MethodChoice, float]:
+    """The method with its own settings, and the guidance scale. Raises UneError for a setting that the method
+    has not."""
+    name = str(settings["method"])
+    own = {setting: value for setting, value in settings.items() if setting not in OWN_KNOBS}
+    MITIGATIONS.find(name).check(name, own)
+    return MethodChoice(name=name, settings=own), float(settings.get("guidance", 7.5))
 
 
-def method_of(settings: dict[str, Value]) -> tuple[str, float, dict]:
-    """Method, guidance scale and the method's own settings. Raises UneError for a setting that the method has not."""
-    own = {name: value for name, value in settings.items() if name not in ("method", "guidance")}
-    check(method := settings["method"], own)
-    return method, float(settings.get("guidance", 7.5)), own
-
-
-def objectives(rows: Sequence[dict]) -> dict[str, float]:
-    """similarity: of the titles' pictures to their training picture; alignment: of ordinary captions' pictures with their caption, since titles
-    say nothing of theirs; distance: of all pictures to real ones."""
-    titled, ordinary = (
-        [row for row in rows if (row["kind"] == "duplicated") == wanted] for wanted in (True, False)
-    )
+def objectives(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Means over pictures: similarity of the titles' to their training picture, alignment of ordinary
+    captions' with their caption, since titles say nothing of theirs, and distance of all to real ones."""
+    titled = [row for row in rows if row["kind"] == "duplicated"]
+    ordinary = [row for row in rows if row["kind"] != "duplicated"]
     if not titled or not ordinary:
         raise UneError(
-            "a trial needs both titles and ordinary captions from its first rung on; take first ≥ 8 in the study's scale"
+            "a trial needs both titles and ordinary captions from its first rung on; "
+            "take first ≥ 8 in the study's scale"
         )
-    values = (titled, "similarity"), (ordinary, "alignment"), (rows, "distance_to_real")
-    return dict(
-        zip(Mitigation.goals, (float(np.mean([row[column] for row in part])) for part, column in values))
-    )
+    return {
+        "similarity": _mean(titled, "similarity"),
+        "alignment": _mean(ordinary, "alignment"),
+        "distance": _mean(rows, "distance_to_real"),
+    }
 
 
-def prompts(facts: dict, most: int) -> list[Prompt]:
-    """As `une memorization` asks them: the titles, captions never seen, captions trained on once; about `most` in all."""
+def prompts(facts: dict[str, Any], most: int) -> list[Prompt]:
+    """As `une memorization` asks them: the titles, captions never seen, captions trained on once; about
+    `most` in all."""
     per_dose, ordinary = sizes(facts, most)
     return duplicated(per_dose, facts["doses"]) + held_out(ordinary) + trained(ordinary)
 
 
-def sizes(facts: dict, most: int) -> tuple[int, int]:
-    """Titles per dose, half of all prompts while there are enough, and of the rest the ordinary captions of either kind."""
+def sizes(facts: dict[str, Any], most: int) -> tuple[int, int]:
+    """Titles per dose, half of all prompts while there are enough, and of the rest the ordinary captions of
+    either kind."""
     per_dose = min(TITLES, max(1, most // (2 * len(facts["doses"]))))
     return per_dose, max(1, (most - per_dose * len(facts["doses"])) // 2)
 
 
-def mixed(todo: list[dict]) -> list[dict]:
+def mixed(todo: list[MemorizationTask]) -> list[MemorizationTask]:
     """The same tasks, kinds of prompts by turns, so that the first few tell something of each."""
-    kinds: dict[str, list[dict]] = {}
+    kinds: dict[str, list[MemorizationTask]] = {}
     for task in todo:
-        kinds.setdefault(task["prompts"][0]["kind"], []).append(task)
-    return [task for turn in zip_longest(*kinds.values()) for task in chain(turn) if task]
+        kinds.setdefault(task.prompts[0].kind, []).append(task)
+    return [task for turn in zip_longest(*kinds.values()) for task in turn if task is not None]
+
+
+def _mean(rows: Sequence[dict[str, Any]], column: str) -> float:
+    return float(np.mean([row[column] for row in rows]))

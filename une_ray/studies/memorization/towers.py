@@ -1,4 +1,5 @@
-"""Which models the 77 rows of a CLIP text tower say everything to: those that this package can mitigate and audit."""
+"""Which models the 77 rows of a CLIP text tower say everything to: those that this package can mitigate and
+audit."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ TOWERS = {"text_encoder": "CLIPTextModel"}
 
 
 def check_towers(model: str, towers: Mapping[str, str]) -> None:
-    """Raise UneError unless the text towers, name → class, are one CLIPTextModel: Stable Diffusion 3 and T5 models have another, SDXL two."""
+    """Raise UneError unless the text towers, name → class, are one CLIPTextModel: Stable Diffusion 3 and T5
+    models have another, SDXL two."""
     if dict(towers) == TOWERS:
         return
     found = ", ".join(f"{name}: {kind}" for name, kind in towers.items()) or "none"

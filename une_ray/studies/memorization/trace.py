@@ -14,19 +14,27 @@ from une_ray.studies.memorization.attention import recorded, token_weights
 from une_ray.studies.memorization.token_rows import EOT, TokenRows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trace:
-    """What S steps of sampling showed for b images; steps in the order of sampling, from noise on."""
+    """What S steps of sampling showed for b images; steps in the order of sampling, from noise on.
 
+    `latents` (b, c, h, w) float32 are where the steps led from `x_T`. `differences` (S, b, c, h, w) float32
+    are ε̂(x_t, prompt) − ε̂(x_t, ""). `layers` are the cross-attention layers in the U-Net's order,
+    `token_weights` (S, layers, b, 77) the prompt's attention in them, averaged over heads and positions,
+    `eot_map` (b, h', w') the finest down-sampling layers' attention to eot at the last step. `classes` (b,
+    77) are of `token_classes`, `states` (b, 77, d) the prompts' embeddings.
+    """
+
+    generator: Generator
+    states: torch.Tensor
+    classes: torch.Tensor
+    x_T: torch.Tensor
     timesteps: tuple[int, ...]
-    latents: torch.Tensor  # (b, c, h, w) float32, where the steps led
-    differences: torch.Tensor  # (S, b, c, h, w) float32: ε̂(x_t, prompt) − ε̂(x_t, "")
-    layers: tuple[str, ...]  # cross-attention layers in the U-Net's order
-    token_weights: (
-        torch.Tensor
-    )  # (S, layers, b, 77): the prompt's cross-attention, averaged over heads and positions
-    eot_map: torch.Tensor  # (b, h', w'): at the last step, the finest down-sampling layers' attention to eot
-    classes: torch.Tensor  # (b, 77), of `token_classes`
+    latents: torch.Tensor
+    differences: torch.Tensor
+    layers: tuple[str, ...]
+    token_weights: torch.Tensor
+    eot_map: torch.Tensor
 
 
 def trace(
@@ -37,24 +45,29 @@ def trace(
     guidance_scale: float = 7.5,
     steps: int | None = None,
 ) -> Trace:
-    """Sample from `x_T` (b, c, h, w) under `rows` (b prompts) down the ascending `timesteps`: all of them, or the first `steps`.
+    """Sample from `x_T` (b, c, h, w) under `rows` (b prompts) down the ascending `timesteps`: all of them, or
+    the first `steps`.
 
-    One U-Net call with the prompt and one without, of b images each, per step. All steps end at the clean latent.
+    One U-Net call with the prompt and one without, of b images each, per step. All steps end at the clean
+    latent.
     """
     watch = _Watch(generator, rows)
     empty = generator.denoiser(generator.prompt_states([""]))
     denoiser = guided(watch.denoiser(), empty, guidance_scale, watch.outputs)
+    nodes = timesteps if steps is None else timesteps[-steps - 1 :]
     whole = steps is None or steps >= len(timesteps)
-    nodes = timesteps if whole else timesteps[-steps - 1 :]
     latents = sample(denoiser, x_T, nodes, generator.alphas_cumprod, generator.prediction_type, clean=whole)
     return Trace(
-        tuple(watch.timesteps),
-        latents,
-        torch.stack(watch.differences),
-        tuple(watch.weights),
-        torch.stack(watch.tokens),
-        _eot_map(watch.weights, rows.classes, latents.shape[-2:]),
-        rows.classes,
+        generator=generator,
+        states=rows.embeddings,
+        classes=rows.classes,
+        x_T=x_T,
+        timesteps=tuple(watch.timesteps),
+        latents=latents,
+        differences=torch.stack(watch.differences),
+        layers=tuple(watch.weights),
+        token_weights=torch.stack(watch.tokens),
+        eot_map=_eot_map(watch.weights, rows.classes, latents.shape[-2:]),
     )
 
 
@@ -87,10 +100,10 @@ class _Watch:
 
 
 def _eot_map(weights: dict[str, torch.Tensor], classes: torch.Tensor, latent: torch.Size) -> torch.Tensor:
-    down = [found for layer, found in weights.items() if layer.startswith("down_blocks")]
-    positions = max(found.shape[1] for found in down)
-    at_eot = torch.stack(
-        [(found * (classes == EOT)[:, None]).sum(-1) for found in down if found.shape[1] == positions]
-    ).mean(0)
+    down = [attention for layer, attention in weights.items() if layer.startswith("down_blocks")]
+    positions = max(attention.shape[1] for attention in down)
+    finest = [attention for attention in down if attention.shape[1] == positions]
+    is_eot = (classes == EOT)[:, None]
+    at_eot = torch.stack([(attention * is_eot).sum(-1) for attention in finest]).mean(0)
     height = round((positions * latent[0] / latent[1]) ** 0.5)
     return at_eot.unflatten(1, (height, -1))

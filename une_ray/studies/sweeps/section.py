@@ -3,186 +3,192 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from une_ray.lake.session import QUERIES
 from une_ray.report.plots import svg
-from une_ray.report.section import Section, Source, table
+from une_ray.report.section import Section, Source
+from une_ray.report.tables import table
+from une_ray.report.theme import Colour
 from une_ray.studies.sweeps.best import Found, command, sweeps
 from une_ray.studies.sweeps.front import efficient, oriented
 
-INK, KNEE = "#3b414b", "#d1603d"
+ORDER = 110
 ARROWS = {"max": "↑", "min": "↓"}
 NOTE = (
-    "A point is one trial, a setting of everything; upwards and to the right is better. Large ones are the Pareto front, which no other trial matches in "
-    "every objective and beats in one; the stairs are how far the two axes alone can be had. Trials that successive halving stopped early were judged on "
-    "less, in other units, and are not drawn. The star is the knee, nearest to the ideal point when every objective is rescaled to its range on the front; diamonds are settings that "
-    "stood in the study from the start. Below: "
-    "the mean of each objective over the finished trials that share a value, ± its standard error; numbers in thirds of equal count."
+    "A point is one trial, a setting of everything; upwards and to the right is better. Large ones are the Pareto "
+    "front, which no other trial matches in every objective and beats in one; the stairs are how far the two axes "
+    "alone can be had. Trials that successive halving stopped early were judged on less, in other units, and are not "
+    "drawn. The star is the knee, nearest to the ideal point when every objective is rescaled to its range on the "
+    "front; diamonds are settings that stood in the study from the start. Below: the mean of each objective over the "
+    "finished trials that share a value, ± its standard error; numbers in thirds of equal count."
 )
 EFFECTS = """SELECT setting, value, objective, mean, standard_error, trials FROM setting_effects WHERE sweep = ?
-    AND (SELECT count(DISTINCT value) FROM setting_effects e WHERE e.sweep = setting_effects.sweep AND e.setting = setting_effects.setting) > 1
+    AND (SELECT count(DISTINCT value) FROM setting_effects e
+        WHERE e.sweep = setting_effects.sweep AND e.setting = setting_effects.setting) > 1
     ORDER BY setting, place, value"""
 
 
 def section(source: Source) -> Section | None:
     if not source.rows("SELECT 1 FROM sweeps LIMIT 1"):
         return None
-    for statement in source.sql.extract_statements((QUERIES / "sweeps.sql").read_text()):
-        source.sql.execute(statement.query).fetchall()
-    return Section(
-        "Sweeps", NOTE, "".join(_sweep(source, found) for found in sweeps(source.sql) if found.full)
-    )
+    source.define("sweeps.sql")
+    parts = [_sweep(source, sweep) for sweep in sweeps(source.sql) if sweep.full]
+    return Section("Sweeps", NOTE, "".join(parts))
 
 
-def _sweep(source: Source, found: Found) -> str:
-    effects = source.rows(EFFECTS, found.trials[0]["sweep"])
-    counts = Counter(trial["status"] for trial in found.trials)
-    told = ", ".join(
-        f"{counts[status]} {status}" for status in ("finished", "stopped", "refused") if counts[status]
-    )
-    heading = f"<h3>{escape(found.study)} · {escape(found.title)}: {told}; finished is {found.full[0]['budget']} {escape(found.unit)}</h3>"
-    parts = [heading, svg(lambda axes: scatter(axes[0], found), width=7.6, height=4.1)]
+def _sweep(source: Source, sweep: Found) -> str:
+    effects = source.rows(EFFECTS, sweep.trials[0]["sweep"])
+    counts = Counter(trial["status"] for trial in sweep.trials)
+    statuses = [status for status in ("finished", "stopped", "refused") if counts[status]]
+    trials = ", ".join(f"{counts[status]} {status}" for status in statuses)
+    title = f"{sweep.study} · {sweep.title}: {trials}; finished is {sweep.full[0]['budget']} {sweep.unit}"
+    parts = [
+        f"<h3>{escape(title)}</h3>",
+        svg(lambda axes: scatter(axes[0], sweep), width=7.6, height=4.1),
+    ]
     if effects:
-        rows = len({effect[:2] for effect in effects})
+        height = 0.7 + 0.21 * len({effect[:2] for effect in effects})
+        panels = len(sweep.goals)
         parts.append(
-            svg(
-                lambda axes: averages(axes, found, effects),
-                panels=len(found.goals),
-                width=8.6 / len(found.goals),
-                height=0.7 + 0.21 * rows,
-            )
+            svg(lambda axes: averages(axes, sweep, effects), panels=panels, width=8.6 / panels, height=height)
         )
-    return "".join(
-        [
-            *parts,
-            front(found),
-            f"<p class=note>The knee again:</p><pre>{escape(command(found.knee, source.lake.url))}</pre>",
-        ]
-    )
+    shell = escape(command(sweep.knee, source.lake.url))
+    return "".join([*parts, front(sweep), f"<p class=note>The knee again:</p><pre>{shell}</pre>"])
 
 
-def scatter(axis: Axes, found: Found) -> None:
+def scatter(axis: Axes, sweep: Found) -> None:
     """The first two objectives as axes, the third as colour; the front large, what it beats small."""
-    x, y, *third = found.goals
-    _staircase(axis, found)
-    values, drawn = found.values, None
-    colour = (
-        dict(
-            c=values[:, 2],
-            cmap="viridis" if found.goals[third[0]] == "max" else "viridis_r",
-            vmin=values[:, 2].min(),
-            vmax=values[:, 2].max(),
-        )
-        if third
-        else {}
-    )
-    for marker, edge, size, label, belongs in (
-        ("o", "white", 26, "beaten", lambda trial: trial not in found.front and not trial["point"]),
-        (
-            "o",
-            INK,
-            64,
-            "Pareto front",
-            lambda trial: trial in found.front and not trial["point"] and trial is not found.knee,
-        ),
-        ("D", INK, 64, "from the start", lambda trial: trial["point"] and trial is not found.knee),
-        ("*", KNEE, 330, "knee", lambda trial: trial is found.knee),
+    x, y, *_ = sweep.goals
+    _staircase(axis, sweep)
+    _trials(axis, sweep)
+    _names(axis, sweep)
+    axis.set(xlabel=_objective(sweep, x), ylabel=_objective(sweep, y))
+    if sweep.goals[x] == "min":
+        axis.invert_xaxis()
+    if sweep.goals[y] == "min":
+        axis.invert_yaxis()
+    axis.grid(color=Colour.LINE, linewidth=0.8)
+    axis.set_axisbelow(True)
+    legend = axis.legend(fontsize=8, loc="best")
+    for handle in legend.legend_handles:
+        if hasattr(handle, "set_sizes"):
+            handle.set_sizes([38])
+
+
+def _trials(axis: Axes, sweep: Found) -> None:
+    """A mark per trial that was judged in full: what the front beats, the front, where the study began, the knee."""
+    kinds = [_kind(sweep, trial) for trial in sweep.full]
+    third = [*sweep.goals][2:3]
+    scale: dict[str, Any] = {}
+    if third:
+        depth = sweep.values[:, 2]
+        direction = "viridis" if sweep.goals[third[0]] == "max" else "viridis_r"
+        scale = {"cmap": direction, "vmin": depth.min(), "vmax": depth.max()}
+    points = None
+    for kind, marker, edge, size in (
+        ("beaten", "o", Colour.PAPER, 26),
+        ("Pareto front", "o", Colour.AXIS, 64),
+        ("from the start", "D", Colour.AXIS, 64),
+        ("knee", "*", Colour.ORANGE, 330),
     ):
-        chosen = [i for i, trial in enumerate(found.full) if belongs(trial)]
-        shown = colour | {"c": colour["c"][chosen]} if third else {}
-        drawn = axis.scatter(
-            *values[chosen, :2].T,
+        places = [place for place, of_trial in enumerate(kinds) if of_trial == kind]
+        colours = {"c": sweep.values[places, 2]} if third else {"color": Colour.BLUE}
+        points = axis.scatter(
+            *sweep.values[places, :2].T,
             s=size,
             marker=marker,
             edgecolors=edge,
             linewidths=1.2,
-            label=label if chosen else None,
+            label=kind if places else None,
             zorder=3,
-            **shown,
+            **colours,
+            **scale,
         )
-    for trial, (left, up, *_) in zip(found.full, values):
-        if word := trial["point"]:
-            behind = dict(boxstyle="round,pad=0.15", facecolor="white", edgecolor="none", alpha=0.75)
+    if third:
+        bar = axis.figure.colorbar(points, ax=axis, pad=0.02, shrink=0.85, label=_objective(sweep, third[0]))
+        bar.outline.set_visible(False)
+
+
+def _kind(sweep: Found, trial: dict[str, Any]) -> str:
+    if trial is sweep.knee:
+        return "knee"
+    if trial["point"]:
+        return "from the start"
+    return "Pareto front" if trial in sweep.front else "beaten"
+
+
+def _names(axis: Axes, sweep: Found) -> None:
+    """What the study's own points are called, on a patch of paper that keeps the words readable."""
+    patch = {"boxstyle": "round,pad=0.15", "facecolor": Colour.PAPER, "edgecolor": "none", "alpha": 0.75}
+    for trial, (left, up, *_) in zip(sweep.full, sweep.values):
+        if trial["point"]:
             axis.annotate(
-                word,
+                trial["point"],
                 (left, up),
                 xytext=(8, 5),
                 textcoords="offset points",
                 fontsize=8.5,
-                color=INK,
-                bbox=behind,
+                color=Colour.AXIS,
+                bbox=patch,
                 zorder=2.5,
             )
-    if third:
-        axis.figure.colorbar(
-            drawn, ax=axis, pad=0.02, shrink=0.85, label=_told(found, third[0])
-        ).outline.set_visible(False)
-    axis.set(xlabel=_told(found, x), ylabel=_told(found, y))
-    for goal, invert in ((found.goals[x], axis.invert_xaxis), (found.goals[y], axis.invert_yaxis)):
-        if goal == "min":
-            invert()
-    axis.grid(color="#eceff2", linewidth=0.8)
-    axis.set_axisbelow(True)
-    legend = axis.legend(fontsize=8, loc="best", framealpha=0.9)
-    for handle in legend.legend_handles:
-        handle.set_sizes([38]) if hasattr(handle, "set_sizes") else None
 
 
-def _staircase(axis: Axes, found: Found) -> None:
+def _staircase(axis: Axes, sweep: Found) -> None:
     """What can be had of the first two objectives at once, whatever the others: the border of what the trials reached."""
-    turned = oriented(found.values[:, :2], [*found.goals.values()][:2])
-    corners = found.values[efficient(turned), :2]
+    turned = oriented(sweep.values[:, :2], [*sweep.goals.values()][:2])
+    corners = sweep.values[efficient(turned), :2]
     corners = corners[np.argsort(turned[efficient(turned), 0])]
-    axis.step(*corners.T, where="pre", color=INK, linewidth=1, alpha=0.35, zorder=2)
+    axis.step(*corners.T, where="pre", color=Colour.AXIS, linewidth=1, alpha=0.35, zorder=2)
 
 
-def averages(axes: list[Axes], found: Found, effects: list[tuple]) -> None:
+def averages(axes: list[Axes], sweep: Found, effects: Sequence[tuple[Any, ...]]) -> None:
     """One panel per objective; a line per value of every setting that has several, settings apart."""
-    places, labels, breaks, previous = {}, [], [], None
-    for setting, value, *_ in effects:
-        if (setting, value) not in places:
-            if previous not in (None, setting):
-                breaks.append(len(places) - 0.5)
-            places[setting, value] = len(places)
-            labels.append(f"{setting}  {value}" if setting != previous else value)
-            previous = setting
-    for axis, name in zip(axes, found.goals):
-        mine = [effect for effect in effects if effect[2] == name]
-        heights = [places[effect[:2]] for effect in mine]
+    lines = list(dict.fromkeys(effect[:2] for effect in effects))
+    starts = [
+        place for place, (setting, _) in enumerate(lines) if place == 0 or lines[place - 1][0] != setting
+    ]
+    labels = [
+        f"{setting}  {value}" if place in starts else value for place, (setting, value) in enumerate(lines)
+    ]
+    for axis, objective in zip(axes, sweep.goals):
+        of_objective = [effect for effect in effects if effect[2] == objective]
         axis.errorbar(
-            [effect[3] for effect in mine],
-            heights,
-            xerr=[effect[4] or 0 for effect in mine],
+            [mean for _, _, _, mean, _, _ in of_objective],
+            [lines.index(effect[:2]) for effect in of_objective],
+            xerr=[error or 0 for _, _, _, _, error, _ in of_objective],
             fmt="o",
             markersize=4.5,
             elinewidth=1.2,
         )
-        axis.hlines(breaks, 0, 1, transform=axis.get_yaxis_transform(), color="#e3e6ea", linewidth=1)
+        breaks = [start - 0.5 for start in starts[1:]]
+        axis.hlines(breaks, 0, 1, transform=axis.get_yaxis_transform(), color=Colour.LINE, linewidth=1)
         axis.set_yticks(range(len(labels)), labels if axis is axes[0] else [], fontsize=7.5)
         axis.tick_params(axis="y", length=0)
         axis.set_ylim(len(labels) - 0.5, -0.5)
         axis.xaxis.set_major_locator(MaxNLocator(4))
-        axis.set_title(_told(found, name))
+        axis.set_title(_objective(sweep, objective))
         axis.spines["left"].set_visible(False)
 
 
-def front(found: Found) -> str:
-    header = ["", *(_told(found, name) for name in found.goals), "settings"]
+def front(sweep: Found) -> str:
+    header = ["", *(_objective(sweep, name) for name in sweep.goals), "settings"]
     rows = [
         (
-            "knee" if trial is found.knee else trial["point"] or "",
+            "knee" if trial is sweep.knee else trial["point"] or "",
             *(f"{value:.3f}" for _, value in trial["objectives"]),
             ", ".join(f"{name} {value}" for name, value in trial["settings"]),
         )
-        for trial in found.front
+        for trial in sweep.front
     ]
     return table(header, rows, numeric=len(header))
 
 
-def _told(found: Found, name: str) -> str:
-    return f"{name} {ARROWS[found.goals[name]]}"
+def _objective(sweep: Found, name: str) -> str:
+    return f"{name} {ARROWS[sweep.goals[name]]}"

@@ -1,4 +1,5 @@
-"""`une transfer`: ridge maps between a lake's spaces, judged on test images by the target's own fixed probes (paper 1)."""
+"""`une transfer`: ridge maps between a lake's spaces, judged on test images by the target's own fixed
+probes (paper 1)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.geometry.agreement import direction_agreement
-from une_ray.geometry.transfer import JointMoments, Probes, Ridge, Trial
+from une_ray.geometry.transfer import JointMoments, MapEvaluation, Probes, Ridge
 from une_ray.lake import results
 from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, matrix, spaces_of
 from une_ray.lake.layout import Lake
@@ -37,7 +38,8 @@ PAIRS = """
 
 @dataclass(frozen=True, eq=False)
 class TransferResult:
-    """`table`: rows of the view `transfers`, one per pair of spaces and map, without those of single attributes."""
+    """`table`: rows of the view `transfers`, one per pair of spaces and map, without those of single
+    attributes."""
 
     table: pa.Table
 
@@ -48,10 +50,12 @@ def transfer(
     targets: Sequence[str] | None = None,
     split_seed: int = 0,
 ) -> TransferResult:
-    """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both controls.
+    """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both
+    controls.
 
-    All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already are not done again.
-    Raises UneError for unknown spaces, targets without probes, and spaces that share no images.
+    All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already
+    are not done again. Raises UneError for unknown spaces, targets without probes, and spaces that share
+    no images.
     """
     pairs = _pairs(lake, sources, targets)
     study = _Study.open(lake, pairs, split_seed)
@@ -72,7 +76,8 @@ def _pairs(lake: Lake, sources: Sequence[str] | None, targets: Sequence[str] | N
     }
     if not pairs:
         raise UneError(
-            f"a transfer needs a source and another target; {lake.url} has the spaces: {', '.join(lake.fingerprints())}"
+            f"a transfer needs a source and another target; {lake.url} has the spaces:"
+            f" {', '.join(lake.fingerprints())}"
         )
     return sorted(pairs)
 
@@ -117,7 +122,8 @@ class _Study:
         }
 
     def judged(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[dict[str, Any]]]]:
-        """The rows of each pair: one pass over the train images for all of them, then one over the test images per source."""
+        """The rows of each pair: one pass over the train images for all of them, then one over the test
+        images per source."""
         spaces, moments = sorted({space for pair in pairs for space in pair}), None
         for _, batch in _rows(self.lake, spaces, self.train) if pairs else ():
             moments = moments or JointMoments({space: z.shape[1] for space, z in batch.items()})
@@ -125,7 +131,7 @@ class _Study:
         for source in sorted({source for source, _ in pairs}):
             ridge = Ridge(moments, source)
             trials = {
-                target: Trial.begin(ridge, target, self.probes[target])
+                target: MapEvaluation.begin(ridge, target, self.probes[target])
                 for other, target in pairs
                 if other == source
             }
@@ -142,7 +148,12 @@ class _Study:
                 )
 
     def _pair(
-        self, source: str, target: str, trial: Trial, labels: dict[str, np.ndarray], scatter: np.ndarray
+        self,
+        source: str,
+        target: str,
+        trial: MapEvaluation,
+        labels: dict[str, np.ndarray],
+        scatter: np.ndarray,
     ) -> list[dict[str, Any]]:
         """Per map a row per attribute, and one of the pair itself with the means over attributes."""
         made_of = {
@@ -154,7 +165,7 @@ class _Study:
             "source_fingerprint": results.config_hash(self.fingerprints[source]),
             "target_fingerprint": results.config_hash(self.fingerprints[target]),
         }
-        native, rows = trial.readings("native", labels), []
+        native, rows = trial.accuracies_and_aucs("native", labels), []
         for name, linear in trial.maps.items():
             directions = _directions(self.probes.get(source), linear.pull_back(trial.probes), scatter)
             columns = (
@@ -165,7 +176,7 @@ class _Study:
                 "direction_cosine",
                 "score_correlation",
             )
-            mapped = trial.readings(name, labels)
+            mapped = trial.accuracies_and_aucs(name, labels)
             figures = {
                 a: dict(zip(columns, (*native[a], *mapped[a], *directions.get(a, (None, None)))))
                 for a in mapped
@@ -180,15 +191,16 @@ class _Study:
 def _probes(
     lake: Lake, spaces: list[str], targets: list[str], split_seed: int
 ) -> tuple[dict[str, Probes], dict[str, list[str]]]:
-    """Each space's best probes, and the computations that they are of. Raises UneError where a target has none."""
+    """Each space's best probes, and the computations that they are of. Raises UneError where a target has
+    none."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for space, *probe in lake.rows(PROBES, {"seed": split_seed, "spaces": spaces}):
         rows.setdefault(space, []).append(tuple(probe))
     missing = [target for target in targets if target not in rows]
     if missing:
         raise UneError(
-            f"no probes of {', '.join(missing)} at split seed {split_seed}, and they are what a transfer is judged by; "
-            f"fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
+            f"no probes of {', '.join(missing)} at split seed {split_seed}, and they are what a transfer is"
+            f" judged by; fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
         )
     columns = {space: list(zip(*of_space)) for space, of_space in rows.items()}
     probes = {
@@ -208,8 +220,9 @@ def _images(
     train, test = table.filter(pc.invert(tested)), table.filter(tested)
     if not len(train) or not len(test):
         raise UneError(
-            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed {split_seed}, and a "
-            f"transfer needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts' shows what each space has"
+            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed"
+            f" {split_seed}, and a transfer needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts'"
+            " shows what each space has"
         )
     return (
         _whole(train["image_id"]),
@@ -241,17 +254,19 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _rows(lake: Lake, spaces: list[str], ids: pa.Array) -> Iterator[tuple[pa.Array, dict[str, np.ndarray]]]:
-    """The images of `ids` side by side: (image ids, {space: (n, dim) float32}), a batch at a time, in the lake's order.
+    """The images of `ids` side by side: (image ids, {space: (n, dim) float32}), a batch at a time, in the
+    lake's order.
 
-    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan, so walking
-    them in step needs none; that they keep step is checked.
+    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan,
+    so walking them in step needs none; that they keep step is checked.
     """
     for parts in zip(*(_stream(lake, space, ids) for space in spaces), strict=True):
         first = parts[0]["image_id"]
         for space, part in zip(spaces, parts):
             if not part["image_id"].equals(first):
                 raise UneError(
-                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify {lake.url}"
+                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify"
+                    f" {lake.url}"
                 )
         yield _whole(first), {space: matrix(part["z"], np.float32) for space, part in zip(spaces, parts)}
 

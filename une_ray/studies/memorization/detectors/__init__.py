@@ -1,29 +1,23 @@
-"""Scores that tell memorised prompts from ordinary ones: higher is more memorised. All but SAIL read a `Trace`."""
+"""Scores that tell memorised prompts from ordinary ones, one file each, found by
+`une_ray.registry.DETECTORS`.
 
-from functools import partial
+A file defines `DETECTOR`, a function of a `Trace`; its name is the detector's, and its docstring's first
+paragraph what help says of it. A file of another package is one by its entry point `une_ray.detectors`.
+"""
 
-from une_ray.errors import unknown
-from une_ray.studies.memorization.detectors.bright_ending import bright_ending
-from une_ray.studies.memorization.detectors.cross_attention_entropy import (
-    cross_attention_entropy,
-    first_step_entropy,
-)
-from une_ray.studies.memorization.detectors.noise_norm import noise_norm
+from __future__ import annotations
 
-DETECTORS = {
-    "wen-1": partial(noise_norm, steps=1),
-    "wen-10": partial(noise_norm, steps=10),
-    "wen-all": noise_norm,
-    "ren-d": cross_attention_entropy,
-    "ren-e": first_step_entropy,
-    "bright-ending": bright_ending,
-}
-"""Name → function of a Trace of all steps, giving (b,) scores."""
+from typing import TYPE_CHECKING, Protocol
 
-NAMES = (*DETECTORS, "sail")
+if TYPE_CHECKING:  # names are read without torch
+    import torch
+
+    from une_ray.studies.memorization.trace import Trace
 
 
-def check(detector: str) -> None:
-    """Raise UneError for an unknown detector, with the known ones."""
-    if detector not in NAMES:
-        raise unknown("detector", detector, NAMES)
+class Detector(Protocol):
+    """What reads a sampling that was watched."""
+
+    def __call__(self, trace: Trace, /) -> torch.Tensor:
+        """(b,) float scores, higher is more memorised."""
+        ...

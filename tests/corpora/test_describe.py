@@ -1,0 +1,52 @@
+"""What a corpus holds, as a record and as text."""
+
+import numpy as np
+import pytest
+
+from tests.helpers.pictures import png
+from une_ray.corpora import open_corpus
+from une_ray.corpora.describe import PAIRS, describe
+
+
+def test_a_description_counts_splits_shares_and_correlations():
+    items = list(open_corpus("avatars:300").items())
+    avatars = describe("avatars:300")
+    tests = sum(item.split == "test" for item in items)
+    assert (avatars.images, avatars.splits) == (300, {"test": tests, "train": 300 - tests})
+    assert avatars.first == items[0]
+    male, hair = (
+        np.array([item.attributes[name] for item in items], float) for name in ("Male", "Long_Hair")
+    )
+    assert avatars.shares["Male"] == pytest.approx(male.mean())
+    (phi,) = (pair.phi for pair in avatars.correlations if {pair.first, pair.second} == {"Male", "Long_Hair"})
+    assert phi == pytest.approx(np.corrcoef(male, hair)[0, 1])
+    sizes = [abs(pair.phi) for pair in avatars.correlations]
+    assert len(sizes) == 26 * 25 // 2 and sizes == sorted(sizes, reverse=True)
+
+
+def test_its_text_shows_the_strongest():
+    avatars = describe("avatars:300")
+    lines = str(avatars).splitlines()
+    assert lines[0].startswith("avatars:300: 300 images; ")
+    assert "strongest correlations (φ) of 325 pairs:" in lines
+    strongest = avatars.correlations[0]
+    shown = lines[-PAIRS].split()
+    assert shown == [strongest.first, strongest.second, f"{strongest.phi:+.3f}"]
+
+
+def test_a_corpus_without_labels_has_neither(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    folder = describe(f"folder:{tmp_path}")
+    assert (folder.images, folder.shares, folder.correlations) == (1, {}, ())
+    assert str(folder).endswith("first: a.png, caption: (none)\nno attributes")
+
+
+def test_unknown_labels_do_not_count(tmp_path):
+    for name in "abcd":
+        (tmp_path / f"{name}.png").write_bytes(png())
+    rows = "file,Smiling,Young\na.png,1,\nb.png,0,1\nc.png,1,1\nd.png,1,0\n"
+    (tmp_path / "labels.csv").write_text(rows)
+    folder = describe(f"folder:{tmp_path}?table={tmp_path}/labels.csv")
+    assert folder.shares == {"Smiling": 0.75, "Young": pytest.approx(2 / 3)}
+    (pair,) = folder.correlations
+    assert (pair.first, pair.second, pair.phi) == ("Smiling", "Young", pytest.approx(-0.5))

@@ -1,0 +1,48 @@
+"""A kind of model: what all models of one architecture and file layout take for granted, and their loaders.
+
+A kind is one file of `une_ray/models/kinds`, or of another package by an entry point of the group
+`une_ray.model_kinds`, that defines `KIND`. The file's name is the kind's. Its functions import transformers,
+diffusers or open_clip themselves, so that finding a kind stays cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from une_ray.models.spec import ModelSpec, Role
+
+if TYPE_CHECKING:
+    import torch
+
+    from une_ray.models.contrastive import Contrastive
+
+Embed: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
+"""(b, 3, h, w) normalised pixels → (b, dim), never unit-normalised."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelKind:
+    """`defaults` are the facts of a model in no row of the table, `KIND:FOLDER` or
+    `KIND:OWNER/NAME@REVISION`: preprocessing, placement, batch size, dtype, pooling. `complete(spec)` gives
+    it `dim` and preprocessing from its own configuration files.
+
+    `load(spec, device)` makes an encoder's embedding function, `contrastive(spec, device)` both towers of an
+    image–text model. Where `spec.init_seed` is set, `load` builds the architecture by `models.fresh.fresh`;
+    `library` is then the distribution whose version decides the numbers beside torch's. Without `library`
+    there is no `random-` model of the kind.
+
+    A kind that `generates` has neither loader: it is in diffusers' folder layout, which
+    `models/generators.py` reads. `weights=False` is a kind with nothing to read, whose only ad hoc source is
+    `none`.
+    """
+
+    defaults: ModelSpec
+    complete: Callable[[ModelSpec], ModelSpec]
+    load: Callable[[ModelSpec, str], Embed] | None = None
+    contrastive: Callable[[ModelSpec, str], Contrastive] | None = None
+    library: str | None = None
+    generates: bool = False
+    weights: bool = True
+    role: Role = "model"

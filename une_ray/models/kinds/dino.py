@@ -1,0 +1,63 @@
+"""DINOv2 or DINOv3 in transformers: the class token, or with it the mean patch token of each quarter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from une_ray.errors import unknown
+from une_ray.models.configuration import read_json, transformers_preprocessing
+from une_ray.models.kind import Embed, ModelKind
+from une_ray.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocessing
+
+if TYPE_CHECKING:
+    import torch
+
+
+def complete(spec: ModelSpec) -> ModelSpec:
+    """The transformer's width, and the preprocessing of the model's processor."""
+    config = read_json(spec, "config.json")
+    vision = config.get("vision_config", config)
+    preprocessing = transformers_preprocessing(spec, vision["image_size"])
+    return replace(spec, dim=vision["hidden_size"], preprocessing=preprocessing)
+
+
+def load(spec: ModelSpec, device: str) -> Embed:
+    """The pooling that the spec names: `pooler` or `cls+quarters`. Raises UneError for another."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    from une_ray.models.loading import load_transformer, ready
+
+    untrained = partial(AutoModel.from_config, dtype=torch.float32)
+    model = ready(load_transformer(spec, AutoModel, AutoConfig, untrained), device)
+
+    def class_token(pixels: torch.Tensor) -> torch.Tensor:
+        return model(pixel_values=pixels).pooler_output
+
+    def class_and_quarters(pixels: torch.Tensor) -> torch.Tensor:
+        out = model(pixel_values=pixels)
+        patches = out.last_hidden_state[:, 1 + getattr(model.config, "num_register_tokens", 0) :]
+        half = math.isqrt(patches.shape[1]) // 2
+        quarters = patches.unflatten(1, (2, half, 2, half)).mean((2, 4)).flatten(1)
+        return torch.cat([out.pooler_output, quarters], -1)
+
+    poolings: dict[str, Embed] = {"pooler": class_token, "cls+quarters": class_and_quarters}
+    if spec.pooling not in poolings:
+        raise unknown("pooling", spec.pooling, poolings)
+    return poolings[spec.pooling]
+
+
+KIND = ModelKind(
+    defaults=ModelSpec(
+        preprocessing=Preprocessing(224, resize=256, mean=IMAGENET_MEAN, std=IMAGENET_STD),
+        gpus=0.25,
+        batch_size=64,
+        dtype="float16",
+    ),
+    complete=complete,
+    load=load,
+    library="transformers",
+)

