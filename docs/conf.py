@@ -90,6 +90,14 @@ def write_cards(app: Any) -> None:
             page.write_text(text)
 
 
+def forget_gone_modules(app: Any) -> None:
+    """Pages of the API that an earlier build made of modules that there are no more."""
+    for page in (DOCS / "_api").glob("*.rst"):
+        module = ROOT.joinpath(*page.stem.split("."))
+        if not (module.is_dir() or module.with_suffix(".py").exists()):
+            page.unlink()
+
+
 def escaped(markup: re.Match[str]) -> str:
     """Emphasis as it is, all else behind a backslash."""
     return markup[1] or f"\\{markup[0]}"
@@ -109,6 +117,7 @@ def as_restructured(app: Any, what: str, name: str, object: Any, options: Any, l
 
 def setup(app: Any) -> None:
     app.connect("builder-inited", write_cards)
+    app.connect("builder-inited", forget_gone_modules, priority=100)  # before autosummary reads them
     app.connect("source-read", read_page)
     app.connect("include-read", read_included)
     app.connect("autodoc-process-docstring", as_restructured)
