@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from une_ray.studies.memorization.audit import Audit
     from une_ray.studies.memorization.study import MemorizationResult
     from une_ray.studies.probes.study import ProbeResult
-    from une_ray.studies.sweeps.best import SweepResult
+    from une_ray.studies.sweeps.result import SweepResult
     from une_ray.studies.transfer.study import TransferResult
 
 Names = str | Sequence[str] | None
@@ -209,8 +209,8 @@ class Lake(layout.Lake):
         gpus: float | None = None,
         **settings: Any,
     ) -> SweepResult:
-        """Search the settings of a study with Ray Tune. See `une_ray.studies.sweeps.sweep.sweep`."""
-        from une_ray.studies.sweeps.run import sweep
+        """Search the settings of a study with Ray Tune. See `une_ray.studies.sweeps.study.sweep`."""
+        from une_ray.studies.sweeps.study import sweep
 
         return sweep(self, kind, cluster=_cluster(address, actors, gpus), **settings)
 
