@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,10 @@ def write_cards(app: Any) -> None:
 
 
 def forget_gone_modules(app: Any) -> None:
-    """Pages of the API that an earlier build made of modules that there are no more."""
-    for page in (DOCS / "_api").glob("*.rst"):
-        module = ROOT.joinpath(*page.stem.split("."))
-        if not (module.is_dir() or module.with_suffix(".py").exists()):
-            page.unlink()
+    """Pages of the API of an earlier build, where they know modules that there are no more."""
+    modules = (ROOT.joinpath(*page.stem.split(".")) for page in (DOCS / "_api").glob("*.rst"))
+    if not all(module.is_dir() or module.with_suffix(".py").exists() for module in modules):
+        shutil.rmtree(DOCS / "_api")
 
 
 def escaped(markup: re.Match[str]) -> str:
