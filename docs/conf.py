@@ -38,6 +38,7 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False  # docstrings of other libraries are not ours to show
 autodoc_default_options = {"members": True}
+suppress_warnings = ["ref.python"]  # a name that two modules have is a link to the first
 autosummary_ignore_module_all = False
 python_use_unqualified_type_names = True
 

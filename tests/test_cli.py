@@ -137,7 +137,10 @@ def test_the_prompt_has_the_stock_shell_s_commands(lake):
 
 def test_the_prompt_takes_statements_and_files_survives_errors_and_leaves(lake, tmp_path):
     (tmp_path / "q.sql").write_text("SELECT 'from a file' AS s")
-    lines = f"SELECT 40 +\n 2 AS answer;\nSELECT oops;\n.read none.sql\n.read\n.read ~nobody-at-all/x\n.read '{tmp_path}/q.sql';\nSELECT 'still here' AS s;\n.quit\n"
+    wrong = "SELECT oops;\n.read none.sql\n.read\n.read ~nobody-at-all/x\n"
+    lines = (
+        f"SELECT 40 +\n 2 AS answer;\n{wrong}.read '{tmp_path}/q.sql';\nSELECT 'still here' AS s;\n.quit\n"
+    )
     shown = une("sql", "--lake", lake.url, input=lines)
     assert shown.returncode == 0 and all(
         part in shown.stdout for part in ("42", "oops", "none.sql", "from a file", "still here")

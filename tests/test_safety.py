@@ -183,7 +183,8 @@ def calls(tree: ast.AST):
 
 
 def test_no_module_unpickles_or_evaluates():
-    """A lake is JSON, Parquet and PNG, and their readers run nothing; so it is enough that nothing else is called."""
+    """A lake is JSON, Parquet and PNG, whose readers run nothing; so it is enough that nothing else is
+    called."""
     for path in Path(une_ray.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text())
         imported = {

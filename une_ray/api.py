@@ -1,7 +1,9 @@
-"""The front door: a lake, and all that can be asked of it, in Python. Every command of `une` is one call of this and a table.
+"""The front door: a lake, and all that can be asked of it, in Python. Every command of `une` is one call
+of this and a table.
 
-Results carry Arrow tables with the columns that SQL shows: `.to_pandas()`, `polars.from_arrow(…)`, `.to_pylist()`. What the lake has already is
-not done again. Where a cluster helps, `address`, `actors` and `gpus` say which and how much of it.
+Results carry Arrow tables with the columns that SQL shows: `.to_pandas()`, `polars.from_arrow(…)`,
+`.to_pylist()`. What the lake has already is not done again. Where a cluster helps, `address`, `actors` and
+`gpus` say which and how much of it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from une_ray.studies.memorization.audit import Audit
     from une_ray.studies.memorization.study import MemorizationResult
     from une_ray.studies.probes.study import ProbeResult
-    from une_ray.studies.sweeps.best import SweepResult
+    from une_ray.studies.sweeps.result import SweepResult
     from une_ray.studies.transfer.study import TransferResult
 
 Names = str | Sequence[str] | None
@@ -39,10 +41,11 @@ Names = str | Sequence[str] | None
 
 
 def open(url: str | Path, /, *others: str | Path, **named: str | Path) -> Lake:
-    """The lake at `url`. Others are read beside it in the same SQL: `others` as schemas b, c, …, `named` under their names.
+    """The lake at `url`. Others are read beside it in the same SQL: `others` as schemas b, c, …, `named`
+    under their names.
 
-    `une_ray.open("new", old="before").sql("SELECT * FROM probe_settings JOIN old.probe_settings USING (space)")`. Raises UneError
-    where there is no lake.
+    `une_ray.open("new", old="before").sql("SELECT * FROM probe_settings JOIN old.probe_settings USING
+    (space)")`. Raises UneError where there is no lake.
     """
     lake = Lake(absolute(str(url)))
     lake.manifest  # noqa: B018 - refuses a missing or newer lake at once
@@ -66,7 +69,8 @@ def build(
     gpus: float | None = None,
     place: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Lake:
-    """Invert and embed a corpus into a lake, and open it. Does only what is missing; kill it and call it again as you like.
+    """Invert and embed a corpus into a lake, and open it. Does only what is missing; kill it and call it
+    again as you like.
 
     `corpus` and `spaces` are named as for `une build`. Raises UneError for whatever the caller can mend.
     """
@@ -83,7 +87,8 @@ class Lake(layout.Lake):
     """A lake and all that can be asked of it. `open` and `build` give one."""
 
     def sql(self, query: str, parameters: Any = None) -> duckdb.DuckDBPyRelation:
-        """What a query gives, as DuckDB's relation: `.df()`, `.pl()`, `.to_arrow_table()`, `.fetchall()`. Raises UneError for faulty SQL."""
+        """What a query gives, as DuckDB's relation: `.df()`, `.pl()`, `.to_arrow_table()`, `.fetchall()`.
+        Raises UneError for faulty SQL."""
         import duckdb
 
         try:
@@ -156,14 +161,14 @@ class Lake(layout.Lake):
     ) -> EditResult:
         """Move images along an attribute's direction, decode them, and have other spaces judge what changed.
 
-        `keep` is names of attributes, "correlated" or "all"; `settings` are further fields of `une_ray.Edit`. See
-        `une_ray.studies.edits.study.edit`.
+        `keep` is names of attributes, "correlated" or "all"; `settings` are further fields of
+        `une_ray.Edit`. See `une_ray.studies.edits.study.edit`.
         """
         from une_ray.studies.edits.study import edit, edit_of
 
-        asked = edit_of(self, space, attribute, keep, alphas, **settings)
+        wanted = edit_of(self, space, attribute, _names(keep), alphas, **settings)
         cluster = _cluster(address, actors, gpus)
-        return edit(self, asked, images=images, image_ids=image_ids, judges=_names(judges), cluster=cluster)
+        return edit(self, wanted, images=images, image_ids=image_ids, judges=_names(judges), cluster=cluster)
 
     def memorization(
         self,
@@ -173,7 +178,8 @@ class Lake(layout.Lake):
         gpus: float | None = None,
         **settings: Any,
     ) -> MemorizationResult:
-        """Who copies, and what stops it? See `une_ray.studies.memorization.study.memorization` for the settings."""
+        """Who copies, and what stops it? See `une_ray.studies.memorization.study.memorization` for the
+        settings."""
         from une_ray.studies.memorization.study import memorization
 
         return memorization(self, cluster=_cluster(address, actors, gpus), **settings)
@@ -188,7 +194,8 @@ class Lake(layout.Lake):
         gpus: float | None = None,
         **settings: Any,
     ) -> Audit:
-        """Which of somebody's prompts may a model have memorised? See `une_ray.studies.memorization.audit.audit`."""
+        """Which of somebody's prompts may a model have memorised? See
+        `une_ray.studies.memorization.audit.audit`."""
         from une_ray.studies.memorization.audit import audit
 
         return audit(self, model=model, prompts=prompts, cluster=_cluster(address, actors, gpus), **settings)
@@ -202,8 +209,8 @@ class Lake(layout.Lake):
         gpus: float | None = None,
         **settings: Any,
     ) -> SweepResult:
-        """Search the settings of a study with Ray Tune. See `une_ray.studies.sweeps.sweep.sweep`."""
-        from une_ray.studies.sweeps.run import sweep
+        """Search the settings of a study with Ray Tune. See `une_ray.studies.sweeps.study.sweep`."""
+        from une_ray.studies.sweeps.study import sweep
 
         return sweep(self, kind, cluster=_cluster(address, actors, gpus), **settings)
 
@@ -220,13 +227,15 @@ class Lake(layout.Lake):
         return status(self)
 
     def verify(self) -> list[str]:
-        """Every promise of the lake, checked: lines of what holds. Raises UneError naming the first that does not."""
+        """Every promise of the lake, checked: lines of what holds. Raises UneError naming the first that
+        does not."""
         from une_ray.lake.verify import verify
 
         return list(verify(self))
 
     def rename_space(self, name: str, to: str) -> None:
-        """Give a space another name, and with it all that was computed from it. Killed, the same call goes on."""
+        """Give a space another name, and with it all that was computed from it. Killed, the same call goes
+        on."""
         from une_ray.lake.renaming import rename_space
 
         rename_space(self, name, to)
@@ -245,7 +254,8 @@ class Lake(layout.Lake):
         return open_corpus(self.manifest["corpus"])
 
     def picture(self, image_id: str) -> Image.Image:
-        """The picture of an image, from its corpus. Raises UneError for an id that the lake has not, and for a picture that can't be read."""
+        """The picture of an image, from its corpus. Raises UneError for an id that the lake has not, and
+        for a picture that can't be read."""
         from une_ray.pictures.decode import Reject, decode
 
         rows = self.rows("SELECT source FROM images WHERE image_id = ?", [image_id])
@@ -257,13 +267,15 @@ class Lake(layout.Lake):
             raise UneError(f"the picture of {image_id!r} can't be read: {error}") from error
 
     def contact_sheet(self, query: str, columns: int = 8) -> Image.Image:
-        """The pictures of a query's `image_id`s on one sheet; its other columns are what stands below each."""
+        """The pictures of a query's `image_id`s on one sheet; its other columns are what stands below
+        each."""
         from une_ray.report.pictures import contact_sheet
 
         rows = self.sql(query).to_arrow_table().to_pylist()
         if not rows or "image_id" not in rows[0]:
             raise UneError(
-                f"the query of a contact sheet gives rows with an image_id; {query!r} gives {len(rows)} without"
+                f"the query of a contact sheet gives rows with an image_id; {query!r} gives {len(rows)}"
+                " without"
             )
         captions = [", ".join(_short(row[name]) for name in row if name != "image_id") for row in rows]
         return contact_sheet([self.picture(row["image_id"]) for row in rows], captions, columns)
@@ -308,7 +320,8 @@ class Space:
         parts = list(self.blocks(split=split))
         if not parts:
             raise UneError(
-                f"space {self.name!r} of {self.lake.url} has no latents{f' of split {split!r}' if split else ''} yet"
+                f"space {self.name!r} of {self.lake.url} has no"
+                f" latents{f' of split {split!r}' if split else ''} yet"
             )
         return Latents(
             [i for part in parts for i in part.image_ids], np.concatenate([part.z for part in parts])

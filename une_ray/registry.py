@@ -1,7 +1,9 @@
-"""Things with names, found by their files: one idiom for corpora, models, spaces, mitigations, detectors and studies.
+"""Things with names, found by their files: one idiom for corpora, models, spaces, mitigations, detectors
+and studies.
 
-A thing is a file of one package that defines one name: `une_ray/corpora/celeba.py` with `CORPUS = CelebA` is the corpus `celeba`. A new one
-is a new file, and nothing else changes. Another package adds one by an entry point of the group, whose value is a module like such a file:
+A thing is a file of one package that defines one name: `une_ray/corpora/celeba.py` with `CORPUS = CelebA`
+is the corpus `celeba`. A new one is a new file, and nothing else changes. Another package adds one by an
+entry point of the group, whose value is a module like such a file:
 
     [project.entry-points."une_ray.corpora"]
     portraits = "my_package.portraits"
@@ -37,9 +39,11 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True)
 class Registry(Generic[Thing]):
-    """What `package` and the entry points of `group` hold under the name `attribute`; `what` one of them is, for messages.
+    """What `package` and the entry points of `group` hold under the name `attribute`; `what` one of them
+    is, for messages.
 
-    A file's name is the thing's, with dashes for underscores. Files that do not define `attribute` at their top level are helpers.
+    A file's name is the thing's, with dashes for underscores. Files that do not define `attribute` at
+    their top level are helpers.
     """
 
     what: str
@@ -55,14 +59,16 @@ class Registry(Generic[Thing]):
         return name in _modules(self.package, self.attribute, self.group)
 
     def module_name(self, name: str) -> str:
-        """Where a thing is defined, for those who must import it elsewhere. Raises UneError for an unknown name."""
+        """Where a thing is defined, for those who must import it elsewhere. Raises UneError for an unknown
+        name."""
         modules = _modules(self.package, self.attribute, self.group)
         if name not in modules:
             raise unknown(self.what, name, modules)
         return modules[name]
 
     def module(self, name: str) -> ModuleType:
-        """The imported module. Raises UneError for an unknown name, and for a module of another package that can't be imported."""
+        """The imported module. Raises UneError for an unknown name, and for a module of another package
+        that can't be imported."""
         path = self.module_name(name)
         try:
             return importlib.import_module(path)
@@ -90,7 +96,8 @@ class Registry(Generic[Thing]):
         return " ".join(docstring.split("\n\n")[0].split())
 
     def part(self, name: str, part: str) -> ModuleType | None:
-        """A file of a thing that is a folder, such as a study's `section`, imported; None where it has no such file."""
+        """A file of a thing that is a folder, such as a study's `section`, imported; None where it has no
+        such file."""
         path = f"{self.module_name(name)}.{part}"
         return importlib.import_module(path) if importlib.util.find_spec(path) else None
 
@@ -111,7 +118,8 @@ def _modules(package: str, attribute: str, group: str) -> dict[str, str]:
     for point in sorted(importlib.metadata.entry_points(group=group), key=lambda point: point.name):
         if modules.setdefault(point.name, point.value) != point.value:
             raise UneError(
-                f"{point.value} can't be {group} {point.name!r}, which {modules[point.name]} is already; rename its entry point"
+                f"{point.value} can't be {group} {point.name!r}, which {modules[point.name]} is already;"
+                " rename its entry point"
             )
     return modules
 

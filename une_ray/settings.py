@@ -1,6 +1,7 @@
-"""Settings of a function, read off its signature: kind, default, range and what they mean, for help, sweeps, parsing and checks alike.
+"""Settings of a function, read off its signature: kind, default, range and what they mean, for help,
+sweeps, parsing and checks alike.
 
-    def zero_pads(sampling: Sampling, *, fraction: Annotated[float, Range(0, 1), "share of the pads"] = 0.7) -> Tensor: ...
+    def zero_pads(rows, *, fraction: Annotated[float, Range(0, 1), "share of the pads"] = 0.7): ...
 
 says all that `une --help`, a study's YAML and the documentation need to know of `fraction`.
 """
@@ -28,7 +29,8 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One setting: `kind` is bool, int, float or str; `choices` are all values that a text may have, if it is one of a few."""
+    """One setting: `kind` is bool, int, float or str; `choices` are all values that a text may have, if it
+    is one of a few."""
 
     name: str
     kind: type
@@ -74,7 +76,8 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
-    """Those parameters of a function that have defaults, by name. Raises TypeError for a default of no known kind."""
+    """Those parameters of a function that have defaults, by name. Raises TypeError for a default of no
+    known kind."""
     hints = get_type_hints(function, include_extras=True)
     settings = {}
     for name, parameter in inspect.signature(function).parameters.items():
@@ -84,7 +87,8 @@ def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
 
 
 def check_settings(known: Mapping[str, Setting], values: Mapping[str, object], of: str) -> None:
-    """Raise UneError for a value that no setting of `of` is, with the known ones, and for a value that can't be."""
+    """Raise UneError for a value that no setting of `of` is, with the known ones, and for a value that
+    can't be."""
     for name, value in values.items():
         if not known:
             raise UneError(f"{of} has no settings; got {name!r}")
@@ -94,7 +98,8 @@ def check_settings(known: Mapping[str, Setting], values: Mapping[str, object], o
 
 
 def parse_settings(known: Mapping[str, Setting], assignments: list[str], of: str) -> dict[str, Value]:
-    """`["fraction=0.5", "end=last"]` as values, checked. Raises UneError for what is no assignment, unknown or of the wrong kind."""
+    """`["fraction=0.5", "end=last"]` as values, checked. Raises UneError for what is no assignment,
+    unknown or of the wrong kind."""
     values: dict[str, Value] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
@@ -115,7 +120,8 @@ def _setting(name: str, hint: Any, default: Value) -> Setting:
     kind = str if choices else hint
     if kind not in _KINDS:
         raise TypeError(
-            f"setting {name!r} is annotated {hint!r}; a setting is bool, int, float, str or a Literal of texts"
+            f"setting {name!r} is annotated {hint!r}; a setting is bool, int, float, str or a Literal of"
+            " texts"
         )
     ranges = [extra for extra in extras if isinstance(extra, Range)]
     abouts = [extra for extra in extras if isinstance(extra, str)]

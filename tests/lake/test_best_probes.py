@@ -1,4 +1,5 @@
-"""Which of several probes is *the* probe: later experiments change no earlier answer, unless they are asked for by name."""
+"""Which of several probes is *the* probe: later experiments change no earlier answer, unless asked for by
+name."""
 
 from pathlib import Path
 
@@ -200,12 +201,14 @@ def test_every_split_seed_has_its_best(tmp_path: Path):
 
 MISSPELT = {
     "FROM probe_scores('enk')": "no ridge probes of space 'enk' in this lake; there are of enc, gen/ddim50",
-    "FROM probe_metrics('enc', by_method := 'rigde')": "no probes by method 'rigde' in this lake; there are ridge, lda",
+    "FROM probe_metrics('enc', by_method := 'rigde')": (
+        "no probes by method 'rigde' in this lake; there are ridge"
+    ),
     "FROM probe_scores('enc', by_config := 'abc')": "no probes of config abc in space 'enc'; that space has ",
-    "FROM probe_scores('enk', by_config := 'abc')": "no probes of config abc in space 'enk'; there is none of that",
+    "FROM probe_scores('enk', by_config := 'abc')": "no probes of config abc in space 'enk'; there is none",
     "FROM direction('enc', 'smiling')": "no probe of 'smiling' in space 'enc'; there are of Smiling, ",
     "FROM direction('Enc', 'Smiling')": "no ridge probes of space 'Enc' in this lake; there are of enc, ",
-    "FROM agreement('enc', 'gen/ddim5')": "no ridge probes of space 'gen/ddim5' in this lake; there are of gen/",
+    "FROM agreement('enc', 'gen/ddim5')": "no ridge probes of space 'gen/ddim5' in this lake; there are",
     "FROM agreement('gen', 'enc')": "no ridge probes of space 'gen' in this lake; there are of ",
     "FROM entanglement('enc', by_method := NULL)": "no NULL probes of space 'enc' in this lake",
     "FROM entanglement(NULL)": "no space NULL; there are probes of enc, gen/ddim50",

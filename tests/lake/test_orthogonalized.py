@@ -29,7 +29,8 @@ B = {"ridge": 0.25, "logistic": -1.5}
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
-    """Probes of two methods; `Bald` has a row without weights, and another space has probes of the same attributes."""
+    """Probes of two methods; `Bald` has a row without weights; another space has probes of the same
+    attributes."""
     lake = create(Lake(str(tmp_path_factory.mktemp("lake") / "with 'quote")), "test:10", iter(items()), 4)
     for method, readings in W.items():
         rows = [probe(SPACE, name, method, w) for name, w in readings.items()] + [
@@ -69,7 +70,8 @@ def expected(method: str, target: str, nuisances: list[str]) -> tuple[np.ndarray
 
 
 def ask(nuisances: list[str], target: str = "Eyeglasses", space: str = SPACE, method: str = "ridge") -> str:
-    return f"SELECT w, b, remaining_norm FROM orthogonalized('{space}', '{target}', {nuisances}, by_method := '{method}')"
+    call = f"orthogonalized('{space}', '{target}', {nuisances}, by_method := '{method}')"
+    return f"SELECT w, b, remaining_norm FROM {call}"
 
 
 @pytest.mark.parametrize("method", W)

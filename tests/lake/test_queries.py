@@ -1,4 +1,5 @@
-"""`queries/*.sql` answer alike in the stock shell (duckdb-cli), in DuckDB's module without our code, and in NumPy."""
+"""`queries/*.sql` answer alike in the stock shell (duckdb-cli), in DuckDB's module without our code, in
+NumPy."""
 
 import csv
 import io
@@ -155,7 +156,8 @@ def test_a_caller_s_aliases_are_not_captured(lake, alias):
         ).fetchall()
     ]
     assert connection.execute(nearest).fetchall() == expected
-    means = f"SELECT found.* FROM {asked}, attribute_means({alias}.space, {alias}.attribute) found WHERE image_id = 'i0'"
+    means = f"attribute_means({alias}.space, {alias}.attribute)"
+    means = f"SELECT found.* FROM {asked}, {means} found WHERE image_id = 'i0'"
     assert sorted(connection.execute(means).fetchall()) == sorted(
         connection.execute("FROM attribute_means('enc', 'Even')").fetchall()
     )

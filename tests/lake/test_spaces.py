@@ -1,4 +1,4 @@
-"""The view `spaces`: what each space of a lake is, and whether it is a control, in the stock shell as in ours."""
+"""The view `spaces`: what each space of a lake is, and whether it is a control, in the stock shell too."""
 
 import json
 

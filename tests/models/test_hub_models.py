@@ -167,7 +167,7 @@ def test_a_hub_model_loads_through_its_class_and_fills_its_space(name, tmp_path,
     else:
         {"clip": save_clip, "open-clip": save_open_clip, "dino": save_dino}[spec.kind](name, folder)
     model = replace(spec, source=str(folder), dtype="float32")
-    space = Space(name, model, *((3, "leading") if spec.is_generator else ()))
+    space = Space(name, model, *(("ddim", 3, "leading") if spec.is_generator else ()))
     pinned, fingerprint = space.pinned()
     pictures = np.random.default_rng(0).integers(
         0, 256, (2, spec.preprocessing.size, spec.preprocessing.size, 3), np.uint8

@@ -9,6 +9,7 @@ import typer
 
 from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption
+from une_ray.corpora.help import corpus_markdown, forms
 from une_ray.errors import UneError
 
 EPILOG = """Examples:
@@ -17,22 +18,28 @@ EPILOG = """Examples:
 
 `une build --corpus celeba:/data/celeba --spaces sd15/ddim50,clip-l14 --lake s3://zoo/celeba --address auto`
 
-`une build --corpus 'hub:OWNER/NAME?revision=COMMIT' --spaces sd15/ddim50,clip-l14 --lake s3://zoo/lake --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
+`une build --corpus 'hub:OWNER/NAME?revision=COMMIT' --spaces sd15/ddim50 --lake s3://zoo/lake --gpus 8`
 
-`une build --corpus folder:photos --spaces mine=stable-diffusion:/models/mine/ddim50-trailing --lake lake`"""
+`une build … --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
+
+`une build --corpus folder:photos --spaces mine=stable-diffusion:/models/mine/ddim50-trailing --lake lake`
+
+"""
+EPILOG += corpus_markdown()
 
 
 def build(
     corpus: Annotated[
         str,
-        typer.Option(
-            help="What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH, hub:OWNER/NAME?revision=COMMIT"
-        ),
+        typer.Option(help=f"What to read: {forms()}; below, what each is"),
     ],
     spaces: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une models)"
+            help=(
+                "Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders; see une"
+                " models"
+            )
         ),
     ],
     lake: LakeOption,
@@ -53,7 +60,8 @@ def build(
         ),
     ] = None,
 ) -> None:
-    """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
+    """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you
+    like."""
     from une_ray.run.build import build as run
     from une_ray.run.cluster import Cluster
 
@@ -72,11 +80,13 @@ def build(
         raise typer.Exit(130) from None
     if done.shards_done == 0:
         print(
-            f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already ({done.seconds:.1f} s)"
+            f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already"
+            f" ({done.seconds:.1f} s)"
         )
     else:
         print(
-            f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s, {done.rejects} images rejected"
+            f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s,"
+            f" {done.rejects} images rejected"
         )
 
 

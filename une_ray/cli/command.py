@@ -1,4 +1,5 @@
-"""What a study's `command.py` hands to the command line, and what all commands share: the lake as an argument or as `--lake`."""
+"""What a study's `command.py` hands to the command line, and what all commands share: the lake as an
+argument or as `--lake`."""
 
 from __future__ import annotations
 

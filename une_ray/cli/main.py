@@ -83,7 +83,8 @@ app.command(epilog=submit.EPILOG, context_settings=submit.CONTEXT)(submit.submit
 
 
 def main(*words: str) -> None:
-    """Entry point: `words`, if any, go before those of the command line. Faults of the user's input end in one clear line."""
+    """Entry point: `words`, if any, go before those of the command line. Faults of the user's input end in
+    one clear line."""
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     try:
         app([*words, *sys.argv[1:]])

@@ -28,9 +28,12 @@ GpusOption = Annotated[
 CopyMetricOption = Annotated[
     str | None,
     typer.Option(
-        help="`tiles`, the default, or `sscd:FILE` of SSCD's weights, which every worker must find there; to make FILE of the published "
-        'sscd_disc_mixup.torchvision.pt: python -c "import torch, safetensors.torch as s; '
-        "s.save_file(torch.load('sscd_disc_mixup.torchvision.pt', weights_only=True), 'sscd.safetensors')\""
+        help=(
+            "`tiles`, the default, or `sscd:FILE` of SSCD's weights, which every worker must find there; to"
+            ' make FILE of the published sscd_disc_mixup.torchvision.pt: python -c "import torch,'
+            " safetensors.torch as s; s.save_file(torch.load('sscd_disc_mixup.torchvision.pt',"
+            " weights_only=True), 'sscd.safetensors')\""
+        )
     ),
 ]
 

@@ -18,7 +18,10 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="Rename or remove a space with its latents, probes, transfers and edits; killed, the same command goes on.",
+    help=(
+        "Rename or remove a space with its latents, probes, transfers and edits; killed, the same command"
+        " goes on."
+    ),
 )
 
 

@@ -22,7 +22,8 @@ BAR_WIDTH = 24
 
 
 def status(lake: Annotated[str, typer.Argument(help="Folder of the lake: a path, s3://… or gs://…")]) -> None:
-    """Say how far a lake is: shards, images, rejects, rate and remaining time of every space, and who is building.
+    """Say how far a lake is: shards, images, rejects, rate and remaining time of every space, and who is
+    building.
 
     Reads the lake alone, so it works on any machine, while a build runs and after.
     """
@@ -47,7 +48,10 @@ def _bar(table: TableProgress) -> str:
 
 
 def _table(table: TableProgress) -> str:
-    text = f"{table.shards:,}/{table.shards_total:,} shards, {table.images:,}/{table.images_total:,} images, {table.rejects:,} rejects"
+    text = (
+        f"{table.shards:,}/{table.shards_total:,} shards, {table.images:,}/{table.images_total:,} images,"
+        f" {table.rejects:,} rejects"
+    )
     if table.shards == table.shards_total:
         return f"{text}, done"
     return f"{text}, {table.rate:.1f} images/s, {_duration(table.seconds_left)} left" if table.rate else text

@@ -21,13 +21,14 @@ EPILOG = """Examples:
 
 `une submit build --corpus celeba:/data/celeba --spaces sd15/ddim50,clip-l14 --lake s3://zoo/celeba`
 
-`une submit --address http://head:8265 --follow build --corpus avatars:1000 --spaces mini-dino --lake /shared/lake`
+`une submit --address http://head:8265 --follow build --corpus avatars:1000 --spaces mini-dino --lake /zoo`
 
-`une submit edit --lake s3://zoo/celeba --space sd15/ddim50 --attribute Eyeglasses --keep Gray_Hair,Male --gpus 8`
+`une submit edit --lake s3://zoo/celeba --space sd15/ddim50 --attribute Eyeglasses --keep Male --gpus 8`
 
 `une submit sweep orthogonalization --lake s3://zoo/celeba --state s3://zoo/sweeps --scale large --gpus 8`
 
-The cluster's token is read from RAY_AUTH_TOKEN, or from the file of RAY_AUTH_TOKEN_PATH, with RAY_AUTH_MODE=token."""
+The cluster's token is read from RAY_AUTH_TOKEN, or from the file of RAY_AUTH_TOKEN_PATH, with
+RAY_AUTH_MODE=token."""
 
 # For `app.command(context_settings=CONTEXT)`: what follows COMMAND is the command's own.
 CONTEXT = {"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True}
@@ -47,7 +48,10 @@ def submit(
     address: Annotated[
         str | None,
         typer.Option(
-            help="Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this machine"
+            help=(
+                "Job server, as in http://head:8265; default: RAY_API_SERVER_ADDRESS, or the Ray of this"
+                " machine"
+            )
         ),
     ] = None,
     working_dir: Annotated[Path, typer.Option(help="Checkout whose code the job runs")] = Path("."),
@@ -55,7 +59,8 @@ def submit(
         bool, typer.Option("--follow", "--wait", help="Print the job's log until it ends; exit with its code")
     ] = False,
 ) -> None:
-    """Run a command as a job on a live Ray cluster; prints how to follow and stop it. Options of submit come before COMMAND."""
+    """Run a command as a job on a live Ray cluster; prints how to follow and stop it. Options of submit
+    come before COMMAND."""
     words = [command, *context.args]
     job = job_of(words)
     lake = parse(context, job, words[len(job.split()) :])
@@ -76,7 +81,8 @@ def submit(
 
 
 def job_of(words: list[str]) -> str:
-    """Which of the jobs the words after `une submit` begin with, such as "sweep mitigation". Raises UneError for none."""
+    """Which of the jobs the words after `une submit` begin with, such as "sweep mitigation". Raises
+    UneError for none."""
     from une_ray.cli.main import jobs
 
     for job in jobs():
@@ -89,8 +95,8 @@ def job_of(words: list[str]) -> str:
 def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
     """The lake that the job's arguments name.
 
-    A usage error ends here, not minutes later on the cluster, and so does a path that means another place there: a job runs in a copy
-    of the working directory that is deleted after it.
+    A usage error ends here, not minutes later on the cluster, and so does a path that means another place
+    there: a job runs in a copy of the working directory that is deleted after it.
     """
     target = context.find_root().command
     for word in job.split():
@@ -106,7 +112,8 @@ def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
     for option, path in paths.items():
         if path and "://" not in path and not Path(path).is_absolute():
             raise UneError(
-                f"--{option} {path!r} would lie in the job's own copy of the code; give a path that all nodes see, s3://… or gs://…"
+                f"--{option} {path!r} would lie in the job's own copy of the code; give a path that all nodes"
+                " see, s3://… or gs://…"
             )
     return lake
 
@@ -137,7 +144,8 @@ def connect(address: str | None) -> JobSubmissionClient:
         return JobSubmissionClient(address)
     except ConnectionError as error:
         raise UneError(
-            f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start --head"
+            f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start"
+            " --head"
         ) from error
     except AuthenticationError as error:
         reason = str(error).strip().splitlines()[0]
@@ -147,7 +155,8 @@ def connect(address: str | None) -> JobSubmissionClient:
 
 
 def watch(client: JobSubmissionClient, job_id: str) -> int:
-    """Print the log until the job ends; returns its exit code. An interrupt ends the watching, not the job."""
+    """Print the log until the job ends; returns its exit code. An interrupt ends the watching, not the
+    job."""
     try:
         asyncio.run(_print_log(client, job_id))
     except KeyboardInterrupt:

@@ -1,1 +1,2 @@
-"""The NoiseZoo lake: where things lie, what their columns are, how they are committed, read and verified. No torch here."""
+"""The NoiseZoo lake: where things lie, what their columns are, how they are committed, read and verified.
+No torch here."""

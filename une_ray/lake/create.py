@@ -17,22 +17,25 @@ from une_ray.lake.session import connect_bare, duckdb_path
 
 
 def default_shard_size(images: int) -> int:
-    """About sixteen shards, so that progress is seen and work spreads; at most 256 images, so that one of photographs fits in memory."""
+    """About sixteen shards, so that progress is seen and work spreads; at most 256 images, so that one of
+    photographs fits in memory."""
     return min(256, max(32, 1 << (images // 16).bit_length()))
 
 
 def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> Lake:
-    """Write the plan and then `noisezoo.json`; on a lake that exists, check that it is of the same corpus and plan.
+    """Write the plan and then `noisezoo.json`; on a lake that exists, check that it is of the same corpus
+    and plan.
 
-    Two builds that create one lake at once write the same bytes under the same names; whichever manifest is first
-    stays. A lake of another corpus, another listing or another shard size is refused.
+    Two builds that create one lake at once write the same bytes under the same names; whichever manifest
+    is first stays. A lake of another corpus, another listing or another shard size is refused.
     """
     if lake.exists():
         known = {"corpus": lake.manifest["corpus"], "shard_size": lake.manifest["shard_size"]}
         asked = {"corpus": corpus, "shard_size": shard_size}
         if known != asked:
             raise UneError(
-                f"{lake.url} was made with {known}, this build asks for {asked}; use the lake's own, or another --lake"
+                f"{lake.url} was made with {known}, this build asks for {asked}; use the lake's own, or"
+                " another --lake"
             )
     if any(letter in lake.store.root for letter in "*?["):
         raise UneError(
@@ -67,9 +70,10 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
     opened = Lake(lake.url)
     if opened.manifest != manifest:
         raise UneError(
-            f"{lake.url} holds a plan of {opened.manifest['images']:,} images of {opened.manifest['corpus']!r} "
-            f"(labels included, sha256 {opened.manifest['plan_sha256'][:12]}); {corpus!r} now lists {images:,} (sha256 {digest.hexdigest()[:12]}). "
-            "The plan is fixed when a lake is made: build the changed corpus into another --lake"
+            f"{lake.url} holds a plan of {opened.manifest['images']:,} images of"
+            f" {opened.manifest['corpus']!r} (labels included, sha256 {opened.manifest['plan_sha256'][:12]});"
+            f" {corpus!r} now lists {images:,} (sha256 {digest.hexdigest()[:12]}). The plan is fixed when a"
+            " lake is made: build the changed corpus into another --lake"
         )
     return opened
 
@@ -86,7 +90,8 @@ def _claim(lake: Lake, corpus: str, shard_size: int) -> None:
     theirs = json.loads(lake.store.read(name))
     if theirs != ours:
         raise UneError(
-            f"{lake.url} was begun with {theirs}, this build asks for {ours}; use another --lake, or delete that one"
+            f"{lake.url} was begun with {theirs}, this build asks for {ours}; use another --lake, or delete"
+            " that one"
         )
 
 

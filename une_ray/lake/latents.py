@@ -1,4 +1,5 @@
-"""A space as studies read it: latents in blocks, in the lake's order, and beside them folds and labels of the same rows."""
+"""A space as studies read it: latents in blocks, in the lake's order, and beside them folds and labels of
+the same rows."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ from une_ray.lake.layout import Lake
 
 BATCH, FOLDS = 2048, 5
 
-# Split seed 0 is the corpus' own split, whose validation images train, as λ is chosen without them; seed s > 0 tests on the
-# s-th fifth of the hash whose first fifth une_ray.corpora.base.split_of tests on. So with the split of une_ray's own corpora
-# every image is tested on once in five seeds.
+# Split seed 0 is the corpus' own split, whose validation images train, as λ is chosen without them; seed s >
+# 0 tests on the s-th fifth of the hash whose first fifth une_ray.corpora.base.split_of tests on. So with the
+# split of une_ray's own corpora every image is tested on once in five seeds.
 FOLD = f"CASE WHEN $seed = 0 THEN split WHEN floor(hash * {FOLDS}) = $seed THEN 'test' ELSE 'train' END"
 HASHED = (
     "SELECT *, ('0x' || sha256('split/' || image_id)[:16])::UBIGINT::DOUBLE / 2.0 ** 64 AS hash FROM images"
@@ -42,7 +43,8 @@ def attributes_of(lake: Lake) -> list[str]:
 
 
 def image_ids(lake: Lake, space: str) -> pa.Array:
-    """Ids of the images that have a latent in `space`, in the lake's order. Raises UneError where there is none."""
+    """Ids of the images that have a latent in `space`, in the lake's order. Raises UneError where there is
+    none."""
     table = lake.session.sql("SELECT image_id FROM latents WHERE space = ?", params=[space]).to_arrow_table()
     if not len(table):
         raise UneError(f"space {space!r} of {lake.url} has no latents yet; une build finishes it")
@@ -59,7 +61,8 @@ def blocks(lake: Lake, space: str) -> Iterator[np.ndarray]:
 def labels_and_folds(
     lake: Lake, ids: pa.Array, attributes: list[str], seeds: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of the images `ids`, labels (n, k) of 0, 1 or NaN where unknown, and whether each is tested on (n, seeds)."""
+    """Of the images `ids`, labels (n, k) of 0, 1 or NaN where unknown, and whether each is tested on (n,
+    seeds)."""
     folds = ", ".join(
         FOLD.replace("$seed", str(int(seed))) + f" = 'test' AS fold_{i}" for i, seed in enumerate(seeds)
     )

@@ -31,7 +31,8 @@ def shard_file(shard: int) -> str:
 
 
 def space_folder(space: str) -> str:
-    """`mini-sd-a/ddim50` → `spaces/space=mini-sd-a%2Fddim50`: hive naming, which DuckDB and pyarrow decode."""
+    """`mini-sd-a/ddim50` → `spaces/space=mini-sd-a%2Fddim50`: hive naming, which DuckDB and pyarrow
+    decode."""
     return f"spaces/space={quote(space, safe='')}"
 
 
@@ -56,13 +57,15 @@ class Lake:
 
     @cached_property
     def session(self) -> duckdb.DuckDBPyConnection:
-        """The lake in SQL: one DuckDB with its views and macros, opened when it is first asked. Raises UneError where there is no lake."""
+        """The lake in SQL: one DuckDB with its views and macros, opened when it is first asked. Raises
+        UneError where there is no lake."""
         from une_ray.lake.session import connect
 
         return connect(self)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """Another session of the same DuckDB, with variables and temporary tables of its own: for a stream, or for another thread."""
+        """Another session of the same DuckDB, with variables and temporary tables of its own: for a
+        stream, or for another thread."""
         from une_ray.lake.session import cursor
 
         return cursor(self.session, self)
@@ -76,7 +79,8 @@ class Lake:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """`noisezoo.json`: version, corpus, images, shard_size, shards, plan hash. Refuses lakes that are newer than us."""
+        """`noisezoo.json`: version, corpus, images, shard_size, shards, plan hash. Refuses lakes that are
+        newer than us."""
         try:
             manifest = json.loads(self.store.read(MANIFEST))
         except FileNotFoundError as error:
@@ -87,7 +91,8 @@ class Lake:
             raise UneError(f"{self.url}/{MANIFEST} is not JSON ({error}); restore it from a copy") from error
         if manifest.get("version", 0) > schema.VERSION:
             raise UneError(
-                f"{self.url} has lake format {manifest['version']}, this une_ray reads up to {schema.VERSION}; upgrade une_ray"
+                f"{self.url} has lake format {manifest['version']}, this une_ray reads up to"
+                f" {schema.VERSION}; upgrade une_ray"
             )
         return manifest
 
@@ -120,7 +125,8 @@ class Lake:
         }
 
     def fingerprint(self, space: str) -> dict[str, Any] | None:
-        """That of one space, None where it is not registered; asked by name, for a listing may be older than the registration."""
+        """That of one space, None where it is not registered; asked by name, for a listing may be older
+        than the registration."""
         try:
             return json.loads(self.store.read(fingerprint_file(space)))
         except FileNotFoundError:
@@ -136,7 +142,8 @@ class Lake:
         self.refuse_another(space, fingerprint)
 
     def refuse_another(self, space: str, fingerprint: dict[str, Any]) -> None:
-        """Raise UneError where `space` is registered with another fingerprint; one of before there were roles says nothing of its own."""
+        """Raise UneError where `space` is registered with another fingerprint; one of before there were
+        roles says nothing of its own."""
         present = self.fingerprint(space)
         if present is None:
             return

@@ -1,8 +1,10 @@
-"""Another name for a space, or its end, with all that hangs on it: latents, fingerprint, and every result that was computed from it.
+"""Another name for a space, or its end, with all that hangs on it: latents, fingerprint, and every result
+that was computed from it.
 
-A result's file is named by the hash of all that decides it, a space's name among it, and other results name that hash in turn: a renamed
-space's results get new names, and so do those that were computed from them. Every file is written under its new name before the old
-one goes, and the fingerprint goes last, so that a call that was killed is finished by the same call.
+A result's file is named by the hash of all that decides it, a space's name among it, and other results
+name that hash in turn: a renamed space's results get new names, and so do those that were computed from
+them. Every file is written under its new name before the old one goes, and the fingerprint goes last, so
+that a call that was killed is finished by the same call.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ def rename_space(lake: Lake, name: str, to: str) -> None:
 
 
 def remove_space(lake: Lake, name: str) -> None:
-    """Remove the space `name`, its latents and every result that it had a part in. Raises UneError for a space that the lake has not."""
+    """Remove the space `name`, its latents and every result that it had a part in. Raises UneError for a
+    space that the lake has not."""
     fingerprints = lake.fingerprints()
     if name not in fingerprints:
         raise unknown("space", name, fingerprints)
@@ -82,7 +85,8 @@ def _copy_shard(lake: Lake, old: str, new: str, to: str) -> None:
 
 
 def _results(lake: Lake, name: str, names: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """(table, file) of every result that names the space or a result that is being renamed: `names` grows while they are rewritten."""
+    """(table, file) of every result that names the space or a result that is being renamed: `names` grows
+    while they are rewritten."""
     tables = sorted(results.tables(), key=lambda table: (table not in FIRST, table))
     for table in tables:
         for file in sorted(lake.store.names(table)):

@@ -1,6 +1,8 @@
-"""What was computed from a lake's spaces, as rows beside them: one file per computation, named by all that decides it.
+"""What was computed from a lake's spaces, as rows beside them: one file per computation, named by all that
+decides it.
 
-A study's folder says which columns its rows have (`columns.py`); its table is a folder of the lake and a view of SQL.
+A study's folder says which columns its rows have (`columns.py`); its table is a folder of the lake and a
+view of SQL.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def find_table(name: str) -> Table:
 
 
 def empty_tables() -> dict[str, pa.Schema]:
-    """The empty files that let `read_parquet(lake || '/runs/*.parquet')` answer "no rows" before there are any."""
+    """The empty files that let `read_parquet(lake || '/runs/*.parquet')` answer "no rows" before there are
+    any."""
     return {
         "images/empty.parquet": schema.IMAGES,
         f"{space_folder('none')}/empty.parquet": schema.SPACE,
@@ -45,14 +48,16 @@ def empty_tables() -> dict[str, pa.Schema]:
 
 
 def write_empty_tables(lake: Lake) -> None:
-    """Those that are not there yet: all of a new lake, the newer tables of one that an earlier une_ray made."""
+    """Those that are not there yet: all of a new lake, the newer tables of one that an earlier une_ray
+    made."""
     for name, columns in empty_tables().items():
         if not lake.store.exists(name):
             lake.store.commit(name, schema.parquet(columns.empty_table(), {}), replace=False)
 
 
 def config_hash(config: Any) -> str:
-    """Sixteen hexadecimal digits of everything that decides a computation: settings and the fingerprints it reads."""
+    """Sixteen hexadecimal digits of everything that decides a computation: settings and the fingerprints
+    it reads."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -70,7 +75,8 @@ def commit(
 ) -> None:
     """Write the rows of one computation to the table of that name, whole or not at all.
 
-    Of two computations that finish at once, whose rows are equal, the first stays, or with `replace` the last.
+    Of two computations that finish at once, whose rows are equal, the first stays, or with `replace` the
+    last.
     """
     stamped = [{**row, "config": config_hash(config)} for row in rows]
     arrow = pa.Table.from_pylist(stamped, schema=find_table(table).schema)

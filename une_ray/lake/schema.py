@@ -69,13 +69,14 @@ OK, REJECT = "ok", "reject"
 
 
 def read_parquet(data: bytes, **options: Any) -> pa.Table:
-    """The table of one file's bytes, read in this thread alone: a process that ends right after a threaded read of
-    pyarrow 26 is now and then aborted ("terminate called without an active exception")."""
+    """The table of one file's bytes, read in this thread alone: a process that ends right after a threaded
+    read of pyarrow 26 is now and then aborted ("terminate called without an active exception")."""
     return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False, **options).read(use_threads=False)
 
 
 def parquet(table: pa.Table, metadata: Mapping[str, Any], row_group_rows: int = 4096) -> bytes:
-    """The table as Parquet bytes: zstd, dictionaries on text only, latents plain (DuckDB reads no split float16)."""
+    """The table as Parquet bytes: zstd, dictionaries on text only, latents plain (DuckDB reads no split
+    float16)."""
     text = [field.name for field in table.schema if pa.types.is_string(field.type)]
     stamped = {
         key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -69,8 +69,8 @@ def attach(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str) -> None
 def cursor(connection: duckdb.DuckDBPyConnection, lake: Lake) -> duckdb.DuckDBPyConnection:
     """Another session of the database that `connect(lake)` opened, with its views, macros and attached lakes.
 
-    Variables and temporary tables are its own. Safe in another thread and while others stream; closed with what
-    it came from.
+    Variables and temporary tables are its own. Safe in another thread and while others stream; it is
+    closed with what it came from.
     """
     session = connection.cursor()
     _set_lake(session, lake)

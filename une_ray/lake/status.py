@@ -1,4 +1,5 @@
-"""How far a lake is, from its files alone: what is committed, and how fast it came by the `runs` of the last minutes."""
+"""How far a lake is, from its files alone: what is committed, and how fast it came by the `runs` of the
+last minutes."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ SELECT * FROM shards WHERE finish > (SELECT max(finish) FROM shards) - $window""
 
 @dataclass(frozen=True)
 class TableProgress:
-    """How far one table is, `images` or a space's. `rate` is images per second, None where nothing of it came lately."""
+    """How far one table is, `images` or a space's. `rate` is images per second, None where nothing of it
+    came lately."""
 
     name: str
     shards: int
@@ -61,7 +63,8 @@ class Record:
 
 
 def status(lake: Lake, now: float | None = None) -> Status:
-    """What is done, how fast, and by whom; `now` in seconds since 1970. Raises UneError where there is no lake."""
+    """What is done, how fast, and by whom; `now` in seconds since 1970. Raises UneError where there is no
+    lake."""
     rejects = dict(lake.rows(REJECTS))
     records = [Record(*row) for row in lake.rows(RECENT, {"window": RECENT_SECONDS})]
     age = (
@@ -98,9 +101,9 @@ def _progress(
 def rates_of(records: Collection[Record], window: float = RECENT_SECONDS) -> dict[str, float]:
     """Images per second of every table over the last `window` seconds before the newest record.
 
-    A shard's images are spread evenly over its time. Time in which nothing ran is not counted, so a build that was killed
-    and started again keeps its rate; time in which only other tables were worked on is, so an encoder's is that of the
-    inversion it waits for.
+    A shard's images are spread evenly over its time. Time in which nothing ran is not counted, so a build
+    that was killed and started again keeps its rate; time in which only other tables were worked on is, so
+    an encoder's is that of the inversion it waits for.
     """
     since = max((record.finish for record in records), default=0.0) - window
     seconds = busy(((record.start, record.finish) for record in records), since)

@@ -20,8 +20,8 @@ STALE_SECONDS = 24 * 3600
 
 @dataclass(frozen=True)
 class Store:
-    """Files under one URL (`/data/lake`, `s3://bucket/lake`, `gs://…`), named by paths relative to it. No listing is remembered: other
-    processes write here too."""
+    """Files under one URL (`/data/lake`, `s3://bucket/lake`, `gs://…`), named by paths relative to it. No
+    listing is remembered: other processes write here too."""
 
     url: str
 
@@ -65,8 +65,9 @@ class Store:
     def commit(self, name: str, data: bytes, replace: bool = True) -> bool:
         """Make `name` hold `data`, whole or not at all; with `replace=False` only where nothing is there yet.
 
-        Local: a temporary file in `tmp/`, fsync, then rename (or hard link, which fails where the name is taken).
-        Object stores: one PUT, which is atomic already (`If-None-Match` without `replace`). Returns whether this call wrote it.
+        Local: a temporary file in `tmp/`, fsync, then rename (or hard link, which fails where the name is
+        taken). Object stores: one PUT, which is atomic already (`If-None-Match` without `replace`).
+        Returns whether this call wrote it.
         """
         try:
             if self.is_local:
@@ -84,7 +85,8 @@ class Store:
 
     @contextlib.contextmanager
     def _answering(self, name: str) -> Iterator[None]:
-        """Object stores' clients try again by themselves; what they give up on is a UneError, whatever type theirs has."""
+        """Object stores' clients try again by themselves; what they give up on is a UneError, whatever
+        type theirs has."""
         try:
             yield
         except (FileNotFoundError, FileExistsError, PermissionError):
@@ -99,7 +101,10 @@ class Store:
 
     def _why(self, error: OSError, name: str, size: int) -> str:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return f"no space left for {self.url}/{name} ({size:,} bytes); free some and run the same command again"
+            return (
+                f"no space left for {self.url}/{name} ({size:,} bytes); free some and run the same command"
+                " again"
+            )
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             return f"no permission to write {self.url}/{name}; choose another --lake or change its rights"
         return f"can't write {self.url}/{name}: {error}"
@@ -127,7 +132,8 @@ class Store:
             temporary.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what killed writers left in `tmp/` more than a day ago, by the file system's clock: ours may be days ahead of a living writer's."""
+        """Remove what killed writers left in `tmp/` more than a day ago, by the file system's clock: ours
+        may be days ahead of a living writer's."""
         if self.is_local and (staging := Path(self.root, "tmp")).is_dir():
             watch = staging / f"now.{uuid.uuid4().hex}"
             watch.touch()

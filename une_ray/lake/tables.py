@@ -1,4 +1,5 @@
-"""A table of results: one folder of the lake, whose files are computations and whose rows have these columns."""
+"""A table of results: one folder of the lake, whose files are computations and whose rows have these
+columns."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ TEXT, WHOLE, REAL, VECTOR = pa.string(), pa.int64(), pa.float64(), pa.list_(pa.f
 
 @dataclass(frozen=True)
 class Table:
-    """`name` is the folder and the view; `schema` its columns, `config` (the hash of all that decides a row) among them."""
+    """`name` is the folder and the view; `schema` its columns, `config` (the hash of all that decides a
+    row) among them."""
 
     name: str
     schema: pa.Schema

@@ -22,7 +22,10 @@ def verify(lake: Lake) -> Iterator[str]:
     _no_strangers(lake, len(ids))
     yield f"plan: {sum(map(len, ids)):,} images in {len(ids)} shards, every id once, hash as in the manifest"
     readable = [_images(lake, shard, expected) for shard, expected in enumerate(ids)]
-    yield f"images: {sum(sum(row) for row in readable):,} ok, {sum(row.count(False) for row in readable):,} rejects, one row per id"
+    yield (
+        f"images: {sum(sum(row) for row in readable):,} ok, {sum(row.count(False) for row in readable):,}"
+        " rejects, one row per id"
+    )
     for space, fingerprint in lake.fingerprints().items():
         found = [
             _space(lake, space, fingerprint, shard, expected, readable[shard])
@@ -55,7 +58,8 @@ def _plan(lake: Lake) -> list[list[str]]:
 
 
 def _no_strangers(lake: Lake, shards: int) -> None:
-    """The views read every file of these folders, so one that no build wrote would be rows that nobody planned."""
+    """The views read every file of these folders, so one that no build wrote would be rows that nobody
+    planned."""
     planned = {shard_file(shard) for shard in range(shards)} | {"empty.parquet"}
     folders = {"images", *(space_folder(space) for space in lake.fingerprints())}
     for folder in sorted(folders):
@@ -116,7 +120,8 @@ def _space(
     )
     if not np.isfinite(values).all():
         raise UneError(
-            f"{name}: image {kept['image_id'][int(np.argmin(np.isfinite(values).all(1)))].as_py()!r} has a latent that is not finite"
+            f"{name}: image {kept['image_id'][int(np.argmin(np.isfinite(values).all(1)))].as_py()!r} has a"
+            " latent that is not finite"
         )
     norms = kept["norm"].to_numpy()
     if not np.allclose(np.linalg.norm(values, axis=1), norms, rtol=2e-3, atol=1e-3):
@@ -154,5 +159,6 @@ def _reasons(name: str, table: pa.Table) -> None:
     for image_id, status, error in zip(*(table[key].to_pylist() for key in ("image_id", "status", "error"))):
         if status not in (schema.OK, schema.REJECT) or (status == schema.REJECT) != bool(error):
             raise UneError(
-                f"{name}: {image_id!r} has status {status!r} with error {error!r}; a reject has a reason and nothing else has"
+                f"{name}: {image_id!r} has status {status!r} with error {error!r}; a reject has a reason and"
+                " nothing else has"
             )

@@ -26,8 +26,9 @@ class Reject(Exception):
 def decode(data: bytes) -> Image.Image:
     """An RGB picture, upright, of the first frame. Raises Reject with the reason for anything else.
 
-    Transparency is laid on white; 16-bit grey is scaled, not clipped; CMYK, palettes and grey become RGB. Pictures of
-    more than 100 million pixels are refused from their header, before anything is decompressed.
+    Transparency is laid on white; 16-bit grey is scaled, not clipped; CMYK, palettes and grey become RGB.
+    Pictures of more than 100 million pixels are refused from their header, before anything is
+    decompressed.
     """
     if not data:
         raise Reject("empty file")
@@ -72,7 +73,8 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def fit(image: Image.Image, to: Preprocessing) -> np.ndarray:
-    """(size, size, 3) uint8: the picture as the model wants it, before normalisation. See `Preprocessing.fit`."""
+    """(size, size, 3) uint8: the picture as the model wants it, before normalisation. See
+    `Preprocessing.fit`."""
     resample = RESAMPLE[to.resample]
     width, height = image.size
     if to.fit == "crop":

@@ -51,9 +51,10 @@ def build(
 ) -> Built:
     """Bring the lake to hold every one of `spaces` for every image of `corpus`; does only what is missing.
 
-    Safe to kill at any moment and run again, and to run twice at once: shards are visited from a random start, so that two builds
-    mostly share the work. `cluster` says which Ray and how much of it; `place` has labels of the nodes for a space's actors,
-    {space: {label: value}}. Raises UneError for whatever the caller can mend.
+    Safe to kill at any moment and run again, and to run twice at once: shards are visited from a random
+    start, so that two builds mostly share the work. `cluster` says which Ray and how much of it; `place`
+    has labels of the nodes for a space's actors, {space: {label: value}}. Raises UneError for whatever the
+    caller can mend.
     """
     started = time.monotonic()
     parsed = [Space.parse(text).with_dtype(dtype) for text in spaces]

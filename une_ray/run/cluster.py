@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from une_ray.errors import UneError
 from une_ray.run.placement import Demand, Pool, allot, local_slots
 
-CORES = "cores_of_this_machine"  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
+CORES = (  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
+    "cores_of_this_machine"
+)
 
 
 def own_device() -> str:
@@ -39,19 +41,22 @@ class Cluster:
         return replace(self, actors=min(self.actors or actors, actors))
 
     def pools(self, demands: Sequence[Demand]) -> list[Pool]:
-        """Join Ray, or start it with a slot for every stage; one pool per demand. Raises UneError for GPUs that can't come."""
+        """Join Ray, or start it with a slot for every stage; one pool per demand. Raises UneError for GPUs
+        that can't come."""
         import ray
 
         cores = self._start(demands)
         have = ray.cluster_resources()
         if CORES in have and (self.gpus or 0) > have.get("GPU", 0):
             raise UneError(
-                f"--gpus {self.gpus:g}: the Ray of this machine has {have.get('GPU', 0):g} and does not grow; join a cluster by --address"
+                f"--gpus {self.gpus:g}: the Ray of this machine has {have.get('GPU', 0):g} and does not grow;"
+                " join a cluster by --address"
             )
         return allot(demands, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
 
     def readers(self) -> int | None:
-        """How many shards a Ray of this machine reads at once: one per core, as every reader is a process that must start. Elsewhere no bound."""
+        """How many shards a Ray of this machine reads at once: one per core, as every reader is a process
+        that must start. Elsewhere no bound."""
         import ray
 
         return int(ray.cluster_resources().get(CORES, 0)) or None
@@ -93,7 +98,8 @@ class Cluster:
 
 @contextlib.contextmanager
 def muted() -> Iterator[None]:
-    """Without what C++ writes to standard error: Ray announces there that a log level was set. Python's errors still come."""
+    """Without what C++ writes to standard error: Ray announces there that a log level was set. Python's
+    errors still come."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:

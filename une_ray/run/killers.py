@@ -1,4 +1,5 @@
-"""Which rows of a shard end the process that works on them, by a fault of a decoder or for want of memory: found by processes that may die."""
+"""Which rows of a shard end the process that works on them, by a fault of a decoder or for want of memory:
+found by processes that may die."""
 
 from __future__ import annotations
 
@@ -18,9 +19,11 @@ RowWork = Callable[[int | None], object]
 
 
 def killers(prepare: Callable[..., RowWork], arguments: tuple[Any, ...], rows: int) -> dict[int, str]:
-    """Rows of range(rows) on which a process dies, and how. `prepare(*arguments)` makes the trial, anew in every process.
+    """Rows of range(rows) on which a process dies, and how. `prepare(*arguments)` makes the trial, anew in
+    every process.
 
-    Raises UneError where a process dies before the first row: then no row is to blame, and none must be rejected for it.
+    Raises UneError where a process dies before the first row: then no row is to blame, and none must be
+    rejected for it.
     """
     found: dict[int, str] = {}
     first = 0
@@ -30,7 +33,8 @@ def killers(prepare: Callable[..., RowWork], arguments: tuple[Any, ...], rows: i
             break
         if reached is None:
             raise UneError(
-                f"a process ended ({_how(code)}) on a harmless picture, so no image is to blame; is there memory enough?"
+                f"a process ended ({_how(code)}) on a harmless picture, so no image is to blame; is there"
+                " memory enough?"
             )
         found[reached] = f"killed its process ({_how(code)})"
         first = reached + 1

@@ -1,4 +1,5 @@
-"""Counters of our own beside Ray's, on every node's Prometheus endpoint: `ray_une_images_total`, `ray_une_shards_total`.
+"""Counters of our own beside Ray's, on every node's Prometheus endpoint: `ray_une_images_total`,
+`ray_une_shards_total`.
 
 Images per second and the share of rejects are PromQL's to form: rate(ray_une_images_total{status="ok"}[1m]).
 """

@@ -14,7 +14,8 @@ READ_CPUS = 0.5  # not 1: with an actor's own share Ray Data would fuse reading 
 
 @dataclass(frozen=True)
 class Demand:
-    """What one actor asks for: a share of a GPU where there are any, and else whether an actor on every core is worth it."""
+    """What one actor asks for: a share of a GPU where there are any, and else whether an actor on every
+    core is worth it."""
 
     gpus: float = 1.0
     per_core: bool = True
@@ -35,9 +36,10 @@ def allot(
 ) -> list[Pool]:
     """One pool per demand, at most `actors` in each.
 
-    With GPUs, each actor takes its share of one; where one actor of every pool would not fit, all shares are divided alike, so
-    that several models sit on a GPU. Without, generators take an actor per core (inversion is nearly all the work), encoders one,
-    and the CPUs are divided so that reading keeps its own.
+    With GPUs, each actor takes its share of one; where one actor of every pool would not fit, all shares
+    are divided alike, so that several models sit on a GPU. Without, generators take an actor per core
+    (inversion is nearly all the work), encoders one, and the CPUs are divided so that reading keeps its
+    own.
     """
     if gpus >= 1:
         return _on_gpus(demands, gpus, actors)
@@ -61,7 +63,8 @@ def _on_gpus(demands: Sequence[Demand], gpus: float, actors: int | None) -> list
 
 
 def local_slots(demands: Sequence[Demand], cores: int, actors: int | None = None) -> int:
-    """Logical CPUs for a Ray that this job starts itself: one per actor and two for reading, however few the cores."""
+    """Logical CPUs for a Ray that this job starts itself: one per actor and two for reading, however few
+    the cores."""
     return max(cores, 2 + sum(pool.most for pool in allot(demands, math.inf, 0, cores, actors)))
 
 

@@ -43,7 +43,8 @@ class Progress:
         elif time.monotonic() - self.printed > SECONDS_BETWEEN_LINES or self.done == self.total:
             self.printed = time.monotonic()
             print(
-                f"{self.label}: {self.done:,}/{self.total:,} {self.unit}, {self.pace()}, {self.rejects} rejects",
+                f"{self.label}: {self.done:,}/{self.total:,} {self.unit}, {self.pace()}, {self.rejects}"
+                " rejects",
                 file=self.stream,
                 flush=True,
             )

@@ -2,9 +2,9 @@
 
     plan → read (tasks) → space A (actors) → space B (actors) → … → records on the driver
 
-The row carries the shard's encoded bytes, so every image is read once for all spaces; each stage commits its own file
-under a name that follows from (space, shard) and passes the row on. Stages may run twice, in any order and anywhere:
-the files come out the same. Nothing is keyed on Ray's blocks.
+The row carries the shard's encoded bytes, so every image is read once for all spaces; each stage commits
+its own file under a name that follows from (space, shard) and passes the row on. Stages may run twice, in
+any order and anywhere: the files come out the same. Nothing is keyed on Ray's blocks.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def run(
 ) -> Iterator[StageRecord]:
     """Do the work; yields one record per shard × stage.
 
-    `spaces` have their revisions pinned. `place` names, per space, labels of the nodes that its actors may be on. Raises UneError for a
-    fault of the input, on whichever machine it was found.
+    `spaces` have their revisions pinned. `place` names, per space, labels of the nodes that its actors may
+    be on. Raises UneError for a fault of the input, on whichever machine it was found.
     """
     pools = cluster.pools([Demand(space.model.gpus, space.model.is_generator) for space in spaces])
     rows = [ShardRow(shard=item.shard, spaces=item.spaces).to_row() for item in work]
@@ -83,7 +83,8 @@ def actors(pool: Pool) -> dict[str, Any]:
 
 
 def faults_travel(work: Callable[..., Row]) -> Callable[..., Row]:
-    """A fault of the user's input goes on as text in the row: Ray keeps only the stack trace of an exception."""
+    """A fault of the user's input goes on as text in the row: Ray keeps only the stack trace of an
+    exception."""
 
     @functools.wraps(work)
     def guarded(*arguments: Any) -> Row:

@@ -1,6 +1,8 @@
-"""One shard through one space: decode in threads ahead of the model, and every id comes out once, as a row or a reject.
+"""One shard through one space: decode in threads ahead of the model, and every id comes out once, as a row
+or a reject.
 
-A reject keeps its place in its batch, as a blank picture: no row's numbers depend on whether its neighbours can be read.
+A reject keeps its place in its batch, as a blank picture: no row's numbers depend on whether its
+neighbours can be read.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ def read_space(
     image_ids: Sequence[str],
     images: Sequence[bytes | Reject | None],
 ) -> pa.Table:
-    """The space's table for one shard, in the order of `image_ids`; `images` holds encoded bytes, None where unreadable,
-    or a Reject that says what else is wrong."""
+    """The space's table for one shard, in the order of `image_ids`; `images` holds encoded bytes, None
+    where unreadable, or a Reject that says what else is wrong."""
     columns: dict[str, list] = {name: [None] * len(image_ids) for name in SPACE.names}
     columns["image_id"] = list(image_ids)
     columns["status"] = [REJECT] * len(image_ids)
@@ -69,7 +71,8 @@ def trial(space: Space, device: str, images: Sequence[bytes | None]) -> RowWork:
 def _batches(
     preprocessing: Preprocessing, batch_size: int, images: Sequence[bytes | Reject | None]
 ) -> Iterator[tuple[range, np.ndarray, list[str | None]]]:
-    """(row numbers, pictures (b, size, size, 3) uint8, why each row is a reject or None); the next batch decodes while this one is used."""
+    """(row numbers, pictures (b, size, size, 3) uint8, why each row is a reject or None); the next batch
+    decodes while this one is used."""
     parts = [range(i, min(i + batch_size, len(images))) for i in range(0, len(images), batch_size)]
     blank = np.full((preprocessing.size, preprocessing.size, 3), 127, np.uint8)
 

@@ -1,4 +1,5 @@
-"""What travels between the stages of a build: a row of the dataset is a shard, and what each stage leaves of its time is a record."""
+"""What travels between the stages of a build: a row of the dataset is a shard, and what each stage leaves
+of its time is a record."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class StageRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ShardRow:
-    """A shard on its way: the spaces it still lacks, its encoded images, what the stages so far recorded, and a fault of the input if any.
+    """A shard on its way: the spaces it still lacks, its encoded images, what the stages so far recorded,
+    and a fault of the input if any.
 
     `payload` is an Arrow stream of `BYTES`, empty before reading and behind the last stage.
     """

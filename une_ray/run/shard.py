@@ -1,4 +1,5 @@
-"""Reading one shard's bytes from the corpus, and its table of images: who is there, how big, and what is wrong with it."""
+"""Reading one shard's bytes from the corpus, and its table of images: who is there, how big, and what is
+wrong with it."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ MAX_SHARD_BYTES = 1 << 30  # one shard travels as one object: bytes of all its i
 def read_bytes(
     corpus: Corpus, sources: Sequence[str], deadly: Mapping[int, str] = MappingProxyType({})
 ) -> list[bytes | Unreadable]:
-    """Encoded bytes of every source, or why there are none; `deadly` says why some must not be touched (see steps.killers).
-    Faults that may pass are tried again before they end the build.
+    """Encoded bytes of every source, or why there are none; `deadly` says why some must not be touched
+    (see steps.killers). Faults that may pass are tried again before they end the build.
 
     Raises UneError for a source that still fails then, and for a shard of more than 1 GiB.
     """
@@ -44,8 +45,9 @@ def read_bytes(
             total += sum(len(data) for data in part if isinstance(data, bytes))
             if total > MAX_SHARD_BYTES:
                 raise UneError(
-                    f"the first {len(found) + len(part)} of {len(sources)} images of a shard have {total:,} bytes, "
-                    f"over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it with a smaller --shard-size"
+                    f"the first {len(found) + len(part)} of {len(sources)} images of a shard have {total:,}"
+                    f" bytes, over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it with a"
+                    " smaller --shard-size"
                 )
             found += part
     return found
@@ -62,7 +64,8 @@ def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
         except OSError as error:
             if attempt + 1 == TRIES:
                 raise UneError(
-                    f"can't read {source!r} after {TRIES} tries: {type(error).__name__}: {error}; the same command goes on from here"
+                    f"can't read {source!r} after {TRIES} tries: {type(error).__name__}: {error}; the same"
+                    " command goes on from here"
                 ) from error
             time.sleep(PAUSE * 2**attempt)
     raise AssertionError("unreachable")
@@ -81,7 +84,8 @@ def trial(corpus: str, sources: Sequence[str]) -> RowWork:
 
 
 def images_table(plan: pa.Table, found: Sequence[bytes | Unreadable]) -> pa.Table:
-    """The `images` rows of one shard: decoding is tried here once, so that every space agrees on what is readable."""
+    """The `images` rows of one shard: decoding is tried here once, so that every space agrees on what is
+    readable."""
     rows = []
     for item, data in zip(plan.to_pylist(), found):
         row = {key: item[key] for key in ("image_id", "split", "caption", "source", "attributes", "factors")}
@@ -99,7 +103,8 @@ def images_table(plan: pa.Table, found: Sequence[bytes | Unreadable]) -> pa.Tabl
 
 
 def readable(committed: pa.Table, found: Sequence[bytes | Unreadable]) -> list[bytes | None]:
-    """The bytes of images whose committed row is 'ok', None for rejects. Raises UneError where an image has changed since."""
+    """The bytes of images whose committed row is 'ok', None for rejects. Raises UneError where an image
+    has changed since."""
     out: list[bytes | None] = []
     columns = (committed[name].to_pylist() for name in ("image_id", "status", "sha256"))
     for image_id, status, sha256, data in zip(*columns, found):
@@ -107,8 +112,9 @@ def readable(committed: pa.Table, found: Sequence[bytes | Unreadable]) -> list[b
             out.append(None)
         elif isinstance(data, Unreadable) or hashlib.sha256(data).hexdigest() != sha256:
             raise UneError(
-                f"image {image_id!r} is not what it was when this lake was begun "
-                f"({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into another lake"
+                f"image {image_id!r} is not what it was when this lake was begun"
+                f" ({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into"
+                " another lake"
             )
         else:
             out.append(data)

@@ -1,9 +1,10 @@
-"""Ray Data over independent tasks: one row is one task, one pool of actors does them, and what a task gives is one file.
+"""Ray Data over independent tasks: one row is one task, one pool of actors does them, and what a task
+gives is one file.
 
     tasks that are not done → worker (actors) → `TABLE/CONFIG.parquet` → their configs on the driver
 
-A task is a record of everything that decides its rows, so its file's name follows from it: a task may run twice, anywhere, and
-two jobs at once share the work.
+A task is a record of everything that decides its rows, so its file's name follows from it: a task may run
+twice, anywhere, and two jobs at once share the work.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Task(Protocol):
 
 
 class Worker(Protocol):
-    """A model in memory that turns tasks into rows. Built once per actor; `options` is what no row depends on."""
+    """A model in memory that turns tasks into rows. Built once per actor; `options` is what no row depends
+    on."""
 
     demand: ClassVar[Demand]
 
@@ -64,7 +66,8 @@ def run(
 ) -> Iterator[str]:
     """Do the tasks whose rows are not in the lake's `table`; yields every task's config hash once they are.
 
-    Where nothing is left to do, Ray is not started. Raises UneError for a fault of the input, on whichever machine it was found.
+    Where nothing is left to do, Ray is not started. Raises UneError for a fault of the input, on whichever
+    machine it was found.
     """
     left: dict[str, tuple[dict[str, Any], int]] = {}
     for task in tasks:

@@ -1,6 +1,7 @@
 """How often a piece of work was begun in vain: counted in a process of its own, for what dies can't count.
 
-Ray tries again for ever what died with its worker, be it that a node was lost, or that an input kills whoever reads it.
+Ray tries again for ever what died with its worker, be it that a node was lost, or that an input kills
+whoever reads it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ TRIES = 5  # that may die before the build ends
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
 class Tries:
-    """One per run; lives and dies with its driver, so a build that was killed is no mark against the shards that it was at."""
+    """One per run; lives and dies with its driver, so a build that was killed is no mark against the
+    shards that it was at."""
 
     def __init__(self) -> None:
         self.begun: Counter[str] = Counter()
@@ -36,20 +38,22 @@ class Tries:
 
 
 def start_tries() -> ActorHandle:
-    """On the driver's node, if it may be: a node that is lost then takes no counts with it, unless the driver goes as well."""
+    """On the driver's node, if it may be: a node that is lost then takes no counts with it, unless the
+    driver goes as well."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
     return Tries.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]  # Ray's decorator made it an actor
 
 
 @contextlib.contextmanager
 def tried(tries: ActorHandle, work: str) -> Iterator[bool]:
-    """Whether this work is suspect, having died twice. Raises UneError where it died too often; what raises did not die."""
+    """Whether this work is suspect, having died twice. Raises UneError where it died too often; what
+    raises did not die."""
     number: int = ray.get(tries.begin.remote(work))
     try:
         if number > TRIES:
             raise UneError(
-                f"{work}: its worker died {TRIES} times (is there memory enough?); what was finished is kept, and the same "
-                "command goes on from there"
+                f"{work}: its worker died {TRIES} times (is there memory enough?); what was finished is kept,"
+                " and the same command goes on from there"
             )
         yield number > BEFORE_SUSPICION
     finally:

@@ -1,4 +1,5 @@
-"""Inverted noise: DDIM upwards from the autoencoder's mode, empty prompt, S − 1 network calls (paper 1, NoiseZoo)."""
+"""Inverted noise: DDIM upwards from the autoencoder's mode, empty prompt, S − 1 network calls (paper 1,
+NoiseZoo)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ ROUND_TRIPS = 1 / 32
 
 
 class Invert:
-    """Pictures → inverted noise (b, c·h·w), flattened as (c, h, w); PSNR of the way back for one image in 32."""
+    """Pictures → inverted noise (b, c·h·w), flattened as (c, h, w); PSNR of the way back for one image in
+    32."""
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
         from une_ray.models.generators import load_generator  # diffusers takes seconds
@@ -43,7 +45,8 @@ class Invert:
         return invert(self.denoiser, g.encode(x), self.timesteps, g.alphas_cumprod, g.prediction_type)
 
     def image(self, noise: torch.Tensor, denoiser: Denoiser | None = None) -> torch.Tensor:
-        """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under the inversion's denoiser or another."""
+        """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under the inversion's denoiser or
+        another."""
         g = self.generator
         return g.decode(
             sample(denoiser or self.denoiser, noise, self.timesteps, g.alphas_cumprod, g.prediction_type)
@@ -62,8 +65,8 @@ class Invert:
 
 
 def nodes(steps: list[int]) -> list[int]:
-    """The timesteps to walk. Leading ones begin at 1, where a clean latent is as good as at home (paper 1 takes it so);
-    trailing ones begin at 19 of 999 or later, where it is not, and get a first step from 0."""
+    """The timesteps to walk. Leading ones begin at 1, where a clean latent is as good as at home (paper 1
+    takes it so); trailing ones begin at 19 of 999 or later, where it is not, and get a first step from 0."""
     return steps if steps[0] <= 1 else [0, *steps]
 
 

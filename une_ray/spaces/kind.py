@@ -17,7 +17,8 @@ Role = Literal["model", "control"]
 
 
 class Step(Protocol):
-    """What a loaded space does with one batch. `shape` is that of one z before it was flattened, None for vectors."""
+    """What a loaded space does with one batch. `shape` is that of one z before it was flattened, None for
+    vectors."""
 
     shape: tuple[int, ...] | None
 
@@ -30,8 +31,9 @@ class Step(Protocol):
 class SpaceKind:
     """`MODEL/NAME`, or with a schedule `MODEL/NAMESTEPS[-SPACING]`.
 
-    `method` is what fingerprints call it, and `facts(model, steps, spacing)` whatever else of it decides numbers. `load` puts the model in
-    memory: what takes seconds to import is imported there. A kind of `role` control explains others away.
+    `method` is what fingerprints call it, and `facts(model, steps, spacing)` whatever else of it decides
+    numbers. `load` puts the model in memory: what takes seconds to import is imported there. A kind of
+    `role` control explains others away.
     """
 
     method: str

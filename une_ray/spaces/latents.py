@@ -12,7 +12,8 @@ from une_ray.spaces.space import Space, pixels
 
 
 class Latents:
-    """Pictures → x₀ (b, c·h·w), the posterior's mode × scaling factor, flattened as (c, h, w). The U-Net is not loaded."""
+    """Pictures → x₀ (b, c·h·w), the posterior's mode × scaling factor, flattened as (c, h, w). The U-Net
+    is not loaded."""
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
         from une_ray.models.generators import load_autoencoder  # diffusers takes seconds

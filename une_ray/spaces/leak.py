@@ -1,7 +1,9 @@
-"""What the schedule leaves of a picture at the last timestep, in fresh noise: √ᾱ_T·x₀ + √(1−ᾱ_T)·ε (Everaert et al. 2024, Lin et al. 2024).
+"""What the schedule leaves of a picture at the last timestep, in fresh noise: √ᾱ_T·x₀ + √(1−ᾱ_T)·ε
+(Everaert et al. 2024, Lin et al. 2024).
 
-With leading timesteps inversion ends where √ᾱ_T is not 0 (.076 after 50 steps), so a probe may read x₀ itself. This space holds just
-that trace: what a probe finds in inverted noise counts only as far as it finds more there than here.
+With leading timesteps inversion ends where √ᾱ_T is not 0 (.076 after 50 steps), so a probe may read x₀
+itself. This space holds just that trace: what a probe finds in inverted noise counts only as far as it
+finds more there than here.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from une_ray.spaces.space import Space
 
 
 class Leak:
-    """Pictures → what is left of x₀ at the last timestep of `space`, in fresh noise (b, c·h·w), flattened as (c, h, w)."""
+    """Pictures → what is left of x₀ at the last timestep of `space`, in fresh noise (b, c·h·w), flattened
+    as (c, h, w)."""
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
         from une_ray.models.generators import load_scheduler  # diffusers takes seconds
@@ -40,14 +43,16 @@ class Leak:
 
 
 def fresh_noise(seed: str, dim: int) -> np.ndarray:
-    """(dim,) float32 standard normal, by the seed alone: the same in any batch and shard and on any machine."""
+    """(dim,) float32 standard normal, by the seed alone: the same in any batch and shard and on any
+    machine."""
     digest = hashlib.sha256(seed.encode()).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
     return generator.standard_normal(dim, np.float32)
 
 
 def noise_key(model: ModelSpec, steps: int | None, spacing: str | None) -> str:
-    """What the noise is seeded from beside the image id. Spaces that shared noise would seem to be maps of one another."""
+    """What the noise is seeded from beside the image id. Spaces that shared noise would seem to be maps of
+    one another."""
     return f"{model.id}/leak{steps}-{spacing}"
 
 

@@ -18,15 +18,17 @@ EMBEDDING = "embedding"  # the kind of an encoder's space, whose name is the mod
 def parse_kind(text: str, model: ModelSpec) -> tuple[str, int | None, str | None]:
     """(kind, steps, spacing) of `ddim50`, `leak50-trailing`, `latents`; without a spacing the model's own.
 
-    Raises UneError for an unknown kind or schedule, for a kind that does not read such a model, for steps that are missing or too
-    many, and for a kind that would not notice that the U-Net's weights are fresh ones.
+    Raises UneError for an unknown kind or schedule, for a kind that does not read such a model, for steps
+    that are missing or too many, and for a kind that would not notice that the U-Net's weights are fresh
+    ones.
     """
     known = kinds_of(model)
     if not text:
         if EMBEDDING in known:
             return EMBEDDING, None, None
         raise UneError(
-            f"{model.id!r} does not say how to invert; a generator's space is MODEL/ddimSTEPS, as in {model.id}/ddim50"
+            f"{model.id!r} does not say how to invert; a generator's space is MODEL/ddimSTEPS, as in"
+            f" {model.id}/ddim50"
         )
     match = GRAMMAR.fullmatch(text)
     if match is None or match["kind"] not in known:
@@ -37,7 +39,8 @@ def parse_kind(text: str, model: ModelSpec) -> tuple[str, int | None, str | None
     kind = SPACE_KINDS.find(name)
     if model.init_seed is not None and model.is_generator and not kind.denoises:
         raise UneError(
-            f"{text!r} of {model.id} runs no U-Net, and nothing else of it has fresh weights; leave 'random-' away"
+            f"{text!r} of {model.id} runs no U-Net, and nothing else of it has fresh weights; leave 'random-'"
+            " away"
         )
     if not kind.scheduled:
         if text != name:
@@ -45,7 +48,8 @@ def parse_kind(text: str, model: ModelSpec) -> tuple[str, int | None, str | None
         return name, None, None
     if match["steps"] is None:
         raise UneError(
-            f"{text!r} names no number of steps; the space is {model.id}/{form(name)}, as in {model.id}/{name}50"
+            f"{text!r} names no number of steps; the space is {model.id}/{form(name)}, as in"
+            f" {model.id}/{name}50"
         )
     steps, spacing = int(match["steps"]), match["spacing"] or model.spacing
     timesteps(steps, spacing)  # refuses what is no schedule

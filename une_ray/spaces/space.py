@@ -1,4 +1,5 @@
-"""A space: what one model under one setting sees of an image. Its name, its fingerprint, and how to load it."""
+"""A space: what one model under one setting sees of an image. Its name, its fingerprint, and how to load
+it."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
 
 @dataclass(frozen=True)
 class Space:
-    """What one model under one setting sees of an image: `kind` says how the model is read, `steps` and `spacing` on which schedule."""
+    """What one model under one setting sees of an image: `kind` says how the model is read, `steps` and
+    `spacing` on which schedule."""
 
     name: str
     model: ModelSpec
@@ -33,7 +35,8 @@ class Space:
 
     @classmethod
     def parse(cls, text: str) -> Space:
-        """`mini-sd-a/ddim50`, `sd15/leak50-trailing`, `mini-sd-a/latents`, `mini-dino`, `faces=stable-diffusion:/data/model/ddim100`.
+        """`mini-sd-a/ddim50`, `sd15/leak50-trailing`, `mini-sd-a/latents`, `mini-dino`,
+        `faces=stable-diffusion:/data/model/ddim100`.
 
         Raises UneError for an unknown model or kind, or a name that can't be a folder's.
         """
@@ -72,7 +75,8 @@ class Space:
 
     @classmethod
     def refuse_changed(cls, name: str, fingerprint: dict[str, Any]) -> None:
-        """Raise UneError where a model's folder no longer holds the weights that a lake's space was built with.
+        """Raise UneError where a model's folder no longer holds the weights that a lake's space was built
+        with.
 
         A hub's revision is fixed.
         """
@@ -82,12 +86,13 @@ class Space:
         _, weights = pin(model)
         if weights != fingerprint["weights"]:
             raise UneError(
-                f"space {name!r} was built with the weights {fingerprint['weights']}, but {model.source} now has "
-                f"{weights}; put those back, or build the space into another lake"
+                f"space {name!r} was built with the weights {fingerprint['weights']}, but {model.source} now"
+                f" has {weights}; put those back, or build the space into another lake"
             )
 
     def as_in(self, fingerprint: dict[str, Any] | None) -> Space:
-        """A hub model of no revision but `main`, at the commit that a lake's fingerprint names: `main` may have moved on."""
+        """A hub model of no revision but `main`, at the commit that a lake's fingerprint names: `main` may
+        have moved on."""
         if (
             fingerprint is None
             or self.model.revision not in (None, "main")
@@ -109,7 +114,8 @@ class Space:
 
     @property
     def role(self) -> Role:
-        """Whether it is there to explain others away: by its kind, its model's kind, or weights that were never trained."""
+        """Whether it is there to explain others away: by its kind, its model's kind, or weights that were
+        never trained."""
         return "control" if "control" in (self.model.role, self._kind.role) else "model"
 
     @property
@@ -117,7 +123,8 @@ class Space:
         return SPACE_KINDS.find(self.kind)
 
     def pinned(self) -> tuple[Space, dict[str, Any]]:
-        """The space with its model's revision fixed, and its full fingerprint: everything that decides its numbers."""
+        """The space with its model's revision fixed, and its full fingerprint: everything that decides its
+        numbers."""
         model, weights = pin(self.model)
         model = model if model.dim else complete(model)
         fingerprint = {

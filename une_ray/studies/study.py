@@ -7,8 +7,9 @@
                  sweep.py      `SUBJECT`: what of it a sweep may search
                  views.sql     views and macros over its rows, of a study that is not in queries/noisezoo.sql
 
-A folder has those of these files that it needs, and its own parts beside them. The command line, the lake, the report, `une submit` and
-`une sweep` find them by these names; a study of another package is an entry point `une_ray.studies`.
+A folder has those of these files that it needs, and its own parts beside them. The command line, the lake,
+the report, `une submit` and `une sweep` find them by these names; a study of another package is an entry
+point `une_ray.studies`.
 """
 
 from __future__ import annotations

@@ -20,8 +20,7 @@ from une_ray.studies.memorization.measures import copies
 from une_ray.studies.memorization.parse import parse
 from une_ray.studies.memorization.study import open_or_create
 from une_ray.studies.memorization.sweep import Mitigation, method_of, prompts, sizes
-from une_ray.studies.sweeps.study import shipped
-from une_ray.studies.sweeps.sweep import prepare
+from une_ray.studies.sweeps.plan import prepare, shipped
 
 SETTINGS = {
     "method": "zero-pads",

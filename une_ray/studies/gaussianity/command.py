@@ -18,12 +18,15 @@ EPILOG = """Examples:
 
 `une sql --lake demo/lake -c "SELECT space, control, unit, test, accepted FROM gaussianity"`"""
 
-HEADER = f"{'':10} {'unit':12} {'test':21} {'tests':>6} {'rows':>5} {'statistic':>10} {'accepted':>9} {'rejected':>9} {'smallest p':>11}"
+HEADER = (
+    f"{'':10} {'unit':12} {'test':21} {'tests':>6} {'rows':>5} {'statistic':>10} {'accepted':>9}"
+    f" {'rejected':>9} {'smallest p':>11}"
+)
 NOTE = """
 Share of tests that accept normality (p > .05) in per cent; 95 is perfect. AD: Anderson–Darling, DP: D'Agostino–Pearson, SW: Shapiro–Wilk, of random
 directions (the paper's test), single coordinates and principal components. radial: Mahalanobis distance against its Beta law, ‖z‖: norm against χ²;
 ‖z‖²/d: due is 1; map: neighbours in a noise map that are uncorrelated, at the worst lag. normal, bimodal: data of that kind in the space's place.
---all: every figure."""
+--all: every figure."""  # noqa: E501 - as wide as the table above it
 
 
 def gaussianity(
@@ -42,10 +45,11 @@ def gaussianity(
         bool, typer.Option("--all", help="Print every family of tests with its rejections")
     ] = False,
 ) -> None:
-    """Test whether spaces are Gaussian, beside true Gaussian and bimodal data of their size. What was done is not done again.
+    """Test whether spaces are Gaussian, beside true Gaussian and bimodal data of their size. What was done
+    is not done again.
 
-    With --all per family: the tests made, the rows in each, the median statistic, the share accepted (p > .05), the share
-    rejected with 5 % false discoveries (Benjamini–Hochberg), the smallest p.
+    With --all per family: the tests made, the rows in each, the median statistic, the share accepted (p >
+    .05), the share rejected with 5 % false discoveries (Benjamini–Hochberg), the smallest p.
     """
     from une_ray.lake.layout import Lake
     from une_ray.studies.gaussianity.study import gaussianity as study
@@ -103,7 +107,10 @@ def _line(row: dict[str, Any]) -> str:
     head = f"{row['control'] or '':10} {row['unit']:12} {row['test']:21} {row['tests']:6} {row['rows']:5}"
     if not row["tests"]:
         return f"{head}  nothing to test: constant"
-    return f"{head} {row['statistic']:10.4g} {row['accepted']:9.2%} {row['rejected_fdr']:9.2%} {row['smallest_p']:11.1e}"
+    return (
+        f"{head} {row['statistic']:10.4g} {row['accepted']:9.2%} {row['rejected_fdr']:9.2%}"
+        f" {row['smallest_p']:11.1e}"
+    )
 
 
 COMMAND = Command("gaussianity", gaussianity, EPILOG)

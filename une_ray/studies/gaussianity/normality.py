@@ -1,4 +1,5 @@
-"""What `une gaussianity` measured: shares of tests that accept normality, in every space and in its controls."""
+"""What `une gaussianity` measured: shares of tests that accept normality, in every space and in its
+controls."""
 
 from __future__ import annotations
 
@@ -16,12 +17,13 @@ from une_ray.studies.gaussianity.labels import LAGS, TESTS, UNITS
 SHARES = ["space", "data", *UNITS.values(), "rejected of each"]
 WHOLE = ["space", "data", "p of whitened norms", "p of ‖z‖²", "mean ‖z‖²/dim", "neighbours →, ↓, ↘"]
 NOTE = (
-    "Percent of tests with p > .05 by Anderson–Darling / D'Agostino–Pearson / Shapiro–Wilk, where 95 are due. Random "
-    "directions, the paper's test, accept almost anything of many dimensions; coordinates and principal components "
-    "average nothing away. The last column is what Anderson–Darling rejects of each with 5 % false discoveries "
-    "(Benjamini–Hochberg). The second table: norms after whitening against their exact law; and, of spaces of maps, "
-    "‖z‖² against χ² and the median correlation of neighbouring pixels in standard deviations of white noise. The "
-    "controls, N(0, I) and two far modes, have the space's size and go the same way."
+    "Percent of tests with p > .05 by Anderson–Darling / D'Agostino–Pearson / Shapiro–Wilk, where 95 are due."
+    " Random directions, the paper's test, accept almost anything of many dimensions; coordinates and"
+    " principal components average nothing away. The last column is what Anderson–Darling rejects of each"
+    " with 5 % false discoveries (Benjamini–Hochberg). The second table: norms after whitening against their"
+    " exact law; and, of spaces of maps, ‖z‖² against χ² and the median correlation of neighbouring pixels in"
+    " standard deviations of white noise. The controls, N(0, I) and two far modes, have the space's size and"
+    " go the same way."
 )
 
 # Of several runs over a space, the one with the most tests.
@@ -36,7 +38,8 @@ ROWS = """
 
 @dataclass(frozen=True, kw_only=True)
 class Tested:
-    """What one test of one unit came to: its median statistic, the shares accepted and rejected, the smallest p."""
+    """What one test of one unit came to: its median statistic, the shares accepted and rejected, the
+    smallest p."""
 
     statistic: float
     accepted: float
@@ -77,11 +80,19 @@ def summary(tests_of: TestsOfData) -> str:
             parts.append(f"{own} of {UNITS[unit]} ({controls})")
     if not parts:
         return ""
-    return f"in {counted(spaces, 'space')} Anderson–Darling accepts as normal {' and '.join(parts)}; 95 % are due."
+<<<<<<< HEAD
+    return f"In {counted(spaces, 'space')} Anderson–Darling accepts as normal {' and '.join(parts)}; 95 % are due."
+=======
+    return (
+        f"in {counted(spaces, 'space')} Anderson–Darling accepts as normal {' and '.join(parts)}; 95 % are"
+        " due."
+    )
+>>>>>>> main
 
 
 def _span(tests_of: TestsOfData, data: str, unit: str) -> str:
-    """`92.1–95.0 %`: what Anderson–Darling accepts, from the least to the most of spaces; nothing where it was not tested."""
+    """`92.1–95.0 %`: what Anderson–Darling accepts, from the least to the most of spaces; nothing where it
+    was not tested."""
     accepted = [
         100 * tests[unit, TESTS[0]].accepted
         for (_, of), tests in tests_of.items()
@@ -94,7 +105,8 @@ def _span(tests_of: TestsOfData, data: str, unit: str) -> str:
 
 
 def draw(axis: Axes, tests_of: TestsOfData) -> None:
-    """Anderson–Darling acceptance: a line per space, a mark per unit, the controls' means below, 95 % as a rule."""
+    """Anderson–Darling acceptance: a line per space, a mark per unit, the controls' means below, 95 % as a
+    rule."""
     lines = {space: [tests] for (space, data), tests in tests_of.items() if data == "space"}
     lines |= {
         f"control: {data}": [tests for (_, of), tests in tests_of.items() if of == data]

@@ -14,9 +14,9 @@ from une_ray.report.theme import Colour
 
 ROWS, QUANTILES = 2000, 400
 NOTE = (
-    "Left: ‖z‖ of every image beside the χ density that standard normal noise of this dimension has. Right: pooled "
-    "coordinates against normal quantiles; on the line is Gaussian. Draws from N(0, I) of the same size are shown as "
-    "the control."
+    "Left: ‖z‖ of every image beside the χ density that standard normal noise of this dimension has. Right:"
+    " pooled coordinates against normal quantiles; on the line is Gaussian. Draws from N(0, I) of the same"
+    " size are shown as the control."
 )
 
 

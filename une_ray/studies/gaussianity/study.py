@@ -1,4 +1,5 @@
-"""`une gaussianity`: is a lake's space Gaussian? The families of tests on each space, and on both controls in its place."""
+"""`une gaussianity`: is a lake's space Gaussian? The families of tests on each space, and on both controls
+in its place."""
 
 from __future__ import annotations
 
@@ -45,10 +46,11 @@ def gaussianity(
     seed: int = 0,
     limit: int = LIMIT,
 ) -> GaussianityResult:
-    """Test every space (default: all) and both controls of its size, on up to `limit` latents spread over the corpus by a hash of the id.
+    """Test every space (default: all) and both controls of its size, on up to `limit` latents spread over
+    the corpus by a hash of the id.
 
-    What the lake has already is not done again. Raises UneError for unknown spaces, and for those with fewer than 20 latents,
-    latents that are not finite or all equal.
+    What the lake has already is not done again. Raises UneError for unknown spaces, and for those with
+    fewer than 20 latents, latents that are not finite or all equal.
     """
     fingerprints = lake.fingerprints()
     settings = {"directions": directions, "rows": rows, "seed": seed, "limit": limit}

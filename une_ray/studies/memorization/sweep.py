@@ -35,6 +35,7 @@ class Mitigation:
     """A trial is one method with its settings, at one guidance scale. Titles of the largest doses are what is
     memorised."""
 
+    name: ClassVar[str] = "mitigation"
     goals: ClassVar[dict[str, str]] = {"similarity": "min", "alignment": "max", "distance": "min"}
     knobs: ClassVar[tuple[str, ...]] = knobs()
     unit: ClassVar[str] = "prompts"
@@ -171,3 +172,6 @@ def mixed(todo: list[MemorizationTask]) -> list[MemorizationTask]:
 
 def _mean(rows: Sequence[dict[str, Any]], column: str) -> float:
     return float(np.mean([row[column] for row in rows]))
+
+
+SUBJECT = Mitigation

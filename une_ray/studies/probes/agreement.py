@@ -17,10 +17,10 @@ from une_ray.report.theme import Colour
 from une_ray.studies.probes.linearity import MEASURED
 
 NOTE = (
-    "Left: test AUC of every attribute in a generator's noise against the other spaces. Right: their correlations "
-    "over attributes, Pearson above Spearman, with 95 % bootstrap intervals over attributes and split seeds. "
-    "Attributes that are plain to see are easy for everyone: the grey controls show how much agreement that alone "
-    "gives. p: one-sided, by permuting attributes."
+    "Left: test AUC of every attribute in a generator's noise against the other spaces. Right: their"
+    " correlations over attributes, Pearson above Spearman, with 95 % bootstrap intervals over attributes and"
+    " split seeds. Attributes that are plain to see are easy for everyone: the grey controls show how much"
+    " agreement that alone gives. p: one-sided, by permuting attributes."
 )
 
 Aucs = Mapping[tuple[int, str], float]
@@ -66,7 +66,8 @@ def _generator(generator: str, pairs: Pairs, looks: dict[str, Look], roles: Role
 
 
 def paired(a: Aucs, b: Aucs) -> tuple[np.ndarray, np.ndarray] | None:
-    """Both spaces' AUC, (split seeds, attributes), of the seeds that both have and the attributes known in all of these."""
+    """Both spaces' AUC, (split seeds, attributes), of the seeds that both have and the attributes known in
+    all of these."""
     seeds = sorted({seed for seed, _ in a} & {seed for seed, _ in b})
     names = sorted(
         {name for _, name in a if all((seed, name) in space for seed in seeds for space in (a, b))}

@@ -39,8 +39,11 @@ def probe(
     penalty: Annotated[
         str | None,
         typer.Option(
-            help="λ, or several to choose from, of ridge and lda in units of the mean variance, of logistic 1/C; "
-            "default: ridge and lda choose from 1e-4 to 100, logistic 1, sql .1"
+            help=(
+                "λ, or several to choose from, of ridge and lda in units of the mean variance, of logistic"
+                " 1/C; "
+                "default: ridge and lda choose from 1e-4 to 100, logistic 1, sql .1"
+            )
         ),
     ] = None,
     rank: Annotated[int, typer.Option(min=1, help="Principal components of pca-logistic")] = 500,
@@ -52,7 +55,8 @@ def probe(
     ] = 5,
     permutations: Annotated[int, typer.Option(min=0, help="Refits with shuffled labels, for a p-value")] = 20,
 ) -> None:
-    """Fit linear probes of every attribute in every space, and measure them on images they have not seen. Done ones are kept."""
+    """Fit linear probes of every attribute in every space, and measure them on images they have not seen.
+    Done ones are kept."""
     from une_ray.lake.layout import Lake
     from une_ray.studies.probes.study import probe as study
 
@@ -79,15 +83,21 @@ def probe(
 def table(summary: list[dict[str, Any]]) -> list[str]:
     """A line per space, and what its figures are."""
     lines = [
-        f"{'space':34} {'AUC':>6} {'±':>5} {'permuted':>9} {'p ≤ .05':>8} {'accuracy':>9} {'majority':>9} {'balanced':>9}"
+        f"{'space':34} {'AUC':>6} {'±':>5} {'permuted':>9} {'p ≤ .05':>8} {'accuracy':>9} {'majority':>9}"
+        f" {'balanced':>9}"
     ]
     lines += [f"{row['space']:34} " + " ".join(_cells(row)) for row in summary]
     if summary:
         lines += [
             "",
-            f"Means over {summary[0]['attributes']} attributes and {summary[0]['splits']} splits; ± is half a 95 % interval over "
-            "splits. permuted: AUC after fits to",
-            "shuffled labels; p ≤ .05: share of attributes that beat those; majority: accuracy of always answering the commoner label.",
+            (
+                f"Means over {summary[0]['attributes']} attributes and {summary[0]['splits']} splits; ± is"
+                " half a 95 % interval over splits. permuted: AUC after fits to"
+            ),
+            (
+                "shuffled labels; p ≤ .05: share of attributes that beat those; majority: accuracy of always"
+                " answering the commoner label."
+            ),
         ]
     return lines
 
@@ -98,7 +108,10 @@ def refusals(rows: list[dict[str, Any]], splits: int) -> list[str]:
     for row in rows:
         where = ""
         if len(row["split_seeds"]) < splits:
-            where = f" (split{'s' * (len(row['split_seeds']) > 1)} {', '.join(map(str, row['split_seeds']))} of {splits})"
+            where = (
+                f" (split{'s' * (len(row['split_seeds']) > 1)} {', '.join(map(str, row['split_seeds']))} of"
+                f" {splits})"
+            )
         lines.append(f"refused: {row['attribute']} in {row['space']}{where}: {row['error']}")
     return lines
 

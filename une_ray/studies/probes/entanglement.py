@@ -14,12 +14,12 @@ from une_ray.studies.probes.linearity import MEASURED
 
 LABELS, ROWS = 20_000, 4000
 NOTE = (
-    "Above the diagonal, twice: how the labels themselves correlate (φ). Below it, left: cosine of the probes' "
-    "directions; right: correlation of their scores over test images, as a rule stronger than φ, since scores are "
-    "smoother than labels. Where a space only repeats the corpus the two halves mirror each other; a pair that "
-    "stands out in one half alone is entangled by the space, or untangled by it. A direction may turn where the "
-    "space hardly varies at no cost to any score, so cosines are the weaker evidence. Attributes that go together "
-    "stand together."
+    "Above the diagonal, twice: how the labels themselves correlate (φ). Below it, left: cosine of the"
+    " probes' directions; right: correlation of their scores over test images, as a rule stronger than φ,"
+    " since scores are smoother than labels. Where a space only repeats the corpus the two halves mirror each"
+    " other; a pair that stands out in one half alone is entangled by the space, or untangled by it. A"
+    " direction may turn where the space hardly varies at no cost to any score, so cosines are the weaker"
+    " evidence. Attributes that go together stand together."
 )
 DIRECTIONS = f"SELECT space, attribute, w FROM {MEASURED} WHERE split_seed = 0"
 LABELLED = """SELECT labels FROM (
@@ -32,9 +32,13 @@ def section(source: Source) -> Section | None:
     probes: dict[str, dict[str, np.ndarray]] = {}
     for space, attribute, w in source.rows(DIRECTIONS):
         probes.setdefault(space, {})[attribute] = np.array(w)
+    correlations: dict[tuple[str, ...], tuple[list[str], np.ndarray]] = {}
     parts = []
     for space in source.roles.in_order(probes):
-        names, phi = label_correlations(source, sorted(probes[space]))
+        attributes = tuple(sorted(probes[space]))  # as a rule those of all other spaces too
+        if attributes not in correlations:
+            correlations[attributes] = label_correlations(source, list(attributes))
+        names, phi = correlations[attributes]
         _, z = source.latents(
             space, ROWS, split="test"
         )  # on those it was fitted on, a probe's scores echo their labels
@@ -68,7 +72,8 @@ def _repeated(phi: np.ndarray, directions: np.ndarray, scores: np.ndarray) -> st
 
 
 def label_correlations(source: Source, names: list[str]) -> tuple[list[str], np.ndarray]:
-    """φ of the labels, (k, k), over images that have all of them; the attributes that vary there, alike ones together."""
+    """φ of the labels, (k, k), over images that have all of them; the attributes that vary there, alike
+    ones together."""
     rows = [labels for (labels,) in source.rows(LABELLED, names, LABELS)]
     labels = np.array(rows, dtype=float).reshape(-1, len(names))
     varying = np.flatnonzero(labels.std(0) > 0) if len(labels) else np.array([], int)

@@ -15,9 +15,9 @@ from une_ray.report.tables import figure_or_dash, percent, table
 from une_ray.report.theme import Colour
 
 NOTE = (
-    "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The "
-    "controls are grey: a space counts for its model only as far as it beats them. The dotted line is chance; the "
-    "small upright strokes are the same probes fitted on permuted labels."
+    "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The"
+    " controls are grey: a space counts for its model only as far as it beats them. The dotted line is"
+    " chance; the small upright strokes are the same probes fitted on permuted labels."
 )
 
 # *The* probe of each space, attribute and split, where it was fitted and its test images are of both kinds.
@@ -124,7 +124,8 @@ def draw(axis: Axes, attributes: list[str], spaces: list[str], figures: Figures,
 
 
 def numbers(rows: list[SpaceFigures], roles: Roles) -> str:
-    """Means over attributes per space: AUC with its range over split seeds, accuracy beside the majority class, the null."""
+    """Means over attributes per space: AUC with its range over split seeds, accuracy beside the majority
+    class, the null."""
     header = ["space", "method", "attributes", "mean AUC", "range", "accuracy %", "majority %"]
     header += ["permuted AUC", "p ≤ .05"]
     lines = [
@@ -145,7 +146,8 @@ def numbers(rows: list[SpaceFigures], roles: Roles) -> str:
 
 
 def summary(rows: list[SpaceFigures], roles: Roles) -> str:
-    """The model's space where attributes are most linear, beside the best control, permuted labels and the majority class."""
+    """The model's space where attributes are most linear, beside the best control, permuted labels and the
+    majority class."""
     models = [row for row in rows if not roles.is_control(row.space)]
     controls = [row for row in rows if roles.is_control(row.space)]
     best = max(models or rows, key=lambda row: row.auc)
@@ -153,7 +155,10 @@ def summary(rows: list[SpaceFigures], roles: Roles) -> str:
     if models and controls:
         control = max(controls, key=lambda row: row.auc)
         beside.insert(0, f"best control {control.space} {control.auc:.3f}")
-    text = f"attributes are most linear in {roles.label(best.space)}: mean AUC {best.auc:.3f} of {best.attributes}"
+    text = (
+        f"Attributes are most linear in {roles.label(best.space)}: mean AUC {best.auc:.3f} of"
+        f" {best.attributes}"
+    )
     if beside:
         text += f" ({', '.join(beside)})"
     if best.accuracy is not None and best.majority is not None:

@@ -1,4 +1,5 @@
-"""What the report shows of probes: how linear attributes are, whether spaces agree on it, and which go together."""
+"""What the report shows of probes: how linear attributes are, whether spaces agree on it, and which go
+together."""
 
 from une_ray.studies.probes import agreement, entanglement, linearity
 

@@ -1,4 +1,5 @@
-"""`une probe`: linear probes of every attribute of a lake's spaces, by the fast engine or in SQL, with their controls (paper 1)."""
+"""`une probe`: linear probes of every attribute of a lake's spaces, by the fast engine or in SQL, with
+their controls (paper 1)."""
 
 from __future__ import annotations
 
@@ -43,8 +44,9 @@ REFUSED = """
 
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
-    """`table`: per space its figures, averaged over attributes and splits. `refused`: attributes that have no probe, by reason, with the
-    split seeds that the reason is of. `configs` name the rows in the view `probes`."""
+    """`table`: per space its figures, averaged over attributes and splits. `refused`: attributes that have
+    no probe, by reason, with the split seeds that the reason is of. `configs` name the rows in the view
+    `probes`."""
 
     table: pa.Table
     refused: pa.Table
@@ -63,10 +65,11 @@ def probe(
     device: str | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> ProbeResult:
-    """Fit and measure probes of all attributes in every space (default: all); what the lake has already is not done again.
+    """Fit and measure probes of all attributes in every space (default: all); what the lake has already is
+    not done again.
 
-    `penalties` are the λ to choose from. Raises UneError for an unknown space, method or engine, latents that are not finite, and a λ
-    that the rows do not allow.
+    `penalties` are the λ to choose from. Raises UneError for an unknown space, method or engine, latents
+    that are not finite, and a λ that the rows do not allow.
     """
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
@@ -121,8 +124,9 @@ def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> lis
         )
     except NonFiniteLatents as error:
         raise UneError(
-            f"space {config['space']!r}: the latents of {len(error.rows)} images or more hold NaN or infinity, the first is "
-            f"{ids[error.rows[0]].as_py()!r}; une verify names their file: delete it and build again"
+            f"space {config['space']!r}: the latents of {len(error.rows)} images or more hold NaN or"
+            f" infinity, the first is {ids[error.rows[0]].as_py()!r}; une verify names their file: delete it"
+            " and build again"
         ) from error
     shared = {
         "space": config["space"],
@@ -147,13 +151,14 @@ def _row(fitted: probes.Probe) -> dict[str, Any]:
 
 
 def _sql(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list[dict[str, Any]]:
-    """`queries/fit_probes.sql` and `queries/evaluate_probes.sql`, as in the stock shell: one split, one λ, no permutations."""
+    """`queries/fit_probes.sql` and `queries/evaluate_probes.sql`, as in the stock shell: one split, one λ,
+    no permutations."""
     if config["method"] not in SQL_METHODS:
         raise unknown("probe method in SQL", config["method"], SQL_METHODS)
     if config["splits"] != 1 or config["permutations"] or len(config["penalties"] or [1]) != 1:
         raise UneError(
-            "the SQL engine fits the corpus' own split at one λ: add --splits 1 --permutations 0 and one --penalty, or use "
-            "--engine fast"
+            "the SQL engine fits the corpus' own split at one λ: add --splits 1 --permutations 0 and one"
+            " --penalty, or use --engine fast"
         )
     connection = lake.cursor()
     connection.execute("SET VARIABLE spaces = ?", [[config["space"]]])

@@ -29,7 +29,8 @@ def transfer(
     ] = None,
     split_seed: Annotated[int, typer.Option(min=0, max=4, help="Test fold: 0 is the corpus' own split")] = 0,
 ) -> None:
-    """Map spaces onto one another by ridge regression, and read the mapped images with the target's own probes."""
+    """Map spaces onto one another by ridge regression, and read the mapped images with the target's own
+    probes."""
     from une_ray.lake.layout import Lake
     from une_ray.studies.transfer.study import transfer as run
 
@@ -38,25 +39,34 @@ def transfer(
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
-    """A line per source and target: the ridge map's figures, and beside them what the mean and a shuffled pairing reach."""
+    """A line per source and target: the ridge map's figures, and beside them what the mean and a shuffled
+    pairing reach."""
     pairs: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for row in rows:
         pairs.setdefault((row["source"], row["target"]), {})[row["map"]] = row
     width = max(len(name) for pair in pairs for name in pair)
     lines = [
-        f"{'':{2 * width + 1}} |        ridge map       | centred of | accuracy % of the target's probes | drop, pp, of",
-        f"{'source':{width}} {'target':{width}} | cosine centred      R² |  shuffled  |   native    mapped         drop   |   mean shuffled",
+        (
+            f"{'':{2 * width + 1}} |        ridge map       | centred of | accuracy % of the target's probes"
+            " | drop, pp, of"
+        ),
+        (
+            f"{'source':{width}} {'target':{width}} | cosine centred      R² |  shuffled  |   native   "
+            " mapped         drop   |   mean shuffled"
+        ),
     ]
     for (source, target), maps in pairs.items():
         ridge, mean, shuffled = (maps[name] for name in ("ridge", "mean", "shuffled"))
         lines.append(
-            f"{source:{width}} {target:{width}} | {_figure(ridge['cosine'], 3):>6} {_figure(ridge['centred_cosine'], 3):>7} {_figure(ridge['r2'], 3):>7} "
-            f"| {_figure(shuffled['centred_cosine'], 3):>9}  | {_share(ridge['accuracy_native']):>8} {_share(ridge['accuracy']):>9} {_drop(ridge):>12}   "
-            f"| {_drop(mean):>6} {_drop(shuffled):>8}"
+            f"{source:{width}} {target:{width}} | {_figure(ridge['cosine'], 3):>6}"
+            f" {_figure(ridge['centred_cosine'], 3):>7} {_figure(ridge['r2'], 3):>7} |"
+            f" {_figure(shuffled['centred_cosine'], 3):>9}  | {_share(ridge['accuracy_native']):>8}"
+            f" {_share(ridge['accuracy']):>9} {_drop(ridge):>12}   | {_drop(mean):>6} {_drop(shuffled):>8}"
         )
     note = (
-        f"\n{rows[0]['train']:,} train and {rows[0]['test']:,} test images. mean: every image is the target's train mean; shuffled: ridge "
-        "fitted on\nmixed-up pairs. centred: cosine without that mean, which is what of the cosine is about the image."
+        f"\n{rows[0]['train']:,} train and {rows[0]['test']:,} test images. mean: every image is the target's"
+        " train mean; shuffled: ridge fitted on\nmixed-up pairs. centred: cosine without that mean, which is"
+        " what of the cosine is about the image."
     )
     return [*lines, note]
 

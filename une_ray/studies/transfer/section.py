@@ -16,12 +16,12 @@ from une_ray.report.theme import Colour
 
 ORDER = 80
 NOTE = (
-    "Ridge regression from each space to each other, judged on test images by the target's own fixed probes. Most of "
-    "the raw cosine is the target's mean: beside it stands that of predicting the mean for everyone; the centred "
-    "cosine and R² are about the image. Shuffled: the same regression on mixed-up pairs. Drop: native less mapped "
-    "accuracy of the target's probes, in percentage points, means over attributes; below zero the source tells them "
-    "more than the target itself. Means over split seeds. Fidelity counts only as far as it beats that of the "
-    "control spaces."
+    "Ridge regression from each space to each other, judged on test images by the target's own fixed probes."
+    " Most of the raw cosine is the target's mean: beside it stands that of predicting the mean for everyone;"
+    " the centred cosine and R² are about the image. Shuffled: the same regression on mixed-up pairs. Drop:"
+    " native less mapped accuracy of the target's probes, in percentage points, means over attributes; below"
+    " zero the source tells them more than the target itself. Means over split seeds. Fidelity counts only as"
+    " far as it beats that of the control spaces."
 )
 
 # Of several runs over one pair, the one with the most images.
@@ -34,7 +34,8 @@ QUERY = """
 
 @dataclass(frozen=True)
 class MapFigures:
-    """How near one map comes to the target, and what the target's probes read in its images; means over split seeds."""
+    """How near one map comes to the target, and what the target's probes read in its images; means over
+    split seeds."""
 
     cosine: float
     centred_cosine: float
@@ -136,7 +137,8 @@ def numbers(maps: Maps) -> str:
 
 
 def summary(maps: Maps, roles: Roles) -> str:
-    """The pair of models that maps best, beside its shuffled pairs and the best that a control reaches into the same target."""
+    """The pair of models that maps best, beside its shuffled pairs and the best that a control reaches
+    into the same target."""
     models = [pair for pair in maps if not any(map(roles.is_control, pair))] or list(maps)
     origin, target = best = max(models, key=lambda pair: maps[pair]["ridge"].centred_cosine)
     figures = {name: of_map.centred_cosine for name, of_map in maps[best].items()}
@@ -149,4 +151,4 @@ def summary(maps: Maps, roles: Roles) -> str:
     if controls:
         control = max(controls, key=controls.__getitem__)
         beside.append(f"best control {control} {controls[control]:.3f}")
-    return f"best is {origin} → {target}: centred cosine {figures['ridge']:.3f} ({', '.join(beside)})."
+    return f"Best is {origin} → {target}: centred cosine {figures['ridge']:.3f} ({', '.join(beside)})."

@@ -1,4 +1,5 @@
-"""`une transfer`: ridge maps between a lake's spaces, judged on test images by the target's own fixed probes (paper 1)."""
+"""`une transfer`: ridge maps between a lake's spaces, judged on test images by the target's own fixed
+probes (paper 1)."""
 
 from __future__ import annotations
 
@@ -23,12 +24,14 @@ IMAGES = f"""
         SELECT image_id FROM latents WHERE space IN (SELECT unnest($spaces)) GROUP BY image_id
         HAVING count(DISTINCT space) = len($spaces)),
     hashed AS ({HASHED} SEMI JOIN shared USING (image_id))
-    SELECT image_id, {FOLD} AS fold, list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels
+    SELECT image_id, {FOLD} AS fold,
+        list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels
     FROM hashed"""
 
 PROBES = """
     SELECT space, attribute, w, b, config FROM best_probes
-    WHERE status = 'ok' AND split_seed = $seed AND space IN (SELECT unnest($spaces)) ORDER BY space, attribute"""
+    WHERE status = 'ok' AND split_seed = $seed AND space IN (SELECT unnest($spaces))
+    ORDER BY space, attribute"""
 
 PAIRS = """
     SELECT * FROM transfers WHERE attribute IS NULL AND config IN (SELECT unnest(?))
@@ -37,7 +40,8 @@ PAIRS = """
 
 @dataclass(frozen=True, eq=False)
 class TransferResult:
-    """`table`: rows of the view `transfers`, one per pair of spaces and map, without those of single attributes."""
+    """`table`: rows of the view `transfers`, one per pair of spaces and map, without those of single
+    attributes."""
 
     table: pa.Table
 
@@ -48,10 +52,12 @@ def transfer(
     targets: Sequence[str] | None = None,
     split_seed: int = 0,
 ) -> TransferResult:
-    """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both controls.
+    """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both
+    controls.
 
-    All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already are not done again.
-    Raises UneError for unknown spaces, targets without probes, and spaces that share no images.
+    All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already
+    are not done again. Raises UneError for unknown spaces, targets without probes, and spaces that share
+    no images.
     """
     pairs = _pairs(lake, sources, targets)
     study = _Study.open(lake, pairs, split_seed)
@@ -72,7 +78,8 @@ def _pairs(lake: Lake, sources: Sequence[str] | None, targets: Sequence[str] | N
     }
     if not pairs:
         raise UneError(
-            f"a transfer needs a source and another target; {lake.url} has the spaces: {', '.join(lake.fingerprints())}"
+            f"a transfer needs a source and another target; {lake.url} has the spaces:"
+            f" {', '.join(lake.fingerprints())}"
         )
     return sorted(pairs)
 
@@ -117,7 +124,8 @@ class _Study:
         }
 
     def judged(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[dict[str, Any]]]]:
-        """The rows of each pair: one pass over the train images for all of them, then one over the test images per source."""
+        """The rows of each pair: one pass over the train images for all of them, then one over the test
+        images per source."""
         spaces, moments = sorted({space for pair in pairs for space in pair}), None
         for _, batch in _rows(self.lake, spaces, self.train) if pairs else ():
             moments = moments or JointMoments({space: z.shape[1] for space, z in batch.items()})
@@ -185,15 +193,16 @@ class _Study:
 def _probes(
     lake: Lake, spaces: list[str], targets: list[str], split_seed: int
 ) -> tuple[dict[str, Probes], dict[str, list[str]]]:
-    """Each space's best probes, and the computations that they are of. Raises UneError where a target has none."""
+    """Each space's best probes, and the computations that they are of. Raises UneError where a target has
+    none."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for space, *probe in lake.rows(PROBES, {"seed": split_seed, "spaces": spaces}):
         rows.setdefault(space, []).append(tuple(probe))
     missing = [target for target in targets if target not in rows]
     if missing:
         raise UneError(
-            f"no probes of {', '.join(missing)} at split seed {split_seed}, and they are what a transfer is judged by; "
-            f"fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
+            f"no probes of {', '.join(missing)} at split seed {split_seed}, and they are what a transfer is"
+            f" judged by; fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
         )
     columns = {space: list(zip(*of_space)) for space, of_space in rows.items()}
     probes = {
@@ -206,15 +215,17 @@ def _probes(
 def _images(
     lake: Lake, spaces: list[str], attributes: list[str], split_seed: int
 ) -> tuple[pa.Array, pa.Array, dict[str, np.ndarray]]:
-    """Ids of the train and test images that all spaces have, and the test labels: 0, 1 or NaN per attribute."""
+    """Ids of the train and test images that all spaces have, and the test labels: 0, 1 or NaN per
+    attribute."""
     settings = {"spaces": spaces, "seed": split_seed, "attributes": attributes}
     table = lake.session.sql(IMAGES, params=settings).to_arrow_table()
     tested = pc.equal(table["fold"], "test")
     train, test = table.filter(pc.invert(tested)), table.filter(tested)
     if not len(train) or not len(test):
         raise UneError(
-            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed {split_seed}, and a "
-            f"transfer needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts' shows what each space has"
+            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed"
+            f" {split_seed}, and a transfer needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts'"
+            " shows what each space has"
         )
     return (
         _whole(train["image_id"]),
@@ -226,7 +237,8 @@ def _images(
 def _directions(
     own: Probes | None, theirs: Probes, scatter: np.ndarray
 ) -> dict[str, tuple[float | None, float | None]]:
-    """Cosine and score correlation, by attribute, of the source's own probes and the target's, pulled back."""
+    """Cosine and score correlation, by attribute, of the source's own probes and the target's, pulled
+    back."""
     shared = [attribute for attribute in theirs.attributes if own and attribute in own.attributes]
     if not shared:
         return {}
@@ -246,17 +258,19 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _rows(lake: Lake, spaces: list[str], ids: pa.Array) -> Iterator[tuple[pa.Array, dict[str, np.ndarray]]]:
-    """The images of `ids` side by side: (image ids, {space: (n, dim) float32}), a batch at a time, in the lake's order.
+    """The images of `ids` side by side: (image ids, {space: (n, dim) float32}), a batch at a time, in the
+    lake's order.
 
-    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan, so walking
-    them in step needs none; that they keep step is checked.
+    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan,
+    so walking them in step needs none; that they keep step is checked.
     """
     for parts in zip(*(_stream(lake, space, ids) for space in spaces), strict=True):
         first = parts[0]["image_id"]
         for space, part in zip(spaces, parts):
             if not part["image_id"].equals(first):
                 raise UneError(
-                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify {lake.url}"
+                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify"
+                    f" {lake.url}"
                 )
         yield _whole(first), {space: matrix(part["z"], np.float32) for space, part in zip(spaces, parts)}
 
