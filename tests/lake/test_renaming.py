@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.lake.test_lake import fill, items
+from tests.helpers.lakes import fill, items
 from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.create import create
