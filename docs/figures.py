@@ -15,13 +15,15 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
-from une_ray.models.table import MODELS
 
+from une_ray.corpora.help import corpus_markdown
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
 from une_ray.models.table import MODELS
+from une_ray.registry import DETECTORS, MITIGATIONS, MODEL_KINDS, SPACE_KINDS, Registry
 
 DOCS = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- /figures -->)", re.DOTALL)
@@ -157,11 +159,55 @@ def models_table() -> list[str]:
     return table(header, rows)
 
 
+def model_kinds_table() -> list[str]:
+    """Every kind of model, with what its file says of it."""
+    return named(MODEL_KINDS)
+
+
+def space_kinds_table() -> list[str]:
+    """Every space kind, with its role."""
+    header = ("kind", "role", "what it is")
+    return table(
+        header,
+        [(f"`{name}`", kind.role, SPACE_KINDS.about(name)) for name, kind in SPACE_KINDS.items()],
+    )
+
+
+def corpora_lines() -> list[str]:
+    """Every kind of corpus with its options and columns, as `une corpus` has them."""
+    return corpus_markdown().splitlines()
+
+
+def methods_table() -> list[str]:
+    """Every method against memorisation with its own settings and their defaults."""
+    rows = [
+        (
+            f"`{name}`",
+            MITIGATIONS.about(name),
+            ", ".join(f"`{setting}`" for setting in method.own_settings.values()),
+        )
+        for name, method in MITIGATIONS.items()
+    ]
+    return table(("method", "what it is", "settings"), rows)
+
+
+def detectors_table() -> list[str]:
+    """Every detector."""
+    return named(DETECTORS)
+
+
 LAKE_TABLES: dict[str, Callable[[duckdb.DuckDBPyConnection], list[str]]] = {
     "spaces": spaces_table,
     "edits": edits_table,
 }
-CODE_TABLES: dict[str, Callable[[], list[str]]] = {"models": models_table}
+CODE_TABLES: dict[str, Callable[[], list[str]]] = {
+    "models": models_table,
+    "model-kinds": model_kinds_table,
+    "space-kinds": space_kinds_table,
+    "corpora": corpora_lines,
+    "methods": methods_table,
+    "detectors": detectors_table,
+}
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -184,6 +230,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
         f"|{'---|' * len(header)}",
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
+
+
+def named(things: Registry[Any]) -> list[str]:
+    """Names and what is said of them, without importing any."""
+    return table(("name", "what it is"), [(f"`{name}`", things.about(name)) for name in things.names()])
 
 
 def rewritten(text: str, tables: dict[str, list[str]]) -> str:

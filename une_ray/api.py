@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from une_ray.studies.memorization.audit import Audit
     from une_ray.studies.memorization.study import MemorizationResult
     from une_ray.studies.probes.study import ProbeResult
-    from une_ray.studies.sweeps.best import SweepResult
+    from une_ray.studies.sweeps.result import SweepResult
     from une_ray.studies.transfer.study import TransferResult
 
 Names = str | Sequence[str] | None
@@ -166,9 +166,9 @@ class Lake(layout.Lake):
         """
         from une_ray.studies.edits.study import edit, edit_of
 
-        asked = edit_of(self, space, attribute, keep, alphas, **settings)
+        wanted = edit_of(self, space, attribute, _names(keep), alphas, **settings)
         cluster = _cluster(address, actors, gpus)
-        return edit(self, asked, images=images, image_ids=image_ids, judges=_names(judges), cluster=cluster)
+        return edit(self, wanted, images=images, image_ids=image_ids, judges=_names(judges), cluster=cluster)
 
     def memorization(
         self,
@@ -209,8 +209,8 @@ class Lake(layout.Lake):
         gpus: float | None = None,
         **settings: Any,
     ) -> SweepResult:
-        """Search the settings of a study with Ray Tune. See `une_ray.studies.sweeps.sweep.sweep`."""
-        from une_ray.studies.sweeps.run import sweep
+        """Search the settings of a study with Ray Tune. See `une_ray.studies.sweeps.study.sweep`."""
+        from une_ray.studies.sweeps.study import sweep
 
         return sweep(self, kind, cluster=_cluster(address, actors, gpus), **settings)
 
@@ -267,7 +267,8 @@ class Lake(layout.Lake):
             raise UneError(f"the picture of {image_id!r} can't be read: {error}") from error
 
     def contact_sheet(self, query: str, columns: int = 8) -> Image.Image:
-        """The pictures of a query's `image_id`s on one sheet; its other columns are what stands below each."""
+        """The pictures of a query's `image_id`s on one sheet; its other columns are what stands below
+        each."""
         from une_ray.report.pictures import contact_sheet
 
         rows = self.sql(query).to_arrow_table().to_pylist()

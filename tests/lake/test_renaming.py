@@ -1,11 +1,12 @@
-"""A space gets another name, or goes, with all that hangs on it; killed anywhere, the same call finishes it."""
+"""A space gets another name, or goes, with all that hangs on it; killed anywhere, the same call finishes
+it."""
 
 import json
 
 import numpy as np
 import pytest
 
-from tests.lake.test_lake import fill, items
+from tests.helpers.lakes import fill, items
 from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.create import create

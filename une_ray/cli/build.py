@@ -9,6 +9,7 @@ import typer
 
 from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption
+from une_ray.corpora.help import corpus_markdown, forms
 from une_ray.errors import UneError
 
 EPILOG = """Examples:
@@ -17,27 +18,27 @@ EPILOG = """Examples:
 
 `une build --corpus celeba:/data/celeba --spaces sd15/ddim50,clip-l14 --lake s3://zoo/celeba --address auto`
 
-`une build --corpus 'hub:OWNER/NAME?revision=COMMIT' --spaces sd15/ddim50,clip-l14 --lake s3://zoo/lake --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
+`une build --corpus 'hub:OWNER/NAME?revision=COMMIT' --spaces sd15/ddim50 --lake s3://zoo/lake --gpus 8`
 
-`une build --corpus folder:photos --spaces mine=stable-diffusion:/models/mine/ddim50-trailing --lake lake`"""
+`une build … --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
+
+`une build --corpus folder:photos --spaces mine=stable-diffusion:/models/mine/ddim50-trailing --lake lake`
+
+"""
+EPILOG += corpus_markdown()
 
 
 def build(
     corpus: Annotated[
         str,
-        typer.Option(
-            help=(
-                "What to read: avatars:N, folder:PATH, celeba:PATH, parquet:PATH,"
-                " hub:OWNER/NAME?revision=COMMIT"
-            )
-        ),
+        typer.Option(help=f"What to read: {forms()}; below, what each is"),
     ],
     spaces: Annotated[
         str,
         typer.Option(
             help=(
-                "Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders (see: une"
-                " models)"
+                "Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders; see une"
+                " models"
             )
         ),
     ],
@@ -59,7 +60,8 @@ def build(
         ),
     ] = None,
 ) -> None:
-    """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
+    """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you
+    like."""
     from une_ray.run.build import build as run
     from une_ray.run.cluster import Cluster
 

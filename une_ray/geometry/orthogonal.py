@@ -98,7 +98,8 @@ def _project(w: Floats, nuisances: Sequence[Floats], covariance: Floats | None) 
 
 
 def _norm(w: Floats, covariance: Floats | None) -> float:
-    return float(np.sqrt(max(w @ (w if covariance is None else covariance @ w), 0.0)))
+    square = float(w @ (w if covariance is None else covariance @ w))
+    return float(np.sqrt(max(square, 0.0)))
 
 
 def nullspace_probes(z: Floats, labels: AnyFloats, fit: Fit, rounds: int) -> Floats:

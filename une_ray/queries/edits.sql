@@ -20,12 +20,13 @@ SELECT space, attribute, direction, keep, inner_product, method, judge, edit, ju
     regr_slope(change, alpha) AS slope
 FROM edit_changes GROUP BY ALL;
 
--- One row per edit × judge: effect on the target, leakage as root mean square over the others, and the same per unit of effect; identity at
+-- One row per edit × judge: effect on the target, leakage as root mean square over the others (which attributes that were moved together,
+-- as Smiling+Eyeglasses, are not), and the same per unit of effect; identity at
 -- the doses furthest from 0. `efficient` where no other edit of the attribute has more effect, less leakage and more identity.
 CREATE OR REPLACE TEMP VIEW edit_tradeoffs AS
 WITH slopes AS (
     SELECT * EXCLUDE (judged, is_kept, slope), avg(slope) FILTER (judged = attribute) AS effect,
-        sqrt(avg(slope ** 2) FILTER (judged <> attribute)) AS leakage, max(abs(slope)) FILTER (is_kept) AS kept_leakage
+        sqrt(avg(slope ** 2) FILTER (judged <> attribute AND NOT list_contains(string_split(attribute, '+'), judged))) AS leakage, max(abs(slope)) FILTER (is_kept) AS kept_leakage
     FROM leakage_matrix GROUP BY ALL),
 furthest AS (
     SELECT edit, judge, avg(identity) AS identity

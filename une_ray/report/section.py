@@ -20,7 +20,7 @@ from une_ray.corpora import Corpus, open_corpus
 from une_ray.errors import UneError
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
-from une_ray.lake.session import QUERIES, connect
+from une_ray.lake.session import QUERIES
 from une_ray.pictures.decode import Reject, decode
 from une_ray.report.roles import Roles
 from une_ray.report.theme import Colour
@@ -50,7 +50,7 @@ class Source:
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
-        self.sql: duckdb.DuckDBPyConnection = connect(lake)
+        self.sql: duckdb.DuckDBPyConnection = lake.cursor()
         self.fingerprints = lake.fingerprints()
         self.picture = lru_cache(maxsize=512)(self._picture)
 

@@ -1,4 +1,7 @@
-"""A step is one standard deviation of the probe's score, whatever it keeps; baselines are what they are said to be."""
+"""A step is one standard deviation of the probe's score, whatever it keeps; baselines are what they are
+said to be."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,19 +9,20 @@ from sklearn.neighbors import NearestCentroid
 
 from une_ray.errors import UneError
 from une_ray.studies.edits.directions import Direction, mean_difference
+from une_ray.studies.edits.probe_row import ProbeRow
 
 DIM = 10
 RNG = np.random.default_rng(0)
 TRAIN = RNG.standard_normal((500, DIM)) @ RNG.standard_normal((DIM, DIM)) + 1
 SIGMA = np.cov(TRAIN.T, bias=True)
-ROW = {
-    "space": "gen/ddim50",
-    "attribute": "Smiling",
-    "method": "ridge",
-    "error": None,
-    "w": list(RNG.standard_normal(DIM) * 1e-3),
-    "b": 0.1,
-}
+ROW = ProbeRow(
+    space="gen/ddim50",
+    attribute="Smiling",
+    method="ridge",
+    config="c",
+    w=RNG.standard_normal(DIM) * 1e-3,
+    b=0.1,
+)
 OTHERS = {"Male": RNG.standard_normal(DIM), "Young": 1e4 * RNG.standard_normal(DIM)}
 
 
@@ -28,7 +32,7 @@ def direction() -> Direction:
 
 
 def test_a_probes_row_becomes_a_direction_with_its_scores(direction):
-    scores = TRAIN @ np.array(ROW["w"]) + ROW["b"]
+    scores = TRAIN @ ROW.w + ROW.b
     assert (direction.space, direction.attribute, direction.method) == ("gen/ddim50", "Smiling", "ridge")
     assert direction.scores == pytest.approx(scores) and direction.std == pytest.approx(scores.std())
 
@@ -77,8 +81,8 @@ def test_the_mean_difference_is_the_nearest_centroid_classifier():
 
 def test_bad_readings_are_refused_with_their_reason():
     with pytest.raises(UneError, match="no ridge probe .* 3 positives"):
-        Direction.from_probe(ROW | {"w": None, "error": "3 positives"}, TRAIN)
+        Direction.from_probe(replace(ROW, w=None, error="3 positives"), TRAIN)
     with pytest.raises(UneError, match="all 500 train rows score 0.1"):
-        Direction.from_probe(ROW | {"w": [0.0] * DIM}, TRAIN)
+        Direction.from_probe(replace(ROW, w=np.zeros(DIM)), TRAIN)
     with pytest.raises(UneError, match="all 500 labels are True"):
         mean_difference(TRAIN, np.ones(500, bool))

@@ -1,6 +1,9 @@
-"""`une edit` on a tiny untrained zoo: what is decoded, judged, flagged, refused, and done only once; oracles are NumPy and the steps themselves."""
+"""`une edit` on a tiny untrained zoo: what is decoded, judged, flagged, refused, and done only once;
+oracles are NumPy and the steps themselves."""
 
 import io
+import json
+import re
 
 import numpy as np
 import pytest
@@ -21,13 +24,18 @@ from une_ray.pictures.decode import fit
 from une_ray.run import tasks as pipeline
 from une_ray.spaces import space as space_module
 from une_ray.spaces.space import Space
-from une_ray.studies.edits import command, edit, measures
-from une_ray.studies.edits.edit import Edit, directions, train_rows
-from une_ray.studies.edits.job import WORKER, EditImages, plan
-from une_ray.studies.edits.move import PATHS
+from une_ray.studies.edits import command, measures
+from une_ray.studies.edits import train_rows as train_rows_module
+from une_ray.studies.edits.direction_set import directions
+from une_ray.studies.edits.edit import Edit
 from une_ray.studies.edits.outcome import ORDER, outcomes, removed
+from une_ray.studies.edits.probes_of_edit import probes_of_lake
 from une_ray.studies.edits.prompt import prompt_of
-from une_ray.studies.edits.readings import probe_rows
+from une_ray.studies.edits.registries import PATHS
+from une_ray.studies.edits.study import edit as edit_lake
+from une_ray.studies.edits.tasks import EditOptions, EditTask, plan
+from une_ray.studies.edits.train_rows import train_rows
+from une_ray.studies.edits.worker import EditImages
 
 IMAGES, ALPHAS = 6, (-2.0, 1.0)
 
@@ -40,18 +48,23 @@ def lake(tmp_path_factory, tiny_spaces) -> Lake:
     )
 
 
-@pytest.fixture(scope="module")
-def asked() -> Edit:
-    return Edit("sd", "Smiling", ("Male", "Young"), ALPHAS)
+def smiling(**settings) -> Edit:
+    """Smiling in the space `sd`, but for what is said otherwise."""
+    return Edit(**{"space": "sd", "attribute": "Smiling", **settings})
 
 
 @pytest.fixture(scope="module")
-def done(lake, asked) -> tuple[list[dict], dict, EditImages]:
+def smiles() -> Edit:
+    return smiling(keep=("Male", "Young"), alphas=ALPHAS)
+
+
+@pytest.fixture(scope="module")
+def done(lake, smiles) -> tuple[list[EditTask], EditOptions, EditImages]:
     """Every task of the edit done and committed, as the job does."""
-    tasks, options = plan(lake, asked, IMAGES)
+    tasks, options = plan(lake, smiles, IMAGES)
     worker = EditImages(lake.url, options)
     for task in tasks:
-        results.commit(lake, "edits", task, worker(task))
+        results.commit(lake, "edits", task.to_row(), worker(task.to_row()))
     return tasks, options, worker
 
 
@@ -105,15 +118,15 @@ def test_the_picture_is_that_of_z_moved_by_alpha_deviations_along_the_probe(lake
 def test_a_step_raises_its_own_score_by_one_deviation_and_no_kept_one(lake, done):
     z, options = np.stack([*latents(lake, "sd").values()]), done[1]
     for name in ("probe", "orthogonalised", "mean-difference", "permuted"):
-        direction = options["directions"][name]
+        direction = options.directions[name]
         assert direction.w @ direction.step / direction.std == pytest.approx(1)
-    kept = options["directions"]["orthogonalised"].step
+    kept = options.directions["orthogonalised"].step
     for attribute in ("Male", "Young"):
         w = probe(lake, "sd", attribute)
         assert np.abs(w @ kept) < 1e-10 * np.std(z @ w)
-        assert np.abs(w @ options["directions"]["probe"].step) > 1e-3 * np.std(z @ w)
-    assert np.linalg.norm(options["directions"]["random"].step) == pytest.approx(
-        np.linalg.norm(options["directions"]["probe"].step)
+        assert np.abs(w @ options.directions["probe"].step) > 1e-3 * np.std(z @ w)
+    assert np.linalg.norm(options.directions["random"].step) == pytest.approx(
+        np.linalg.norm(options.directions["probe"].step)
     )
 
 
@@ -135,7 +148,8 @@ def test_at_no_dose_every_direction_is_judged_as_the_round_trip(lake, done):
 
 
 def test_a_prompt_leads_the_same_noise_by_guidance_whose_scale_is_the_dose(lake, done):
-    """At scale 1 it is sampling under the prompt alone, at −2 the round trip's output less twice the difference."""
+    """At scale 1 it is sampling under the prompt alone, at −2 the round trip's output less twice the
+    difference."""
     g, z = done[2].generator, latents(lake, "sd")
     with_prompt = g.generator.denoiser(g.generator.prompt_states(["a person with a smile"]))
     for row in rows(lake, "direction = 'prompt'")[:6]:
@@ -154,13 +168,11 @@ def test_a_prompt_leads_the_same_noise_by_guidance_whose_scale_is_the_dose(lake,
 def test_a_direction_may_be_a_query_and_every_path_is_one_that_rows_can_have_gone(lake):
     sql = "SELECT w, b FROM orthogonalized('sd', 'Smiling', ['Male'])"
     ((w, b),) = connect(lake).execute(sql).fetchall()
-    for path in PATHS:
-        tasks, options = plan(
-            lake, Edit("sd", "Smiling", alphas=(1.0,), baselines=("random",), path=path, query=sql), 2
-        )
-        assert [task["edit"]["direction"] for task in tasks] == ["probe", "random", "query"]
-        assert options["directions"]["query"].w == pytest.approx(w) and options["directions"]["query"].b == b
-        found = [row for task in tasks for row in EditImages(lake.url, options)(task)]
+    for path in PATHS.names():
+        tasks, options = plan(lake, smiling(alphas=(1.0,), baselines=("random",), path=path, query=sql), 2)
+        assert [task.edit.direction for task in tasks] == ["probe", "random", "query"]
+        assert options.directions["query"].w == pytest.approx(w) and options.directions["query"].b == b
+        found = [row for task in tasks for row in EditImages(lake.url, options)(task.to_row())]
         assert {(row["direction"], row["alpha"]) for row in found} == {
             (name, a) for name in ("probe", "query", "random") for a in (0.0, 1.0)
         }
@@ -172,7 +184,7 @@ def test_a_query_of_another_intercept_is_another_edit(lake):
     named = [
         plan(
             lake,
-            Edit("sd", "Smiling", baselines=(), query=f"SELECT w, {b} AS b FROM direction('sd', 'Smiling')"),
+            smiling(baselines=(), query=f"SELECT w, {b} AS b FROM direction('sd', 'Smiling')"),
             2,
         )[0]
         for b in (0, 0.5)
@@ -182,9 +194,9 @@ def test_a_query_of_another_intercept_is_another_edit(lake):
 
 def test_a_lake_that_grows_while_it_is_read_is_no_pairing_of_latents_and_labels(lake, monkeypatch):
     grown = [np.zeros((len(image_ids(lake, "sd")) + 3, 2))]
-    monkeypatch.setattr(edit, "blocks", lambda *_: iter(grown))
+    monkeypatch.setattr(train_rows_module, "blocks", lambda *_: iter(grown))
     with pytest.raises(UneError, match="'sd' of .* has grown from 48 to 51 latents while they were read"):
-        edit._train_rows.__wrapped__(lake, "sd", "Smiling", 48)
+        train_rows(lake, "sd", "Young")  # not the labels that other tests asked for, which are remembered
 
 
 @pytest.mark.parametrize(("changed", "named"), [("sd", "sd"), ("dino", "dino")])
@@ -201,19 +213,17 @@ def test_a_model_that_changed_since_the_lake_was_built_neither_decodes_nor_judge
         UneError,
         match=f"space '{named}' was built with the weights sha256:.*now has sha256:new; put those back",
     ):
-        plan(lake, Edit("sd", "Smiling", baselines=()), 2)
+        plan(lake, smiling(baselines=()), 2)
 
 
 def test_a_penalty_of_nothing_is_asked_for_as_such(lake):
     with pytest.raises(UneError, match="λ = 0 needs more train rows than"):
-        plan(lake, Edit("sd", "Smiling", baselines=(), penalty=0.0), 2)
+        plan(lake, smiling(baselines=(), penalty=0.0), 2)
 
 
 def test_permuted_labels_are_fitted_at_the_rank_that_was_not_named(lake):
-    _, options = plan(
-        lake, Edit("sd", "Smiling", baselines=("permuted",), method="pca-logistic", penalty=1.0), 2
-    )
-    assert np.isfinite(options["directions"]["permuted"].w).all()
+    _, options = plan(lake, smiling(baselines=("permuted",), method="pca-logistic", penalty=1.0), 2)
+    assert np.isfinite(options.directions["permuted"].w).all()
 
 
 @pytest.mark.parametrize(
@@ -234,7 +244,7 @@ def test_permuted_labels_are_fitted_at_the_rank_that_was_not_named(lake):
 )
 def test_sql_that_gives_no_direction_is_refused(lake, sql, message):
     with pytest.raises(UneError, match=message):
-        plan(lake, Edit("sd", "Smiling", baselines=(), query=sql), 2)
+        plan(lake, smiling(baselines=(), query=sql), 2)
 
 
 @pytest.mark.parametrize(
@@ -248,28 +258,26 @@ def test_the_prompt_is_the_corpus_own_word_for_an_attribute_or_its_name(corpus, 
     assert prompt_of(corpus, attribute) == prompt
 
 
-def test_only_test_images_are_edited_and_fewer_are_the_first_of_more(lake, asked, done):
+def test_only_test_images_are_edited_and_fewer_are_the_first_of_more(lake, smiles, done):
     few = {row["image_id"] for row in rows(lake, "true")}
     split = dict(connect(lake).execute("SELECT image_id, split FROM images").fetchall())
     assert len(few) == IMAGES and {split[i] for i in few} == {"test"}
-    more, _ = plan(lake, asked, 100)
-    assert {tuple(task["images"][:IMAGES]) for task in more if set(task["images"]) & few} == {
-        tuple(done[0][0]["images"])
-    }
+    more, _ = plan(lake, smiles, 100)
+    assert {task.images[:IMAGES] for task in more if set(task.images) & few} == {done[0][0].images}
 
 
-def test_what_is_finished_is_not_done_again(lake, asked, done, monkeypatch):
+def test_what_is_finished_is_not_done_again(lake, smiles, done, monkeypatch):
     """Ray is not even started; and a killed run finds its tasks under the names that it left them."""
     monkeypatch.setattr(pipeline, "_distribute", lambda *_: pytest.fail("there is nothing left to do"))
-    tasks, options = plan(lake, asked, IMAGES)
-    assert [*map(results.config_hash, tasks)] == [*map(results.config_hash, done[0])]
-    assert sorted(pipeline.run(lake, "edits", tasks, WORKER, options, "editing")) == sorted(
-        map(results.config_hash, tasks)
+    tasks, options = plan(lake, smiles, IMAGES)
+    assert [task.config for task in tasks] == [task.config for task in done[0]]
+    assert sorted(pipeline.run(lake, "edits", tasks, EditImages, options, "editing")) == sorted(
+        task.config for task in tasks
     )
 
 
 def test_a_task_that_runs_twice_leaves_the_same_rows(done):
-    first, second = done[2](done[0][0]), done[2](done[0][0])
+    first, second = (done[2](done[0][0].to_row()) for _ in range(2))
     assert all(np.array_equal(a.pop("z"), b.pop("z")) and a == b for a, b in zip(first, second))
 
 
@@ -315,16 +323,18 @@ def test_the_stock_shell_reads_the_leakage_matrix(lake, done):
     assert row["n"] == len(done[2].judges[0].attributes)
 
 
-def test_a_dose_that_leaves_the_data_is_flagged(lake, asked, done):
-    tasks, options = plan(lake, Edit("sd", "Smiling", alphas=(1.0, 500.0), baselines=()), 2)
-    found = EditImages(lake.url, options)(tasks[0])
+def test_a_dose_that_leaves_the_data_is_flagged(lake):
+    tasks, options = plan(lake, smiling(alphas=(1.0, 500.0), baselines=()), 2)
+    found = EditImages(lake.url, options)(tasks[0].to_row())
     assert {(row["alpha"], row["status"]) for row in found} == {(0.0, "ok"), (1.0, "ok"), (500.0, "off-data")}
     assert all("take a smaller α" in row["error"] for row in found if row["alpha"] == 500)
 
 
 def test_the_covariance_inner_product_keeps_the_same_scores_by_another_step(lake):
-    asked = Edit("sd", "Smiling", ("Male",), ALPHAS, inner_product="covariance", baselines=())
-    found = directions(lake, asked, probe_rows(lake, "sd", "ridge"), train_rows(lake, "sd", "Smiling"))
+    male_kept = smiling(keep=("Male",), alphas=ALPHAS, inner_product="covariance", baselines=())
+    found = directions(
+        lake, male_kept, probes_of_lake(lake, "sd", "ridge"), train_rows(lake, "sd", "Smiling")
+    )
     step, w = found["orthogonalised"].step, probe(lake, "sd", "Male")
     assert np.abs(w @ step) < 1e-8 * np.linalg.norm(w) * np.linalg.norm(step)
     assert found["orthogonalised"].w @ step / found["orthogonalised"].std == pytest.approx(1)
@@ -332,22 +342,26 @@ def test_the_covariance_inner_product_keeps_the_same_scores_by_another_step(lake
 
 
 @pytest.mark.parametrize(
-    ("asked", "judged_by", "message"),
+    ("settings", "judged_by", "message"),
     [
-        (("sd", "Smilling"), None, "unknown attribute 'Smilling'; known, nearest first: Smiling"),
-        (("sd", "Refused"), None, "Refused has no ridge probe in sd: only 3 positives"),
-        (("sd", "Smiling", ("Refused",)), None, "Refused has no ridge probe"),
-        (("sd", "Twin", ("Male",)), None, "the nuisances Male span the target"),
-        (("dino", "Smiling"), None, "no way back to pictures; what can be edited is inverted noise: sd"),
-        (("ds", "Smiling"), None, "unknown space 'ds'"),
-        (("sd", "Smiling"), ["sd"], "can't judge its own edits; choose among: dino"),
-        (("sd", "Smiling"), ["clip"], "unknown judge 'clip'"),
-        (("sd", "Smiling", (), ALPHAS, "lda"), None, "sd has no lda probes yet; fit them with: une probe"),
+        ({"attribute": "Smilling"}, None, "unknown attribute 'Smilling'; known, nearest first: Smiling"),
+        ({"attribute": "Refused"}, None, "Refused has no ridge probe in sd: only 3 positives"),
+        ({"keep": ("Refused",)}, None, "Refused has no ridge probe"),
+        ({"attribute": "Twin", "keep": ("Male",)}, None, "the nuisances Male span the target"),
+        ({"space": "dino"}, None, "no way back to pictures; what can be edited is inverted noise: sd"),
+        ({"space": "ds"}, None, "unknown space 'ds'"),
+        ({}, ["sd"], "can't judge its own edits; choose among: dino"),
+        (
+            {},
+            ["clip"],
+            "unknown judge 'clip'.* to have it: une build --corpus avatars:48.* && une probe .*clip",
+        ),
+        ({"method": "lda"}, None, "sd has no lda probes yet; fit them with: une probe"),
     ],
 )
-def test_what_cannot_be_edited_is_said(lake, asked, judged_by, message):
+def test_what_cannot_be_edited_is_said(lake, settings, judged_by, message):
     with pytest.raises(UneError, match=message):
-        plan(lake, Edit(*asked), 4, judged_by)
+        plan(lake, smiling(**settings), 4, judged_by)
 
 
 @pytest.mark.parametrize(
@@ -360,7 +374,7 @@ def test_what_cannot_be_edited_is_said(lake, asked, judged_by, message):
 )
 def test_settings_that_mean_nothing_are_refused(settings, message):
     with pytest.raises(UneError, match=message):
-        Edit("sd", "Smiling", **settings)
+        smiling(**settings)
 
 
 def test_without_test_images_the_selection_is_empty(tmp_path, tiny_spaces):
@@ -374,11 +388,11 @@ def test_without_test_images_the_selection_is_empty(tmp_path, tiny_spaces):
         schema.IMAGES,
     )
     with pytest.raises(UneError, match="no image of the test split has a latent in each of sd, dino"):
-        plan(bare, Edit("sd", "Smiling", baselines=()), 4)
+        plan(bare, smiling(baselines=()), 4)
     with pytest.raises(
         UneError, match="can't be fitted to permuted labels of Smiling: .*; leave permuted out of --baselines"
     ):
-        plan(bare, Edit("sd", "Smiling", baselines=("permuted",)), 4)
+        plan(bare, smiling(baselines=("permuted",)), 4)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("-3:3:7", (-3, -2, -1, 0, 1, 2, 3)), ("-2,.5", (-2, 0.5))])
@@ -410,3 +424,123 @@ def test_the_command_prints_every_direction_in_the_judges_eyes(lake, done):
     table = [line.split()[:2] for line in found.output.splitlines() if line.startswith("dino")]
     assert table == [["dino", name] for name in ORDER if name != "query"]
     assert "of the probe's norm remains" in found.output
+
+
+TOGETHER = "Smiling+Eyeglasses"
+
+
+def test_one_direction_moves_two_attributes_and_the_least_score_says_whether_both_are_there(lake):
+    tasks, options = plan(lake, smiling(attribute=TOGETHER, keep=("Male",), alphas=(1.0,)), 2)
+    names = [task.edit.direction for task in tasks]
+    assert names == ["probe", "orthogonalised", "random", "mean-difference", "permuted", "prompt"]
+    assert tasks[-1].edit.prompt == "a person with a smile and a person with glasses"
+    z = np.stack([*latents(lake, "sd").values()])[train_mask(lake)]
+    for name in ("probe", "orthogonalised"):
+        step = options.directions[name].step
+        for attribute in ("Smiling", "Eyeglasses"):
+            w = probe(lake, "sd", attribute)
+            assert w @ step == pytest.approx(np.std(z @ w), rel=1e-4)
+    assert np.abs(probe(lake, "sd", "Male") @ options.directions["orthogonalised"].step) < 1e-8
+    worker = EditImages(lake.url, options)
+    for row in worker(tasks[0].to_row()):
+        scores = dict(row["scores"])
+        assert scores[TOGETHER] == min(scores["Smiling"], scores["Eyeglasses"])
+
+
+def train_mask(lake: Lake) -> np.ndarray:
+    query = "SELECT split <> 'test' FROM latents JOIN images USING (image_id) WHERE space = 'sd'"
+    return np.array(connect(lake).execute(query).fetchall())[:, 0]
+
+
+def test_attributes_that_are_moved_together_are_no_leakage_of_one_another(lake):
+    tasks, options = plan(lake, smiling(attribute=TOGETHER, alphas=ALPHAS, baselines=()), IMAGES)
+    worker = EditImages(lake.url, options)
+    for task in tasks:
+        results.commit(lake, "edits", task.to_row(), worker(task.to_row()))
+    (outcome,) = outcomes(connect(lake), [tasks[0].edit.config])
+    others = np.delete(outcome.slopes.mean(0), outcome.moved)
+    assert {outcome.attributes[i] for i in outcome.moved} == {TOGETHER, "Smiling", "Eyeglasses"}
+    assert outcome.summary()["leakage"] == pytest.approx(np.sqrt(np.square(others).mean()))
+    connection = connect(lake)
+    connection.execute((QUERIES / "edits.sql").read_text()).fetchall()
+    query = "SELECT effect, leakage FROM edit_tradeoffs WHERE attribute = ?"
+    figures = outcome.summary()["effect"], outcome.summary()["leakage"]
+    assert np.allclose(connection.execute(query, [TOGETHER]).fetchone(), figures)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"attribute": "Smiling+Smilling"}, "unknown attribute 'Smilling'"),
+        (
+            {"attribute": TOGETHER, "path": "quantile"},
+            "goes by the score of one attribute.*straight or shell",
+        ),
+        (
+            {"attribute": TOGETHER, "keep": ("Male",), "erasure": "leace"},
+            "leace moves one attribute at a time",
+        ),
+        ({"attribute": "Twin+Male"}, "the nuisances Male span the target"),
+    ],
+)
+def test_attributes_that_cannot_be_moved_together_are_said(lake, settings, message):
+    with pytest.raises(UneError, match=message):
+        plan(lake, smiling(baselines=(), **settings), 2)
+
+
+def test_a_task_is_the_same_after_its_row(done):
+    for task in done[0]:
+        assert EditTask.from_row(json.loads(json.dumps(task.to_row()))) == task
+        assert task.size == len(task.images) * 3 == len(task.moves)
+
+
+def test_named_images_are_edited_whatever_their_split_and_the_command_says_where_their_pictures_are(
+    lake, monkeypatch
+):
+    def here(lake, table, tasks, worker, options, *_):
+        for task in tasks:
+            results.commit(lake, table, task, worker(lake.url, options)(task))
+            yield results.config_hash(task)
+
+    monkeypatch.setattr(pipeline, "_distribute", here)  # as a Ray actor does it
+    ((image_id,),) = (
+        connect(lake).execute("SELECT min(image_id) FROM images WHERE split = 'train'").fetchall()
+    )
+    app = typer.Typer()
+    app.command()(command.edit)
+    words = [
+        "--lake",
+        lake.url,
+        "--space",
+        "sd",
+        "--attribute",
+        "Smiling",
+        "--alphas",
+        "1",
+        "--baselines",
+        "",
+    ]
+    shown = CliRunner().invoke(app, [*words, "--image", image_id], catch_exceptions=False)
+    assert shown.exit_code == 0, shown.output
+    assert f"{image_id}, a train image: the probes were fitted with it" in shown.output
+    (picture,) = re.findall(rf"probe +\+1  ({re.escape(lake.url)}/edits/\S+\.png)", shown.output)
+    assert Image.open(picture).size[0] > 0
+    with pytest.raises(UneError, match="unknown image 'nobody'"):
+        CliRunner().invoke(app, [*words, "--image", "nobody"], catch_exceptions=False)
+
+
+def test_an_edit_is_one_call_whose_table_has_the_commands_figures(lake, smiles, done):
+    result = edit_lake(lake, smiles, images=IMAGES)
+    summaries = [outcome.summary() for outcome in result.outcomes]
+    assert result.table["direction"].to_pylist() == [name for name in ORDER if name != "query"]
+    assert result.table["effect"].to_pylist() == pytest.approx([row["effect"] for row in summaries])
+    assert result.table["frechet_up"].to_pylist() == pytest.approx([row["quality"][1] for row in summaries])
+    assert result.pictures.num_rows == 6 * IMAGES * 3
+    side = Image.open(io.BytesIO(lake.store.read(result.pictures["picture"][0].as_py()))).width
+    assert result.strip(images=2).size == (3 * side + 4, 4 * side + 6)  # two directions, pixels between them
+    assert set(result.pictures["picture"].to_pylist()) <= {
+        f"{folder}/{name}"
+        for one in result.done
+        for folder in sum(one.folders.values(), [])
+        for name in lake.store.names(folder)
+    }

@@ -71,7 +71,7 @@ def test_leakage_of_either_sign_that_cancels_over_images_is_none():
 
 @pytest.mark.parametrize("kept", [0.0, 0.25, 1.0, 1.5])
 def test_the_share_of_predicted_leakage_removed_is_the_share_that_was_removed(kept):
-    """The plain edit drags others along as the labels go together, with something besides that no correlation predicts."""
+    """The plain edit drags others along as the labels go together, and more besides."""
     correlation = np.array([1.0, 0.5, -0.25, 0.0])
     unpredicted = np.array([0, 0.1, 0.2, 0.3])  # orthogonal to the correlations of the others
     plain = np.tile(0.8 * (correlation + unpredicted), (20, 1))
@@ -82,7 +82,7 @@ def test_the_share_of_predicted_leakage_removed_is_the_share_that_was_removed(ke
 
 
 def test_a_pattern_edit_of_gaussian_factors_leaks_as_the_labels_correlate():
-    """In z = (s₁, s₂) with corr(s₁, s₂) = ρ and a judge that reads the factors, the pattern of s₁ moves s₂ by ρ."""
+    """In z = (s₁, s₂) of correlation ρ and a judge that reads both, the pattern of s₁ moves s₂ by ρ."""
     rho = 0.6
     step = np.array([1.0, rho])
     before = RNG.multivariate_normal([0, 0], [[1, rho], [rho, 1]], 5000)

@@ -9,16 +9,10 @@ from scipy import stats
 
 from une_ray.errors import UneError
 from une_ray.studies.edits.directions import Direction
-from une_ray.studies.edits.move import (
-    along_shell,
-    from_boundary,
-    move,
-    rescaled,
-    score,
-    to_boundary,
-    to_quantile,
-    to_score,
-)
+from une_ray.studies.edits.move import move, rescaled, score, to_boundary, to_score
+from une_ray.studies.edits.paths.boundary import from_boundary
+from une_ray.studies.edits.paths.quantile import to_quantile
+from une_ray.studies.edits.paths.shell import along_shell
 
 DIM, ROWS = 32, 4000
 RNG = np.random.default_rng(0)
@@ -116,7 +110,8 @@ def test_along_the_shell_norms_stay_and_small_steps_are_straight(direction):
 
 
 def test_along_the_shell_is_slerp():
-    """Between z and the point of the circle a quarter further, as Shoemake's formula has it; angles add up."""
+    """Between z and the point of the circle a quarter further, as Shoemake's formula has it; angles add
+    up."""
     z = Z.double()
     angle = 0.3
     radius = z.norm(dim=1, keepdim=True)

@@ -1,4 +1,5 @@
-"""The part of the page on edits, from a lake with planted outcomes: what was put in is what is drawn and told."""
+"""The part of the page on edits, from a lake with planted outcomes: what was put in is what is drawn and
+told."""
 
 import io
 import re
@@ -26,7 +27,8 @@ RANDOM = np.random.default_rng(0)
 
 
 def lake_of(url: str, planted: bool = True) -> Lake:
-    """Sixteen avatars with every picture of three edits, whose tint is the dose; judged scores follow EFFECTS exactly."""
+    """Sixteen avatars with every picture of three edits, whose tint is the dose; judged scores follow
+    EFFECTS exactly."""
     corpus = open_corpus("avatars:16")
     lake = create(Lake(url), corpus.name, corpus.items(), 16)
     lake.register("judge", {"kind": "dino"})

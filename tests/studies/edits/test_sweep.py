@@ -1,4 +1,5 @@
-"""A sweep of a tiny lake on real Ray Tune: killed, resumed, done once; and the command of its knee, which must say the same."""
+"""A sweep of a tiny lake on real Ray Tune: killed, resumed, done once; and the command of its knee, which
+must say the same."""
 
 import os
 import shlex
@@ -29,10 +30,10 @@ from une_ray.studies.edits.edit import Edit
 from une_ray.studies.edits.judge import judges
 from une_ray.studies.edits.outcome import outcomes
 from une_ray.studies.edits.sweep import Orthogonalization
-from une_ray.studies.sweeps.best import command, sweeps
+from une_ray.studies.sweeps.plan import prepare
+from une_ray.studies.sweeps.result import command, sweeps
+from une_ray.studies.sweeps.search_space import read
 from une_ray.studies.sweeps.snapshots import usable
-from une_ray.studies.sweeps.study import read
-from une_ray.studies.sweeps.sweep import prepare
 
 TRIALS = 6
 STUDY = f"""
@@ -47,7 +48,8 @@ space:
   alpha: {{uniform: [0.5, 3]}}
 points:
   unorthogonalised: {{method: ridge, penalty: 1.0, keep: none, path: straight, alpha: 2.0}}
-  impossible: {{method: mean-difference, keep: correlated, erasure: leace, shrinkage: 2.0, path: straight, alpha: 1.0}}
+  impossible:
+    {{method: mean-difference, keep: correlated, erasure: leace, shrinkage: 2.0, path: straight, alpha: 1.0}}
 weights: {{effect: 1, leakage: -1, identity: 1}}
 scales:
   small: {{trials: {TRIALS}, first: 3, most: 6}}
@@ -71,7 +73,8 @@ def study(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(lake, study, tmp_path_factory) -> str:
-    """The sweep, killed after its first trial, once its state can be gone on from, and run again; what the second run printed."""
+    """The sweep, killed after its first trial, once its state can be gone on from, and run again; what the
+    second run printed."""
     words = [
         sys.executable,
         "-m",
@@ -168,7 +171,7 @@ def test_a_finished_sweep_is_not_done_again(lake, study, done, monkeypatch):
 def test_the_knees_command_gives_the_knees_numbers(lake, done, monkeypatch):
     def here(lake, kind, work, worker, options, *_):
         for task in work:
-            results.commit(lake, kind, task, pipeline.resolve_name(worker)(lake.url, options)(task))
+            results.commit(lake, kind, task, worker(lake.url, options)(task))
             yield results.config_hash(task)
 
     monkeypatch.setattr(pipeline, "_distribute", here)  # as a Ray actor does it
@@ -214,7 +217,8 @@ def test_the_nuisances_of_a_study_are_those_whose_labels_go_together(lake):
         a: dict(v)
         for a, v in connect(lake)
         .execute(
-            "SELECT attribute, map_from_entries(list((image_id, value::INT))) FROM attributes WHERE split <> 'test' GROUP BY attribute"
+            "SELECT attribute, map_from_entries(list((image_id, value::INT))) FROM attributes "
+            "WHERE split <> 'test' GROUP BY attribute"
         )
         .fetchall()
     }
@@ -289,27 +293,36 @@ def test_a_study_that_the_lake_cannot_serve_is_refused_before_anything_runs(
     path.write_text(
         STUDY.replace("points:", "seed: 1")
         .replace("  unorthogonalised", "#")
-        .replace("  impossible", "#")
+        .replace("  impossible:\n    ", "#")
         .replace(old, new)
     )
     with pytest.raises(UneError, match=message):
-        prepare(lake, "orthogonalization", read(path, "orthogonalization"), "small")
+        prepare(lake, "orthogonalization", read(path, "the.yaml"), "small")
 
 
 def test_an_edit_that_fits_its_probes_is_that_of_the_lakes_probes_of_that_penalty(lake):
-    from une_ray.studies.edits.edit import directions, train_rows
-    from une_ray.studies.edits.readings import readings
+    from une_ray.studies.edits.direction_set import directions
+    from une_ray.studies.edits.probes_of_edit import probes_of_edit
+    from une_ray.studies.edits.train_rows import train_rows
     from une_ray.studies.probes.study import probe
 
-    asked = Edit("sd", "Smiling", ("Male",), (1.0,), "lda", baselines=(), penalty=0.3)
+    asked = Edit(
+        space="sd",
+        attribute="Smiling",
+        keep=("Male",),
+        alphas=(1.0,),
+        method="lda",
+        baselines=(),
+        penalty=0.3,
+    )
     train = train_rows(lake, "sd", "Smiling")
-    rows = readings(lake, asked, train)
+    rows = probes_of_edit(lake, asked, train)
     probe(lake, ["sd"], "lda", penalties=[0.3], splits=1, permutations=0)
     query = "SELECT attribute, w, b FROM probes WHERE space = 'sd' AND method = 'lda' AND status = 'ok'"
     stored = {name: (np.array(w), b) for name, w, b in connect(lake).execute(query).fetchall()}
     assert stored.keys() <= rows.keys() and len(stored) > 5
     for name, (w, b) in stored.items():
-        assert np.allclose(rows[name]["w"], w, rtol=1e-4, atol=1e-5 * np.abs(w).max()) and rows[name][
-            "b"
-        ] == pytest.approx(b, rel=1e-3, abs=1e-4)
+        assert np.allclose(rows[name].w, w, rtol=1e-4, atol=1e-5 * np.abs(w).max()) and rows[
+            name
+        ].b == pytest.approx(b, rel=1e-3, abs=1e-4)
     assert directions(lake, asked, rows, train)["orthogonalised"].nuisances == ("Male",)

@@ -1,4 +1,5 @@
-"""A lake of known laws through `une gaussianity`, through `queries/gaussianity.sql`, and onto the report's page."""
+"""A lake of known laws through `une gaussianity`, through `queries/gaussianity.sql`, and onto the report's
+page."""
 
 import csv
 import io

@@ -1,4 +1,5 @@
-"""What Tune and Optuna are told, without starting either: shares of a cluster, points, and which trials count."""
+"""What Tune and Optuna are told, without starting either: shares of a cluster, points, and which trials
+count."""
 
 from dataclasses import replace
 
@@ -9,14 +10,13 @@ from optuna.trial import TrialState
 from une_ray.run.cluster import Cluster
 from une_ray.run.placement import Pool
 from une_ray.studies.sweeps import ray_tune
-from une_ray.studies.sweeps.study import shipped
-from une_ray.studies.sweeps.sweep import Sweep
+from une_ray.studies.sweeps.plan import Sweep, shipped
 
 
 @pytest.fixture
 def sweep() -> Sweep:
     study = shipped("mitigation")
-    return Sweep("mitigation", study, study.scales["small"], {"title": "a model"})
+    return Sweep(kind="mitigation", search=study, scale=study.scales["small"], facts={"title": "a model"})
 
 
 @pytest.mark.parametrize(
@@ -31,24 +31,24 @@ def sweep() -> Sweep:
 def test_a_trial_takes_what_a_generator_takes(sweep, monkeypatch, have, cores, cluster, expected):
     monkeypatch.setattr(Cluster, "_start", lambda *_: cores)
     monkeypatch.setattr(ray, "cluster_resources", lambda: have)
-    assert ray_tune._share(sweep, cluster) == expected
+    assert ray_tune.share(sweep, cluster) == expected
 
 
 def test_a_study_that_says_what_a_trial_takes_is_believed(sweep, monkeypatch):
     monkeypatch.setattr(Cluster, "pools", lambda self, spaces: [Pool(1, 32, cpus=1.0)])
-    told = replace(sweep, study=replace(sweep.study, resources={"cpu": 2, "gpu": 0.5}))
-    assert ray_tune._share(told, Cluster()) == ({"cpu": 2, "gpu": 0.5}, None) and told.config == sweep.config
+    told = replace(sweep, search=replace(sweep.search, resources={"cpu": 2, "gpu": 0.5}))
+    assert ray_tune.share(told, Cluster()) == ({"cpu": 2, "gpu": 0.5}, None) and told.config == sweep.config
 
 
 def test_the_points_of_a_study_are_suggested_first_and_then_what_the_seed_says(sweep):
-    first, second = ray_tune._search(sweep), ray_tune._search(sweep)
+    first, second = ray_tune.search_algorithm(sweep), ray_tune.search_algorithm(sweep)
     told = [first.suggest(str(i))["settings"] for i in range(12)]
-    assert told[: len(sweep.study.points)] == [*sweep.study.points.values()]
+    assert told[: len(sweep.search.points)] == [*sweep.search.points.values()]
     assert told == [second.suggest(str(i))["settings"] for i in range(12)]
 
 
 def test_only_trials_that_were_judged_in_full_count_for_the_search(sweep, tmp_path):
-    search = ray_tune._search(sweep)
+    search = ray_tune.search_algorithm(sweep)
     for trial, (budget, error) in {"full": (16, ""), "stopped": (8, ""), "refused": (16, "can't be")}.items():
         search.suggest(trial)
         search.save(str(tmp_path / "state"))
@@ -70,8 +70,8 @@ def test_only_trials_that_were_judged_in_full_count_for_the_search(sweep, tmp_pa
 
 
 def test_halving_stops_what_promises_less_at_its_rung_but_not_the_studys_own_points(sweep):
-    scheduler, found = ray_tune._halving(sweep), []
-    point = sweep.study.points["M1"]
+    scheduler, found = ray_tune.halving(sweep), []
+    point = sweep.search.points["M1"]
     for i, (promise, settings) in enumerate([(3.0, {}), (1.0, {}), (2.0, {}), (0.0, point), (4.0, {})]):
         trial = type("Trial", (), {"trial_id": str(i), "config": {"settings": settings}})()
         scheduler.on_trial_add(None, trial)
@@ -98,7 +98,7 @@ class Counting:
 
 
 def test_a_killed_trial_goes_on_from_its_last_rung_and_an_actor_begins_each_trial_anew(monkeypatch, tmp_path):
-    monkeypatch.setattr(ray_tune, "subject", lambda kind: Counting)
+    monkeypatch.setattr(ray_tune, "find_subject", lambda kind: Counting)
     monkeypatch.setattr(ray_tune, "own_device", lambda: "cpu")
     told = {
         "kind": "counting",

@@ -1,4 +1,5 @@
-"""Moving latents along directions, and measuring what the move did. No Ray: a job of the pipeline does it in tasks."""
+"""Moving latents along directions, and measuring what the move did. No Ray: a job of the pipeline does it
+in tasks."""
 
 from une_ray.studies.study import Study
 

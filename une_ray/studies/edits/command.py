@@ -1,7 +1,10 @@
-"""`une edit`: move images along an attribute's probe direction, decode them, and have other spaces judge what changed."""
+"""`une edit`: move images along an attribute's probe direction, decode them, and have other spaces judge
+what changed."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -12,31 +15,44 @@ from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOpt
 from une_ray.errors import UneError
 
 if TYPE_CHECKING:
-    from une_ray.lake.layout import Lake
+    from une_ray.studies.edits.directions import Direction
+    from une_ray.studies.edits.outcome import Summary
+    from une_ray.studies.edits.study import DoneEdit
 
 EPILOG = """Examples:
 
-`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Eyeglasses --keep Gray_Hair,Male --alphas -3:3:7 --images 64`
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Eyeglasses --keep Gray_Hair,Male \
+--alphas -3:3:7 --images 64`
 
-`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --alphas -2,2 --inner covariance --baselines ""`
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --alphas -2,2 --inner \
+covariance --baselines ""`
 
-`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Eyeglasses,Smiling,Long_Hair --keep correlated --images 16`
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Eyeglasses,Smiling,Long_Hair --keep \
+correlated --images 16`
 
-`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --keep Male --penalty 0.1 --erasure leace --shrinkage 0.2`
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --keep Male --penalty 0.1 \
+--erasure leace --shrinkage 0.2`
 
-`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --direction "SELECT * FROM orthogonalized('mini-sd-a/ddim50', 'Smiling', ['Male'])"`
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --direction "SELECT * FROM \
+orthogonalized('mini-sd-a/ddim50', 'Smiling', ['Male'])"`
+
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling+Eyeglasses --alphas -2,2`
+
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --image avatar-00000003 \
+--image avatar-00000017`
 
 `une sql --lake demo/lake -f queries/edits.sql`"""
 
 HEADER = (
-    f"{'judge':14} {'direction':16} {'effect':>7} {'flips − / +':>13} {'leakage':>8} {'kept':>6} {'order':>6} {'identity − / 0 / +':>20} "
-    f"{'Fréchet − / 0 / +':>18}"
+    f"{'judge':14} {'direction':16} {'effect':>7} {'flips − / +':>13} {'leakage':>8} {'kept':>6} "
+    f"{'order':>6} {'identity − / 0 / +':>20} {'Fréchet − / 0 / +':>18}"
 )
 
 NOTE = """
-effect: judged standard deviations of the target per one applied; flips: of the images that the smallest and the largest dose could flip;
-leakage: root mean square of the other attributes' effects; kept: the largest effect on a kept one; order: Kendall's τ between dose and
-judged score; identity: cosine with the original; Fréchet: to the originals. 0 is the round trip. A prompt's dose is its guidance scale."""
+effect: judged standard deviations of the target per one applied; flips: of the images that the smallest and
+the largest dose could flip; leakage: root mean square of the other attributes' effects; kept: the largest
+effect on a kept one; order: Kendall's τ between dose and judged score; identity: cosine with the original;
+Fréchet: to the originals. 0 is the round trip. A prompt's dose is its guidance scale."""
 
 
 def edit(
@@ -48,12 +64,17 @@ def edit(
         ),
     ],
     attribute: Annotated[
-        str, typer.Option(help="What to change: an attribute, or several with commas, each edited by itself")
+        str,
+        typer.Option(
+            help="What to change: an attribute, or several with commas, each edited by itself; "
+            "with + between two, one direction moves both"
+        ),
     ],
     keep: Annotated[
         str | None,
         typer.Option(
-            help="Attributes whose scores the orthogonalised edit leaves alone; or correlated: those with |φ| ≥ .15; or all"
+            help="Attributes whose scores the orthogonalised edit leaves alone; "
+            "or correlated: those with |φ| ≥ .15; or all"
         ),
     ] = None,
     alphas: Annotated[
@@ -61,6 +82,12 @@ def edit(
         typer.Option(help="Doses in standard deviations of the score: FROM:TO:COUNT, or a list; 0 is added"),
     ] = "-3:3:7",
     images: Annotated[int, typer.Option(min=2, help="How many test images to edit")] = 64,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An image's id, in place of test images; may be given several times, and be a train image"
+        ),
+    ] = None,
     method: Annotated[
         str, typer.Option(help="Method of the probes to edit along, as in une probe --method")
     ] = "ridge",
@@ -70,7 +97,8 @@ def edit(
     baselines: Annotated[
         str,
         typer.Option(
-            help='Comma-separated, of random, mean-difference, permuted (shuffled labels) and prompt; "" for none'
+            help="Comma-separated, of random, mean-difference, permuted (shuffled labels) and "
+            'prompt; "" for none'
         ),
     ] = "random,mean-difference,permuted,prompt",
     fit: Annotated[
@@ -93,7 +121,8 @@ def edit(
     path: Annotated[
         str,
         typer.Option(
-            help="straight; shell: every latent keeps its norm; quantile: α in normal quantiles; boundary: to α past the probe's zero"
+            help="straight; shell: every latent keeps its norm; quantile: α in normal quantiles; "
+            "boundary: to α past the probe's zero"
         ),
     ] = "straight",
     direction: Annotated[
@@ -109,58 +138,44 @@ def edit(
     actors: ActorsOption = None,
     gpus: GpusOption = None,
 ) -> None:
-    """Edit test images along a probe's direction, with and without orthogonalisation, and measure it in spaces that the edit did not use."""
+    """Edit test images along a probe's direction, with and without orthogonalisation, and measure it in
+    spaces that the edit did not use."""
     from une_ray.corpora.files import absolute
-    from une_ray.lake import results
     from une_ray.lake.layout import Lake
-    from une_ray.lake.session import connect
-    from une_ray.run import tasks as pipeline
     from une_ray.run.cluster import Cluster
-    from une_ray.studies.edits.edit import Edit
-    from une_ray.studies.edits.job import WORKER, plan
-    from une_ray.studies.edits.outcome import outcomes
+    from une_ray.studies.edits.study import each, edit_of
 
-    opened, cluster = Lake(absolute(lake)), Cluster(address, actors, gpus)
-    plans = {}
-    for name in names(attribute) or ():
-        asked = Edit(
+    opened = Lake(absolute(lake))
+    edits = [
+        edit_of(
+            opened,
             space,
             name,
-            kept(opened, space, name, keep),
+            names(keep),
             doses(alphas),
-            method,
-            inner,
-            tuple(names(baselines) or ()),
-            fit,
-            penalty,
-            rank,
-            shrinkage,
-            erasure,
-            rounds,
-            path,
-            direction,
+            method=method,
+            inner_product=inner,
+            baselines=tuple(names(baselines) or ()),
+            fit=fit,
+            penalty=penalty,
+            rank=rank,
+            shrinkage=shrinkage,
+            erasure=erasure,
+            rounds=rounds,
+            path=path,
+            query=direction,
         )
-        plans[name] = plan(opened, asked, images, names(judges))  # all are checked before any is made
-    for name, (tasks, options) in plans.items():
-        for _ in pipeline.run(opened, "edits", tasks, WORKER, options, f"editing {name}", cluster):
-            pass
-        found = outcomes(connect(opened), sorted({results.config_hash(task["edit"]) for task in tasks}))
-        print("\n".join(["", *lines([outcome.summary() for outcome in found], options["directions"])]))
-    print(NOTE)
-
-
-def kept(lake: Lake, space: str, attribute: str, keep: str | None) -> tuple[str, ...]:
-    """The attributes to keep: those named, or those of a set of `nuisances`."""
-    from une_ray.studies.edits.edit import train_rows
-    from une_ray.studies.edits.nuisances import SETS, nuisances
-
-    if keep not in SETS:
-        return tuple(names(keep) or ())
-    return tuple(nuisances(lake, train_rows(lake, space, attribute), attribute)[keep])
+        for name in names(attribute) or ()
+    ]
+    cluster = Cluster(address, actors, gpus)
+    for done in each(opened, edits, images=images, judges=names(judges), image_ids=image, cluster=cluster):
+        print("\n".join(["", *(image_lines(done) if image else lines(done))]))
+    if not image:
+        print(NOTE)
 
 
 def doses(text: str) -> tuple[float, ...]:
-    """`-3:3:7` → −3, −2, …, 3; `-2,2` → −2, 2."""
+    """`-3:3:7` → −3, −2, …, 3; `-2,2` → −2, 2. Raises UneError for anything else."""
     try:
         if ":" in text:
             first, last, count = text.split(":")
@@ -172,38 +187,88 @@ def doses(text: str) -> tuple[float, ...]:
         ) from None
 
 
-def lines(summaries: list[dict], directions: dict) -> list[str]:
-    """The table, what was kept, and warnings of doses that leave the data."""
-    found = [
-        f"{summaries[0]['attribute']} in {summaries[0]['images']} test images",
-        HEADER,
-        *map(line, summaries),
-    ]
-    if "orthogonalised" in directions:
-        left = directions["orthogonalised"].remaining_norm
-        found.append(
-            f"Orthogonalised to {', '.join(directions['orthogonalised'].nuisances)}: {left:.3f} of the probe's norm remains."
-        )
+def lines(done: DoneEdit) -> list[str]:
+    """The table, what was kept, warnings of doses that leave the data, and where the pictures are."""
+    summaries = [outcome.summary() for outcome in done.outcomes]
+    images = summaries[0]["images"] if summaries else len(done.image_ids)
+    text = [f"{done.edit.attribute} in {images} test images", HEADER, *map(line, summaries)]
+    text += _remaining(done.directions)
     for summary in summaries:
-        if far := [f"{alpha:+g} ({share:.0%})" for alpha, share in summary["off_data"].items() if share > 0]:
-            found.append(
-                f"off the data: {summary['direction']} at α = {', '.join(far)} of the images; their status and error in `edits` say how far"
+        shares = summary["off_data"].items()
+        far = ", ".join(f"{alpha:+g} ({share:.0%})" for alpha, share in shares if share > 0)
+        if far:
+            text.append(
+                f"off the data: {summary['direction']} at α = {far} of the images; "
+                "their status and error in `edits` say how far"
             )
-    return list(dict.fromkeys(found))
+    text.append(f"pictures: {done.lake.url}/edits/…/IMAGE±α.png, by direction:")
+    for direction, folders in done.folders.items():
+        text.append(f"  {direction:16} {' '.join(folder.rpartition('/')[2] for folder in folders)}")
+    return list(dict.fromkeys(text))
 
 
-def line(row: dict) -> str:
+def image_lines(done: DoneEdit) -> list[str]:
+    """Of named images: what every judge sees in each at each dose, and the pictures."""
+    text, rows = [], done.pictures.to_pylist()
+    doses = " / ".join(f"{alpha:g}" for alpha in done.edit.alphas)
+    for image_id in done.image_ids:
+        own = [row for row in rows if row["image_id"] == image_id]
+        split = done.splits[image_id]
+        word = "" if split == "test" else f", a {split} image: the probes were fitted with it"
+        text.append(f"{done.edit.attribute} in {image_id}{word}; at α = {doses}")
+        text.append(f"{'judge':14} {'direction':16} score, and identity with the original")
+        text += [_strip(judge, direction, strip) for judge, direction, strip in _strips(own)]
+        text += [
+            "pictures:",
+            *(
+                f"  {row['direction']:16} {row['alpha']:+g}  {done.lake.url}/{row['picture']}"
+                for row in own
+                if row["judge"] == own[0]["judge"] and row["alpha"] != 0
+            ),
+        ]
+    return [*text, *_remaining(done.directions)]
+
+
+def line(summary: Summary) -> str:
+    """One direction in one judge's eyes."""
     from une_ray.studies.edits.outcome import three_digits
 
-    flips = " / ".join("–" if share != share else f"{share:.0%}" for share in row["flips"])
-    identity, quality = (
-        [row[name][0], row["round_trip"][i], row[name][1]] for i, name in enumerate(("identity", "quality"))
-    )
+    flips = " / ".join("–" if math.isnan(share) else f"{share:.0%}" for share in summary["flips"])
+    round_trip = summary["round_trip"]
+    identity = [summary["identity"][0], round_trip[0], summary["identity"][1]]
+    quality = [summary["quality"][0], round_trip[1], summary["quality"][1]]
+    kept = "–" if summary["kept"] is None else format(summary["kept"], ".3f")
     return (
-        f"{row['judge']:14} {row['direction']:16} {row['effect']:>7.2f} {flips:>13} {row['leakage']:>8.3f} "
-        f"{'–' if row['kept'] is None else format(row['kept'], '.3f'):>6} {row['order']:>6.2f} "
+        f"{summary['judge']:14} {summary['direction']:16} {summary['effect']:>7.2f} {flips:>13} "
+        f"{summary['leakage']:>8.3f} {kept:>6} {summary['order']:>6.2f} "
         f"{' / '.join(f'{value:.3f}' for value in identity):>20} {' / '.join(map(three_digits, quality)):>18}"
     )
+
+
+def _remaining(directions: Mapping[str, Direction]) -> list[str]:
+    if "orthogonalised" not in directions:
+        return []
+    direction = directions["orthogonalised"]
+    return [
+        f"Orthogonalised to {', '.join(direction.nuisances)}: "
+        f"{direction.remaining_norm:.3f} of the probe's norm remains."
+    ]
+
+
+def _strips(rows: Sequence[dict]) -> Iterator[tuple[str, str, list[dict]]]:
+    """Judge, direction and the rows of one image's doses."""
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["judge"], row["direction"]), []).append(row)
+    for (judge, direction), strip in groups.items():
+        yield judge, direction, strip
+
+
+def _strip(judge: str, direction: str, rows: Sequence[dict]) -> str:
+    scores = " / ".join(f"{row['score']:+.2f}" for row in rows)
+    identity = " / ".join(f"{row['identity']:.3f}" for row in rows)
+    far = ", ".join(f"{row['alpha']:+g}" for row in rows if row["status"] != "ok")
+    return f"{judge:14} {direction:16} {scores}   {identity}" + (f"   off the data at {far}" if far else "")
 
 
 COMMAND = Command("edit", edit, EPILOG, jobs=("edit",))

@@ -1,4 +1,5 @@
-"""Directions to edit along (paper 1, Editing): a probe's reading, the step it makes, and the baselines that it must beat."""
+"""Directions to edit along (paper 1, Editing): a probe's reading, the step it makes, and the baselines that
+it must beat."""
 
 from __future__ import annotations
 
@@ -9,17 +10,18 @@ import numpy as np
 
 from une_ray.errors import UneError
 from une_ray.geometry.orthogonal import SPANNED, Eraser, orthogonalized
+from une_ray.studies.edits.probe_row import ProbeRow
 
 
 @dataclass(frozen=True, eq=False)
 class Direction:
     """A reading of one attribute, and the step that an edit takes: z′ = z + α · step.
 
-    The score of a latent is z·w + b, above 0 where the probe sees the attribute; `scores` (n,) are those of the train rows, `std` is their
-    standard deviation, the unit of α.
-    `step` (d,) raises it by one `std`, whatever is kept: α means the same for the plain and the orthogonalised edit, which then
-    differ in what else they change, and in length by 1 / `remaining_norm`. Only `random` steps as far without raising the score.
-    """
+    The score of a latent is z·w + b, above 0 where the probe sees the attribute; `scores` (n,) are those of
+    the train rows, `std` is their standard deviation, the unit of α. `step` (d,) raises it by one `std`,
+    whatever is kept: α means the same for the plain and the orthogonalised edit, which then differ in what
+    else they change, and in length by 1 / `remaining_norm`. Only `random` steps as far without raising the
+    score."""
 
     space: str
     attribute: str
@@ -37,7 +39,8 @@ class Direction:
     def fitted(
         cls, space: str, attribute: str, method: str, w: np.ndarray, b: float, train: np.ndarray
     ) -> Direction:
-        """From any reading w (d,), b, such as one vector of a SQL query; `train` (n, d) are latents that its score is scaled by.
+        """From any reading w (d,), b, such as one vector of a SQL query; `train` (n, d) are latents that
+        its score is scaled by.
 
         Raises UneError where the score is the same for all of them.
         """
@@ -45,51 +48,57 @@ class Direction:
         scores = train @ w + b
         if scores.std() == 0:
             raise UneError(
-                f"{method} direction of {attribute} in {space}: all {len(train)} train rows score {scores.mean():.3g}; fit it anew"
+                f"{method} direction of {attribute} in {space}: all {len(train)} train rows score "
+                f"{scores.mean():.3g}; fit it anew"
             )
         step = scores.std() * orthogonalized(w, {}).move
-        return cls(space, attribute, method, w, float(b), scores, float(scores.std()), step)
+        return Direction(space, attribute, method, w, float(b), scores, float(scores.std()), step)
 
     @classmethod
-    def from_probe(cls, row: Mapping, train: np.ndarray) -> Direction:
-        """From a row of the lake's `probes`. Raises UneError where it has no weights, with the reason that the row gives."""
-        if row["w"] is None:
+    def from_probe(cls, row: ProbeRow, train: np.ndarray) -> Direction:
+        """Of a probe; `train` as in `fitted`. Raises UneError where it has no weights, with the reason that
+        its row gives."""
+        if row.w is None:
             raise UneError(
-                f"{row['attribute']} has no {row['method']} probe in {row['space']}: {row['error']}; choose an attribute whose status is ok"
+                f"{row.attribute} has no {row.method} probe in {row.space}: {row.error}; "
+                "choose an attribute whose status is ok"
             )
-        return cls.fitted(row["space"], row["attribute"], row["method"], row["w"], row["b"], train)
+        return cls.fitted(row.space, row.attribute, row.method, row.w, row.b, train)
 
     def keeping(self, nuisances: Mapping[str, np.ndarray], covariance: np.ndarray | None = None) -> Direction:
-        """The same reading, stepping so that the nuisances' scores stay: see `orthogonalized`, which also says what it raises.
+        """The same reading, stepping so that the nuisances' scores stay: see `orthogonalized`, which also
+        says what it raises.
 
-        With `covariance` (d, d) the step is a pattern, z's mean change with the score among images that the nuisances score alike.
-        """
-        found = orthogonalized(self.w, nuisances, covariance)
+        With `covariance` (d, d) the step is a pattern, z's mean change with the score among images that the
+        nuisances score alike."""
+        left = orthogonalized(self.w, nuisances, covariance)
         return replace(
             self,
-            step=self.std * found.move,
+            step=self.std * left.move,
             nuisances=tuple(nuisances),
-            remaining_norm=found.remaining_norm,
-            inner_product="plain" if covariance is None else "covariance",
+            remaining_norm=left.remaining_norm,
+            inner_product=inner_product_name(covariance),
         )
 
     def erased(self, eraser: Eraser, nuisances: Sequence[str]) -> Direction:
-        """The same reading, its step put through an eraser of the nuisances' labels and made long enough again.
+        """The same reading, its step put through an eraser of the nuisances' labels and made long enough
+        again.
 
-        `remaining_norm` is the share of the step's length that the eraser leaves. Raises UneError where that no longer raises the score.
-        """
+        `remaining_norm` is the share of the step's length that the eraser leaves. Raises UneError where
+        that no longer raises the score."""
         left = self.step - eraser.left @ (eraser.right @ self.step)
         gain = self.w @ left / self.std
         if gain < SPANNED:
             raise UneError(
-                f"erasing {', '.join(nuisances)} leaves a step along {self.attribute} that raises its score by {gain:.1e} standard deviations, not 1; "
-                "keep fewer attributes"
+                f"erasing {', '.join(nuisances)} leaves a step along {self.attribute} that raises its score "
+                f"by {gain:.1e} standard deviations, not 1; keep fewer attributes"
             )
         share = float(np.linalg.norm(left) / np.linalg.norm(self.step))
         return replace(self, step=left / gain, nuisances=tuple(nuisances), remaining_norm=share)
 
     def random(self, seed: int) -> Direction:
-        """The baseline: as long a step in a direction drawn uniformly; the reading stays, to see what the step does to it."""
+        """The baseline: as long a step in a direction drawn uniformly; the reading stays, to see what the
+        step does to it."""
         drawn = np.random.default_rng(seed).standard_normal(len(self.step))
         step = drawn * (np.linalg.norm(self.step) / np.linalg.norm(drawn))
         return replace(
@@ -97,8 +106,13 @@ class Direction:
         )
 
 
+def inner_product_name(covariance: np.ndarray | None) -> str:
+    return "plain" if covariance is None else "covariance"
+
+
 def mean_difference(z: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
-    """(w, b) of the nearest-mean classifier: w from the mean of those without to the mean of those with, the boundary half way.
+    """(w, b) of the nearest-mean classifier: w from the mean of those without to the mean of those with,
+    the boundary half way.
 
     `z` (n, d), `labels` (n,) bool. Raises UneError where one side is empty.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,9 +11,9 @@ from PIL import Image
 from une_ray.errors import UneError, unknown
 from une_ray.lake.layout import Lake
 from une_ray.lake.results import config_hash
-from une_ray.lake.session import connect
 from une_ray.pictures.decode import fit
 from une_ray.spaces.space import Space
+from une_ray.studies.edits.train_rows import targets_of
 
 PREFERRED = (
     "mini-resnet",
@@ -20,8 +21,14 @@ PREFERRED = (
     "mini-clip-b",
 )  # none shares a tower or training with a mini generator
 
+# What can judge: the embeddings of trained encoders, which `spaces` tells from controls.
+ENCODERS = """
+    SELECT space FROM spaces
+    WHERE role = 'model' AND kind IS NOT NULL AND coalesce(method, 'embedding') = 'embedding'"""
+
 PROBES = """
-    SELECT attribute, w, b, config FROM best_probes WHERE space = ? AND split_seed = 0 AND status = 'ok' ORDER BY attribute"""
+    SELECT attribute, w, b, config FROM best_probes
+    WHERE space = ? AND split_seed = 0 AND status = 'ok' ORDER BY attribute"""
 
 
 class Judge:
@@ -31,7 +38,7 @@ class Judge:
         self.space = Space.from_fingerprint(space, lake.fingerprints()[space])
         self.embed = self.space.load(device)
         rows = probes(lake, space)
-        self.attributes = [row["attribute"] for row in rows]
+        self.attributes: list[str] = [row["attribute"] for row in rows]
         self.w, self.b = np.array([row["w"] for row in rows]), np.array([row["b"] for row in rows])
 
     def __call__(self, pictures: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
@@ -45,51 +52,67 @@ class Judge:
         z = np.concatenate(parts)
         return z, z @ self.w.T + self.b
 
+    def named(self, scores: np.ndarray, attribute: str) -> list[list[tuple[str, float]]]:
+        """Scores (n, k) as (attribute, score) pairs. Of several attributes that are moved together one more
+        is the least of theirs: above 0 where the judge sees them all."""
+        names, targets = self.attributes, targets_of(attribute, self.attributes)
+        if len(targets) > 1:
+            least = scores[:, [names.index(target) for target in targets]].min(1)
+            names, scores = [*names, attribute], np.column_stack([scores, least])
+        return [list(zip(names, row)) for row in scores.tolist()]
+
 
 def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None = None) -> list[str]:
     """The spaces that judge: those named, or the preferred ones that can, or all encoders that can.
 
-    Raises UneError for the edited space itself, what is no encoder or has changed since, and where there is no probe of the attribute.
-    """
-    able = [
-        space
-        for space, fingerprint in lake.fingerprints().items()
-        if is_encoder(fingerprint) and can_judge(lake, space, attribute)
-    ]
+    Raises UneError for the edited space itself, what is no encoder or has changed since, and where there is
+    no probe of the attribute."""
+    trained = encoders(lake)
+    able = [space for space in trained if can_judge(lake, space, attribute)]
     for name in names or ():
         if name == edited:
             raise UneError(
-                f"{name} is the space that is edited, and can't judge its own edits; choose among: {', '.join(able) or 'none yet'}"
+                f"{name} is the space that is edited, and can't judge its own edits; "
+                f"choose among: {', '.join(able) or 'none yet'}"
             )
         if name not in lake.fingerprints():
-            raise unknown("judge", name, able)
+            raise UneError(f"{unknown('judge', name, able)}; to have it: {_how_to_build(lake, name)}")
         if name not in able:
-            raise UneError(f"{name} can't judge {attribute}: {_why_not(lake, name)}")
-    if not (chosen := list(names or [space for space in PREFERRED if space in able] or able)):
+            why = "it is not a trained encoder's space"
+            if name in trained:
+                why = f"it has no such probe; fit it with: une probe --lake {lake.url} --spaces {name}"
+            raise UneError(f"{name} can't judge {attribute}: {why}")
+    spaces = list(names or [space for space in PREFERRED if space in able] or able)
+    if not spaces:
         raise UneError(
-            f"no encoder space of {lake.url} has a probe of {attribute} to judge by; build one (une build --spaces mini-dino) and probe it"
+            f"no encoder space of {lake.url} has a probe of {attribute} to judge by; "
+            f"to have one: {_how_to_build(lake, PREFERRED[1], trained)}"
         )
-    for space in chosen:
+    for space in spaces:
         Space.refuse_changed(space, lake.fingerprints()[space])
-    return chosen
+    return spaces
 
 
-def is_encoder(fingerprint: dict) -> bool:
-    """Whether a space is a trained encoder's; pixels and fresh weights are controls, not judges."""
-    return fingerprint.get("kind") not in (None, "stable-diffusion", "pixels") and "init" not in fingerprint
+def encoders(lake: Lake) -> list[str]:
+    """The lake's embeddings by trained encoders; pixels and fresh weights are controls, not judges."""
+    trained = {space for (space,) in lake.session.execute(ENCODERS).fetchall()}
+    return [space for space in lake.fingerprints() if space in trained]
 
 
 def can_judge(lake: Lake, space: str, attribute: str) -> bool:
-    return attribute in (row["attribute"] for row in probes(lake, space))
+    """Whether a space has probes of the attribute, or of all that are moved together."""
+    known = {row["attribute"] for row in probes(lake, space)}
+    return set(targets_of(attribute, known)) <= known
 
 
-def probes(lake: Lake, space: str) -> list[dict]:
+def probes(lake: Lake, space: str) -> list[dict[str, Any]]:
     """attribute, w, b and config of the probes that a space judges by."""
-    return connect(lake).sql(PROBES, params=[space]).to_arrow_table().to_pylist()
+    return lake.session.sql(PROBES, params=[space]).to_arrow_table().to_pylist()
 
 
-def provenance(lake: Lake, names: Sequence[str]) -> dict[str, list]:
-    """What decides the verdict of each of these judges: hashes of its fingerprint and of the configs that fitted its probes."""
+def provenance(lake: Lake, names: Sequence[str]) -> dict[str, list[Any]]:
+    """What decides the verdict of each of these judges: hashes of its fingerprint and of the configs that
+    fitted its probes."""
     return {
         name: [
             config_hash(lake.fingerprints()[name]),
@@ -99,7 +122,9 @@ def provenance(lake: Lake, names: Sequence[str]) -> dict[str, list]:
     }
 
 
-def _why_not(lake: Lake, space: str) -> str:
-    if not is_encoder(lake.fingerprints()[space]):
-        return "it is not a trained encoder's space"
-    return f"it has no such probe; fit it with: une probe --lake {lake.url} --spaces {space}"
+def _how_to_build(lake: Lake, space: str, built: Sequence[str] = ()) -> str:
+    """The commands that make a space and its probes, or only the probes of one that is there."""
+    probing = f"une probe --lake {lake.url} --spaces {built[0] if built else space}"
+    if built:
+        return probing
+    return f"une build --corpus {lake.manifest['corpus']} --lake {lake.url} --spaces {space} && {probing}"

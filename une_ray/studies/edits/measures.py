@@ -1,8 +1,9 @@
-"""What edits did, from scores of a judge that did not make them: dose–response, leakage, identity, with intervals over images.
+"""What edits did, from scores of a judge that did not make them: dose–response, leakage, identity, with
+intervals over images.
 
-Shapes: n images, k attributes, m doses α in ascending order. Scores are (n, k) before and (n, k, m) after; a score above 0
-means that the judge sees the attribute. Quality is `une_ray.geometry.frechet` on a judge's embeddings.
-"""
+Shapes: n images, k attributes, m doses α in ascending order. Scores are (n, k) before and (n, k, m) after;
+a score above 0 means that the judge sees the attribute. Quality is `une_ray.geometry.frechet` on a judge's
+embeddings."""
 
 from __future__ import annotations
 
@@ -16,78 +17,86 @@ from une_ray.errors import UneError
 
 
 def changes(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """(n, k, m) change of every judged score, in standard deviations of that score over the unedited images `before`.
+    """(n, k, m) change of every judged score, in standard deviations of that score over the unedited images
+    `before`.
 
-    Its mean over images is the leakage matrix, with the target's own dose–response in the target's row. Raises UneError
-    where a score is the same for all images.
-    """
+    Its mean over images is the leakage matrix, with the target's own dose–response in the target's row.
+    Raises UneError where a score is the same for all images."""
     spread = before.std(0)
-    if (constant := np.flatnonzero(spread == 0)).size:
+    constant = np.flatnonzero(spread == 0)
+    if constant.size:
         raise UneError(
-            f"judged scores at positions {constant.tolist()} are the same for all {len(before)} unedited images; leave these out"
+            f"judged scores at positions {constant.tolist()} are the same for all {len(before)} "
+            "unedited images; leave these out"
         )
     return (after - before[:, :, None]) / spread[:, None]
 
 
-def flip_rate(before: np.ndarray, after: np.ndarray, alphas: Sequence[float]) -> np.ndarray:
-    """(m,) share of the images that a dose could flip and did: judged on the other side before, on α's side after.
+def flip_rate(before: np.ndarray, after: np.ndarray, alphas: Sequence[float] | np.ndarray) -> np.ndarray:
+    """(m,) share of the images that a dose could flip and did: judged on the other side before, on α's side
+    after.
 
-    `before` (n,) and `after` (n, m) are the target's scores. NaN at α = 0, and where all images are on α's side already.
-    """
+    `before` (n,) and `after` (n, m) are the target's scores. NaN at α = 0, and where all images are on α's
+    side already."""
     sides = np.sign(alphas)
     could = (np.where(before > 0, 1, -1)[:, None] != sides) & (sides != 0)
     did = could & (np.where(after > 0, 1, -1) == sides)
     return np.where(could.any(0), did.sum(0) / np.maximum(could.sum(0), 1), np.nan)
 
 
-def slopes(changed: np.ndarray, alphas: Sequence[float]) -> np.ndarray:
-    """(n, k) least-squares slope of every image's `changes` over α, through their mean: standard deviations judged per one applied."""
+def slopes(changed: np.ndarray, alphas: Sequence[float] | np.ndarray) -> np.ndarray:
+    """(n, k) least-squares slope of every image's `changes` over α, through their mean: standard deviations
+    judged per one applied."""
     centred = np.asarray(alphas, float) - np.mean(alphas)
     if not centred.any():
         raise UneError(f"doses {list(alphas)} are all the same; a slope needs two different ones")
     return changed @ centred / (centred @ centred)
 
 
-def leakage(slope: np.ndarray, target: int) -> float:
-    """Root mean square over the other attributes of their mean slope: what an edit of one standard deviation does to what it
-    should leave. Of (n, k) slopes; divide by the target's mean slope for leakage at equal effect."""
+def leakage(slope: np.ndarray, target: int | Sequence[int]) -> float:
+    """Root mean square over the other attributes than the target, or the targets, of their mean slope: what
+    an edit of one standard deviation does to what it should leave. Of (n, k) slopes; divide by the target's
+    mean slope for leakage at equal effect."""
     return float(np.sqrt(np.square(np.delete(slope.mean(0), target)).mean()))
 
 
 def predicted_leakage(slope: np.ndarray, correlation: np.ndarray, target: int) -> float:
-    """How far leakage follows the labels' correlation: 1 where an edit drags others along as the labels go together, 0 where not.
+    """How far leakage follows the labels' correlation: 1 where an edit drags others along as the labels go
+    together, 0 where not.
 
-    The regression through the origin of the others' mean slopes, per unit of the target's, on their correlation φ with the
-    target's labels: Σφℓ / Σφ². `slope` (n, k), `correlation` (k,); attributes that matter may be cut out of both beforehand.
-    """
+    The regression through the origin of the others' mean slopes, per unit of the target's, on their
+    correlation φ with the target's labels: Σφℓ / Σφ². `slope` (n, k), `correlation` (k,); attributes that
+    matter may be cut out of both beforehand."""
     mean = slope.mean(0)
     leaked, phi = np.delete(mean / mean[target], target), np.delete(correlation, target)
     return float(phi @ leaked / (phi @ phi))
 
 
 def removed_leakage(plain: np.ndarray, kept: np.ndarray, correlation: np.ndarray, target: int) -> float:
-    """Share of the leakage that the labels' correlation predicts which orthogonalisation removed: 1 all, 0 none, below 0 it grew.
+    """Share of the leakage that the labels' correlation predicts which orthogonalisation removed: 1 all, 0
+    none, below 0 it grew.
 
-    `plain` and `kept` (n, k) are `slopes` of both edits of the same images. It means little where the plain edit's
-    `predicted_leakage` is itself about 0.
-    """
+    `plain` and `kept` (n, k) are `slopes` of both edits of the same images. It means little where the plain
+    edit's `predicted_leakage` is itself about 0."""
     return 1 - predicted_leakage(kept, correlation, target) / predicted_leakage(plain, correlation, target)
 
 
 def cosine(original: np.ndarray, edited: np.ndarray) -> np.ndarray:
-    """(n, …) identity: cosine of an encoder's embeddings (n, …, d) of the original and the edited pictures, over the last axis."""
+    """(n, …) identity: cosine of an encoder's embeddings (n, …, d) of the original and the edited pictures,
+    over the last axis."""
     return (original * edited).sum(-1) / (np.linalg.norm(original, axis=-1) * np.linalg.norm(edited, axis=-1))
 
 
 def kendall(after: np.ndarray) -> np.ndarray:
-    """(n,) Kendall's τ-a between α and an image's target scores (n, m): pairs of doses in order less pairs out of it, of all."""
+    """(n,) Kendall's τ-a between α and an image's target scores (n, m): pairs of doses in order less pairs
+    out of it, of all."""
     low, high = np.triu_indices(after.shape[-1], 1)
     return np.sign(after[:, high] - after[:, low]).mean(-1)
 
 
 def monotone(after: np.ndarray) -> np.ndarray:
     """(n,) whether the target scores (n, m) rise with every dose, which is Spearman's ρ = 1."""
-    return (np.diff(after, axis=-1) > 0).all(-1)
+    return np.asarray((np.diff(after, axis=-1) > 0).all(-1))
 
 
 @dataclass(frozen=True)
@@ -106,16 +115,15 @@ def bootstrap(
     draws: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """Percentile bootstrap over images (Efron & Tibshirani 1993, chapter 13): rows of all `samples` are drawn together.
+    """Percentile bootstrap over images (Efron & Tibshirani 1993, chapter 13): rows of all `samples` are
+    drawn together.
 
-    `statistic` takes the samples, arrays whose first axis is the image, and returns a number or an array; where a draw leaves
-    it undefined (NaN), that draw does not count.
-    """
+    `statistic` takes the samples, arrays whose first axis is the image, and returns a number or an array;
+    where a draw leaves it undefined (NaN), that draw does not count."""
     rows = np.random.default_rng(seed).integers(len(samples[0]), size=(draws, len(samples[0])))
-    drawn = np.array([statistic(*(sample[chosen] for sample in samples)) for chosen in rows])
-    with (
-        warnings.catch_warnings()
-    ):  # what is undefined in every draw, as a flip rate at α = 0, stays NaN without a warning
+    drawn = np.array([statistic(*(sample[row] for sample in samples)) for row in rows])
+    with warnings.catch_warnings():
+        # What is undefined in every draw, as a flip rate at α = 0, stays NaN without a warning.
         warnings.simplefilter("ignore", RuntimeWarning)
         low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Interval(statistic(*samples), low, high)

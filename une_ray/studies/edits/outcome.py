@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypedDict
 
 import duckdb
 import numpy as np
@@ -20,33 +21,63 @@ from une_ray.studies.edits.measures import (
     removed_leakage,
     slopes,
 )
+from une_ray.studies.edits.train_rows import targets_of
 
 ORDER = ("probe", "orthogonalised", "query", "mean-difference", "prompt", "random", "permuted")
 
 # Every image of an edit has every α, so that lists in the order of image and α are matrices.
 EDITS = """
-    WITH asked AS (SELECT * FROM edits WHERE $edits IS NULL OR edit IN (SELECT unnest($edits))),
-    original AS (SELECT space AS judge, image_id, z AS original FROM latents SEMI JOIN asked ON latents.space = judge AND latents.image_id = asked.image_id)
-    SELECT edit, judge, any_value(space) AS space, any_value(attribute) AS attribute, any_value(method) AS method,
+    WITH wanted AS (
+        SELECT * FROM edits WHERE ($edits IS NULL OR edit IN (SELECT unnest($edits)))
+            AND ($images IS NULL OR image_id IN (SELECT unnest($images)))),
+    original AS (
+        SELECT space AS judge, image_id, z AS original FROM latents
+        SEMI JOIN wanted ON latents.space = judge AND latents.image_id = wanted.image_id)
+    SELECT edit, judge, any_value(space) AS space, any_value(attribute) AS attribute,
+        any_value(method) AS method,
         any_value(direction) AS direction, any_value(keep) AS keep, any_value(inner_product) AS inner_product,
         any_value(remaining_norm) AS remaining_norm, any_value(map_keys(scores)) AS attributes,
         list_distinct(list(alpha)) AS alphas, list(DISTINCT image_id ORDER BY image_id) AS images,
-        list(map_values(scores) ORDER BY image_id, alpha) AS scores, list(identity ORDER BY image_id, alpha) AS identity,
-        list(status <> 'ok' ORDER BY image_id, alpha) AS off_data, list(picture ORDER BY image_id, alpha) AS pictures,
+        list(map_values(scores) ORDER BY image_id, alpha) AS scores,
+        list(identity ORDER BY image_id, alpha) AS identity,
+        list(status <> 'ok' ORDER BY image_id, alpha) AS off_data,
+        list(picture ORDER BY image_id, alpha) AS pictures,
         list(z ORDER BY image_id, alpha) AS z, list(original ORDER BY image_id, alpha) AS original
-    FROM asked JOIN original USING (judge, image_id) GROUP BY edit, judge"""
+    FROM wanted JOIN original USING (judge, image_id) GROUP BY edit, judge"""
 
 CORRELATION = """
     SELECT list_transform($attributes, lambda name: phi[name]) FROM (
         SELECT map_from_entries(list((b.attribute, phi))) AS phi FROM (
-            SELECT b.attribute, corr(a.value::INT, b.value::INT) AS phi FROM attributes a JOIN attributes b USING (image_id)
+            SELECT b.attribute, corr(a.value::INT, b.value::INT) AS phi
+            FROM attributes a JOIN attributes b USING (image_id)
             WHERE a.attribute = $target GROUP BY b.attribute) b)"""
+
+
+class Summary(TypedDict):
+    """The figures of one direction in one judge's eyes. Pairs are at the smallest dose and at the largest,
+    `round_trip` is identity and quality at none; `kept` is None where nothing was, `off_data` the share of
+    the images by dose."""
+
+    attribute: str
+    direction: str
+    judge: str
+    images: int
+    effect: float
+    flips: list[float]
+    leakage: float
+    kept: float | None
+    order: float
+    identity: list[float]
+    quality: list[float]
+    round_trip: tuple[float, float]
+    off_data: dict[float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One edit in one judge's eyes: `scores` (n, k, m) of n `images`, k judged `attributes` and m `alphas` in ascending order;
-    `identity` and `off_data` (n, m); embeddings `z` (n, m, d) of the edited pictures and `original` (n, d) of the originals."""
+    """One edit in one judge's eyes: `scores` (n, k, m) of n `images`, k judged `attributes` and m `alphas`
+    in ascending order; `identity` and `off_data` (n, m); embeddings `z` (n, m, d) of the edited pictures
+    and `original` (n, d) of the originals."""
 
     edit: str
     judge: str
@@ -68,21 +99,31 @@ class Outcome:
     original: np.ndarray
 
     @classmethod
-    def of(cls, row: dict) -> Outcome:
-        n, alphas = len(row["images"]), np.sort(row.pop("alphas"))
-        square = {
-            name: np.array(row.pop(name)).reshape(n, len(alphas))
-            for name in ("identity", "off_data", "pictures")
+    def of(cls, row: dict[str, Any]) -> Outcome:
+        """Of a row of EDITS."""
+        alphas = np.sort(row["alphas"])
+        shape = len(row["images"]), len(alphas)
+        arrays: dict[str, Any] = {
+            name: np.array(row[name]).reshape(shape) for name in ("identity", "off_data", "pictures")
         }
-        scores, z, original = (
-            np.array(row.pop(name), float).reshape(n, len(alphas), -1) for name in ("scores", "z", "original")
-        )
-        row["keep"] = tuple(row["keep"])
-        return cls(**row, **square, alphas=alphas, scores=scores.swapaxes(1, 2), z=z, original=original[:, 0])
+        arrays |= {
+            name: np.array(row[name], float).reshape(*shape, -1) for name in ("scores", "z", "original")
+        }
+        arrays["scores"] = arrays["scores"].swapaxes(1, 2)
+        arrays["original"] = arrays["original"][:, 0]
+        return cls(**row | arrays | {"alphas": alphas, "keep": tuple(row["keep"])})
 
     @property
     def target(self) -> int:
+        """Of several attributes that are moved together it is the judge's score of them all."""
         return self.attributes.index(self.attribute)
+
+    @property
+    def moved(self) -> list[int]:
+        """The target, and with it the single attributes that were moved together: a change of theirs is no
+        leakage."""
+        singles = targets_of(self.attribute, set(self.attributes) - {self.attribute})
+        return [self.target, *(self.attributes.index(name) for name in singles if name != self.attribute)]
 
     @property
     def before(self) -> np.ndarray:
@@ -106,15 +147,14 @@ class Outcome:
 
     @cached_property
     def quality(self) -> np.ndarray:
-        """(m,) Fréchet distance of the edited pictures to the same images' originals; at α = 0 it is the round trip's."""
+        """(m,) Fréchet distance of the edited pictures to the same images' originals; at α = 0 it is the
+        round trip's."""
         return np.array([frechet(self.z[:, j], self.original) for j in range(len(self.alphas))])
 
-    def summary(self) -> dict:
-        """The figures of one line of a table; those "at" a dose are at the largest one and at the smallest."""
-        effect, kept = (
-            self.slopes[:, self.target].mean(),
-            [self.attributes.index(name) for name in self.keep if name in self.attributes],
-        )
+    def summary(self) -> Summary:
+        """The figures of one line of a table; pairs are at the smallest dose and at the largest."""
+        effect = self.slopes[:, self.target].mean()
+        keep = [self.attributes.index(name) for name in self.keep if name in self.attributes]
         return {
             "attribute": self.attribute,
             "direction": self.direction,
@@ -122,8 +162,8 @@ class Outcome:
             "images": len(self.images),
             "effect": float(effect),
             "flips": self.flips[[0, -1]].tolist(),
-            "leakage": leakage(self.slopes, self.target),
-            "kept": float(np.abs(self.slopes[:, kept].mean(0)).max()) if kept else None,
+            "leakage": leakage(self.slopes, self.moved),
+            "kept": float(np.abs(self.slopes[:, keep].mean(0)).max()) if keep else None,
             "order": float(kendall(self.scores[:, self.target]).mean()),
             "identity": self.identity.mean(0)[[0, -1]].tolist(),
             "quality": self.quality[[0, -1]].tolist(),
@@ -135,31 +175,42 @@ class Outcome:
         }
 
 
-def outcomes(connection: duckdb.DuckDBPyConnection, edits: Sequence[str] | None = None) -> list[Outcome]:
-    """The lake's edits, or those named by their hash: per space and attribute, judge by judge, directions in ORDER; of two images or more."""
-    rows = (
-        connection.sql(EDITS, params={"edits": None if edits is None else list(edits)})
-        .to_arrow_table()
-        .to_pylist()
-    )
-    found = [Outcome.of(row) for row in rows if len(row["images"]) > 1 and len(row["alphas"]) > 1]
+def outcomes(
+    connection: duckdb.DuckDBPyConnection,
+    edits: Sequence[str] | None = None,
+    image_ids: Sequence[str] | None = None,
+) -> list[Outcome]:
+    """The lake's edits, or those named by their hash, of all their images, or of some; of two images or more.
+
+    Per space and attribute, judge by judge, directions in ORDER.
+    """
+    rows = connection.sql(EDITS, params={"edits": _list(edits), "images": _list(image_ids)}).to_arrow_table()
+    results = [
+        Outcome.of(row) for row in rows.to_pylist() if len(row["images"]) > 1 and len(row["alphas"]) > 1
+    ]
     return sorted(
-        found,
-        key=lambda o: (
-            o.space,
-            o.attribute,
-            o.judge,
-            o.inner_product,
-            o.method,
-            ORDER.index(o.direction),
-            o.keep,
-            o.edit,
+        results,
+        key=lambda one: (
+            one.space,
+            one.attribute,
+            one.judge,
+            one.inner_product,
+            one.method,
+            ORDER.index(one.direction) if one.direction in ORDER else len(ORDER),
+            one.direction,
+            one.keep,
+            one.edit,
         ),
     )
 
 
+def _list(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else list(names)
+
+
 def removed(connection: duckdb.DuckDBPyConnection, plain: Outcome, kept: Outcome) -> Interval | None:
-    """Share of the leakage which the labels' correlation predicts that orthogonalisation removed, with its interval over images.
+    """Share of the leakage which the labels' correlation predicts that orthogonalisation removed, with its
+    interval over images.
 
     None where the two were not of the same images, or no other label correlates with the target's."""
     if plain.images != kept.images:
@@ -167,7 +218,7 @@ def removed(connection: duckdb.DuckDBPyConnection, plain: Outcome, kept: Outcome
     ((phi,),) = connection.execute(
         CORRELATION, {"attributes": plain.attributes, "target": plain.attribute}
     ).fetchall()
-    correlation = np.array([0.0 if value is None or value != value else value for value in phi or []])
+    correlation = np.nan_to_num(np.array([0.0 if value is None else value for value in phi or []]))
     if not np.delete(correlation, plain.target).any():
         return None
     return bootstrap(lambda a, b: removed_leakage(a, b, correlation, plain.target), plain.slopes, kept.slopes)

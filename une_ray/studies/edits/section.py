@@ -1,4 +1,5 @@
-"""What do edits along a probe's direction do, to the target and to the rest, in the eyes of judges that did not make them?"""
+"""What do edits along a probe's direction do, to the target and to the rest, in the eyes of judges that did
+not make them?"""
 
 from __future__ import annotations
 
@@ -88,20 +89,20 @@ def name(outcome: Outcome) -> str:
 
 
 def summary(edits: dict[Subject, list[Outcome]]) -> str:
-    """The edit with the most effect and its leakage, beside what the controls do to the same attribute in the same judge's eyes."""
+    """The edit with the most effect and its leakage, beside what the controls do to the same attribute in
+    the same judge's eyes."""
     every = [outcome for judged in edits.values() for outcome in judged]
     probed = [outcome for outcome in every if outcome.direction not in CONTROLS] or every
     most = max(probed, key=lambda outcome: abs(effect(outcome)))
-    beside = [
-        f"{name(outcome)} direction {effect(outcome):+.2f}"
+    beside = "; ".join(
+        f"{name(outcome)} direction {effect(outcome):+.2f}, leakage {leakage(outcome.slopes, outcome.target):.3f}"
         for outcome in edits[subject(most)]
         if outcome.judge == most.judge and outcome.direction in CONTROLS
-    ]
-    control = f" ({', '.join(beside)})" if beside else ""
+    )
     return (
-        f"the most effect has {most.attribute} in {most.space}, {name(most)}: judged in {most.judge}, one standard "
-        f"deviation of the edit moves it by {effect(most):+.2f}{control} and other attributes by "
-        f"{leakage(most.slopes, most.target):.3f}."
+        f"{most.attribute} in {most.space} along {name(most)} has the most effect: {effect(most):+.2f} standard "
+        f"deviations of {most.judge}'s score per one applied, leakage to other attributes "
+        f"{leakage(most.slopes, most.target):.3f}{f' ({beside})' if beside else ''}."
     )
 
 
@@ -123,7 +124,8 @@ def strips(source: Source, drawn: Sequence[Outcome]) -> str:
 
 
 def examples(outcome: Outcome) -> list[str]:
-    """Images on both sides of the judge's boundary, as many of either where there are: the first of each in the edit's order."""
+    """Images on both sides of the judge's boundary, as many of either where there are: the first of each in
+    the edit's order."""
     has_it = outcome.before[:, outcome.target] > 0
     without, with_it = (
         [image_id for image_id, side in zip(outcome.images, has_it) if side == wanted]
@@ -149,7 +151,8 @@ def strip(source: Source, outcome: Outcome, image_id: str) -> str:
 
 
 def heat(axis: Axes, judged: list[Outcome]) -> None:
-    """Directions by judged attributes: mean slopes; the target first, the others by what the first direction does to them."""
+    """Directions by judged attributes: mean slopes; the target first, the others by what the first
+    direction does to them."""
     first = judged[0]
     means = np.array([outcome.slopes.mean(0) for outcome in judged])
     others = [i for i in np.argsort(-np.abs(means[0]), kind="stable") if i != first.target]

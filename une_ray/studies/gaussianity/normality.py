@@ -1,4 +1,5 @@
-"""What `une gaussianity` measured: shares of tests that accept normality, in every space and in its controls."""
+"""What `une gaussianity` measured: shares of tests that accept normality, in every space and in its
+controls."""
 
 from __future__ import annotations
 
@@ -79,10 +80,14 @@ def summary(tests_of: TestsOfData) -> str:
             parts.append(f"{own} of {UNITS[unit]} ({controls})")
     if not parts:
         return ""
+<<<<<<< HEAD
+    return f"In {counted(spaces, 'space')} Anderson–Darling accepts as normal {' and '.join(parts)}; 95 % are due."
+=======
     return (
         f"in {counted(spaces, 'space')} Anderson–Darling accepts as normal {' and '.join(parts)}; 95 % are"
         " due."
     )
+>>>>>>> main
 
 
 def _span(tests_of: TestsOfData, data: str, unit: str) -> str:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
-from une_ray.report.tables import figure_or_dash, table, within
+from une_ray.report.tables import figure_or_dash, percent, table, within
 from une_ray.report.theme import Colour
 from une_ray.studies.memorization.strips import label, strips
 
@@ -115,13 +115,10 @@ def summary(methods: dict[Study, list[MethodFigures]]) -> str:
     plain = {of.group: of for of in figures if of.method == "none"}
     memorised, ordinary = plain.get("memorised"), plain.get("ordinary")
     if memorised is None or memorised.copies is None:
-        return f"{model}: no prompt was found to be memorised."
-    text = (
-        f"{model}: {within(memorised.copies, memorised.copies_half)} of plain pictures of {memorised.prompts} "
-        "memorised prompts are copies"
-    )
+        return f"No prompt of {model} is memorised: of none are most plain pictures copies."
+    text = f"{_copies(memorised)} of {model}'s plain pictures of {memorised.prompts} memorised prompts are copies"
     if ordinary is not None and ordinary.copies is not None:
-        text += f" (of {ordinary.prompts} ordinary ones {within(ordinary.copies, ordinary.copies_half)})"
+        text += f", of {ordinary.prompts} ordinary ones {_copies(ordinary)}"
     mitigated = [
         of
         for of in figures
@@ -132,8 +129,14 @@ def summary(methods: dict[Study, list[MethodFigures]]) -> str:
     ]
     if mitigated:
         best = min(mitigated, key=lambda of: (of.copies, of.similarity or 0.0))
-        text += f"; {best.name} leaves {within(best.copies, best.copies_half)}"
+        text += f"; {best.name} leaves {_copies(best)}"
     return f"{text}."
+
+
+def _copies(figures: MethodFigures) -> str:
+    """`93 ± 4 %`: the share of pictures that are copies, with half its interval."""
+    half = None if figures.copies_half is None else percent(figures.copies_half, 0)
+    return f"{within(percent(figures.copies, 0), half)} %"
 
 
 def _methods(rows: Sequence[MethodFigures]) -> str:

@@ -32,9 +32,13 @@ def section(source: Source) -> Section | None:
     probes: dict[str, dict[str, np.ndarray]] = {}
     for space, attribute, w in source.rows(DIRECTIONS):
         probes.setdefault(space, {})[attribute] = np.array(w)
+    correlations: dict[tuple[str, ...], tuple[list[str], np.ndarray]] = {}
     parts = []
     for space in source.roles.in_order(probes):
-        names, phi = label_correlations(source, sorted(probes[space]))
+        attributes = tuple(sorted(probes[space]))  # as a rule those of all other spaces too
+        if attributes not in correlations:
+            correlations[attributes] = label_correlations(source, list(attributes))
+        names, phi = correlations[attributes]
         _, z = source.latents(
             space, ROWS, split="test"
         )  # on those it was fitted on, a probe's scores echo their labels

@@ -156,7 +156,7 @@ def summary(rows: list[SpaceFigures], roles: Roles) -> str:
         control = max(controls, key=lambda row: row.auc)
         beside.insert(0, f"best control {control.space} {control.auc:.3f}")
     text = (
-        f"attributes are most linear in {roles.label(best.space)}: mean AUC {best.auc:.3f} of"
+        f"Attributes are most linear in {roles.label(best.space)}: mean AUC {best.auc:.3f} of"
         f" {best.attributes}"
     )
     if beside:

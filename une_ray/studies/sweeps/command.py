@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, CopyMetricOption, GpusOption, LakeOption
-from une_ray.errors import UneError
+
+if TYPE_CHECKING:
+    from une_ray.studies.sweeps.result import SweepResult
 
 EPILOG = """Examples:
 
@@ -36,13 +38,15 @@ ScaleOption = Annotated[
 StudyOption = Annotated[
     Path | None,
     typer.Option(
-        help="YAML of a study of your own; default, and a template: une_ray/studies/edits/orthogonalization.yaml or une_ray/studies/memorization/mitigation.yaml"
+        help="YAML of a study of your own; default, and a template: "
+        "une_ray/studies/edits/orthogonalization.yaml or une_ray/studies/memorization/mitigation.yaml"
     ),
 ]
 StateOption = Annotated[
     str | None,
     typer.Option(
-        help="Folder of what an unfinished sweep knows, that all machines see; default: in the lake, where it is local"
+        help="Folder of what an unfinished sweep knows, that all machines see; "
+        "default: in the lake, where it is local"
     ),
 ]
 
@@ -62,7 +66,8 @@ def orthogonalization(
     actors: ActorsOption = None,
     gpus: GpusOption = None,
 ) -> None:
-    """Which probe, λ, inner product, nuisances, erasure and dose change an attribute most, the others least, and keep identity?"""
+    """Which probe, λ, inner product, nuisances, erasure and dose change an attribute most, the others
+    least, and keep identity?"""
     _run(
         lake,
         "orthogonalization",
@@ -89,7 +94,8 @@ def mitigation(
     actors: ActorsOption = None,
     gpus: GpusOption = None,
 ) -> None:
-    """Which mitigation or peer, how much of it and in which steps, takes copies away and leaves ordinary prompts alone?
+    """Which mitigation or peer, how much of it and in which steps, takes copies away and leaves ordinary
+    prompts alone?
 
     Where there is no lake, one of `duplicates:all` is made.
     """
@@ -107,74 +113,68 @@ def best(
 ) -> None:
     """The Pareto front of every sweep of a lake, its knee, and the command that does the knee again."""
     from une_ray.lake.layout import Lake
-    from une_ray.lake.session import connect
-    from une_ray.studies.sweeps.best import sweeps
+    from une_ray.studies.sweeps import study as sweeps
 
-    for found in sweeps(connect(Lake(lake)), study):
-        _show(found, lake)
+    for result in sweeps.best(Lake(lake), study):
+        print("\n".join(lines(result, lake)))
 
 
 def _run(
-    lake: str, kind: str, study: Path | None, scale: str, state: str | None, cluster: tuple, **fixed
+    lake: str,
+    kind: str,
+    study: Path | None,
+    scale: str,
+    state: str | None,
+    cluster: tuple[str | None, int | None, int | None],
+    **fixed: str | None,
 ) -> None:
     from une_ray.corpora.files import absolute
     from une_ray.lake.layout import Lake
-    from une_ray.lake.session import connect
     from une_ray.run.cluster import Cluster
-    from une_ray.studies.sweeps.best import sweeps
-    from une_ray.studies.sweeps.ray_tune import run
-    from une_ray.studies.sweeps.study import read, shipped
-    from une_ray.studies.sweeps.sweep import prepare
+    from une_ray.studies.sweeps.study import sweep
 
     opened = Lake(absolute(lake))
-    if state is None and not opened.store.is_local:
-        raise UneError(
-            f"{lake} is an object store; say where the unfinished sweep is kept, as in --state s3://bucket/sweeps or --state sweeps"
-        )
-    asked = prepare(opened, kind, shipped(kind) if study is None else read(study, kind), scale, **fixed)
-    run(opened, asked, absolute(state) if state else f"{opened.store.root}/unfinished", Cluster(*cluster))
-    _show(next(found for found in sweeps(connect(opened)) if found.trials[0]["sweep"] == asked.config), lake)
+    result = sweep(opened, kind, scale=scale, study=study, state=state, cluster=Cluster(*cluster), **fixed)
+    print("\n".join(lines(result, lake)))
 
 
-def _show(found, lake: str) -> None:
-    from une_ray.studies.sweeps.best import command
+def lines(result: SweepResult, lake: str) -> list[str]:
+    """The finished trials as a table, the front first, and the command of its knee."""
+    from une_ray.studies.sweeps.result import command
 
-    counts = {
-        status: sum(trial["status"] == status for trial in found.trials)
-        for status in ("finished", "stopped", "refused")
-    }
-    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    print(f"\n{found.study}: {found.title}; {len(found.trials)} trials, {told}")
-    chosen, front = found.knee, found.front
-    others = [trial for trial in found.trials if trial["point"] and trial not in front]
-    print(
-        "  ".join(
-            ["  ", *(f"{name:>{max(9, len(name))}}" for name in found.goals), f"{found.unit:>7}", "settings"]
-        )
-    )
-    for trial in [*front, *others]:
-        mark = "→ " if trial is chosen else "  " if trial in front else "· "
+    counts = ", ".join(f"{count} {status}" for status, count in result.counts.items() if count)
+    widths = {name: max(9, len(name)) for name in result.goals}
+    header = [
+        "  ",
+        *(f"{name:>{width}}" for name, width in widths.items()),
+        f"{result.unit:>7}",
+        "settings",
+    ]
+    text = ["", f"{result.study}: {result.title}; {len(result.trials)} trials, {counts}", "  ".join(header)]
+    others = [trial for trial in result.trials if trial["point"] and trial not in result.front]
+    for trial in [*result.front, *others]:
+        mark = "→ " if trial is result.knee else "  " if trial in result.front else "· "
         objectives = dict(trial["objectives"])
-        cells = ["–" if objectives[name] is None else f"{objectives[name]:.3f}" for name in found.goals]
+        cells = [f"{_three_digits(objectives[name]):>{width}}" for name, width in widths.items()]
         settings = " ".join(f"{name}={value}" for name, value in trial["settings"])
-        told = f"[{trial['point']}] {settings}" if trial["point"] else settings
-        print(
-            "  ".join(
-                [
-                    mark,
-                    *(f"{cell:>{max(9, len(name))}}" for cell, name in zip(cells, found.goals)),
-                    f"{trial['budget']:>7}",
-                    told,
-                ]
-            )
-        )
-    if chosen:
-        goals = ", ".join(f"{name} {'↑' if goal == 'max' else '↓'}" for name, goal in found.goals.items())
-        print(
-            f"\nThe Pareto front of the finished trials ({goals}), and what stood in the study as a point and is not on it (·). →: the knee, nearest\n"
-            "to the ideal point when every objective is rescaled to its range on the front. It is done again by:\n"
-            f"{command(chosen, lake)}"
-        )
+        if trial["point"]:
+            settings = f"[{trial['point']}] {settings}"
+        text.append("  ".join([mark, *cells, f"{trial['budget']:>7}", settings]))
+    if result.knee is not None:
+        goals = ", ".join(f"{name} {'↑' if goal == 'max' else '↓'}" for name, goal in result.goals.items())
+        text += [
+            "",
+            f"The Pareto front of the finished trials ({goals}), and what stood in the study as a point and "
+            "is not on it (·). →: the knee, nearest",
+            "to the ideal point when every objective is rescaled to its range on the front. "
+            "It is done again by:",
+            command(result.knee, lake),
+        ]
+    return text
+
+
+def _three_digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 COMMAND = Command("sweep", app, jobs=("sweep orthogonalization", "sweep mitigation"))

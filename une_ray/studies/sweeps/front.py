@@ -1,4 +1,5 @@
-"""The Pareto front of trials, and its knee: pure functions on arrays. `values` (n, k) are objectives, of which more is better."""
+"""The Pareto front of trials, and its knee: pure functions on arrays. `values` (n, k) are objectives, of
+which more is better."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ def oriented(values: np.ndarray, goals: list[str]) -> np.ndarray:
 
 
 def efficient(values: np.ndarray) -> np.ndarray:
-    """(n,) bool: no other row is as good in every objective and better in one. A row with a NaN is not, and beats none."""
+    """(n,) bool: no other row is as good in every objective and better in one. A row with a NaN is not, and
+    beats none."""
     known = ~np.isnan(values).any(1)
     as_good = (values[:, None] >= values[None]).all(2)
     better = (values[:, None] > values[None]).any(2)
@@ -19,11 +21,12 @@ def efficient(values: np.ndarray) -> np.ndarray:
 
 
 def knee(values: np.ndarray) -> int | None:
-    """The row of the front nearest to the ideal point, each objective rescaled to its range on the front; None of no front.
+    """The row of the front nearest to the ideal point, each objective rescaled to its range on the front;
+    None of no front.
 
-    The ideal has the best of every objective at once: 1 after rescaling, where 0 is the worst on the front. This is compromise
-    programming's choice (Zeleny 1973); unlike the point furthest from the chord between the ends, it means something with more than two objectives.
-    """
+    The ideal has the best of every objective at once: 1 after rescaling, where 0 is the worst on the front.
+    This is compromise programming's choice (Zeleny 1973); unlike the point furthest from the chord between
+    the ends, it means something with more than two objectives."""
     front = np.flatnonzero(efficient(values))
     if not len(front):
         return None

@@ -1,13 +1,13 @@
 """Ray Tune over the trials of a sweep; the only file that knows it.
 
-    Optuna suggests settings → a trial (an actor that is reused, its models in memory) judges them rung by rung → asynchronous halving
-    stops it or lets it go on → the driver commits its row
+    Optuna suggests settings → a trial (an actor that is reused, its models in memory) judges them rung by
+    rung → asynchronous halving stops it or lets it go on → the driver commits its row
 
-Optuna sees every objective of the trials that came through (multi-objective TPE), halving the one number that the study weights them to.
-What Tune knows is kept in a state folder, from which the same command goes on after a kill, each trial from its last rung; rows are named
-by their settings, so that a trial that ends twice is one. The folder holds Tune's pickles, which run when they are read: like any program
-of somebody else's, one that came with a lake is not to be trusted.
-"""
+Optuna sees every objective of the trials that came through (multi-objective TPE), halving the one number
+that the search space weights them to. What Tune knows is kept in a state folder, from which the same
+command goes on after a kill, each trial from its last rung; rows are named by their settings, so that a
+trial that ends twice is one. The folder holds Tune's pickles, which run when they are read: like any
+program of somebody else's, one that came with a lake is not to be trusted."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import os
 import warnings
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import optuna
 from ray import tune
@@ -30,10 +31,11 @@ from une_ray.lake.store import Store
 from une_ray.run.cluster import DEFAULT, Cluster, own_device
 from une_ray.run.placement import Demand
 from une_ray.run.progress import Progress
+from une_ray.settings import Value
+from une_ray.studies.sweeps.plan import Sweep
+from une_ray.studies.sweeps.search_space import SearchSpace
 from une_ray.studies.sweeps.snapshots import usable
-from une_ray.studies.sweeps.study import Study, Value
-from une_ray.studies.sweeps.subject import Subject, subject
-from une_ray.studies.sweeps.sweep import Sweep
+from une_ray.studies.sweeps.subject import Subject, find_subject
 
 SETTINGS = "settings/"  # Tune unfolds names at the slash: a trial's config holds them under one key
 ROWS = "rows.json"  # of a trial's checkpoint
@@ -42,22 +44,25 @@ SNAPSHOT_SECONDS = "1"  # a killed driver's snapshot is hardly older; by default
 
 
 def run(lake: Lake, sweep: Sweep, state: str, cluster: Cluster = DEFAULT) -> None:
-    """Do the trials that the lake lacks; `state` is a folder, local or of an object store. A finished sweep starts no Ray.
+    """Do the trials that the lake lacks; `state` is a folder, local or of an object store. A finished sweep
+    starts no Ray.
 
     Raises UneError where trials keep failing, or the sweep was interrupted: the same call goes on from there.
     """
     if sweep.is_done(lake):
         return
     _quiet()
-    found = _tuner(lake, sweep, state, *_share(sweep, cluster)).fit()
-    if found.errors:
-        reason = str(found.errors[0]).strip().splitlines()[-1]
+    trials = _tuner(lake, sweep, state, *share(sweep, cluster)).fit()
+    if trials.errors:
+        reason = str(trials.errors[0]).strip().splitlines()[-1]
         raise UneError(
-            f"{len(found.errors)} trials failed, the first with: {reason}; what ended is kept, and the same command tries these again"
+            f"{len(trials.errors)} trials failed, the first with: {reason}; "
+            "what ended is kept, and the same command tries these again"
         )
-    if found.num_terminated < sweep.scale.trials:
+    if trials.num_terminated < sweep.scale.trials:
         raise UneError(
-            f"interrupted after {found.num_terminated} of {sweep.scale.trials} trials; the same command goes on"
+            f"interrupted after {trials.num_terminated} of {sweep.scale.trials} trials; "
+            "the same command goes on"
         )
     sweep.close(lake)
     Store(state).remove(sweep.config)
@@ -66,17 +71,18 @@ def run(lake: Lake, sweep: Sweep, state: str, cluster: Cluster = DEFAULT) -> Non
 class Trial(tune.Trainable):
     """An actor: the subject in memory, which `reset_config` lends to the next trial."""
 
-    def setup(self, config: dict) -> None:
-        self.subject = None
+    def setup(self, config: dict[str, Any]) -> None:
+        self.subject: Subject | None = None
         self.reset_config(config)
 
-    def reset_config(self, new_config: dict) -> bool:
-        self.told, self.started, self.kept = new_config, False, []
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.task, self.started = new_config, False
+        self.rows: list[list[dict[str, Any]]] = []  # of the rungs before a kill
         return True
 
-    def step(self) -> dict:
+    def step(self) -> dict[str, Any]:
         """One rung. Settings that can't be end the trial with the reason, not the sweep."""
-        kind, rungs = subject(self.told["kind"]), self.told["rungs"]
+        kind, rungs = find_subject(self.task["kind"]), self.task["rungs"]
         budget = rungs[self.iteration]
         try:
             objectives = self._ready(kind).judge(budget)
@@ -86,25 +92,26 @@ class Trial(tune.Trainable):
                 "error": str(error),
                 "done": True,
             }
-        promise = sum(weight * objectives[name] for name, weight in self.told["weights"].items())
+        promise = sum(weight * objectives[name] for name, weight in self.task["weights"].items())
         return objectives | {"promise": promise, "budget": budget, "error": "", "done": budget == rungs[-1]}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """What the rungs so far have found, so that a killed trial goes on from its last one."""
-        Path(checkpoint_dir, ROWS).write_text(json.dumps(self.subject.rows if self.started else []))
+        """What the rungs so far have measured, so that a killed trial goes on from its last one."""
+        rows = self.subject.rows if self.subject is not None and self.started else []
+        Path(checkpoint_dir, ROWS).write_text(json.dumps(rows))
 
-    def load_checkpoint(self, checkpoint_dir: str) -> None:
-        self.kept = json.loads(Path(checkpoint_dir, ROWS).read_text())
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """`checkpoint` is a folder's path."""
+        self.rows = json.loads(Path(checkpoint, ROWS).read_text())
 
     def _ready(self, kind: type[Subject]) -> Subject:
         """The subject, turned to this trial."""
         if self.subject is None:
-            self.subject = kind(
-                Lake(self.told["lake"]), self.told["facts"], self.told["rungs"][-1], own_device()
-            )
+            task = self.task
+            self.subject = kind(Lake(task["lake"]), task["facts"], task["rungs"][-1], own_device())
         if not self.started:
-            self.subject.start(self.told["settings"])
-            self.subject.rows, self.started = self.kept, True
+            self.subject.start(self.task["settings"])
+            self.subject.rows, self.started = self.rows, True
         return self.subject
 
 
@@ -112,27 +119,30 @@ class Keep(tune.Callback):
     """On the driver: commits the row of every trial that ended, and shows how far the sweep is."""
 
     def __init__(self, lake: Lake, sweep: Sweep) -> None:
-        self.lake, self.sweep, self.progress = lake, sweep, None
+        self.lake, self.sweep = lake, sweep
+        self.progress: Progress | None = None
 
-    def on_trial_complete(self, iteration: int, trials: list, trial, **info) -> None:
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         result = trial.last_result
         self.sweep.record(self.lake, trial.config["settings"], result | {"seconds": result["time_total_s"]})
 
-    def on_step_end(self, iteration: int, trials: list, **info) -> None:
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         ended = [trial for trial in trials if trial.is_finished()]
-        self.progress = self.progress or Progress(
-            self.sweep.scale.trials, f"{self.sweep.study.name} of {self.sweep.facts['title']}", unit="trials"
-        )
-        if (new := len(ended) - self.progress.done) > 0:
+        if self.progress is None:
+            label = f"{self.sweep.search.name} of {self.sweep.facts['title']}"
+            self.progress = Progress(self.sweep.scale.trials, label, unit="trials")
+        new = len(ended) - self.progress.done
+        if new > 0:
             refused = sum(bool(trial.last_result.get("error")) for trial in ended)
             self.progress.advance(new, refused - self.progress.rejects)
 
 
-def _share(sweep: Sweep, cluster: Cluster) -> tuple[dict[str, float], int | None]:
-    """What one trial takes of the cluster, and how many may run at once: as the study says, or as a generator's actors share it."""
+def share(sweep: Sweep, cluster: Cluster) -> tuple[dict[str, float], int | None]:
+    """What one trial takes of the cluster, and how many may run at once: as the search space says, or as a
+    generator's actors."""
     (pool,) = cluster.at_most(sweep.scale.trials).pools([Demand()])
-    if sweep.study.resources:
-        return sweep.study.resources, cluster.actors
+    if sweep.search.resources:
+        return sweep.search.resources, cluster.actors
     return {"cpu": 1, "gpu": pool.gpus} if pool.gpus else {"cpu": pool.cpus}, pool.most
 
 
@@ -148,14 +158,14 @@ def _tuner(
         "kind": sweep.kind,
         "facts": sweep.facts,
         "rungs": sweep.scale.rungs,
-        "weights": sweep.study.weights,
+        "weights": sweep.search.weights,
     }
     return tune.Tuner(
         trainable,
         param_space=facts,
         tune_config=tune.TuneConfig(
-            search_alg=_search(sweep),
-            scheduler=_halving(sweep),
+            search_alg=search_algorithm(sweep),
+            scheduler=halving(sweep),
             num_samples=sweep.scale.trials,
             max_concurrent_trials=at_once,
             reuse_actors=True,
@@ -174,51 +184,58 @@ def _tuner(
 
 
 class Search(OptunaSearch):
-    """Optuna is told the objectives of trials that were judged on `most`, and of the others that they were pruned: figures on less material
-    are no estimate of those on all of it, as scores are in standard deviations of the images at hand."""
+    """Optuna is told the objectives of trials that were judged on `most`, and of the others that they were
+    pruned: figures on less material are no estimate of those on all of it, as scores are in standard
+    deviations of the images at hand."""
 
     most = 0
 
-    def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
         full = result is not None and result.get("budget", 0) >= self.most and not result.get("error")
         super().on_trial_complete(trial_id, result if full else None, error)
 
 
-def _search(sweep: Sweep) -> Search:
-    study, goals = sweep.study, sweep.subject.goals
+def search_algorithm(sweep: Sweep) -> Search:
+    """Optuna, told the search space's points first."""
+    space, goals = sweep.search, sweep.subject.goals
     points = [
-        {SETTINGS + name: value for name, value in settings.items()} for settings in study.points.values()
+        {SETTINGS + name: value for name, value in settings.items()} for settings in space.points.values()
     ]
-    sampler = optuna.samplers.TPESampler(seed=study.seed)
-    found = Search(
-        partial(_suggest, study),
+    sampler = optuna.samplers.TPESampler(seed=space.seed)
+    algorithm = Search(
+        partial(_suggest, space),
         metric=[*goals],
         mode=[*goals.values()],
         points_to_evaluate=points,
         sampler=sampler,
     )
-    found.most = sweep.scale.most
-    return found
+    algorithm.most = sweep.scale.most
+    return algorithm
 
 
-def _suggest(study: Study, asks: optuna.Trial) -> dict[str, Value]:
-    """What a trial is told: the study's rounding has the last word, over what Optuna itself remembers."""
-    return {SETTINGS + name: value for name, value in study.suggested(asks, SETTINGS).items()}
+def _suggest(space: SearchSpace, asks: optuna.Trial) -> dict[str, Value]:
+    """What a trial is told: the search space's rounding has the last word, over what Optuna itself
+    remembers."""
+    return {SETTINGS + name: value for name, value in space.suggested(asks, SETTINGS).items()}
 
 
 class Halving(ASHAScheduler):
-    """Asynchronous successive halving (Li et al. 2020) that lets the study's own `points` go on to the end: they are what others are compared with."""
+    """Asynchronous successive halving (Li et al. 2020) that lets the search space's own `points`
+    go on to the end: they are what others are compared with."""
 
-    points: tuple[dict, ...] = ()
+    points: tuple[dict[str, Value], ...] = ()
 
-    def on_trial_result(self, tune_controller, trial, result: dict) -> str:
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         action = super().on_trial_result(tune_controller, trial, result)
         return self.CONTINUE if trial.config["settings"] in self.points else action
 
 
-def _halving(sweep: Sweep) -> Halving:
+def halving(sweep: Sweep) -> Halving:
+    """The scheduler of a sweep's rungs."""
     rungs = sweep.scale.rungs
-    found = Halving(
+    scheduler = Halving(
         "budget",
         "promise",
         "max",
@@ -226,12 +243,13 @@ def _halving(sweep: Sweep) -> Halving:
         grace_period=rungs[0],
         reduction_factor=sweep.scale.factor,
     )
-    found.points = tuple(sweep.study.points.values())
-    return found
+    scheduler.points = tuple(sweep.search.points.values())
+    return scheduler
 
 
 def _quiet() -> None:
-    """No word from Tune and Optuna but errors: progress is ours. Tune reads its settings from the environment alone."""
+    """No word from Tune and Optuna but errors: progress is ours. Tune reads its settings from the
+    environment alone."""
     os.environ |= {
         "RAY_AIR_NEW_OUTPUT": "0",
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",

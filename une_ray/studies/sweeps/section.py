@@ -15,8 +15,8 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import table
 from une_ray.report.theme import Colour
-from une_ray.studies.sweeps.best import Found, command, sweeps
 from une_ray.studies.sweeps.front import efficient, oriented
+from une_ray.studies.sweeps.result import SweepResult, command, sweeps
 
 ORDER = 110
 ARROWS = {"max": "↑", "min": "↓"}
@@ -42,7 +42,7 @@ def section(source: Source) -> Section | None:
     return Section("Sweeps", NOTE, "".join(parts))
 
 
-def _sweep(source: Source, sweep: Found) -> str:
+def _sweep(source: Source, sweep: SweepResult) -> str:
     effects = source.rows(EFFECTS, sweep.trials[0]["sweep"])
     counts = Counter(trial["status"] for trial in sweep.trials)
     statuses = [status for status in ("finished", "stopped", "refused") if counts[status]]
@@ -62,7 +62,7 @@ def _sweep(source: Source, sweep: Found) -> str:
     return "".join([*parts, front(sweep), f"<p class=note>The knee again:</p><pre>{shell}</pre>"])
 
 
-def scatter(axis: Axes, sweep: Found) -> None:
+def scatter(axis: Axes, sweep: SweepResult) -> None:
     """The first two objectives as axes, the third as colour; the front large, what it beats small."""
     x, y, *_ = sweep.goals
     _staircase(axis, sweep)
@@ -81,7 +81,7 @@ def scatter(axis: Axes, sweep: Found) -> None:
             handle.set_sizes([38])
 
 
-def _trials(axis: Axes, sweep: Found) -> None:
+def _trials(axis: Axes, sweep: SweepResult) -> None:
     """A mark per trial that was judged in full: what the front beats, the front, where the study began, the knee."""
     kinds = [_kind(sweep, trial) for trial in sweep.full]
     third = [*sweep.goals][2:3]
@@ -115,7 +115,7 @@ def _trials(axis: Axes, sweep: Found) -> None:
         bar.outline.set_visible(False)
 
 
-def _kind(sweep: Found, trial: dict[str, Any]) -> str:
+def _kind(sweep: SweepResult, trial: dict[str, Any]) -> str:
     if trial is sweep.knee:
         return "knee"
     if trial["point"]:
@@ -123,7 +123,7 @@ def _kind(sweep: Found, trial: dict[str, Any]) -> str:
     return "Pareto front" if trial in sweep.front else "beaten"
 
 
-def _names(axis: Axes, sweep: Found) -> None:
+def _names(axis: Axes, sweep: SweepResult) -> None:
     """What the study's own points are called, on a patch of paper that keeps the words readable."""
     patch = {"boxstyle": "round,pad=0.15", "facecolor": Colour.PAPER, "edgecolor": "none", "alpha": 0.75}
     for trial, (left, up, *_) in zip(sweep.full, sweep.values):
@@ -140,7 +140,7 @@ def _names(axis: Axes, sweep: Found) -> None:
             )
 
 
-def _staircase(axis: Axes, sweep: Found) -> None:
+def _staircase(axis: Axes, sweep: SweepResult) -> None:
     """What can be had of the first two objectives at once, whatever the others: the border of what the trials reached."""
     turned = oriented(sweep.values[:, :2], [*sweep.goals.values()][:2])
     corners = sweep.values[efficient(turned), :2]
@@ -148,7 +148,7 @@ def _staircase(axis: Axes, sweep: Found) -> None:
     axis.step(*corners.T, where="pre", color=Colour.AXIS, linewidth=1, alpha=0.35, zorder=2)
 
 
-def averages(axes: list[Axes], sweep: Found, effects: Sequence[tuple[Any, ...]]) -> None:
+def averages(axes: list[Axes], sweep: SweepResult, effects: Sequence[tuple[Any, ...]]) -> None:
     """One panel per objective; a line per value of every setting that has several, settings apart."""
     lines = list(dict.fromkeys(effect[:2] for effect in effects))
     starts = [
@@ -177,7 +177,7 @@ def averages(axes: list[Axes], sweep: Found, effects: Sequence[tuple[Any, ...]])
         axis.spines["left"].set_visible(False)
 
 
-def front(sweep: Found) -> str:
+def front(sweep: SweepResult) -> str:
     header = ["", *(_objective(sweep, name) for name in sweep.goals), "settings"]
     rows = [
         (
@@ -190,5 +190,5 @@ def front(sweep: Found) -> str:
     return table(header, rows, numeric=len(header))
 
 
-def _objective(sweep: Found, name: str) -> str:
+def _objective(sweep: SweepResult, name: str) -> str:
     return f"{name} {ARROWS[sweep.goals[name]]}"

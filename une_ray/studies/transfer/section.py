@@ -151,4 +151,4 @@ def summary(maps: Maps, roles: Roles) -> str:
     if controls:
         control = max(controls, key=controls.__getitem__)
         beside.append(f"best control {control} {controls[control]:.3f}")
-    return f"best is {origin} → {target}: centred cosine {figures['ridge']:.3f} ({', '.join(beside)})."
+    return f"Best is {origin} → {target}: centred cosine {figures['ridge']:.3f} ({', '.join(beside)})."

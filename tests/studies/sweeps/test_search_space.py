@@ -4,8 +4,9 @@ import optuna
 import pytest
 
 from une_ray.errors import UneError
-from une_ray.studies.sweeps.study import Scale, parse, read, shipped
-from une_ray.studies.sweeps.subject import SUBJECTS, subject
+from une_ray.studies.sweeps.plan import shipped
+from une_ray.studies.sweeps.search_space import Scale, parse, read
+from une_ray.studies.sweeps.subject import find_subject, shipped_path, subjects
 
 TEXT = """
 space:
@@ -58,9 +59,9 @@ def test_rungs_grow_by_the_factor_and_end_at_the_most(scale, rungs):
     assert scale.rungs == rungs
 
 
-@pytest.mark.parametrize("kind", SUBJECTS)
+@pytest.mark.parametrize("kind", subjects())
 def test_a_shipped_study_searches_only_what_its_subject_knows(kind):
-    study, known = shipped(kind), subject(kind)
+    study, known = shipped(kind), find_subject(kind)
     assert set(study.space) <= set(known.knobs) and set(study.weights) <= set(known.goals) and study.points
     assert {"small", "medium", "large"} == set(study.scales)
     for name, weight in study.weights.items():
@@ -107,6 +108,14 @@ def test_what_is_wrong_in_a_study_is_said(old, new, message):
 
 def test_a_study_that_is_not_there_and_an_unknown_scale_are_said(study, tmp_path):
     with pytest.raises(UneError, match="the shipped one is une_ray/studies/memorization/mitigation.yaml"):
-        read(tmp_path / "no.yaml", "mitigation")
+        read(tmp_path / "no.yaml", shipped_path("mitigation"))
     with pytest.raises(UneError, match="unknown scale of study mine 'medium'; known, nearest first: small"):
         study.scale("medium")
+
+
+def test_a_subject_is_found_by_its_studys_folder_and_an_unknown_one_is_said():
+    assert {"orthogonalization", "mitigation"} <= set(subjects())
+    with pytest.raises(
+        UneError, match="unknown subject of a sweep 'mitigations'; known, nearest first: mitigation"
+    ):
+        find_subject("mitigations")

@@ -1,0 +1,20 @@
+"""What a probe's direction must beat. A new one is a file here that defines `BASELINE`, or an entry point
+`une_ray.baselines`.
+
+A prompt, which moves no latent, has its own file beside this folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from une_ray.lake.layout import Lake
+from une_ray.studies.edits.directions import Direction
+from une_ray.studies.edits.probe_row import ProbeRow
+from une_ray.studies.edits.train_rows import TrainRows
+
+Baseline = Callable[[Lake, Direction, TrainRows, ProbeRow], Direction]
+"""From the probe's own direction, the train images and the probe's row (of the first attribute, where
+several are moved) to another."""
+
+SEED = 0  # of what is drawn

@@ -1,0 +1,65 @@
+"""Which images an edit is made of, and their latents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from une_ray.errors import UneError, unknown
+from une_ray.lake.latents import matrix
+from une_ray.lake.layout import Lake
+
+SELECTED = """
+    SELECT image_id FROM latents JOIN images USING (image_id)
+    WHERE split = 'test' AND space IN (SELECT unnest($spaces))
+    GROUP BY image_id HAVING count(DISTINCT space) = len($spaces) ORDER BY md5(image_id) LIMIT $images"""
+
+LATENTS = """
+    SELECT image_id, z FROM latents SEMI JOIN (SELECT unnest($images) AS image_id) USING (image_id)
+    WHERE space = $space"""
+
+LACKING = """
+    WITH wanted AS (
+        SELECT image_id, space
+        FROM (SELECT unnest($images) AS image_id) CROSS JOIN (SELECT unnest($spaces) AS space))
+    SELECT image_id, space FROM wanted ANTI JOIN latents USING (image_id, space) ORDER BY ALL LIMIT 1"""
+
+SPLITS = "SELECT image_id, split FROM images SEMI JOIN (SELECT unnest($images) AS image_id) USING (image_id)"
+
+
+def selected(lake: Lake, spaces: list[str], images: int) -> list[str]:
+    """Up to so many test images that all `spaces` have, in an order by a hash: fewer are the first of more.
+    Raises where there are none."""
+    rows = lake.session.execute(SELECTED, {"spaces": spaces, "images": images}).fetchall()
+    if not rows:
+        raise UneError(
+            f"no image of the test split has a latent in each of {', '.join(spaces)}; une build finishes them"
+        )
+    return [image_id for (image_id,) in rows]
+
+
+def named(lake: Lake, spaces: list[str], image_ids: Sequence[str]) -> list[str]:
+    """These very images, each once. Raises UneError for one that the lake has not, or that a space has no
+    latent of."""
+    ids = list(dict.fromkeys(image_ids))
+    splits = splits_of(lake, ids)
+    for image_id in ids:
+        if image_id not in splits:
+            known = lake.session.execute("SELECT image_id FROM images").fetchall()
+            raise unknown("image", image_id, [name for (name,) in known])
+    lacking = lake.session.execute(LACKING, {"images": ids, "spaces": spaces}).fetchone()
+    if lacking is not None:
+        raise UneError(f"image {lacking[0]!r} has no latent in {lacking[1]}; une build finishes it")
+    return ids
+
+
+def splits_of(lake: Lake, image_ids: Sequence[str]) -> dict[str, str]:
+    """The corpus' split of each image that the lake has."""
+    return dict(lake.session.execute(SPLITS, {"images": list(image_ids)}).fetchall())
+
+
+def latents_of(lake: Lake, space: str, image_ids: Sequence[str]) -> dict[str, np.ndarray]:
+    """z (d,) float32 of each of the images in a space that has them all."""
+    table = lake.session.sql(LATENTS, params={"images": list(image_ids), "space": space}).to_arrow_table()
+    return dict(zip(table["image_id"].to_pylist(), matrix(table["z"], np.float32)))
