@@ -18,8 +18,9 @@ from une_ray.report.tables import NOTHING, counted
 CAPTION_PIXELS, CAPTION_LINES = 11, 2
 # A notebook's own colours, light or dark, shine through: nothing here but greys that are half transparent.
 CARD = (
-    "font:14px/1.45 system-ui,'Segoe UI','DejaVu Sans',sans-serif;color:inherit;background:rgba(128,136,150,.09);"
-    "border:1px solid rgba(128,136,150,.35);border-radius:10px;padding:12px 16px;max-width:820px;box-sizing:border-box"
+    "font:14px/1.45 system-ui,'Segoe UI','DejaVu "
+    "Sans',sans-serif;color:inherit;background:rgba(128,136,150,.09);border:1px solid "
+    "rgba(128,136,150,.35);border-radius:10px;padding:12px 16px;max-width:820px;box-sizing:border-box"
 )
 SMALL = "font-size:12px;opacity:.72"
 CELL = (
@@ -99,7 +100,8 @@ def lake_card(
     spaces: Sequence[SpaceLine],
     studies: Sequence[str],
 ) -> str:
-    """A lake in a notebook, as HTML that stands alone: what it holds, and which studies have been asked of it."""
+    """A lake in a notebook, as HTML that stands alone: what it holds, and which studies have been asked of
+    it."""
     header = "".join(
         f'<th style="{CELL};font-weight:600;opacity:.72;{align}">{name}</th>'
         for name, align in (("space", ""), ("role", ""), ("dim", _RIGHT), ("images", _RIGHT))
@@ -167,7 +169,8 @@ def contact_sheet(
 
 
 def _wrap(caption: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """At most CAPTION_LINES lines that are no wider than `width` pixels, broken between words where that can be."""
+    """At most CAPTION_LINES lines that are no wider than `width` pixels, broken between words where that
+    can be."""
     lines, rest = [], " ".join(caption.split())
     while rest and len(lines) < CAPTION_LINES:
         end = len(rest)

@@ -36,12 +36,12 @@ COLOURS = {
 }
 CONTROLS = ("random", "permuted")
 NOTE = (
-    "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts standard "
-    "deviations of its score in the edited space. Everything else is measured in another space than the edited one. "
-    "Heat map: what one α does to every judged attribute, in standard deviations of its score; the target stands "
-    "first, beyond the colours' end, and kept attributes are marked with °. Lines: the target's change and, dashed, "
-    "leakage, the root mean square change of the others; beside them how like the original the picture stays, whose "
-    "value at α = 0 is the round trip's own."
+    "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts "
+    "standard deviations of its score in the edited space. Everything else is measured in another space than "
+    "the edited one. Heat map: what one α does to every judged attribute, in standard deviations of its "
+    "score; the target stands first, beyond the colours' end, and kept attributes are marked with °. Lines: "
+    "the target's change and, dashed, leakage, the root mean square change of the others; beside them how "
+    "like the original the picture stays, whose value at α = 0 is the round trip's own."
 )
 
 Subject = tuple[str, str, str, str]

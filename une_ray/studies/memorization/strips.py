@@ -1,4 +1,5 @@
-"""One memorised and one ordinary prompt under every method: the training picture, the plain one, and what each makes of the same noise."""
+"""One memorised and one ordinary prompt under every method: the training picture, the plain one, and what
+each makes of the same noise."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ def _strip(source: Source, study: tuple[str, int, float], group: str, prompt: st
 
 
 def _own(prompt: str) -> list[str]:
-    """The picture that belongs to the prompt, at the size of the others; none where it is not the bench's but somebody's own."""
+    """The picture that belongs to the prompt, at the size of the others; none where it is not the bench's
+    but somebody's own."""
     known = itertools.chain(duplicated(), held_out(CAPTIONS), trained(CAPTIONS))
     pictures = (one.picture() for one in known if one.text == prompt)
     return [

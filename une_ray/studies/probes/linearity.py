@@ -93,7 +93,8 @@ def ranked(figures: Figures, spaces: Sequence[str]) -> list[str]:
 
 
 def draw(axis: Axes, attributes: list[str], spaces: list[str], figures: Figures, roles: Roles) -> None:
-    """A line per attribute, on which every space has a dot, its range, and a stroke for its permuted labels."""
+    """A line per attribute, on which every space has a dot, its range, and a stroke for its permuted
+    labels."""
     lines, across = range(len(attributes)), axis.get_yaxis_transform()
     axis.hlines(lines, 0, 1, color=Colour.LINE, linewidth=0.6, transform=across, zorder=0)
     axis.axvline(0.5, color=Colour.RULE, linewidth=1, linestyle=":")
