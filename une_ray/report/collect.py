@@ -12,7 +12,8 @@ from une_ray.report.section import SectionFunction
 
 
 def sections() -> list[tuple[int, SectionFunction]]:
-    """Every part of the page with its place, small first: those about the lake itself, and those of all studies."""
+    """Every part of the page with its place, small first: those about the lake itself, and those of all
+    studies."""
     modules: list[ModuleType] = [
         importlib.import_module(f"{of_the_lake.__name__}.{entry.name}")
         for entry in pkgutil.iter_modules(of_the_lake.__path__)

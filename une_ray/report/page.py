@@ -21,7 +21,8 @@ COUNTS = """SELECT (SELECT count(DISTINCT space) FROM readings), count(*), count
 
 
 def write(lake: Lake, out: Path | None = None) -> Path:
-    """Write the report of `lake` to `out` (default: `report.html` beside a local lake's files) and return its path.
+    """Write the report of `lake` to `out` (default: `report.html` beside a local lake's files) and return
+    its path.
 
     Raises UneError where there is no lake, and where it holds nothing yet.
     """

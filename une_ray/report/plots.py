@@ -40,10 +40,11 @@ def svg(
     height: float = 3.0,
     is_heat_map: bool = False,
 ) -> str:
-    """What `draw(axes)` draws on `panels` axes side by side, each `width` × `height` inches, as an <svg> element in its frame.
+    """What `draw(axes)` draws on `panels` axes side by side, each `width` × `height` inches, as an <svg>
+    element in its frame.
 
-    By night the page turns the pictures inside a heat map, so that white, its middle, is dark: ink on them must be Colour.INK or
-    Colour.PAPER, which turn too.
+    By night the page turns the pictures inside a heat map, so that white, its middle, is dark: ink on them
+    must be Colour.INK or Colour.PAPER, which turn too.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width * panels, height), layout="constrained")

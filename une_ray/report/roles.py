@@ -21,7 +21,8 @@ class Look:
 
 @dataclass(frozen=True)
 class Roles:
-    """`of` has 'model' or 'control' for each space, as the view `spaces` says it; a space that is not registered is a model."""
+    """`of` has 'model' or 'control' for each space, as the view `spaces` says it; a space that is not
+    registered is a model."""
 
     of: Mapping[str, str]
 

@@ -1,7 +1,8 @@
 """What the parts of the page share: the lake they draw from, and what they hand back.
 
-A part is a function `section(source) -> Section | None`, None where the lake has nothing for it. The page finds it by its module: one of
-`report/sections/`, or the `section.py` of a study, which has either `ORDER` and `section`, or `SECTIONS` with several `(order, function)`.
+A part is a function `section(source) -> Section | None`, None where the lake has nothing for it. The page
+finds it by its module: one of `report/sections/`, or the `section.py` of a study, which has either `ORDER` and
+`section`, or `SECTIONS` with several `(order, function)`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from une_ray.spaces.names import decodable
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page: a title, a sentence on how to read it, and HTML; `summary` is its line at the top, as text.
+    """One part of the page: a title, a sentence on how to read it, and HTML; `summary` is its line at the
+    top, as text.
 
     A summary names a figure beside its control.
     """
@@ -78,7 +80,8 @@ class Source:
                 self.sql.execute(statement)
 
     def latents(self, space: str, limit: int, split: str | None = None) -> tuple[list[str], np.ndarray]:
-        """Ids and z (n, dim) float32 of up to `limit` images, spread evenly over the corpus, or a split of it, by a hash of the id."""
+        """Ids and z (n, dim) float32 of up to `limit` images, spread evenly over the corpus, or a split of
+        it, by a hash of the id."""
         query = """SELECT image_id, z FROM latents WHERE space = $space
             AND ($split IS NULL OR image_id IN (SELECT image_id FROM images WHERE split = $split))
             ORDER BY md5(image_id) LIMIT $limit"""

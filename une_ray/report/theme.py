@@ -1,4 +1,5 @@
-"""Colours of the page: every one has a name, a value by day and one by night, and plots are drawn in no others."""
+"""Colours of the page: every one has a name, a value by day and one by night, and plots are drawn in no
+others."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from enum import StrEnum
 
 
 class Colour(StrEnum):
-    """The value by day, which Matplotlib draws with; the page puts `var(--name)` in its place, so that it follows the reader."""
+    """The value by day, which Matplotlib draws with; the page puts `var(--name)` in its place, so that it
+    follows the reader."""
 
     INK = "#22262d"
     AXIS = "#3b414b"

@@ -19,9 +19,9 @@ from une_ray.spaces.space import Space, pixels
 ORDER = 20
 PICTURES = 8
 NOTE = (
-    "Top: the original. Bottom: the noise stored in the lake (float16), sampled back through the same steps. PSNR "
-    "counts the autoencoder's loss too. Below each row: the same for one image in 32 of the whole corpus, measured "
-    "during the build."
+    "Top: the original. Bottom: the noise stored in the lake (float16), sampled back through the same steps. "
+    "PSNR counts the autoencoder's loss too. Below each row: the same for one image in 32 of the whole "
+    "corpus, measured during the build."
 )
 MEASURED = """SELECT count(round_trip_psnr), avg(round_trip_psnr), quantile_cont(round_trip_psnr, .05),
     any_value(final_timestep) FROM latents WHERE space = ?"""

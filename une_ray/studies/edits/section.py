@@ -36,12 +36,12 @@ COLOURS = {
 }
 CONTROLS = ("random", "permuted")
 NOTE = (
-    "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts standard "
-    "deviations of its score in the edited space. Everything else is measured in another space than the edited one. "
-    "Heat map: what one α does to every judged attribute, in standard deviations of its score; the target stands "
-    "first, beyond the colours' end, and kept attributes are marked with °. Lines: the target's change and, dashed, "
-    "leakage, the root mean square change of the others; beside them how like the original the picture stays, whose "
-    "value at α = 0 is the round trip's own."
+    "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts "
+    "standard deviations of its score in the edited space. Everything else is measured in another space than "
+    "the edited one. Heat map: what one α does to every judged attribute, in standard deviations of its "
+    "score; the target stands first, beyond the colours' end, and kept attributes are marked with °. Lines: "
+    "the target's change and, dashed, leakage, the root mean square change of the others; beside them how "
+    "like the original the picture stays, whose value at α = 0 is the round trip's own."
 )
 
 Subject = tuple[str, str, str, str]
@@ -95,12 +95,14 @@ def summary(edits: dict[Subject, list[Outcome]]) -> str:
     probed = [outcome for outcome in every if outcome.direction not in CONTROLS] or every
     most = max(probed, key=lambda outcome: abs(effect(outcome)))
     beside = "; ".join(
-        f"{name(outcome)} direction {effect(outcome):+.2f}, leakage {leakage(outcome.slopes, outcome.target):.3f}"
+        f"{name(outcome)} direction {effect(outcome):+.2f}, leakage "
+        f"{leakage(outcome.slopes, outcome.target):.3f}"
         for outcome in edits[subject(most)]
         if outcome.judge == most.judge and outcome.direction in CONTROLS
     )
     return (
-        f"{most.attribute} in {most.space} along {name(most)} has the most effect: {effect(most):+.2f} standard "
+        f"{most.attribute} in {most.space} along {name(most)} has the most effect: "
+        f"{effect(most):+.2f} standard "
         f"deviations of {most.judge}'s score per one applied, leakage to other attributes "
         f"{leakage(most.slopes, most.target):.3f}{f' ({beside})' if beside else ''}."
     )
@@ -221,7 +223,8 @@ def shares_removed(connection: duckdb.DuckDBPyConnection, judged: Sequence[Outco
         share = removed(connection, plain, outcome) if outcome.direction == "orthogonalised" else None
         if share is not None:
             lines.append(
-                f"<p class=note>Of the leakage that the labels' correlation predicts, {escape(name(outcome))} removed "
+                f"<p class=note>Of the leakage that the labels' correlation predicts, "
+                f"{escape(name(outcome))} removed "
                 f"{percent(share.value, 0)} % (95 % interval over images {percent(share.low, 0)} to "
                 f"{percent(share.high, 0)}).</p>"
             )

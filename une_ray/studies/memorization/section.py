@@ -1,4 +1,5 @@
-"""Who copies, and what stops it: dose–response, every method for memorised and ordinary prompts, detectors, and where attention goes."""
+"""Who copies, and what stops it: dose–response, every method for memorised and ordinary prompts, detectors,
+and where attention goes."""
 
 from __future__ import annotations
 
@@ -17,22 +18,24 @@ from une_ray.studies.memorization.strips import label, strips
 
 ORDER = 100
 NOTE = (
-    "Pictures of titles that were trained on many times over, and of ordinary captions. A copy is as similar to its "
-    "training picture as a slightly changed picture is to itself. A title is memorised where most of its plain "
-    "pictures are copies; a mitigation should move its similarity to the left and leave the alignment of ordinary "
-    "prompts, as a model sees it that the generator never saw, where it was. Distance to real pictures is "
-    "Mahalanobis' in mini-dino's space, less is better. Lines, bands and ±: 95 % intervals over prompts."
+    "Pictures of titles that were trained on many times over, and of ordinary captions. A copy is as similar "
+    "to its training picture as a slightly changed picture is to itself. A title is memorised where most of "
+    "its plain pictures are copies; a mitigation should move its similarity to the left and leave the "
+    "alignment of ordinary prompts, as a model sees it that the generator never saw, where it was. Distance "
+    "to real pictures is Mahalanobis' in mini-dino's space, less is better. Lines, bands and ±: 95 % "
+    "intervals over prompts."
 )
 OF = "WHERE (model, steps, guidance_scale) = (?, ?, ?)"
 GROUPS = ("memorised", "titled", "ordinary")
-METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, "± copies", similarity_unmitigated,
-        alignment, "± alignment", diversity, distance_to_real, "± distance", seconds, peak_mb
+METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, "± copies",
+        similarity_unmitigated, alignment, "± alignment", diversity, distance_to_real, "± distance", seconds, peak_mb
     FROM methods {OF} ORDER BY list_position(['memorised', 'titled', 'ordinary'], "group"), similarity DESC"""
 DOSES = f"""SELECT dose, copies, "± copies" FROM dose_response {OF} AND kind = 'duplicated' ORDER BY dose"""
-ABLATIONS = f"""SELECT ablation, padding, how, prompts, similarity, "±", copies, "± copies", similarity_unmitigated,
-        alignment, "± alignment"
+ABLATIONS = f"""SELECT ablation, padding, how, prompts, similarity, "±", copies, "± copies",
+        similarity_unmitigated, alignment, "± alignment"
     FROM ablations {OF}"""
-DETECTORS = f"""SELECT detector, auc, auc_from, auc_to, tpr_at_1_percent_fpr, tpr_from, tpr_to, memorised, others
+DETECTORS = f"""SELECT detector, auc, auc_from, auc_to, tpr_at_1_percent_fpr, tpr_from, tpr_to,
+        memorised, others
     FROM detectors {OF}"""
 ATTENTION = f"""SELECT tokens, list(step ORDER BY step), list(mass ORDER BY step),
         list(coalesce("±", 0) ORDER BY step)
@@ -47,7 +50,8 @@ Study = tuple[str, int, float]
 
 @dataclass(frozen=True)
 class MethodFigures:
-    """One method on one group of prompts, as the view `methods` has it; ± are half 95 % intervals over prompts."""
+    """One method on one group of prompts, as the view `methods` has it; ± are half 95 % intervals over
+    prompts."""
 
     group: str
     method: str
@@ -110,13 +114,17 @@ def _study(source: Source, study: Study, methods: list[MethodFigures]) -> str:
 
 
 def summary(methods: dict[Study, list[MethodFigures]]) -> str:
-    """How many plain pictures of memorised prompts are copies, beside those of ordinary ones, and the method that leaves fewest."""
+    """How many plain pictures of memorised prompts are copies, beside those of ordinary ones, and the
+    method that leaves fewest."""
     (model, _, _), figures = max(methods.items(), key=lambda item: len(item[1]))
     plain = {of.group: of for of in figures if of.method == "none"}
     memorised, ordinary = plain.get("memorised"), plain.get("ordinary")
     if memorised is None or memorised.copies is None:
         return f"No prompt of {model} is memorised: of none are most plain pictures copies."
-    text = f"{_copies(memorised)} of {model}'s plain pictures of {memorised.prompts} memorised prompts are copies"
+    text = (
+        f"{_copies(memorised)} of {model}'s plain pictures of {memorised.prompts} "
+        "memorised prompts are copies"
+    )
     if ordinary is not None and ordinary.copies is not None:
         text += f", of {ordinary.prompts} ordinary ones {_copies(ordinary)}"
     mitigated = [
@@ -181,7 +189,8 @@ def _detectors(rows: Sequence[tuple[Any, ...]]) -> str:
 
 
 def draw(axes: list[Axes], doses: Sequence[tuple[Any, ...]], methods: Sequence[MethodFigures]) -> None:
-    """Share of copies by dose; of every method similarity to the training picture, and what ordinary prompts' pictures have of their prompt."""
+    """Share of copies by dose; of every method similarity to the training picture, and what ordinary
+    prompts' pictures have of their prompt."""
     _dose_response(axes[0], doses)
     names = list(dict.fromkeys(figures.name for figures in methods))
     # Prompts of one's own have no training picture.

@@ -1,4 +1,5 @@
-"""One memorised and one ordinary prompt under every method: the training picture, the plain one, and what each makes of the same noise."""
+"""One memorised and one ordinary prompt under every method: the training picture, the plain one, and what
+each makes of the same noise."""
 
 from __future__ import annotations
 
@@ -41,12 +42,16 @@ def _strip(source: Source, study: tuple[str, int, float], group: str, prompt: st
         caption = ("plain" if method == "none" else name) + ("*" if is_copy else "")
         title = name if similarity is None else f"{name}: similarity {similarity:.2f}"
         figures.append(figure(image, caption, title, SIDE))
-    note = f"{group}: “{prompt}”, all from the same noise. * counts as a copy of the first picture, which is the prompt's own."
+    note = (
+        f"{group}: “{prompt}”, all from the same noise. * counts as a copy of the first picture, "
+        f"which is the prompt's own."
+    )
     return f"<p class=note>{escape(note)}</p><div class=strip>{grid(figures)}</div>"
 
 
 def _own(prompt: str) -> list[str]:
-    """The picture that belongs to the prompt, at the size of the others; none where it is not the bench's but somebody's own."""
+    """The picture that belongs to the prompt, at the size of the others; none where it is not the bench's
+    but somebody's own."""
     known = itertools.chain(duplicated(), held_out(CAPTIONS), trained(CAPTIONS))
     pictures = (one.picture() for one in known if one.text == prompt)
     return [

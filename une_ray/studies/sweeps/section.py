@@ -1,4 +1,5 @@
-"""Which settings are best? Trials of every sweep, their Pareto front with its knee, and what each setting does on average."""
+"""Which settings are best? Trials of every sweep, their Pareto front with its knee, and what each setting
+does on average."""
 
 from __future__ import annotations
 
@@ -21,14 +22,16 @@ from une_ray.studies.sweeps.result import SweepResult, command, sweeps
 ORDER = 110
 ARROWS = {"max": "↑", "min": "↓"}
 NOTE = (
-    "A point is one trial, a setting of everything; upwards and to the right is better. Large ones are the Pareto "
-    "front, which no other trial matches in every objective and beats in one; the stairs are how far the two axes "
-    "alone can be had. Trials that successive halving stopped early were judged on less, in other units, and are not "
-    "drawn. The star is the knee, nearest to the ideal point when every objective is rescaled to its range on the "
-    "front; diamonds are settings that stood in the study from the start. Below: the mean of each objective over the "
-    "finished trials that share a value, ± its standard error; numbers in thirds of equal count."
+    "A point is one trial, a setting of everything; upwards and to the right is better. Large ones are the "
+    "Pareto front, which no other trial matches in every objective and beats in one; the stairs are how far "
+    "the two axes alone can be had. Trials that successive halving stopped early were judged on less, in "
+    "other units, and are not drawn. The star is the knee, nearest to the ideal point when every objective "
+    "is rescaled to its range on the front; diamonds are settings that stood in the study from the start. "
+    "Below: the mean of each objective over the finished trials that share a value, ± its standard error; "
+    "numbers in thirds of equal count."
 )
-EFFECTS = """SELECT setting, value, objective, mean, standard_error, trials FROM setting_effects WHERE sweep = ?
+EFFECTS = """SELECT setting, value, objective, mean, standard_error,
+        trials FROM setting_effects WHERE sweep = ?
     AND (SELECT count(DISTINCT value) FROM setting_effects e
         WHERE e.sweep = setting_effects.sweep AND e.setting = setting_effects.setting) > 1
     ORDER BY setting, place, value"""
@@ -82,7 +85,8 @@ def scatter(axis: Axes, sweep: SweepResult) -> None:
 
 
 def _trials(axis: Axes, sweep: SweepResult) -> None:
-    """A mark per trial that was judged in full: what the front beats, the front, where the study began, the knee."""
+    """A mark per trial that was judged in full: what the front beats, the front, where the study began, the
+    knee."""
     kinds = [_kind(sweep, trial) for trial in sweep.full]
     third = [*sweep.goals][2:3]
     scale: dict[str, Any] = {}
@@ -141,7 +145,8 @@ def _names(axis: Axes, sweep: SweepResult) -> None:
 
 
 def _staircase(axis: Axes, sweep: SweepResult) -> None:
-    """What can be had of the first two objectives at once, whatever the others: the border of what the trials reached."""
+    """What can be had of the first two objectives at once, whatever the others: the border of what the
+    trials reached."""
     turned = oriented(sweep.values[:, :2], [*sweep.goals.values()][:2])
     corners = sweep.values[efficient(turned), :2]
     corners = corners[np.argsort(turned[efficient(turned), 0])]
