@@ -7,6 +7,7 @@ from tests.helpers.pictures import png
 from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
+from une_ray.report.collect import sections
 from une_ray.report.page import write
 from une_ray.run.build import build
 from une_ray.run.cluster import Cluster
@@ -35,6 +36,28 @@ def test_the_page_stands_alone(page):
 )
 def test_every_part_is_there(page, title):
     assert f"<h2>{title}</h2>" in page
+
+
+def test_the_contents_link_to_every_section_in_the_pages_order(page):
+    contents = re.findall(r'<li><a href="#([^"]+)">([^<]+)</a></li>', page)
+    assert contents == re.findall(r'<section id="([^"]+)"><h2>([^<]+)</h2>', page) and len(contents) > 6
+    assert contents[0] == ("corpus", "Corpus") and contents[-1] == ("settings", "Settings")
+
+
+def test_the_summary_says_what_the_lake_holds(page):
+    summary = page[page.index("In short") : page.index("<nav>")]
+    assert "13 images" in summary and "1 reject" in summary and "2 models (clip, sd)" in summary
+
+
+def test_the_page_knows_the_dark(page):
+    assert "@media (prefers-color-scheme: dark)" in page and "color-scheme: light dark" in page
+
+
+def test_sections_are_found_in_their_folders_and_have_places_of_their_own():
+    places = [order for order, _ in sections()]
+    modules = {section.__module__ for _, section in sections()}
+    assert places == sorted(set(places))
+    assert {"une_ray.report.sections.rejects", "une_ray.studies.probes.agreement"} <= modules
 
 
 def test_rejects_are_shown_with_reasons_and_names_are_escaped(page):

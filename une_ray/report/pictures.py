@@ -39,15 +39,14 @@ def square(image: Image.Image, side: int) -> Image.Image:
 
 def data_uri(image: Image.Image, side: int = 128) -> str:
     """The centre square as a `data:` address (PNG for small flat drawings, JPEG where that is smaller)."""
-    encoded = [
-        (kind, _encoded(square(image, side), kind, options))
-        for kind, options in (("png", {"optimize": True}), ("jpeg", {"quality": 88}))
-    ]
-    kind, data = min(encoded, key=lambda form: len(form[1]))
+    centre = square(image, side)
+    png = _encoded(centre, "PNG", optimize=True)
+    jpeg = _encoded(centre, "JPEG", quality=88)
+    kind, data = ("png", png) if len(png) <= len(jpeg) else ("jpeg", jpeg)
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _encoded(image: Image.Image, kind: str, options: dict[str, int]) -> bytes:
+def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
@@ -115,9 +114,7 @@ def lake_card(
         if spaces
         else ""
     )
-    counts = " · ".join(
-        (counted(items, "item"), counted(rejects, "reject"), counted(len(spaces), "space"))
-    )
+    counts = " · ".join((counted(items, "item"), counted(rejects, "reject"), counted(len(spaces), "space")))
     asked = f"asked of it: {', '.join(studies)}" if studies else "nothing has been asked of it yet"
     return (
         f'<div style="{CARD}"><div><b>{escape(corpus)}</b> · {counts}</div>'
@@ -177,7 +174,8 @@ def contact_sheet(
 def _wrap(caption: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
     """At most CAPTION_LINES lines that are no wider than `width` pixels, broken between words where that
     can be."""
-    lines, rest = [], " ".join(caption.split())
+    lines: list[str] = []
+    rest = " ".join(caption.split())
     while rest and len(lines) < CAPTION_LINES:
         end = len(rest)
         while end > 1 and font.getlength(rest[:end]) > width:

@@ -21,7 +21,7 @@ from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import QUERIES, connect
 from une_ray.lake.verify import verify
 from une_ray.report.section import Source
-from une_ray.studies.gaussianity import section as part
+from une_ray.studies.gaussianity import normality as part
 from une_ray.studies.gaussianity.command import EPILOG
 from une_ray.studies.gaussianity.command import gaussianity as command
 from une_ray.studies.gaussianity.study import gaussianity, read_latents
