@@ -7,7 +7,6 @@ from tests.helpers.pictures import png
 from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
-from une_ray.report.collect import sections
 from une_ray.report.page import write
 from une_ray.run.build import build
 from une_ray.run.cluster import Cluster
@@ -51,13 +50,6 @@ def test_the_summary_says_what_the_lake_holds(page):
 
 def test_the_page_knows_the_dark(page):
     assert "@media (prefers-color-scheme: dark)" in page and "color-scheme: light dark" in page
-
-
-def test_sections_are_found_in_their_folders_and_have_places_of_their_own():
-    places = [order for order, _ in sections()]
-    modules = {section.__module__ for _, section in sections()}
-    assert places == sorted(set(places))
-    assert {"une_ray.report.sections.rejects", "une_ray.studies.probes.agreement"} <= modules
 
 
 def test_rejects_are_shown_with_reasons_and_names_are_escaped(page):

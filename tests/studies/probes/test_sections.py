@@ -98,8 +98,8 @@ def test_the_best_transfer_stands_beside_shuffled_pairs_and_the_best_control(sou
     origin, target = max(pairs, key=lambda pair: cosines[pair[0]][pair[1]])
     shuffled = dict(source.rows(query, origin, "shuffled"))[target]
     assert transfers.section(source).summary == (
-        f"Best is {origin} → {target}: centred cosine {cosines[origin][target]:.3f} (shuffled pairs {shuffled:.3f}, "
-        f"best control pixels-4 {cosines['pixels-4'][target]:.3f})."
+        f"Best is {origin} → {target}: centred cosine {cosines[origin][target]:.3f} (shuffled pairs "
+        f"{shuffled:.3f}, best control pixels-4 {cosines['pixels-4'][target]:.3f})."
     )
 
 
