@@ -4,17 +4,20 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 READY := $(VENV)/.ready
 DEMO := demo/lake
-# Noise of two generators, encoders, and the controls that every claim about them stands beside.
-SPACES := mini-sd-a/ddim50,mini-sd-z/ddim50,mini-clip-a,mini-clip-b,mini-dino,mini-resnet,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
-EDITED := Smiling,Eyeglasses,Long_Hair,Wearing_Hat,Gray_Hair
+# What is quick to see comes first: encoders, and the controls that every claim stands beside. Then the noise of two generators.
+QUICK := mini-clip-a,mini-clip-b,mini-dino,mini-resnet,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
+NOISE := mini-sd-a/ddim50,mini-sd-z/ddim50
+CORPUS := avatars:500
+EDITED := Smiling,Eyeglasses,Wearing_Hat
 
-.PHONY: help setup demo test test-slow floors docs
+.PHONY: help setup demo test test-slow lint floors docs
 
 help:
 	@echo "make setup      set up alone: .venv with une_ray in it"
-	@echo "make demo       set up, build the demo lake (1,000 avatars, ten spaces), test, probe and edit it, draw its report"
+	@echo "make demo       set up, build the demo lake (500 avatars, ten spaces), test, probe and edit it, draw its report"
 	@echo "make test       set up and run the tests"
 	@echo "make test-slow  the long tests as well"
+	@echo "make lint       check format, style and types"
 	@echo "make docs       build the documentation as a site, build/docs; no network"
 	@echo "make floors     measure every figure of the mini zoo's model cards"
 
@@ -27,7 +30,11 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY)
 
 demo: $(READY)
-	@$(VENV)/bin/une build --corpus avatars:1000 --spaces $(SPACES) --lake $(DEMO)
+	@$(VENV)/bin/une build --corpus $(CORPUS) --spaces $(QUICK) --lake $(DEMO)
+	@$(VENV)/bin/une probe --lake $(DEMO)
+	@echo "A first look, while the noise of two generators is made:"
+	@$(VENV)/bin/une report $(DEMO)
+	@$(VENV)/bin/une build --corpus $(CORPUS) --spaces $(NOISE) --lake $(DEMO)
 	@$(VENV)/bin/une verify $(DEMO)
 	@$(VENV)/bin/une gaussianity --lake $(DEMO) --spaces mini-sd-a/ddim50,mini-sd-z/ddim50,mini-dino
 	@$(VENV)/bin/une probe --lake $(DEMO)
@@ -42,6 +49,11 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(VENV)/bin/python -m pytest -m "not gpu"
+
+lint: $(READY)
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
 
 floors: $(READY)
 	$(VENV)/bin/python jobs/evaluate_mini_zoo.py

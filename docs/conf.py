@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,13 @@ def write_cards(app: Any) -> None:
             page.write_text(text)
 
 
+def forget_gone_modules(app: Any) -> None:
+    """Pages of the API of an earlier build, where they know modules that there are no more."""
+    modules = (ROOT.joinpath(*page.stem.split(".")) for page in (DOCS / "_api").glob("*.rst"))
+    if not all(module.is_dir() or module.with_suffix(".py").exists() for module in modules):
+        shutil.rmtree(DOCS / "_api")
+
+
 def escaped(markup: re.Match[str]) -> str:
     """Emphasis as it is, all else behind a backslash."""
     return markup[1] or f"\\{markup[0]}"
@@ -109,6 +117,7 @@ def as_restructured(app: Any, what: str, name: str, object: Any, options: Any, l
 
 def setup(app: Any) -> None:
     app.connect("builder-inited", write_cards)
+    app.connect("builder-inited", forget_gone_modules, priority=100)  # before autosummary reads them
     app.connect("source-read", read_page)
     app.connect("include-read", read_included)
     app.connect("autodoc-process-docstring", as_restructured)

@@ -1,4 +1,5 @@
-"""`une build` as a script: `ray job submit -- python jobs/build_noisezoo.py --lake … …`; `une submit build` does as much."""
+"""`une build` as a script: `ray job submit -- python jobs/build_noisezoo.py --lake … …`; `une submit
+build` does as much."""
 
 from une_ray.cli.main import main
 

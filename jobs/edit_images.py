@@ -1,4 +1,5 @@
-"""`une edit` as a script: `ray job submit -- python jobs/edit_images.py --lake … …`; `une submit edit` does as much."""
+"""`une edit` as a script: `ray job submit -- python jobs/edit_images.py --lake … …`; `une submit edit`
+does as much."""
 
 from une_ray.cli.main import main
 

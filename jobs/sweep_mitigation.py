@@ -1,4 +1,5 @@
-"""`une sweep mitigation` as a script: `ray job submit -- python jobs/sweep_mitigation.py --lake … …`; `une submit sweep mitigation` does as much."""
+"""`une sweep mitigation` as a script: `ray job submit -- python jobs/sweep_mitigation.py --lake … …`; `une
+submit sweep mitigation` does as much."""
 
 from une_ray.cli.main import main
 

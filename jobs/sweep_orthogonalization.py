@@ -1,4 +1,5 @@
-"""`une sweep orthogonalization` as a script: `ray job submit -- python jobs/sweep_orthogonalization.py --lake … …`; `une submit sweep orthogonalization` does as much."""
+"""`une sweep orthogonalization` as a script: `ray job submit -- python jobs/sweep_orthogonalization.py
+--lake … …`; `une submit sweep orthogonalization` does as much."""
 
 from une_ray.cli.main import main
 

@@ -1,5 +1,5 @@
-"""A package outside une_ray adds a corpus, a kind of model, a control space, a mitigation, a detector and a study, each in one file or folder
-behind an entry point (tests/plugin), and touches nothing of une_ray."""
+"""A package outside une_ray adds a corpus, a kind of model, a control space, a mitigation, a detector and
+a study, each in one file or folder behind an entry point (tests/plugin), and touches nothing of une_ray."""
 
 import os
 import subprocess
@@ -85,7 +85,10 @@ print(DETECTORS.find("last-norm").__doc__)
 """
     shown = une.python(code)
     assert (
-        "half-pads" in shown and "'share': 0.25" in shown and "Every pad row shortened." in shown and "0.5" in shown
+        "half-pads" in shown
+        and "'share': 0.25" in shown
+        and "Every pad row shortened." in shown
+        and "0.5" in shown
     )
     assert "of the last step" in shown
 

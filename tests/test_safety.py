@@ -18,7 +18,7 @@ from transformers import Dinov2Config, Dinov2Model
 import une_ray
 from tests.helpers.lakes import fill, items
 from tests.helpers.pictures import png
-from une_ray.cli.submit import travel
+from une_ray.cli.submit import PACKAGE, RUNTIME_ENV, travel
 from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
 from une_ray.lake import results
@@ -84,11 +84,11 @@ def test_code_beside_weights_is_not_run(tmp_path, sprung):
 
 
 def test_a_runtime_environment_is_plain_yaml(tmp_path, sprung):
-    for name in ("jobs/build_noisezoo.py", "cluster/runtime_env.yaml"):
+    for name in (PACKAGE, RUNTIME_ENV):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"excludes: !!python/object/apply:os.mkdir [{sprung}]\n")
     with pytest.raises(UneError, match="runtime_env.yaml is not plain YAML"):
-        travel(tmp_path, "jobs/build_noisezoo.py")
+        travel(tmp_path)
     assert not sprung.exists()
 
 
@@ -183,7 +183,7 @@ def calls(tree: ast.AST):
 
 
 def test_no_module_unpickles_or_evaluates():
-    """A lake is JSON, Parquet and PNG, whose readers run nothing; so it is enough that nothing else is called."""
+    """A lake is JSON, Parquet and PNG, whose readers run nothing: so it is enough that nothing else is."""
     for path in Path(une_ray.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text())
         imported = {

@@ -267,7 +267,8 @@ class Lake(layout.Lake):
             raise UneError(f"the picture of {image_id!r} can't be read: {error}") from error
 
     def contact_sheet(self, query: str, columns: int = 8) -> Image.Image:
-        """The pictures of a query's `image_id`s on one sheet; its other columns are what stands below each."""
+        """The pictures of a query's `image_id`s on one sheet; its other columns are what stands below
+        each."""
         from une_ray.report.pictures import contact_sheet
 
         rows = self.sql(query).to_arrow_table().to_pylist()

@@ -1,7 +1,7 @@
 """Settings of a function, read off its signature: kind, default, range and what they mean, for help,
 sweeps, parsing and checks alike.
 
-    def zero_pads(sampling: Sampling, *, fraction: Annotated[float, Range(0, 1), "share of the pads"] = 0.7) -> Tensor: ...
+    def zero_pads(rows, *, fraction: Annotated[float, Range(0, 1), "share of the pads"] = 0.7): ...
 
 says all that `une --help`, a study's YAML and the documentation need to know of `fraction`.
 """

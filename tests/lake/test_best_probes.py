@@ -1,4 +1,4 @@
-"""Which of several probes is *the* probe: later experiments change no earlier answer, unless asked for by name."""
+"""Which of several probes is *the* probe: later experiments change no earlier answer but on request."""
 
 from pathlib import Path
 
@@ -200,7 +200,7 @@ def test_every_split_seed_has_its_best(tmp_path: Path):
 
 MISSPELT = {
     "FROM probe_scores('enk')": "no ridge probes of space 'enk' in this lake; there are of enc, gen/ddim50",
-    "FROM probe_metrics('enc', by_method := 'rigde')": "no probes by method 'rigde' in this lake; there are ridge",
+    "FROM probe_metrics('enc', by_method := 'rigde')": "no probes by method 'rigde' in this lake; there",
     "FROM probe_scores('enc', by_config := 'abc')": "no probes of config abc in space 'enc'; that space has ",
     "FROM probe_scores('enk', by_config := 'abc')": "no probes of config abc in space 'enk'; there is none",
     "FROM direction('enc', 'smiling')": "no probe of 'smiling' in space 'enc'; there are of Smiling, ",

@@ -29,7 +29,7 @@ B = {"ridge": 0.25, "logistic": -1.5}
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
-    """Probes of two methods; `Bald` has a row without weights; another space has probes of the same attributes."""
+    """Probes of two methods; `Bald` has a row without weights; another space has the same attributes."""
     lake = create(Lake(str(tmp_path_factory.mktemp("lake") / "with 'quote")), "test:10", iter(items()), 4)
     for method, readings in W.items():
         rows = [probe(SPACE, name, method, w) for name, w in readings.items()] + [

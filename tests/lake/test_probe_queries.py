@@ -1,4 +1,5 @@
-"""Probes fitted, evaluated and read in SQL, in DuckDB's module and in the stock shell, against NumPy, scikit-learn and SciPy."""
+"""Probes fitted, evaluated and read in SQL, in DuckDB's module and in the stock shell, against NumPy,
+scikit-learn and SciPy."""
 
 import duckdb
 import numpy as np
@@ -198,7 +199,8 @@ def test_tied_scores_count_by_mid_ranks(lake):
 
 
 def figures(y: np.ndarray, score: np.ndarray, probability: np.ndarray) -> list[float]:
-    """METRICS by scikit-learn; the calibration error from its curve, weighed by how many fall into every bin."""
+    """METRICS by scikit-learn; the calibration error from its curve, weighed by how many fall into every
+    bin."""
     truth, said = calibration_curve(y, probability, n_bins=10)
     weight = np.bincount(np.searchsorted(np.linspace(0, 1, 11)[1:-1], probability), minlength=10)
     return [
@@ -215,7 +217,8 @@ def figures(y: np.ndarray, score: np.ndarray, probability: np.ndarray) -> list[f
 def test_figures_that_labels_of_one_side_leave_open_are_null(lake):
     connection = connect(lake)
     connection.execute(
-        "CREATE TABLE positive AS SELECT 's' AS space, 'm' AS method, 'a' AS attribute, 1.0 AS score, .7 AS probability, true AS value"
+        "CREATE TABLE positive AS SELECT 's' AS space, 'm' AS method, 'a' AS attribute, 1.0 AS score, .7 AS"
+        " probability, true AS value"
     )
     (found,) = connection.sql("FROM metrics_of('positive')").to_arrow_table().to_pylist()
     assert [found[key] for key in METRICS] == pytest.approx([1, None, None, 1, 0.09, 0.3, 1])

@@ -1,4 +1,4 @@
-"""`queries/*.sql` answer alike in the stock shell (duckdb-cli), in DuckDB's module without our code, in NumPy."""
+"""`queries/*.sql` answer alike in the stock shell (duckdb-cli), in DuckDB's module alone and NumPy."""
 
 import csv
 import io

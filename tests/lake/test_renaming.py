@@ -1,4 +1,5 @@
-"""A space gets another name, or goes, with all that hangs on it; killed anywhere, the same call finishes it."""
+"""A space gets another name, or goes, with all that hangs on it; killed anywhere, the same call finishes
+it."""
 
 import json
 

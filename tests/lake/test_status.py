@@ -1,4 +1,5 @@
-"""`une status` of lakes whose shards, times and places were written by hand, so that every figure has a closed form."""
+"""`une status` of lakes whose shards, times and places were written by hand, so that every figure has a
+closed form."""
 
 from datetime import UTC, datetime
 

@@ -94,7 +94,10 @@ def test_an_object_store_that_does_not_answer_is_one_clear_error(monkeypatch, op
         monkeypatch.setattr(Store("memory://lake").filesystem, method, fail)
     with pytest.raises(
         UneError,
-        match=r"memory://lake/a: the object store does not answer \(Silent: connect timeout\).*goes on from there",
+        match=(
+            r"memory://lake/a: the object store does not answer \(Silent: connect timeout\).*goes on from"
+            r" there"
+        ),
     ):
         getattr(Store("memory://lake"), operation)("a", *([b"x"] if operation == "commit" else []))
 

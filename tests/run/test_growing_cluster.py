@@ -1,4 +1,5 @@
-"""A cluster that is scaled from nothing: a build waits for the GPUs that it was promised, where they were asked for, and is watched at work."""
+"""A cluster that is scaled from nothing: a build waits for the GPUs that it was promised, where they were
+asked for, and is watched at work."""
 
 import os
 import re

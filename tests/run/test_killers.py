@@ -1,4 +1,5 @@
-"""Processes that may die find the rows that kill: every one of them, no other, and none where the machine is at fault."""
+"""Processes that may die find the rows that kill: every one of them, no other, and none where the machine
+is at fault."""
 
 import atexit
 import os

@@ -62,7 +62,7 @@ def test_what_is_removed_is_gone_though_it_was_listed_before_it_came(bucket):
 
 
 def test_what_another_process_writes_is_there_at_once(bucket):
-    """DuckDB's globs too: the driver of an edit looks at `edits/` before its workers write there, and after."""
+    """DuckDB's globs too: the driver of an edit looks at `edits/` before its workers write, and after."""
     import boto3
 
     lake = create(Lake(f"{bucket}/shared"), "made-up:1", iter([Item("one", "", "train", "", {})]), 1)

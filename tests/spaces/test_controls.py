@@ -1,4 +1,5 @@
-"""The control spaces: signal leak, autoencoder latents, raw pixels; and a zero-terminal-SNR generator beside them."""
+"""The control spaces: signal leak, autoencoder latents, raw pixels; and a zero-terminal-SNR generator
+beside them."""
 
 import shutil
 

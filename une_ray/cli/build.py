@@ -36,7 +36,10 @@ def build(
     spaces: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders; see une models"
+            help=(
+                "Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders; see une"
+                " models"
+            )
         ),
     ],
     lake: LakeOption,
@@ -57,7 +60,8 @@ def build(
         ),
     ] = None,
 ) -> None:
-    """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you like."""
+    """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you
+    like."""
     from une_ray.run.build import build as run
     from une_ray.run.cluster import Cluster
 

@@ -14,7 +14,8 @@ EPILOG = """Examples:
 
 `une show demo/lake -c "FROM nearest('mini-dino', 'avatar-0-00000007', 16)"`
 
-`une show demo/lake -c "SELECT image_id, score FROM probe_scores('mini-dino') WHERE attribute = 'Smiling' AND NOT value ORDER BY score DESC LIMIT 24" --out errors.png`"""
+`une show demo/lake -c "FROM probe_scores('mini-dino') WHERE attribute = 'Bald' AND NOT value ORDER BY score DESC LIMIT 24"`
+"""  # noqa: E501 - a command that is typed in one line
 
 
 def show(

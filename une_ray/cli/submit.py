@@ -21,13 +21,14 @@ EPILOG = """Examples:
 
 `une submit build --corpus celeba:/data/celeba --spaces sd15/ddim50,clip-l14 --lake s3://zoo/celeba`
 
-`une submit --address http://head:8265 --follow build --corpus avatars:1000 --spaces mini-dino --lake /shared/lake`
+`une submit --address http://head:8265 --follow build --corpus avatars:1000 --spaces mini-dino --lake /zoo`
 
-`une submit edit --lake s3://zoo/celeba --space sd15/ddim50 --attribute Eyeglasses --keep Gray_Hair,Male --gpus 8`
+`une submit edit --lake s3://zoo/celeba --space sd15/ddim50 --attribute Eyeglasses --keep Male --gpus 8`
 
 `une submit sweep orthogonalization --lake s3://zoo/celeba --state s3://zoo/sweeps --scale large --gpus 8`
 
-The cluster's token is read from RAY_AUTH_TOKEN, or from the file of RAY_AUTH_TOKEN_PATH, with RAY_AUTH_MODE=token."""
+The cluster's token is read from RAY_AUTH_TOKEN, or from the file of RAY_AUTH_TOKEN_PATH, with
+RAY_AUTH_MODE=token."""
 
 # For `app.command(context_settings=CONTEXT)`: what follows COMMAND is the command's own.
 CONTEXT = {"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True}
@@ -154,7 +155,8 @@ def connect(address: str | None) -> JobSubmissionClient:
 
 
 def watch(client: JobSubmissionClient, job_id: str) -> int:
-    """Print the log until the job ends; returns its exit code. An interrupt ends the watching, not the job."""
+    """Print the log until the job ends; returns its exit code. An interrupt ends the watching, not the
+    job."""
     try:
         asyncio.run(_print_log(client, job_id))
     except KeyboardInterrupt:

@@ -31,7 +31,8 @@ def shard_file(shard: int) -> str:
 
 
 def space_folder(space: str) -> str:
-    """`mini-sd-a/ddim50` → `spaces/space=mini-sd-a%2Fddim50`: hive naming, which DuckDB and pyarrow decode."""
+    """`mini-sd-a/ddim50` → `spaces/space=mini-sd-a%2Fddim50`: hive naming, which DuckDB and pyarrow
+    decode."""
     return f"spaces/space={quote(space, safe='')}"
 
 

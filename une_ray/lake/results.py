@@ -48,7 +48,8 @@ def empty_tables() -> dict[str, pa.Schema]:
 
 
 def write_empty_tables(lake: Lake) -> None:
-    """Those that are not there yet: all of a new lake, the newer tables of one that an earlier une_ray made."""
+    """Those that are not there yet: all of a new lake, the newer tables of one that an earlier une_ray
+    made."""
     for name, columns in empty_tables().items():
         if not lake.store.exists(name):
             lake.store.commit(name, schema.parquet(columns.empty_table(), {}), replace=False)

@@ -1,4 +1,5 @@
-"""A table of results: one folder of the lake, whose files are computations and whose rows have these columns."""
+"""A table of results: one folder of the lake, whose files are computations and whose rows have these
+columns."""
 
 from __future__ import annotations
 

@@ -1,21 +1,21 @@
 -- What edits did in the eyes of judges that did not make them, with and without orthogonalisation. `une edit` writes them.
 
 -- Judged scores in long form: `change` is from the same image's round trip (α = 0), in standard deviations of that score over round trips.
-CREATE OR REPLACE VIEW edit_changes AS
+CREATE OR REPLACE TEMP VIEW edit_changes AS
 WITH long AS (
     SELECT * EXCLUDE (scores, z), unnest(map_keys(scores)) AS judged, unnest(map_values(scores)) AS score FROM edits),
 based AS (SELECT *, max(score) FILTER (alpha = 0) OVER (PARTITION BY edit, judge, judged, image_id) AS before FROM long)
 SELECT *, (score - before) / nullif(stddev_pop(before) OVER (PARTITION BY edit, judge, judged), 0) AS change FROM based;
 
 -- Dose and response of the target. A flip counts among the images that were judged to be on the other side before.
-CREATE OR REPLACE VIEW edit_response AS
+CREATE OR REPLACE TEMP VIEW edit_response AS
 SELECT space, attribute, direction, keep, inner_product, method, judge, edit, alpha, count(*) AS images, avg(change) AS change,
     avg(((score > 0) = (alpha > 0))::INT) FILTER (alpha <> 0 AND (before > 0) <> (alpha > 0)) AS flips,
     avg(identity) AS identity, avg((status <> 'ok')::INT) AS off_data
 FROM edit_changes WHERE judged = attribute GROUP BY ALL;
 
 -- The leakage matrix in long form: what one standard deviation applied does to every judged attribute, in its own standard deviations.
-CREATE OR REPLACE VIEW leakage_matrix AS
+CREATE OR REPLACE TEMP VIEW leakage_matrix AS
 SELECT space, attribute, direction, keep, inner_product, method, judge, edit, judged, list_contains(keep, judged) AS is_kept,
     regr_slope(change, alpha) AS slope
 FROM edit_changes GROUP BY ALL;
@@ -23,7 +23,7 @@ FROM edit_changes GROUP BY ALL;
 -- One row per edit × judge: effect on the target, leakage as root mean square over the others (which attributes that were moved together,
 -- as Smiling+Eyeglasses, are not), and the same per unit of effect; identity at
 -- the doses furthest from 0. `efficient` where no other edit of the attribute has more effect, less leakage and more identity.
-CREATE OR REPLACE VIEW edit_tradeoffs AS
+CREATE OR REPLACE TEMP VIEW edit_tradeoffs AS
 WITH slopes AS (
     SELECT * EXCLUDE (judged, is_kept, slope), avg(slope) FILTER (judged = attribute) AS effect,
         sqrt(avg(slope ** 2) FILTER (judged <> attribute AND NOT list_contains(string_split(attribute, '+'), judged))) AS leakage, max(abs(slope)) FILTER (is_kept) AS kept_leakage

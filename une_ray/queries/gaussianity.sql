@@ -6,33 +6,33 @@
 -- Nothing is tested on fewer than 20 values, or where all are equal. "chi2_score" asks for unit variance: noise claims it, embeddings don't.
 
 -- A number in (0, 1) and one from N(0, 1), by a key alone: random() would depend on the threads.
-CREATE OR REPLACE MACRO uniform(key) AS ((hash(key) >> 11)::DOUBLE + .5) / 2.0 ** 53;
-CREATE OR REPLACE MACRO normal(key) AS sqrt(-2 * ln(uniform(key || '/r'))) * cos(2 * pi() * uniform(key || '/a'));
+CREATE OR REPLACE TEMP MACRO uniform(key) AS ((hash(key) >> 11)::DOUBLE + .5) / 2.0 ** 53;
+CREATE OR REPLACE TEMP MACRO normal(key) AS sqrt(-2 * ln(uniform(key || '/r'))) * cos(2 * pi() * uniform(key || '/a'));
 
 -- √b₁ of n numbers as a standard normal score: D'Agostino 1970.
-CREATE OR REPLACE MACRO skewness_w2(n) AS
+CREATE OR REPLACE TEMP MACRO skewness_w2(n) AS
     sqrt(6.0 * (n * n + 27 * n - 70) * (n + 1) * (n + 3) / ((n - 2) * (n + 5) * (n + 7) * (n + 9)) - 2) - 1;
-CREATE OR REPLACE MACRO skewness_score(root_b1, n) AS
+CREATE OR REPLACE TEMP MACRO skewness_score(root_b1, n) AS
     asinh(root_b1 * sqrt((n + 1) * (n + 3) / (6.0 * (n - 2))) * sqrt((skewness_w2(n) - 1) / 2)) / sqrt(ln(skewness_w2(n)) / 2);
 
 -- b₂ of n numbers as a standard normal score: Anscombe and Glynn 1983. `a` is their A, the degrees of freedom of the fitted χ².
-CREATE OR REPLACE MACRO kurtosis_skewness(n) AS
+CREATE OR REPLACE TEMP MACRO kurtosis_skewness(n) AS
     6.0 * (n * n - 5 * n + 2) / ((n + 7) * (n + 9)) * sqrt(6.0 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)));
-CREATE OR REPLACE MACRO kurtosis_a(n) AS
+CREATE OR REPLACE TEMP MACRO kurtosis_a(n) AS
     6 + 8 / kurtosis_skewness(n) * (2 / kurtosis_skewness(n) + sqrt(1 + 4 / kurtosis_skewness(n) ** 2));
-CREATE OR REPLACE MACRO kurtosis_z(b2, n) AS
+CREATE OR REPLACE TEMP MACRO kurtosis_z(b2, n) AS
     (b2 - 3.0 * (n - 1) / (n + 1)) / sqrt(24.0 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5)));
-CREATE OR REPLACE MACRO kurtosis_score(b2, n) AS
+CREATE OR REPLACE TEMP MACRO kurtosis_score(b2, n) AS
     (1 - 2 / (9 * kurtosis_a(n)) - cbrt((1 - 2 / kurtosis_a(n)) / (1 + kurtosis_z(b2, n) * sqrt(2 / (kurtosis_a(n) - 4)))))
     / sqrt(2 / (9 * kurtosis_a(n)));
 
 -- K² of a group's values, an aggregate: SELECT dagostino_pearson(x) FROM …. DuckDB's skewness is the corrected one; √b₁ is not.
-CREATE OR REPLACE MACRO dagostino_pearson(x) AS CASE WHEN count(x) >= 20 AND min(x) < max(x) THEN
+CREATE OR REPLACE TEMP MACRO dagostino_pearson(x) AS CASE WHEN count(x) >= 20 AND min(x) < max(x) THEN
     skewness_score(skewness(x) * (count(x) - 2) / sqrt(count(x) * (count(x) - 1.0)), count(x)::DOUBLE) ** 2
     + kurtosis_score(kurtosis_pop(x) + 3, count(x)::DOUBLE) ** 2 END;
 
 -- `dim` numbers from N(0, 1), by a key: a random direction, not of unit length, which no test of normality sees; or a row of the control.
-CREATE OR REPLACE MACRO normal_list(key, dim) AS list_transform(range(dim), lambda d: normal(key || '/' || d)::FLOAT);
+CREATE OR REPLACE TEMP MACRO normal_list(key, dim) AS list_transform(range(dim), lambda d: normal(key || '/' || d)::FLOAT);
 
 WITH chosen AS (
     SELECT space, image_id, count(*) OVER (PARTITION BY space) AS images FROM (

@@ -83,7 +83,8 @@ def actors(pool: Pool) -> dict[str, Any]:
 
 
 def faults_travel(work: Callable[..., Row]) -> Callable[..., Row]:
-    """A fault of the user's input goes on as text in the row: Ray keeps only the stack trace of an exception."""
+    """A fault of the user's input goes on as text in the row: Ray keeps only the stack trace of an
+    exception."""
 
     @functools.wraps(work)
     def guarded(*arguments: Any) -> Row:

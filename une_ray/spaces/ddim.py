@@ -21,7 +21,8 @@ ROUND_TRIPS = 1 / 32
 
 
 class Invert:
-    """Pictures → inverted noise (b, c·h·w), flattened as (c, h, w); PSNR of the way back for one image in 32."""
+    """Pictures → inverted noise (b, c·h·w), flattened as (c, h, w); PSNR of the way back for one image in
+    32."""
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
         from une_ray.models.generators import load_generator  # diffusers takes seconds

@@ -43,7 +43,8 @@ class Leak:
 
 
 def fresh_noise(seed: str, dim: int) -> np.ndarray:
-    """(dim,) float32 standard normal, by the seed alone: the same in any batch and shard and on any machine."""
+    """(dim,) float32 standard normal, by the seed alone: the same in any batch and shard and on any
+    machine."""
     digest = hashlib.sha256(seed.encode()).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
     return generator.standard_normal(dim, np.float32)

@@ -1,4 +1,5 @@
-"""A space: what one model under one setting sees of an image. Its name, its fingerprint, and how to load it."""
+"""A space: what one model under one setting sees of an image. Its name, its fingerprint, and how to load
+it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The page's part on edits, from a lake with planted outcomes: what was put in is what is drawn and told."""
+"""The part of the page on edits, from a lake with planted outcomes: what was put in is what is drawn and
+told."""
 
 import io
 import re
@@ -26,7 +27,8 @@ RANDOM = np.random.default_rng(0)
 
 
 def lake_of(url: str, planted: bool = True) -> Lake:
-    """Sixteen avatars with every picture of three edits, whose tint is the dose; scores follow EFFECTS exactly."""
+    """Sixteen avatars with every picture of three edits, whose tint is the dose; judged scores follow
+    EFFECTS exactly."""
     corpus = open_corpus("avatars:16")
     lake = create(Lake(url), corpus.name, corpus.items(), 16)
     lake.register("judge", {"kind": "dino"})
@@ -139,9 +141,9 @@ def test_every_judge_has_its_heat_map_and_curves(html):
 def test_the_summary_names_the_strongest_edit_its_leakage_and_what_a_random_direction_does(tmp_path):
     summary = edits.section(Source(lake_of(str(tmp_path / "lake")))).summary
     leakage, of_random = (
-        f"{np.sqrt(sum(x**2) / 3):.3f}" for x in map(np.array, ([0.4, 0.3, 0], [0.01, 0, 0.01]))
+        f"{np.sqrt(np.square(others).sum() / 3):.3f}" for others in ([0.4, 0.3, 0], [0.01, 0, 0.01])
     )
     assert summary == (
-        "Eyeglasses in gen/ddim50 along probe has the most effect: +0.80 standard deviations of judge's "
-        f"score per one applied, leakage to other attributes {leakage} (random direction +0.00, leakage {of_random})."
+        "Eyeglasses in gen/ddim50 along probe has the most effect: +0.80 standard deviations of judge's score "
+        f"per one applied, leakage to other attributes {leakage} (random direction +0.00, leakage {of_random})."
     )

@@ -1,4 +1,5 @@
-"""A lake of known laws through `une gaussianity`, through `queries/gaussianity.sql`, and onto the report's page."""
+"""A lake of known laws through `une gaussianity`, through `queries/gaussianity.sql`, and onto the report's
+page."""
 
 import csv
 import io
@@ -117,7 +118,7 @@ def test_only_maps_are_held_to_chi2_and_to_white_noise(rows):
 
 
 def test_findings_are_those_of_the_latents_themselves(lake, rows):
-    ids, z = read_latents(connect(lake), "noise/ddim50", 5000)
+    ids, z = read_latents(lake, "noise/ddim50", 5000)
     known = dict(zip([item.image_id for item in items(IMAGES)], SPACES["noise/ddim50"]))
     assert (z == np.stack([known[i] for i in ids])).all()
     ours = [row for row in rows if row["space"] == "noise/ddim50" and row["control"] is None]

@@ -17,10 +17,11 @@ from une_ray.studies.memorization.methods.random_tokens import add_random_tokens
 from une_ray.studies.memorization.sampling import Sampling
 
 TEXTS = ["a smiling woman with long hair", "wow! a man!"]
-NAMES = set(
-    "none pad-swap pad-swap-keeping-eot zero-pads ablation-a ablation-b ablation-c ablation-d ablation-e "
-    "ablation-f ablation-g ablation-h wen ren random-tokens random-numbers delayed-guidance opposite-guidance".split()
-)
+NAMES = {
+    *("none", "pad-swap", "pad-swap-keeping-eot", "zero-pads"),
+    *(f"ablation-{letter}" for letter in "abcdefgh"),
+    *("wen", "ren", "random-tokens", "random-numbers", "delayed-guidance", "opposite-guidance"),
+}
 
 
 def latents(sampling: Sampling, name: str, settings: dict) -> torch.Tensor:

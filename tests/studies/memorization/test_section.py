@@ -1,4 +1,5 @@
-"""The page's part on memorisation: there where something was measured, with every method and with pictures."""
+"""The page's part on memorisation: there where something was measured, with every method in it, and
+pictures to look at."""
 
 import io
 import re

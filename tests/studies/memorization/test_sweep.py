@@ -57,8 +57,8 @@ def test_a_trials_numbers_are_those_of_its_command(lake, facts, monkeypatch):
     first, full = trial.judge(8), trial.judge(16)
     name, *words = Mitigation.command(facts, SETTINGS, 16)
     CliRunner().invoke(app, [name, "--lake", lake.url, *words], catch_exceptions=False)
-    query = """SELECT avg(similarity) FILTER (kind = 'duplicated'), avg(alignment) FILTER (kind <> 'duplicated'),
-            avg(distance_to_real), count(*)
+    query = """SELECT avg(similarity) FILTER (kind = 'duplicated'),
+            avg(alignment) FILTER (kind <> 'duplicated'), avg(distance_to_real), count(*)
         FROM memorization WHERE method = 'zero-pads'"""
     ((*told, count),) = connect(lake).execute(query).fetchall()
     assert count == 16 and told == pytest.approx([*full.values()], rel=1e-6) and first != full

@@ -1,4 +1,5 @@
-"""`une probe` on a lake with planted attributes: both engines and scikit-learn agree, controls stand beside, faults are said."""
+"""`une probe` on a lake with planted attributes: both engines and scikit-learn agree, controls stand
+beside, faults are said."""
 
 import duckdb
 import numpy as np
@@ -37,7 +38,8 @@ ATTRIBUTES = {
 
 
 def lake_of(folder, z=Z) -> Lake:
-    """One space `enc`; one image in fifty has no label of Linear, one in seven of those that are not tested on is for validation."""
+    """One space `enc`; one image in fifty has no label of Linear, one in seven of those that are not
+    tested on is for validation."""
     labels = lambda i: {k: bool(v[i]) for k, v in ATTRIBUTES.items() if not (k == "Linear" and i % 50 == 7)}  # noqa: E731
     split = lambda i: "val" if i % 7 == 0 and split_of(f"i{i}") == "train" else split_of(f"i{i}")  # noqa: E731
     items = (Item(f"i{i}", str(i), split(i), None, labels(i)) for i in range(N))
@@ -100,7 +102,8 @@ def test_both_engines_write_the_same_probes(lake, method):
     fast, sql = (
         rows(
             lake,
-            f"method = '{method}' AND engine = '{engine}' AND attribute = 'Noise' AND (penalty IS NULL OR penalty = .1)",
+            f"method = '{method}' AND engine = '{engine}' AND attribute = 'Noise' AND (penalty IS NULL OR"
+            " penalty = .1)",
         )
         for engine in ("fast", "sql")
     )

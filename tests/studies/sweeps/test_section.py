@@ -1,4 +1,5 @@
-"""The page's part on sweeps, from planted trials: front, knee, points and command are what was put in."""
+"""The part of the page on sweeps, from planted trials: the front, the knee, the points and the command are
+what was put in."""
 
 import re
 
@@ -11,8 +12,8 @@ from une_ray.lake.layout import Lake
 from une_ray.report.section import Source
 from une_ray.studies.sweeps import section as sweeps
 
-# (effect, leakage, identity): ends of the front, a compromise, one that is beaten, one that was stopped though
-# it looks best of all.
+# (effect, leakage, identity): ends of the front, a compromise, one that is beaten, one that was stopped
+# though it looks best of all.
 TRIALS = {
     "strong": (1.0, 0.5, 0.6, "finished"),
     "weak": (0.1, 0.0, 1.0, "finished"),

@@ -1,4 +1,5 @@
-"""A lake whose spaces are known linear views of one latent; oracles: scikit-learn on the arrays that were put in."""
+"""A lake whose spaces are known linear views of one latent; oracles: scikit-learn on the arrays that were
+put in."""
 
 import numpy as np
 import pytest
@@ -58,7 +59,10 @@ def test_a_pairs_figures_are_scikit_learns(lake, planted):
 
 def test_every_attribute_has_its_row_and_the_pair_their_means(lake, planted):
     transfer(lake, ["enc"], ["gen/ddim50"])
-    query = "SELECT attribute, accuracy, auc, cosine FROM transfers WHERE source = 'enc' AND target = 'gen/ddim50' AND map = 'ridge' ORDER BY 1"
+    query = (
+        "SELECT attribute, accuracy, auc, cosine FROM transfers WHERE source = 'enc' AND target ="
+        " 'gen/ddim50' AND map = 'ridge' ORDER BY 1"
+    )
     *rows, whole = connect(lake).execute(query).fetchall()
     assert [row[0] for row in rows] == planted.attributes and whole[0] is None
     assert np.allclose(np.mean([row[1:3] for row in rows], axis=0), whole[1:3])
@@ -73,7 +77,8 @@ def test_the_mean_explains_the_raw_cosine_and_nothing_else(lake):
 
 
 def test_a_shuffled_pairing_carries_nothing(lake):
-    """In six hidden dimensions a map of nothing still points somewhere, now nearer the truth, now farther: R² tells that it is nothing."""
+    """In six hidden dimensions a map of nothing still points somewhere, now nearer the truth, now farther:
+    R² tells that it is nothing."""
     found, mean = pair(lake, "enc", "gen/ddim50", "shuffled"), pair(lake, "enc", "gen/ddim50", "mean")
     assert (
         found["r2"] < 0.02

@@ -20,8 +20,10 @@ LATENTS = """
     WHERE space = $space"""
 
 LACKING = """
-    SELECT image_id, space FROM (SELECT unnest($images) AS image_id), (SELECT unnest($spaces) AS space)
-    ANTI JOIN latents USING (image_id, space) ORDER BY ALL LIMIT 1"""
+    WITH wanted AS (
+        SELECT image_id, space
+        FROM (SELECT unnest($images) AS image_id) CROSS JOIN (SELECT unnest($spaces) AS space))
+    SELECT image_id, space FROM wanted ANTI JOIN latents USING (image_id, space) ORDER BY ALL LIMIT 1"""
 
 SPLITS = "SELECT image_id, split FROM images SEMI JOIN (SELECT unnest($images) AS image_id) USING (image_id)"
 

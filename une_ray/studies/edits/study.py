@@ -54,7 +54,7 @@ SUMMARIES = pa.schema(
 )
 
 PICTURES = """
-    SELECT judge, direction, image_id, alpha, element_at(scores, attribute)[1] AS score,
+    SELECT judge, direction, image_id, alpha, scores[attribute] AS score,
         identity, status, picture
     FROM edits WHERE edit IN (SELECT unnest($edits)) AND image_id IN (SELECT unnest($images))
     ORDER BY list_position($images, image_id), judge, list_position($edits, edit), alpha"""

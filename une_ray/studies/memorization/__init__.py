@@ -1,5 +1,4 @@
-"""Which prompts a generator remembers and what stops it (paper 3): token rows, peers, detectors, and a bench
-of them. No Ray."""
+"""Which prompts a generator remembers, and what stops it (paper 3). No Ray in its parts."""
 
 from une_ray.studies.study import Study
 

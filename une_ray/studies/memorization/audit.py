@@ -106,7 +106,8 @@ def audit(
     DETECTORS.module_name(detector)
     spec, _ = bench.generator(model)
     tokenizer = load_tokenizer(spec)
-    fitting, left_out = [], {}
+    fitting: list[list[Prompt]] = []
+    left_out: dict[str, str] = {}
     for what, texts in ((prompts, asking.given(prompts)), (ordinary, asking.ordinary(ordinary))):
         short, long = asking.fitting(texts, tokenizer)
         if not short:

@@ -14,6 +14,7 @@ from une_ray.registry import MITIGATIONS
 from une_ray.settings import Setting
 from une_ray.studies.memorization import audit_command as audit
 from une_ray.studies.memorization.defaults import COPY_METRIC, METHODS
+from une_ray.studies.memorization.methods.method import WINDOW
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,21 +96,26 @@ COLUMNS = {
 
 def settings_help() -> str:
     """Every method with its settings, what it is and what they mean, as Markdown."""
+    methods = dict(MITIGATIONS.items())
+    windowless = ", ".join(name for name, method in methods.items() if not method.window)
     return "\n\n".join(
         [
             "Methods, with the defaults of their settings:",
-            *(
-                _method_help(name, MITIGATIONS.about(name), method.settings)
-                for name, method in MITIGATIONS.items()
-            ),
+            *(_method_help(name, method.own_settings) for name, method in methods.items()),
+            f"All but {windowless} also: `{_defaults(WINDOW)}`.",
             _settings_help(),
         ]
     )
 
 
-def _method_help(name: str, about: str, settings: Mapping[str, Setting]) -> str:
-    defaults = ":".join(map(str, settings.values()))
-    return f"- `{name}{':' if defaults else ''}{defaults}` {about}"
+def _method_help(name: str, settings: Mapping[str, Setting]) -> str:
+    colon = ":" if settings else ""
+    return f"- `{name}{colon}{_defaults(settings)}` {MITIGATIONS.about(name)}"
+
+
+def _defaults(settings: Mapping[str, Setting]) -> str:
+    """`fraction=0.7:end=first`."""
+    return ":".join(map(str, settings.values()))
 
 
 def _settings_help() -> str:

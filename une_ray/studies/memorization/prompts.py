@@ -96,12 +96,16 @@ def given(prompts: str | Path | Sequence[str]) -> list[Prompt]:
 
     Empty ones are left out: they are what guidance leads away from. Raises UneError where there are none.
     """
-    where = Path(prompts).expanduser() if isinstance(prompts, str | Path) else None
-    texts = prompts if where is None else _read(where)
+    texts: Sequence[str | None]
+    if isinstance(prompts, str | Path):
+        path = Path(prompts).expanduser()
+        texts, fault = _read(path), f"{path} holds no prompts; write one a line"
+    else:
+        texts, fault = prompts, "no prompts"
     stripped = [text.strip() for text in texts if text]
     distinct = list(dict.fromkeys(text for text in stripped if text))
     if not distinct:
-        raise UneError("no prompts" if where is None else f"{where} holds no prompts; write one a line")
+        raise UneError(fault)
     return [Prompt(text=text, kind="given") for text in distinct]
 
 

@@ -3,7 +3,7 @@ of them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -142,7 +142,7 @@ def _check_metric(lake: Lake, todo: Sequence[MemorizationTask]) -> None:
         )
 
 
-def _metrics(names: dict[str | None, str | None]) -> str:
+def _metrics(names: Mapping[str | None, str | None]) -> str:
     """Metrics by their weights, in words."""
     return " and ".join(
         sorted(f"{name} ({weights})" if weights else COPY_METRIC for weights, name in names.items())

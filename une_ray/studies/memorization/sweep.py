@@ -3,7 +3,7 @@ pictures still real."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, ClassVar
 
@@ -35,6 +35,7 @@ class Mitigation:
     """A trial is one method with its settings, at one guidance scale. Titles of the largest doses are what is
     memorised."""
 
+    name: ClassVar[str] = "mitigation"
     name: ClassVar[str] = "mitigation"
     goals: ClassVar[dict[str, str]] = {"similarity": "min", "alignment": "max", "distance": "min"}
     knobs: ClassVar[tuple[str, ...]] = knobs()
@@ -100,7 +101,7 @@ class Mitigation:
         }
 
     @staticmethod
-    def command(facts: dict[str, Any], settings: dict[str, Value], budget: int) -> list[str]:
+    def command(facts: dict[str, Any], settings: Mapping[str, Value], budget: int) -> list[str]:
         """The `une` command, without `--lake`, that does a trial again."""
         method, guidance = method_of(settings)
         per_dose, ordinary = sizes(facts, budget)
@@ -122,7 +123,7 @@ class Mitigation:
         ]
 
 
-def method_of(settings: dict[str, Value]) -> tuple[MethodChoice, float]:
+def method_of(settings: Mapping[str, Value]) -> tuple[MethodChoice, float]:
     """The method with its own settings, and the guidance scale. Raises UneError for a setting that the method
     has not."""
     name = str(settings["method"])
@@ -172,6 +173,9 @@ def mixed(todo: list[MemorizationTask]) -> list[MemorizationTask]:
 
 def _mean(rows: Sequence[dict[str, Any]], column: str) -> float:
     return float(np.mean([row[column] for row in rows]))
+
+
+SUBJECT = Mitigation
 
 
 SUBJECT = Mitigation

@@ -87,7 +87,7 @@ class MemorizationTask:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> MemorizationTask:
         """What `to_row` was made of."""
-        records = {
+        records: dict[str, Any] = {
             "seeds": tuple(row["seeds"]),
             "prompts": tuple(Prompt.from_row(prompt) for prompt in row["prompts"]),
             "method": MethodChoice(name=row["method"], settings=row["settings"]),

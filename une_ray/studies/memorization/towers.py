@@ -15,8 +15,8 @@ def check_towers(model: str, towers: Mapping[str, str]) -> None:
     models have another, SDXL two."""
     if dict(towers) == TOWERS:
         return
-    found = ", ".join(f"{name}: {kind}" for name, kind in towers.items()) or "none"
+    names = ", ".join(f"{name}: {kind}" for name, kind in towers.items()) or "none"
     raise UneError(
-        f"{model} has these text towers: {found}. The mitigations are defined for one CLIPTextModel, "
+        f"{model} has these text towers: {names}. The mitigations are defined for one CLIPTextModel, "
         "as in Stable Diffusion 1.x and 2.x; SDXL and later models condition on more than its rows"
     )

@@ -24,12 +24,14 @@ IMAGES = f"""
         SELECT image_id FROM latents WHERE space IN (SELECT unnest($spaces)) GROUP BY image_id
         HAVING count(DISTINCT space) = len($spaces)),
     hashed AS ({HASHED} SEMI JOIN shared USING (image_id))
-    SELECT image_id, {FOLD} AS fold, list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels
+    SELECT image_id, {FOLD} AS fold,
+        list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels
     FROM hashed"""
 
 PROBES = """
     SELECT space, attribute, w, b, config FROM best_probes
-    WHERE status = 'ok' AND split_seed = $seed AND space IN (SELECT unnest($spaces)) ORDER BY space, attribute"""
+    WHERE status = 'ok' AND split_seed = $seed AND space IN (SELECT unnest($spaces))
+    ORDER BY space, attribute"""
 
 PAIRS = """
     SELECT * FROM transfers WHERE attribute IS NULL AND config IN (SELECT unnest(?))
@@ -213,7 +215,8 @@ def _probes(
 def _images(
     lake: Lake, spaces: list[str], attributes: list[str], split_seed: int
 ) -> tuple[pa.Array, pa.Array, dict[str, np.ndarray]]:
-    """Ids of the train and test images that all spaces have, and the test labels: 0, 1 or NaN per attribute."""
+    """Ids of the train and test images that all spaces have, and the test labels: 0, 1 or NaN per
+    attribute."""
     settings = {"spaces": spaces, "seed": split_seed, "attributes": attributes}
     table = lake.session.sql(IMAGES, params=settings).to_arrow_table()
     tested = pc.equal(table["fold"], "test")
@@ -234,7 +237,8 @@ def _images(
 def _directions(
     own: Probes | None, theirs: Probes, scatter: np.ndarray
 ) -> dict[str, tuple[float | None, float | None]]:
-    """Cosine and score correlation, by attribute, of the source's own probes and the target's, pulled back."""
+    """Cosine and score correlation, by attribute, of the source's own probes and the target's, pulled
+    back."""
     shared = [attribute for attribute in theirs.attributes if own and attribute in own.attributes]
     if not shared:
         return {}
