@@ -15,6 +15,7 @@ from une_ray.lake import results, schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
 
+CONTROLS = ("pixels-4", "gen/leak50")
 HIDDEN, DIMS = 6, {"gen/ddim50": 16, "enc": 10, "pixels-4": 12, "gen/leak50": 16}
 NOISE = {"gen/ddim50": 0.5, "enc": 0.1, "pixels-4": 1.5, "gen/leak50": 4.0}
 
@@ -108,7 +109,11 @@ class Planted:
 
 
 def fingerprint(space: str) -> dict:
-    return {"model": space, "method": "ddim-inversion" if space.endswith("ddim50") else "embedding"}
+    return {
+        "model": space,
+        "method": "ddim-inversion" if space.endswith("ddim50") else "embedding",
+        "role": "control" if space in CONTROLS else "model",
+    }
 
 
 def fold(ids: np.ndarray, split_seed: int) -> np.ndarray:

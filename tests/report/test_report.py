@@ -37,6 +37,21 @@ def test_every_part_is_there(page, title):
     assert f"<h2>{title}</h2>" in page
 
 
+def test_the_contents_link_to_every_section_in_the_pages_order(page):
+    contents = re.findall(r'<li><a href="#([^"]+)">([^<]+)</a></li>', page)
+    assert contents == re.findall(r'<section id="([^"]+)"><h2>([^<]+)</h2>', page) and len(contents) > 6
+    assert contents[0] == ("corpus", "Corpus") and contents[-1] == ("settings", "Settings")
+
+
+def test_the_summary_says_what_the_lake_holds(page):
+    summary = page[page.index("In short") : page.index("<nav>")]
+    assert "13 images" in summary and "1 reject" in summary and "2 models (clip, sd)" in summary
+
+
+def test_the_page_knows_the_dark(page):
+    assert "@media (prefers-color-scheme: dark)" in page and "color-scheme: light dark" in page
+
+
 def test_rejects_are_shown_with_reasons_and_names_are_escaped(page):
     assert "empty file" in page and "&lt;b&gt;broken.png" in page and "<b>broken.png" not in page
 

@@ -7,8 +7,8 @@ from une_ray.lake.layout import Lake
 from une_ray.report.pictures import SpaceLine, lake_card
 
 SPACES = """
-    SELECT space, role, dim, coalesce(images, 0)
-    FROM spaces LEFT JOIN (FROM counts WHERE status = 'ok') USING (space)
+    SELECT space, role, dim, coalesce(images, 0) FROM spaces LEFT JOIN (FROM counts WHERE status = 'ok')
+        USING (space)
     ORDER BY role DESC, space"""
 
 

@@ -18,9 +18,9 @@ from une_ray.report.tables import NOTHING, counted
 CAPTION_PIXELS, CAPTION_LINES = 11, 2
 # A notebook's own colours, light or dark, shine through: nothing here but greys that are half transparent.
 CARD = (
-    "font:14px/1.45 system-ui,'Segoe UI','DejaVu "
-    "Sans',sans-serif;color:inherit;background:rgba(128,136,150,.09);border:1px solid "
-    "rgba(128,136,150,.35);border-radius:10px;padding:12px 16px;max-width:820px;box-sizing:border-box"
+    "font:14px/1.45 system-ui,'Segoe UI','DejaVu Sans',sans-serif;color:inherit;"
+    "background:rgba(128,136,150,.09);border:1px solid rgba(128,136,150,.35);border-radius:10px;"
+    "padding:12px 16px;max-width:820px;box-sizing:border-box"
 )
 SMALL = "font-size:12px;opacity:.72"
 CELL = (
@@ -39,15 +39,14 @@ def square(image: Image.Image, side: int) -> Image.Image:
 
 def data_uri(image: Image.Image, side: int = 128) -> str:
     """The centre square as a `data:` address (PNG for small flat drawings, JPEG where that is smaller)."""
-    encoded = [
-        (kind, _encoded(square(image, side), kind, options))
-        for kind, options in (("png", {"optimize": True}), ("jpeg", {"quality": 88}))
-    ]
-    kind, data = min(encoded, key=lambda form: len(form[1]))
+    centre = square(image, side)
+    png = _encoded(centre, "PNG", optimize=True)
+    jpeg = _encoded(centre, "JPEG", quality=88)
+    kind, data = ("png", png) if len(png) <= len(jpeg) else ("jpeg", jpeg)
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _encoded(image: Image.Image, kind: str, options: dict[str, int]) -> bytes:
+def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
@@ -73,9 +72,11 @@ def strip_html(images: Sequence[Image.Image], captions: Sequence[str], size: int
     Raises ValueError for another number of captions than of images.
     """
     figures = (
-        f'<figure style="margin:0;width:{size}px"><img src="{data_uri(image, 2 * size)}" alt="{escape(caption)}" '
+        f'<figure style="margin:0;width:{size}px">'
+        f'<img src="{data_uri(image, 2 * size)}" alt="{escape(caption)}" '
         f'style="display:block;width:{size}px;height:{size}px;border-radius:6px;margin:0">'
-        f'<figcaption style="{SMALL};text-align:center;overflow-wrap:anywhere">{escape(caption)}</figcaption></figure>'
+        f'<figcaption style="{SMALL};text-align:center;overflow-wrap:anywhere">'
+        f"{escape(caption)}</figcaption></figure>"
         for image, caption in zip(images, captions, strict=True)
     )
     return f'<div style="display:flex;flex-wrap:wrap;gap:6px;color:inherit">{"".join(figures)}</div>'
@@ -100,23 +101,24 @@ def lake_card(
     spaces: Sequence[SpaceLine],
     studies: Sequence[str],
 ) -> str:
-    """A lake in a notebook, as HTML that stands alone: what it holds, and which studies have been asked of
-    it."""
+    """A lake in a notebook, as HTML that stands alone: what it holds, and what has been asked of it."""
     header = "".join(
         f'<th style="{CELL};font-weight:600;opacity:.72;{align}">{name}</th>'
         for name, align in (("space", ""), ("role", ""), ("dim", _RIGHT), ("images", _RIGHT))
     )
     lines = "".join(map(_space_line, spaces))
     table = (
-        f'<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:13px;margin:8px 0;color:inherit">'
+        f'<div style="overflow-x:auto">'
+        f'<table style="border-collapse:collapse;font-size:13px;margin:8px 0;color:inherit">'
         f'<tr style="background:none">{header}</tr>{lines}</table></div>'
         if spaces
         else ""
     )
+    counts = " · ".join((counted(items, "item"), counted(rejects, "reject"), counted(len(spaces), "space")))
     asked = f"asked of it: {', '.join(studies)}" if studies else "nothing has been asked of it yet"
     return (
-        f'<div style="{CARD}"><div><b>{escape(corpus)}</b> · {counted(items, "item")} · {counted(rejects, "reject")} · '
-        f'{counted(len(spaces), "space")}</div><div style="{SMALL};overflow-wrap:anywhere">{escape(url)}</div>'
+        f'<div style="{CARD}"><div><b>{escape(corpus)}</b> · {counts}</div>'
+        f'<div style="{SMALL};overflow-wrap:anywhere">{escape(url)}</div>'
         f'{table}<div style="{SMALL}">{escape(asked)}</div></div>'
     )
 
@@ -139,7 +141,8 @@ def contact_sheet(
 ) -> Image.Image:
     """Pictures in a grid of `columns`, each in a square of `side` pixels with its caption below, on white.
 
-    A caption that is too long for two lines ends in …. Raises ValueError for no image, or another number of captions than of images.
+    A caption that is too long for two lines ends in …. Raises ValueError for no image, or another number
+    of captions than of images.
     """
     if not images:
         raise ValueError("a contact sheet needs a picture; got none")
@@ -171,7 +174,8 @@ def contact_sheet(
 def _wrap(caption: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
     """At most CAPTION_LINES lines that are no wider than `width` pixels, broken between words where that
     can be."""
-    lines, rest = [], " ".join(caption.split())
+    lines: list[str] = []
+    rest = " ".join(caption.split())
     while rest and len(lines) < CAPTION_LINES:
         end = len(rest)
         while end > 1 and font.getlength(rest[:end]) > width:

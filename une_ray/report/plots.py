@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from une_ray.report.theme import SERIES, Colour, themed
 
 PIXELS_PER_INCH = 96  # CSS; at this size the drawing's 9 points are the page's 12 pixels
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.spines.top": False,
@@ -26,7 +28,7 @@ STYLE = {
     "ytick.color": Colour.SOFT,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
-    "axes.prop_cycle": matplotlib.cycler(color=SERIES[:5]),
+    "axes.prop_cycle": cycler(color=SERIES[:5]),
     "svg.fonttype": "none",
     "svg.hashsalt": "une_ray",
     "legend.frameon": False,
@@ -43,8 +45,8 @@ def svg(
     """What `draw(axes)` draws on `panels` axes side by side, each `width` × `height` inches, as an <svg>
     element in its frame.
 
-    By night the page turns the pictures inside a heat map, so that white, its middle, is dark: ink on them must be Colour.INK or
-    Colour.PAPER, which turn too.
+    By night the page turns the pictures inside a heat map, so that white, its middle, is dark: ink on them
+    must be Colour.INK or Colour.PAPER, which turn too.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width * panels, height), layout="constrained")

@@ -1,7 +1,8 @@
 """What the parts of the page share: the lake they draw from, and what they hand back.
 
-A part is a function `section(source) -> Section | None`, None where the lake has nothing for it. The page finds it by its module: one of
-`report/sections/`, or the `section.py` of a study, which has either `ORDER` and `section`, or `SECTIONS` with several `(order, function)`.
+A part is a function `section(source) -> Section | None`, None where the lake has nothing for it. The page
+finds it by its module: one of `report/sections/`, or the `section.py` of a study, which has either `ORDER`
+and `section`, or `SECTIONS` with several `(order, function)`.
 """
 
 from __future__ import annotations

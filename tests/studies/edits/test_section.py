@@ -136,3 +136,14 @@ def test_the_share_of_predicted_leakage_that_was_removed_is_the_regressions(html
 
 def test_every_judge_has_its_heat_map_and_curves(html):
     assert html.count("<svg") == 2 and "Judged in judge, 16 images" in html and "Gray_Hair°" in html
+
+
+def test_the_summary_names_the_strongest_edit_its_leakage_and_what_a_random_direction_does(tmp_path):
+    summary = edits.section(Source(lake_of(str(tmp_path / "lake")))).summary
+    leakage, of_random = (
+        f"{np.sqrt(np.square(others).sum() / 3):.3f}" for others in ([0.4, 0.3, 0], [0.01, 0, 0.01])
+    )
+    assert summary == (
+        "Eyeglasses in gen/ddim50 along probe has the most effect: +0.80 standard deviations of judge's score "
+        f"per one applied, leakage to other attributes {leakage} (random direction +0.00, leakage {of_random})."
+    )

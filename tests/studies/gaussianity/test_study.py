@@ -22,7 +22,7 @@ from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import QUERIES, connect
 from une_ray.lake.verify import verify
 from une_ray.report.section import Source
-from une_ray.studies.gaussianity import section as part
+from une_ray.studies.gaussianity import normality as part
 from une_ray.studies.gaussianity.command import EPILOG
 from une_ray.studies.gaussianity.command import gaussianity as command
 from une_ray.studies.gaussianity.study import gaussianity, read_latents
@@ -118,7 +118,7 @@ def test_only_maps_are_held_to_chi2_and_to_white_noise(rows):
 
 
 def test_findings_are_those_of_the_latents_themselves(lake, rows):
-    ids, z = read_latents(connect(lake), "noise/ddim50", 5000)
+    ids, z = read_latents(lake, "noise/ddim50", 5000)
     known = dict(zip([item.image_id for item in items(IMAGES)], SPACES["noise/ddim50"]))
     assert (z == np.stack([known[i] for i in ids])).all()
     ours = [row for row in rows if row["space"] == "noise/ddim50" and row["control"] is None]

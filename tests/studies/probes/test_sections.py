@@ -10,12 +10,11 @@ from scipy import stats
 from tests.helpers.planted import DIMS, Planted
 from une_ray.lake.session import connect
 from une_ray.report.section import Section, Source
-from une_ray.studies.probes import agreement, entanglement
-from une_ray.studies.probes import section as probes
+from une_ray.studies.probes import agreement, entanglement, linearity
 from une_ray.studies.transfer import section as transfers
 from une_ray.studies.transfer.study import transfer
 
-SECTIONS = probes, agreement, entanglement, transfers
+SECTIONS = linearity, agreement, entanglement, transfers
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_every_part_draws_a_picture_with_every_space_named(module, source):
 
 
 def test_probes_are_summed_up_per_space_with_controls_last(source):
-    header, *found = rows(probes.section(source))
+    header, *found = rows(linearity.section(source))
     assert [row[0] for row in found] == ["enc", "gen/ddim50", "gen/leak50 (control)", "pixels-4 (control)"]
     for row, space in zip(found, ("enc", "gen/ddim50", "gen/leak50", "pixels-4")):
         means = aucs(source, space).mean(1)
@@ -66,20 +65,49 @@ def test_probes_are_summed_up_per_space_with_controls_last(source):
 
 
 def test_attributes_are_ranked_by_the_models_not_by_the_controls():
-    figures = {("a", "enc"): [0.9], ("b", "enc"): [0.6], ("a", "pixels-8"): [0.5], ("b", "pixels-8"): [0.99]}
-    assert probes.ranked(figures, ["enc", "pixels-8"]) == ["b", "a"]
+    means = {("a", "enc"): 0.9, ("b", "enc"): 0.6, ("a", "pixels-8"): 0.5, ("b", "pixels-8"): 0.99}
+    figures = {key: linearity.Aucs(mean, mean, mean, None) for key, mean in means.items()}
+    assert linearity.ranked(figures, ["enc"]) == ["b", "a"]
 
 
-@pytest.mark.parametrize("space", ["pixels-16", "random-dino", "mini-sd-a/leak50", "mini-sd-a/latents"])
-def test_controls_are_told_by_their_names(space):
-    assert probes.is_control(space) and not probes.is_control("mini-sd-a/ddim50")
+def test_a_space_is_a_control_whatever_its_name_is(planted, tmp_path):
+    lake = planted.lake(str(tmp_path / "lake"))
+    lake.register("base", {"model": "m", "role": "control"})
+    lake.register("random-thoughts", {"model": "m", "role": "model"})
+    roles = Source(lake).roles
+    assert roles.is_control("base") and not roles.is_control("random-thoughts")
+    assert roles.in_order(["base", "enc", "random-thoughts"]) == ["enc", "random-thoughts", "base"]
+
+
+def test_the_summary_has_the_best_model_beside_the_best_control_and_chance(source):
+    best = aucs(source, "enc").mean()
+    control = max(("pixels-4", "gen/leak50"), key=lambda space: aucs(source, space).mean())
+    summary = linearity.section(source).summary
+    assert f"in enc: mean AUC {best:.3f} of 10 (best control {control} " in summary
+    assert f"{control} {aucs(source, control).mean():.3f}, permuted labels 0.510)" in summary
+    assert "where the majority class has" in summary
+
+
+def test_the_best_transfer_stands_beside_shuffled_pairs_and_the_best_control(source):
+    query = """SELECT target, avg(centred_cosine) FROM transfers
+        WHERE source = ? AND map = ? AND attribute IS NULL GROUP BY target ORDER BY target"""
+    cosines = {
+        origin: dict(source.rows(query, origin, "ridge")) for origin in ("enc", "gen/ddim50", "pixels-4")
+    }
+    pairs = {("enc", "gen/ddim50"): 0.0, ("gen/ddim50", "enc"): 0.0}
+    origin, target = max(pairs, key=lambda pair: cosines[pair[0]][pair[1]])
+    shuffled = dict(source.rows(query, origin, "shuffled"))[target]
+    assert transfers.section(source).summary == (
+        f"Best is {origin} → {target}: centred cosine {cosines[origin][target]:.3f} (shuffled pairs "
+        f"{shuffled:.3f}, best control pixels-4 {cosines['pixels-4'][target]:.3f})."
+    )
 
 
 def test_ridge_probes_are_shown_where_there_are_several_methods(planted, tmp_path):
     lake = planted.lake(str(tmp_path / "lake"))
     for method in ("logistic", "ridge", "lda"):
         planted.probe(lake, ["enc"], method=method)
-    _, found = rows(probes.section(Source(lake)))
+    _, found = rows(linearity.section(Source(lake)))
     assert found[:3] == ["enc", "ridge", "10"]
 
 
@@ -122,7 +150,7 @@ def test_constant_and_missing_labels_have_no_correlation(tmp_path):
 
 
 def test_only_test_images_are_scored(source, planted):
-    found = entanglement.tested(source, "enc")
+    _, found = source.latents("enc", 4000, split="test")
     assert np.allclose(np.sort(found[:, 0]), np.sort(planted.z["enc"][planted.test, 0]))
 
 

@@ -12,7 +12,8 @@ from une_ray.report.section import Section, Source
 ORDER = 120
 QUERIES, NEIGHBOURS, ROWS = 4, 6, 4000
 NOTE = (
-    f"The same images asked of every space (among up to {ROWS:,}): the query first, then its nearest by cosine. "
+    f"The same images asked of every space (among up to {ROWS:,}): the query first, then its nearest "
+    f"by cosine. "
     "In SQL: SELECT * FROM nearest(space, image_id, k)."
 )
 

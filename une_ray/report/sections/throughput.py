@@ -6,7 +6,8 @@ from une_ray.report.section import Section, Source
 from une_ray.report.tables import table
 
 ORDER = 130
-STAGES = """SELECT stage, string_agg(DISTINCT host || ' ' || device, ', '), sum(images), count(*), sum(seconds),
+STAGES = """SELECT stage, string_agg(DISTINCT host || ' ' || device, ', '), sum(images), count(*),
+        sum(seconds),
         sum(images) / sum(seconds)
     FROM runs GROUP BY stage ORDER BY sum(seconds) DESC"""
 BUILDS = """SELECT run_id, sum(images) FILTER (stage = 'read') / max(epoch(started) + seconds - first)
@@ -25,7 +26,8 @@ def section(source: Source) -> Section | None:
     ]
     rates = ", ".join(f"{rate:.1f}" for _, rate in source.rows(BUILDS) if rate)
     note = (
-        "All builds of this lake together; stages run at once. Whole pipeline from the first read to the last "
+        "All builds of this lake together; stages run at once. Whole pipeline from the first read to "
+        "the last "
         f"commit, loading models included, per build: {rates} images/s."
     )
     return Section("Throughput", note, table(header, rows, numeric=2))

@@ -95,12 +95,14 @@ def summary(edits: dict[Subject, list[Outcome]]) -> str:
     probed = [outcome for outcome in every if outcome.direction not in CONTROLS] or every
     most = max(probed, key=lambda outcome: abs(effect(outcome)))
     beside = "; ".join(
-        f"{name(outcome)} direction {effect(outcome):+.2f}, leakage {leakage(outcome.slopes, outcome.target):.3f}"
+        f"{name(outcome)} direction {effect(outcome):+.2f}, leakage "
+        f"{leakage(outcome.slopes, outcome.target):.3f}"
         for outcome in edits[subject(most)]
         if outcome.judge == most.judge and outcome.direction in CONTROLS
     )
     return (
-        f"{most.attribute} in {most.space} along {name(most)} has the most effect: {effect(most):+.2f} standard "
+        f"{most.attribute} in {most.space} along {name(most)} has the most effect: "
+        f"{effect(most):+.2f} standard "
         f"deviations of {most.judge}'s score per one applied, leakage to other attributes "
         f"{leakage(most.slopes, most.target):.3f}{f' ({beside})' if beside else ''}."
     )
@@ -193,10 +195,9 @@ def _line(outcome: Outcome) -> tuple[str, ...]:
     row = outcome.summary()
     per_effect = row["leakage"] / abs(row["effect"]) if abs(row["effect"]) >= LEAST_EFFECT else None
     flips = [NOTHING if math.isnan(share) else f"{percent(share, 0)} %" for share in row["flips"]]
-    identity, quality = (
-        (row[key][0], row["round_trip"][place], row[key][1])
-        for place, key in enumerate(("identity", "quality"))
-    )
+    same_identity, same_quality = row["round_trip"]
+    identity = (row["identity"][0], same_identity, row["identity"][1])
+    quality = (row["quality"][0], same_quality, row["quality"][1])
     return (
         name(outcome),
         f"{row['effect']:.2f}",
@@ -220,9 +221,9 @@ def shares_removed(connection: duckdb.DuckDBPyConnection, judged: Sequence[Outco
     for outcome in judged:
         share = removed(connection, plain, outcome) if outcome.direction == "orthogonalised" else None
         if share is not None:
+            value, low, high = (percent(float(x), 0) for x in (share.value, share.low, share.high))
             lines.append(
-                f"<p class=note>Of the leakage that the labels' correlation predicts, {escape(name(outcome))} removed "
-                f"{percent(share.value, 0)} % (95 % interval over images {percent(share.low, 0)} to "
-                f"{percent(share.high, 0)}).</p>"
+                "<p class=note>Of the leakage that the labels' correlation predicts, "
+                f"{escape(name(outcome))} removed {value} % (95 % interval over images {low} to {high}).</p>"
             )
     return "".join(lines)

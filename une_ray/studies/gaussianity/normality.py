@@ -28,7 +28,8 @@ NOTE = (
 
 # Of several runs over a space, the one with the most tests.
 ROWS = """
-    SELECT space, coalesce(control, 'space') AS data, unit, test, statistic, accepted, rejected_fdr, smallest_p
+    SELECT space, coalesce(control, 'space') AS data, unit, test,
+        statistic, accepted, rejected_fdr, smallest_p
     FROM gaussianity SEMI JOIN (
         SELECT space, config FROM gaussianity GROUP BY space, config
         QUALIFY row_number() OVER (PARTITION BY space ORDER BY sum(tests * rows) DESC, config) = 1)
@@ -80,7 +81,8 @@ def summary(tests_of: TestsOfData) -> str:
             parts.append(f"{own} of {UNITS[unit]} ({controls})")
     if not parts:
         return ""
-    return f"In {counted(spaces, 'space')} Anderson–Darling accepts as normal {' and '.join(parts)}; 95 % are due."
+    accepted = " and ".join(parts)
+    return f"In {counted(spaces, 'space')} Anderson–Darling accepts as normal {accepted}; 95 % are due."
 
 
 def _span(tests_of: TestsOfData, data: str, unit: str) -> str:

@@ -27,14 +27,16 @@ NOTE = (
 )
 OF = "WHERE (model, steps, guidance_scale) = (?, ?, ?)"
 GROUPS = ("memorised", "titled", "ordinary")
-METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, "± copies", similarity_unmitigated,
-        alignment, "± alignment", diversity, distance_to_real, "± distance", seconds, peak_mb
+METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, "± copies",
+        similarity_unmitigated, alignment, "± alignment", diversity, distance_to_real, "± distance", seconds,
+        peak_mb
     FROM methods {OF} ORDER BY list_position(['memorised', 'titled', 'ordinary'], "group"), similarity DESC"""
 DOSES = f"""SELECT dose, copies, "± copies" FROM dose_response {OF} AND kind = 'duplicated' ORDER BY dose"""
-ABLATIONS = f"""SELECT ablation, padding, how, prompts, similarity, "±", copies, "± copies", similarity_unmitigated,
-        alignment, "± alignment"
+ABLATIONS = f"""SELECT ablation, padding, how, prompts, similarity, "±", copies, "± copies",
+        similarity_unmitigated, alignment, "± alignment"
     FROM ablations {OF}"""
-DETECTORS = f"""SELECT detector, auc, auc_from, auc_to, tpr_at_1_percent_fpr, tpr_from, tpr_to, memorised, others
+DETECTORS = f"""SELECT detector, auc, auc_from, auc_to, tpr_at_1_percent_fpr, tpr_from, tpr_to,
+        memorised, others
     FROM detectors {OF}"""
 ATTENTION = f"""SELECT tokens, list(step ORDER BY step), list(mass ORDER BY step),
         list(coalesce("±", 0) ORDER BY step)
@@ -120,7 +122,10 @@ def summary(methods: dict[Study, list[MethodFigures]]) -> str:
     memorised, ordinary = plain.get("memorised"), plain.get("ordinary")
     if memorised is None or memorised.copies is None:
         return f"No prompt of {model} is memorised: of none are most plain pictures copies."
-    text = f"{_copies(memorised)} of {model}'s plain pictures of {memorised.prompts} memorised prompts are copies"
+    text = (
+        f"{_copies(memorised)} of {model}'s plain pictures of {memorised.prompts} "
+        "memorised prompts are copies"
+    )
     if ordinary is not None and ordinary.copies is not None:
         text += f", of {ordinary.prompts} ordinary ones {_copies(ordinary)}"
     mitigated = [
@@ -190,21 +195,21 @@ def draw(axes: list[Axes], doses: Sequence[tuple[Any, ...]], methods: Sequence[M
     _dose_response(axes[0], doses)
     names = list(dict.fromkeys(figures.name for figures in methods))
     # Prompts of one's own have no training picture.
-    similar = [of for of in methods if of.similarity is not None]
-    _by_method(
-        axes[1],
-        [(of.group, names.index(of.name), of.similarity, of.similarity_half) for of in similar],
-        ("memorised", "ordinary"),
-    )
+    similar = [
+        (of.group, names.index(of.name), of.similarity, of.similarity_half or 0.0)
+        for of in methods
+        if of.similarity is not None
+    ]
+    _by_method(axes[1], similar, ("memorised", "ordinary"))
     axes[1].set_yticks(range(len(names)), names, fontsize=7)
     axes[1].set(xlabel="similarity to the training picture", ylim=(len(names) - 0.4, -0.6))
     axes[1].legend(fontsize=7.5)
-    aligned = [of for of in methods if of.alignment is not None]
-    _by_method(
-        axes[2],
-        [(of.group, names.index(of.name), of.alignment, of.alignment_half) for of in aligned],
-        ("ordinary",),
-    )
+    aligned = [
+        (of.group, names.index(of.name), of.alignment, of.alignment_half or 0.0)
+        for of in methods
+        if of.alignment is not None
+    ]
+    _by_method(axes[2], aligned, ("ordinary",))
     axes[2].set_yticks(range(len(names)), [])
     axes[2].set(xlabel="alignment of ordinary prompts", ylim=(len(names) - 0.4, -0.6))
 
@@ -220,16 +225,14 @@ def _dose_response(axis: Axes, doses: Sequence[tuple[Any, ...]]) -> None:
     axis.set(xlabel="times in the training set", ylabel="% of plain pictures that are copies", ylim=(-8, 108))
 
 
-def _by_method(
-    axis: Axes, points: Sequence[tuple[str, int, float | None, float | None]], groups: Sequence[str]
-) -> None:
+def _by_method(axis: Axes, points: Sequence[tuple[str, int, float, float]], groups: Sequence[str]) -> None:
     """A mark with its interval for each (group, height, value, half)."""
     for group in groups:
         of_group = [point for point in points if point[0] == group]
         axis.errorbar(
             [value for _, _, value, _ in of_group],
             [height for _, height, _, _ in of_group],
-            xerr=[half or 0 for _, _, _, half in of_group],
+            xerr=[half for _, _, _, half in of_group],
             fmt=MARKERS[group],
             color=COLOURS[group],
             label=group,

@@ -42,7 +42,10 @@ def _strip(source: Source, study: tuple[str, int, float], group: str, prompt: st
         caption = ("plain" if method == "none" else name) + ("*" if is_copy else "")
         title = name if similarity is None else f"{name}: similarity {similarity:.2f}"
         figures.append(figure(image, caption, title, SIDE))
-    note = f"{group}: “{prompt}”, all from the same noise. * counts as a copy of the first picture, which is the prompt's own."
+    note = (
+        f"{group}: “{prompt}”, all from the same noise. * counts as a copy of the first picture, "
+        f"which is the prompt's own."
+    )
     return f"<p class=note>{escape(note)}</p><div class=strip>{grid(figures)}</div>"
 
 

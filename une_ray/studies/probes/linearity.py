@@ -23,9 +23,10 @@ NOTE = (
 # *The* probe of each space, attribute and split, where it was fitted and its test images are of both kinds.
 MEASURED = "(SELECT * FROM best_probes WHERE status = 'ok' AND auc IS NOT NULL)"
 BY_ATTRIBUTE = f"""SELECT attribute, space, avg(auc), min(auc), max(auc), avg(permuted_auc)
-    FROM {MEASURED} GROUP BY attribute, space ORDER BY avg(avg(auc)) OVER (PARTITION BY attribute), attribute"""
-BY_SPACE = f"""SELECT space, any_value(method), max(attributes), count(*), avg(auc), min(auc), max(auc), avg(accuracy),
-        avg(majority), avg(null_auc), avg(significant)
+    FROM {MEASURED} GROUP BY attribute, space
+    ORDER BY avg(avg(auc)) OVER (PARTITION BY attribute), attribute"""
+BY_SPACE = f"""SELECT space, any_value(method), max(attributes), count(*), avg(auc), min(auc), max(auc),
+        avg(accuracy), avg(majority), avg(null_auc), avg(significant)
     FROM (
         SELECT space, split_seed, any_value(method) AS method, count(*) AS attributes, avg(auc) AS auc,
             avg(accuracy) AS accuracy, avg(majority) AS majority, avg(permuted_auc) AS null_auc,

@@ -3,13 +3,13 @@ does on average."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.ticker import MaxNLocator
 
 from une_ray.report.plots import svg
@@ -17,7 +17,7 @@ from une_ray.report.section import Section, Source
 from une_ray.report.tables import table
 from une_ray.report.theme import Colour
 from une_ray.studies.sweeps.front import efficient, oriented
-from une_ray.studies.sweeps.result import SweepResult, command, sweeps
+from une_ray.studies.sweeps.result import SweepResult, TrialRow, command, sweeps
 
 ORDER = 110
 ARROWS = {"max": "↑", "min": "↓"}
@@ -30,7 +30,8 @@ NOTE = (
     "Below: the mean of each objective over the finished trials that share a value, ± its standard error; "
     "numbers in thirds of equal count."
 )
-EFFECTS = """SELECT setting, value, objective, mean, standard_error, trials FROM setting_effects WHERE sweep = ?
+EFFECTS = """SELECT setting, value, objective, mean, standard_error,
+        trials FROM setting_effects WHERE sweep = ?
     AND (SELECT count(DISTINCT value) FROM setting_effects e
         WHERE e.sweep = setting_effects.sweep AND e.setting = setting_effects.setting) > 1
     ORDER BY setting, place, value"""
@@ -45,10 +46,8 @@ def section(source: Source) -> Section | None:
 
 
 def _sweep(source: Source, sweep: SweepResult) -> str:
-    effects = source.rows(EFFECTS, sweep.trials[0]["sweep"])
-    counts = Counter(trial["status"] for trial in sweep.trials)
-    statuses = [status for status in ("finished", "stopped", "refused") if counts[status]]
-    trials = ", ".join(f"{counts[status]} {status}" for status in statuses)
+    effects = source.rows(EFFECTS, sweep.sweep)
+    trials = ", ".join(f"{count} {status}" for status, count in sweep.counts.items() if count)
     title = f"{sweep.study} · {sweep.title}: {trials}; finished is {sweep.full[0]['budget']} {sweep.unit}"
     parts = [
         f"<h3>{escape(title)}</h3>",
@@ -60,8 +59,11 @@ def _sweep(source: Source, sweep: SweepResult) -> str:
         parts.append(
             svg(lambda axes: averages(axes, sweep, effects), panels=panels, width=8.6 / panels, height=height)
         )
-    shell = escape(command(sweep.knee, source.lake.url))
-    return "".join([*parts, front(sweep), f"<p class=note>The knee again:</p><pre>{shell}</pre>"])
+    parts.append(front(sweep))
+    if sweep.knee is not None:
+        shell = escape(command(sweep.knee, source.lake.url))
+        parts.append(f"<p class=note>The knee again:</p><pre>{shell}</pre>")
+    return "".join(parts)
 
 
 def scatter(axis: Axes, sweep: SweepResult) -> None:
@@ -79,7 +81,7 @@ def scatter(axis: Axes, sweep: SweepResult) -> None:
     axis.set_axisbelow(True)
     legend = axis.legend(fontsize=8, loc="best")
     for handle in legend.legend_handles:
-        if hasattr(handle, "set_sizes"):
+        if isinstance(handle, PathCollection):
             handle.set_sizes([38])
 
 
@@ -93,7 +95,6 @@ def _trials(axis: Axes, sweep: SweepResult) -> None:
         depth = sweep.values[:, 2]
         direction = "viridis" if sweep.goals[third[0]] == "max" else "viridis_r"
         scale = {"cmap": direction, "vmin": depth.min(), "vmax": depth.max()}
-    points = None
     for kind, marker, edge, size in (
         ("beaten", "o", Colour.PAPER, 26),
         ("Pareto front", "o", Colour.AXIS, 64),
@@ -101,9 +102,10 @@ def _trials(axis: Axes, sweep: SweepResult) -> None:
         ("knee", "*", Colour.ORANGE, 330),
     ):
         places = [place for place, of_trial in enumerate(kinds) if of_trial == kind]
-        colours = {"c": sweep.values[places, 2]} if third else {"color": Colour.BLUE}
+        colours: dict[str, Any] = {"c": sweep.values[places, 2]} if third else {"color": Colour.BLUE}
         points = axis.scatter(
-            *sweep.values[places, :2].T,
+            sweep.values[places, 0],
+            sweep.values[places, 1],
             s=size,
             marker=marker,
             edgecolors=edge,
@@ -118,7 +120,7 @@ def _trials(axis: Axes, sweep: SweepResult) -> None:
         bar.outline.set_visible(False)
 
 
-def _kind(sweep: SweepResult, trial: dict[str, Any]) -> str:
+def _kind(sweep: SweepResult, trial: TrialRow) -> str:
     if trial is sweep.knee:
         return "knee"
     if trial["point"]:

@@ -28,7 +28,8 @@ NOTE = (
 QUERY = """
     SELECT source, target, map, avg(cosine), avg(centred_cosine), avg(r2), avg(accuracy_native), avg(accuracy)
     FROM (SELECT * FROM transfers WHERE attribute IS NULL
-        QUALIFY row_number() OVER (PARTITION BY source, target, map, split_seed ORDER BY train DESC, config) = 1)
+        QUALIFY row_number() OVER (
+            PARTITION BY source, target, map, split_seed ORDER BY train DESC, config) = 1)
     GROUP BY source, target, map"""
 
 
