@@ -92,7 +92,7 @@ def build(
 
 def labels(place: list[str]) -> dict[str, dict[str, str]]:
     """`sd15/ddim50:ray.io/accelerator-type=A100` → {"sd15/ddim50": {"ray.io/accelerator-type": "A100"}}."""
-    found: dict[str, dict[str, str]] = {}
+    labels_by_space: dict[str, dict[str, str]] = {}
     for text in place:
         space, colon, rest = text.partition(":")
         label, equals, value = rest.partition("=")
@@ -100,8 +100,8 @@ def labels(place: list[str]) -> dict[str, dict[str, str]]:
             raise UneError(
                 f"--place {text!r}; it is SPACE:LABEL=VALUE, as in sd15/ddim50:ray.io/accelerator-type=A100"
             )
-        found.setdefault(space, {})[label] = value
-    return found
+        labels_by_space.setdefault(space, {})[label] = value
+    return labels_by_space
 
 
 COMMAND = Command("build", build, EPILOG, jobs=("build",))

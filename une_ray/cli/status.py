@@ -33,12 +33,12 @@ def status(lake: Annotated[str, typer.Argument(help="Folder of the lake: a path,
     print("\n".join([f"{lake}:", *lines(look(Lake(lake)), bars=sys.stdout.isatty())]))
 
 
-def lines(found: Status, bars: bool) -> list[str]:
+def lines(status: Status, bars: bool) -> list[str]:
     """One line per table, aligned, and one that says who works; with a bar per table for a terminal."""
-    width = max(len(table.name) for table in found.tables)
+    width = max(len(table.name) for table in status.tables)
     return [
-        f"{table.name:{width}}  {_bar(table) if bars else ''}{_table(table)}" for table in found.tables
-    ] + [_who(found)]
+        f"{table.name:{width}}  {_bar(table) if bars else ''}{_table(table)}" for table in status.tables
+    ] + [_who(status)]
 
 
 def _bar(table: TableProgress) -> str:
@@ -59,13 +59,13 @@ def _table(table: TableProgress) -> str:
     return f"{text}, {table.rate:.1f} images/s, {_duration(table.seconds_left)} left"
 
 
-def _who(found: Status) -> str:
-    if found.age is None:
+def _who(status: Status) -> str:
+    if status.age is None:
         return "no shard was recorded yet"
-    last = f"last shard recorded {_duration(found.age)} ago"
-    if all(table.shards == table.shards_total for table in found.tables):
+    last = f"last shard recorded {_duration(status.age)} ago"
+    if all(table.shards == table.shards_total for table in status.tables):
         return f"complete; {last}"
-    places = ", ".join(f"{place} ({images:,} images)" for place, images in sorted(found.places.items()))
+    places = ", ".join(f"{place} ({images:,} images)" for place, images in sorted(status.places.items()))
     return (
         f"{last}; at work in the last minutes: {places}" if places else f"{last}: nobody seems to be building"
     )

@@ -31,10 +31,10 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
     """
     if lake.exists():
         known = {"corpus": lake.manifest["corpus"], "shard_size": lake.manifest["shard_size"]}
-        asked = {"corpus": corpus, "shard_size": shard_size}
-        if known != asked:
+        wanted = {"corpus": corpus, "shard_size": shard_size}
+        if known != wanted:
             raise UneError(
-                f"{lake.url} was made with {known}, this build asks for {asked}; use the lake's own, or"
+                f"{lake.url} was made with {known}, this build asks for {wanted}; use the lake's own, or"
                 " another --lake"
             )
     if any(letter in lake.store.root for letter in "*?["):

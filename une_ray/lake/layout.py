@@ -118,10 +118,10 @@ class Lake:
 
     def fingerprints(self) -> dict[str, dict[str, Any]]:
         """Every registered space and its full fingerprint."""
-        found = (name for name in sorted(self.store.names("fingerprints")) if name.endswith(".json"))
+        files = (name for name in sorted(self.store.names("fingerprints")) if name.endswith(".json"))
         return {
             unquote(name.removesuffix(".json")): json.loads(self.store.read(f"fingerprints/{name}"))
-            for name in found
+            for name in files
         }
 
     def fingerprint(self, space: str) -> dict[str, Any] | None:

@@ -48,10 +48,10 @@ class Store:
         """Names of the files directly in `folder`; empty where it does not exist."""
         try:
             with self._answering(folder):
-                found = self.filesystem.ls(self.path(folder), detail=False)
+                paths = self.filesystem.ls(self.path(folder), detail=False)
         except FileNotFoundError:
             return set()
-        return {os.path.basename(str(path).rstrip("/")) for path in found}
+        return {os.path.basename(str(path).rstrip("/")) for path in paths}
 
     def read(self, name: str) -> bytes:
         with self._answering(name), self.filesystem.open(self.path(name), "rb") as file:

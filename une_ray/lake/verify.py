@@ -27,14 +27,14 @@ def verify(lake: Lake) -> Iterator[str]:
         " rejects, one row per id"
     )
     for space, fingerprint in lake.fingerprints().items():
-        found = [
+        shards = [
             _space(lake, space, fingerprint, shard, expected, readable[shard])
             for shard, expected in enumerate(ids)
         ]
-        dims = {dim for _, dim in found if dim is not None}
+        dims = {dim for _, dim in shards if dim is not None}
         if len(dims) > 1:
             raise UneError(f"space {space!r}: latents of several lengths, {sorted(dims)}")
-        count, dim = sum(count for count, _ in found), dims.pop() if dims else "?"
+        count, dim = sum(count for count, _ in shards), dims.pop() if dims else "?"
         yield f"space {space}: {count:,} latents of length {dim}, one row per id, finite, fingerprint matches"
 
 
@@ -102,31 +102,30 @@ def _space(
         raise UneError(
             f"{name}: image {expected[extra[0]]!r} has a latent, but images says that it can't be read"
         )
-    kept = table.filter(pa.array(ok))
-    if kept["z"].null_count:
+    readable_rows = table.filter(pa.array(ok))
+    if readable_rows["z"].null_count:
         raise UneError(f"{name}: a row of status ok has no latent")
-    if len(kept) == 0:
+    if len(readable_rows) == 0:
         return 0, None
-    lengths = set(pc.list_value_length(kept["z"]).to_pylist())
+    lengths = set(pc.list_value_length(readable_rows["z"]).to_pylist())
     if len(lengths) > 1:
         raise UneError(f"{name}: latents of several lengths, {sorted(lengths)}")
     values = (
-        kept["z"]
+        readable_rows["z"]
         .combine_chunks()
         .flatten()
         .to_numpy(zero_copy_only=False)
         .astype(np.float32)
-        .reshape(len(kept), -1)
+        .reshape(len(readable_rows), -1)
     )
-    if not np.isfinite(values).all():
-        raise UneError(
-            f"{name}: image {kept['image_id'][int(np.argmin(np.isfinite(values).all(1)))].as_py()!r} has a"
-            " latent that is not finite"
-        )
-    norms = kept["norm"].to_numpy()
+    finite = np.isfinite(values).all(1)
+    if not finite.all():
+        broken = readable_rows["image_id"][int(np.argmin(finite))].as_py()
+        raise UneError(f"{name}: image {broken!r} has a latent that is not finite")
+    norms = readable_rows["norm"].to_numpy()
     if not np.allclose(np.linalg.norm(values, axis=1), norms, rtol=2e-3, atol=1e-3):
         raise UneError(f"{name}: norms do not belong to the latents")
-    return len(kept), lengths.pop()
+    return len(readable_rows), lengths.pop()
 
 
 def _table(lake: Lake, name: str, columns: pa.Schema) -> pa.Table:
@@ -142,9 +141,9 @@ def _table(lake: Lake, name: str, columns: pa.Schema) -> pa.Table:
 
 
 def _same_ids(name: str, table: pa.Table, expected: list[str]) -> None:
-    found = table["image_id"].to_pylist()
-    if found != expected:
-        lost, extra = set(expected) - set(found), set(found) - set(expected)
+    image_ids = table["image_id"].to_pylist()
+    if image_ids != expected:
+        lost, extra = set(expected) - set(image_ids), set(image_ids) - set(expected)
         what = (
             f"lacks {min(lost)!r}"
             if lost
@@ -152,7 +151,7 @@ def _same_ids(name: str, table: pa.Table, expected: list[str]) -> None:
             if extra
             else "repeats or reorders ids"
         )
-        raise UneError(f"{name}: {len(found)} rows for {len(expected)} planned ids; it {what}")
+        raise UneError(f"{name}: {len(image_ids)} rows for {len(expected)} planned ids; it {what}")
 
 
 def _reasons(name: str, table: pa.Table) -> None:

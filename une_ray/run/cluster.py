@@ -101,14 +101,14 @@ def muted() -> Iterator[None]:
     """Without what C++ writes to standard error: Ray announces there that a log level was set. Python's
     errors still come."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    standard_error = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
 
 
 DEFAULT = Cluster()

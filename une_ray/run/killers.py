@@ -25,7 +25,7 @@ def killers(prepare: Callable[..., RowWork], arguments: tuple[Any, ...], rows: i
     Raises UneError where a process dies before the first row: then no row is to blame, and none must be
     rejected for it.
     """
-    found: dict[int, str] = {}
+    reasons: dict[int, str] = {}
     first = 0
     while first < rows:
         reached, code = _run(prepare, arguments, range(first, rows))
@@ -36,9 +36,9 @@ def killers(prepare: Callable[..., RowWork], arguments: tuple[Any, ...], rows: i
                 f"a process ended ({_how(code)}) on a harmless picture, so no image is to blame; is there"
                 " memory enough?"
             )
-        found[reached] = f"killed its process ({_how(code)})"
+        reasons[reached] = f"killed its process ({_how(code)})"
         first = reached + 1
-    return found
+    return reasons
 
 
 def _run(

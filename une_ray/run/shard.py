@@ -36,21 +36,20 @@ def read_bytes(
         return Unreadable(deadly[row]) if row in deadly else read_one(corpus, sources[row])
 
     with ThreadPoolExecutor(READ_THREADS) as threads:
-        found: list[bytes | Unreadable] = []
+        contents: list[bytes | Unreadable] = []
         total = 0
-        for start in range(
-            0, len(sources), READ_THREADS
-        ):  # in small groups, so that a shard too big is found before it is all here
+        # In small groups, so that a shard too big is found before it is all here.
+        for start in range(0, len(sources), READ_THREADS):
             part = list(threads.map(read, range(len(sources))[start : start + READ_THREADS]))
             total += sum(len(data) for data in part if isinstance(data, bytes))
             if total > MAX_SHARD_BYTES:
                 raise UneError(
-                    f"the first {len(found) + len(part)} of {len(sources)} images of a shard have {total:,}"
-                    f" bytes, over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it with a"
-                    " smaller --shard-size"
+                    f"the first {len(contents) + len(part)} of {len(sources)} images of a shard have"
+                    f" {total:,} bytes, over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it"
+                    " with a smaller --shard-size"
                 )
-            found += part
-    return found
+            contents += part
+    return contents
 
 
 def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
@@ -83,11 +82,11 @@ def trial(corpus: str, sources: Sequence[str]) -> RowWork:
     return read
 
 
-def images_table(plan: pa.Table, found: Sequence[bytes | Unreadable]) -> pa.Table:
+def images_table(plan: pa.Table, contents: Sequence[bytes | Unreadable]) -> pa.Table:
     """The `images` rows of one shard: decoding is tried here once, so that every space agrees on what is
     readable."""
     rows = []
-    for item, data in zip(plan.to_pylist(), found):
+    for item, data in zip(plan.to_pylist(), contents):
         row = {key: item[key] for key in ("image_id", "split", "caption", "source", "attributes", "factors")}
         if isinstance(data, Unreadable):
             row |= {"status": REJECT, "error": str(data)}
@@ -102,12 +101,12 @@ def images_table(plan: pa.Table, found: Sequence[bytes | Unreadable]) -> pa.Tabl
     return pa.Table.from_pylist(rows, schema=IMAGES)
 
 
-def readable(committed: pa.Table, found: Sequence[bytes | Unreadable]) -> list[bytes | None]:
+def readable(committed: pa.Table, contents: Sequence[bytes | Unreadable]) -> list[bytes | None]:
     """The bytes of images whose committed row is 'ok', None for rejects. Raises UneError where an image
     has changed since."""
     out: list[bytes | None] = []
     columns = (committed[name].to_pylist() for name in ("image_id", "status", "sha256"))
-    for image_id, status, sha256, data in zip(*columns, found):
+    for image_id, status, sha256, data in zip(*columns, contents):
         if status != OK:
             out.append(None)
         elif isinstance(data, Unreadable) or hashlib.sha256(data).hexdigest() != sha256:
