@@ -2,7 +2,7 @@
 
     python examples/1_build.py [LAKE] [IMAGES]
 
-Kill it and run it again: it does what is missing. Afterwards the lake is a folder of Parquet files that anything reads.
+Kill it and run it again: it does what is missing. Afterwards the lake is a folder of Parquet files.
 """
 
 import sys

@@ -11,9 +11,8 @@ lake = une_ray.open(sys.argv[1] if len(sys.argv) > 1 else "examples-lake")
 
 probes = lake.probe()  # every space, five splits, shuffled labels; what was done is kept
 for row in probes.table.to_pylist():
-    print(
-        f"{row['space']:20} AUC {row['auc']:.3f} ± {row['auc_margin']:.3f}, on shuffled labels {row['permuted']:.3f}"
-    )
+    margin = f"{row['auc']:.3f} ± {row['auc_margin']:.3f}"
+    print(f"{row['space']:20} AUC {margin}, on shuffled labels {row['permuted']:.3f}")
 
 maps = lake.transfer("mini-sd-a/ddim20,pixels-16", "mini-dino")
 for row in maps.table.to_pylist():

@@ -1,4 +1,4 @@
-"""Which titles does a generator know by heart, and what stops it? mini-sd-dup saw some pictures a thousand times.
+"""Which titles does a generator know by heart, and what stops it? mini-sd-dup saw some a thousand times.
 
 python examples/5_memorization.py [LAKE] [STEPS]
 """

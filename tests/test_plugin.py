@@ -80,7 +80,8 @@ def test_its_mitigation_and_detector_are_found_with_their_settings(une):
     code = """
 from une_ray.registry import DETECTORS, MITIGATIONS
 from une_ray.studies.memorization.parse import parse
-print(parse("half-pads:share=0.25"), MITIGATIONS.about("half-pads"), MITIGATIONS.find("half-pads").defaults["share"])
+method = MITIGATIONS.find("half-pads")
+print(parse("half-pads:share=0.25"), MITIGATIONS.about("half-pads"), method.defaults["share"])
 print(DETECTORS.find("last-norm").__doc__)
 """
     shown = une.python(code)

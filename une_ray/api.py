@@ -328,29 +328,40 @@ class Space:
         )
 
     def blocks(self, rows: int = 2048, split: str | None = None) -> Iterator[Latents]:
-        """The same, `rows` at a time."""
+        """The same, `rows` at a time, fewer where a split leaves some out."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         from une_ray.lake.latents import matrix
 
-        where = "WHERE space = $space" + (" AND split = $split" if split else "")
-        join = "JOIN images USING (image_id)" if split else ""
-        values = {"space": self.name} | ({"split": split} if split else {})
-        query = self.lake.cursor().sql(f"SELECT image_id, z FROM latents {join} {where}", params=values)
+        query = self.lake.cursor().sql("SELECT image_id, z FROM latents WHERE space = ?", params=[self.name])
+        wanted = None if split is None else self._of_split(split)
         for batch in query.to_arrow_reader(rows):
-            z = matrix(pa.chunked_array([batch["z"]]), np.float32)
-            yield Latents(batch["image_id"].to_pylist(), z)
+            part = batch if wanted is None else batch.filter(pc.is_in(batch["image_id"], wanted))
+            if len(part):
+                z = matrix(pa.chunked_array([part["z"]]), np.float32)
+                yield Latents(part["image_id"].to_pylist(), z)
 
     def table(self) -> pa.Table:
-        """image_id, split, caption, a column for each attribute, and z: for pandas, polars or a file."""
+        """image_id, split, caption, a column for each attribute, and z, in the lake's order: for pandas,
+        polars or a file."""
+        import pyarrow.compute as pc
+
         from une_ray.lake.latents import attributes_of
 
-        columns = ", ".join(
-            f"attributes[{_quoted(name)}] AS {_identifier(name)}" for name in attributes_of(self.lake)
-        )
-        query = f"""SELECT image_id, split, caption{", " if columns else ""}{columns}, z
-            FROM latents JOIN images USING (image_id) WHERE space = ?"""
-        return self.lake.cursor().sql(query, params=[self.name]).to_arrow_table()
+        names = attributes_of(self.lake)
+        columns = ["image_id", "split", "caption", *(f"attributes[{_quoted(name)}]" for name in names)]
+        labels = self.lake.session.sql(f"SELECT {', '.join(columns)} FROM images").to_arrow_table()
+        labels = labels.rename_columns(["image_id", "split", "caption", *names])
+        query = "SELECT image_id, z FROM latents WHERE space = ?"
+        latents = self.lake.session.sql(query, params=[self.name]).to_arrow_table()
+        # A join would not keep the lake's order.
+        rows = pc.index_in(latents["image_id"], labels["image_id"].combine_chunks())
+        return labels.take(rows).append_column("z", latents["z"])
+
+    def _of_split(self, split: str) -> pa.Array:
+        query = "SELECT image_id FROM images WHERE split = ?"
+        return self.lake.session.sql(query, params=[split]).to_arrow_table()["image_id"].combine_chunks()
 
 
 def _names(names: Names) -> list[str] | None:
@@ -373,7 +384,3 @@ def _short(value: object) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _identifier(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'

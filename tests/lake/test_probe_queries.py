@@ -335,14 +335,11 @@ def test_a_direction_is_the_probe_and_its_unit_vector(probed):
 def test_agreement_is_scipys_correlation_over_attributes(tmp_path):
     lake = create(Lake(str(tmp_path / "lake")), "test", iter([Item("i0", "x.png")]), 4)
     auc = {"enc": [0.9, 0.7, 0.7, 0.95, None, 0.6], "gen": [0.8, 0.75, 0.6, 0.75, 0.9, 0.5]}
-    row = lambda space, n, value: {
-        "space": space,
-        "attribute": f"a{n}",
-        "method": "ridge",
-        "engine": "sql",
-        "split_seed": 0,
-        "auc": value,
-    }  # noqa: E731
+
+    def row(space: str, n: int, value: float | None) -> dict:
+        made = {"space": space, "attribute": f"a{n}", "method": "ridge", "engine": "sql", "split_seed": 0}
+        return made | {"auc": value}
+
     results.commit(
         lake,
         "probes",

@@ -54,7 +54,9 @@ def _table(table: TableProgress) -> str:
     )
     if table.shards == table.shards_total:
         return f"{text}, done"
-    return f"{text}, {table.rate:.1f} images/s, {_duration(table.seconds_left)} left" if table.rate else text
+    if table.rate is None or table.seconds_left is None:
+        return text
+    return f"{text}, {table.rate:.1f} images/s, {_duration(table.seconds_left)} left"
 
 
 def _who(found: Status) -> str:

@@ -98,7 +98,7 @@ def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
     A usage error ends here, not minutes later on the cluster, and so does a path that means another place
     there: a job runs in a copy of the working directory that is deleted after it.
     """
-    target = context.find_root().command
+    target: Any = context.find_root().command  # a group, as far as the words go
     for word in job.split():
         target = target.get_command(context, word)
     subcommands = set(arguments) & set(getattr(target, "commands", ()))

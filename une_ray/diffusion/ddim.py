@@ -58,12 +58,18 @@ def sample(
     return x
 
 
-def _walk(denoiser, x, nodes, alphas_cumprod, prediction_type, callback) -> torch.Tensor:
+def _walk(
+    denoiser: Denoiser,
+    x: torch.Tensor,
+    nodes: list[int],
+    alphas_cumprod: torch.Tensor,
+    prediction_type: str,
+    callback: Callable[[int, torch.Tensor], None] | None,
+) -> torch.Tensor:
     x = x.float()
     alphas = alphas_cumprod.to(x)
-    refuse_undetermined(
-        alphas[nodes], prediction_type
-    )  # also at the end of the way up, where no network is asked
+    # Also at the end of the way up, where no network is asked.
+    refuse_undetermined(alphas[nodes], prediction_type)
     for t, u in zip(nodes, nodes[1:]):
         clean, noise = predict(denoiser(x, t).float(), x, alphas[t], prediction_type)
         x = alphas[u].sqrt() * clean + (1 - alphas[u]).sqrt() * noise

@@ -167,27 +167,20 @@ FROM files;
 -- Which of several probes of one space, attribute, method and split seed is *the* one, its place 1: fitted rather than refused, then the
 -- default settings, then more latents, then the first by engine and config. The rule stands here and nowhere else.
 CREATE OR REPLACE VIEW ranked_probes AS
-SELECT p.config, p.space, p.attribute, p.method, p.split_seed, p.status,
-    row_number() OVER (PARTITION BY p.space, p.attribute, p.method, p.split_seed
-        ORDER BY p.status <> 'ok', c.is_default IS NOT TRUE, c.latents DESC NULLS LAST, p.engine, p.config) AS place
+SELECT p.*, row_number() OVER (PARTITION BY p.space, p.attribute, p.method, p.split_seed
+    ORDER BY p.status <> 'ok', c.is_default IS NOT TRUE, c.latents DESC NULLS LAST, p.engine, p.config) AS place
 FROM probes p LEFT JOIN probe_configs c USING (config);
 
 -- The probes that the macros below read: split seed 0, one per space × attribute × method.
 -- The method is 'ridge' unless told otherwise: SELECT * FROM probe_metrics('mini-dino', by_method := 'lda'); a computation of one's own
 -- choice is named by its config, of which probe_settings has a list: probe_metrics('mini-dino', by_config := '0123456789abcdef').
 CREATE OR REPLACE VIEW chosen_probes AS
-SELECT * REPLACE (w[:] AS w) FROM probes  -- copied, as in `latents`
-SEMI JOIN (SELECT config, space, attribute, method, split_seed FROM ranked_probes WHERE place = 1 AND split_seed = 0)
-    USING (config, space, attribute, method, split_seed)
-WHERE split_seed = 0;
+SELECT * EXCLUDE (place) REPLACE (w[:] AS w) FROM ranked_probes WHERE place = 1 AND split_seed = 0;  -- copied, as in `latents`
 
 -- *The* probe: one per space × attribute × split seed, that by ridge before those by other methods.
 CREATE OR REPLACE VIEW best_probes AS
-SELECT * REPLACE (w[:] AS w) FROM probes
-SEMI JOIN (
-    SELECT config, space, attribute, method, split_seed FROM ranked_probes WHERE place = 1
-    QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY status <> 'ok', method <> 'ridge', method) = 1)
-    USING (config, space, attribute, method, split_seed);
+SELECT * EXCLUDE (place) REPLACE (w[:] AS w) FROM ranked_probes WHERE place = 1
+QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY status <> 'ok', method <> 'ridge', method) = 1;
 
 -- Settings side by side: one row per config × space. auc and accuracy are means over attributes and splits, auc_margin half a 95 % interval
 -- of the AUC over splits; `penalties` is NULL where λ was chosen from the engine's own.

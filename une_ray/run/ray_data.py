@@ -64,7 +64,7 @@ def run(
     dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS, compute=readers)
     for space, pool in zip(spaces, pools, strict=True):
         dataset = dataset.map(
-            stage(space),
+            stage(space),  # type: ignore[arg-type]  # a class is called once per actor
             fn_constructor_args=(lake.url, space, space is spaces[-1], tries),
             label_selector=dict(place.get(space.name, {})),
             **actors(pool),
@@ -146,7 +146,11 @@ class ReadSpace:
             clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
             with tried(self.tries, name) as suspect:
                 table = self.read(shard_row.images(), suspect)
-                metadata = {"space": space, "fingerprint": self.fingerprint, "shard": str(shard_row.shard)}
+                metadata: dict[str, Any] = {
+                    "space": space,
+                    "fingerprint": self.fingerprint,
+                    "shard": str(shard_row.shard),
+                }
                 metadata |= {"shape": list(self.step.shape)} if self.step.shape else {}
                 self.lake.store.commit(name, schema.parquet(table, metadata))
             shard_row = shard_row.recorded(clock.record(shard_row.shard, table))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import ray
 from ray.actor import ActorHandle
@@ -48,7 +49,8 @@ def start_tries() -> ActorHandle:
 def tried(tries: ActorHandle, work: str) -> Iterator[bool]:
     """Whether this work is suspect, having died twice. Raises UneError where it died too often; what
     raises did not die."""
-    number: int = ray.get(tries.begin.remote(work))
+    begun: Any = tries.begin.remote(work)
+    number = int(ray.get(begun))
     try:
         if number > TRIES:
             raise UneError(

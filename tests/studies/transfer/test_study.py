@@ -40,11 +40,16 @@ def test_a_pairs_figures_are_scikit_learns(lake, planted):
     x, y = planted.z["enc"], planted.z["gen/ddim50"]
     mapped = Ridge(alpha=found["penalty"]).fit(x[train], y[train]).predict(x[test])
     probes = [RidgeClassifier().fit(y[train], labels[train]) for labels in planted.labels.T]
-    accuracy = lambda z: np.mean(
-        [(probe.predict(z) == labels[test]).mean() for probe, labels in zip(probes, planted.labels.T)]
-    )  # noqa: E731
+
+    def accuracy(z: np.ndarray) -> float:
+        columns = zip(probes, planted.labels.T)
+        return np.mean([(probe.predict(z) == labels[test]).mean() for probe, labels in columns])
+
     centre = y[train].mean(0)
-    cosine = lambda a, b: np.mean((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1))  # noqa: E731
+
+    def cosine(a: np.ndarray, b: np.ndarray) -> float:
+        return np.mean((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1))
+
     expected = {
         "train": train.sum(),
         "test": test.sum(),

@@ -86,8 +86,8 @@ def _rows(lake: Lake, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
             f"space {space!r}: the latent of image {broken!r} is not finite; une verify says what to do"
         )
     shape = _shape(lake, space)
-    draws: dict[str | None, Any] = {None: None, **CONTROLS}
-    for control, draw in draws.items():
+    draws: list[tuple[str | None, Any]] = [(None, None), *CONTROLS.items()]
+    for control, draw in draws:
         data = z if draw is None else draw(*z.shape, seed)
         try:
             findings = families(data, shape, config["directions"], config["rows"], seed)

@@ -114,7 +114,8 @@ def tables(lake: Lake, configs: Sequence[str]) -> dict[str, pa.Table]:
     """Name → rows of the views of `queries/memorization.sql`, over the rows of these configs alone."""
     session = over(lake, configs)
     for statement in session.extract_statements((QUERIES / "memorization.sql").read_text(encoding="utf-8")):
-        session.execute(statement.query)
+        if statement.type.name == "CREATE":
+            session.execute(statement.query)
     return {view: session.sql(f"FROM {view}").to_arrow_table() for view in VIEWS}
 
 

@@ -36,7 +36,6 @@ class Mitigation:
     memorised."""
 
     name: ClassVar[str] = "mitigation"
-    name: ClassVar[str] = "mitigation"
     goals: ClassVar[dict[str, str]] = {"similarity": "min", "alignment": "max", "distance": "min"}
     knobs: ClassVar[tuple[str, ...]] = knobs()
     unit: ClassVar[str] = "prompts"
@@ -173,9 +172,6 @@ def mixed(todo: list[MemorizationTask]) -> list[MemorizationTask]:
 
 def _mean(rows: Sequence[dict[str, Any]], column: str) -> float:
     return float(np.mean([row[column] for row in rows]))
-
-
-SUBJECT = Mitigation
 
 
 SUBJECT = Mitigation

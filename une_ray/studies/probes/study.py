@@ -26,14 +26,16 @@ SQL_METHODS = ("ridge", "lda", "mean-difference")
 
 SUMMARY = """
     WITH per_split AS (
-        SELECT space, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(auc) AS auc,
-            avg(accuracy) AS accuracy, avg(balanced_accuracy) AS balanced, avg(majority) AS majority,
+        SELECT space, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes,
+            avg(auc) AS auc, avg(accuracy) AS accuracy, avg(balanced_accuracy) AS balanced,
+            avg(majority) AS majority,
             avg(permuted_auc) AS permuted, avg((p_value <= .05)::INT) AS significant
         FROM probes WHERE config IN (SELECT unnest(?)) GROUP BY ALL),
     summary AS (
         SELECT space, method, engine, count(*) AS splits, max(attributes) AS attributes, avg(auc) AS auc,
-            1.96 * stddev_samp(auc) / sqrt(count(*)) AS auc_margin, avg(accuracy) AS accuracy, avg(balanced) AS balanced,
-            avg(majority) AS majority, avg(permuted) AS permuted, avg(significant) AS significant
+            1.96 * stddev_samp(auc) / sqrt(count(*)) AS auc_margin, avg(accuracy) AS accuracy,
+            avg(balanced) AS balanced, avg(majority) AS majority, avg(permuted) AS permuted,
+            avg(significant) AS significant
         FROM per_split GROUP BY ALL)
     SELECT * FROM summary ORDER BY list_position(?, space)"""
 

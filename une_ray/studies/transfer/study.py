@@ -126,34 +126,41 @@ class _Study:
     def judged(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[dict[str, Any]]]]:
         """The rows of each pair: one pass over the train images for all of them, then one over the test
         images per source."""
-        spaces, moments = sorted({space for pair in pairs for space in pair}), None
-        for _, batch in _rows(self.lake, spaces, self.train) if pairs else ():
-            moments = moments or JointMoments({space: z.shape[1] for space, z in batch.items()})
-            moments.add(batch)
+        if not pairs:
+            return
+        moments = self._moments(sorted({space for pair in pairs for space in pair}))
         for source in sorted({source for source, _ in pairs}):
             ridge = Ridge(moments, source)
-            trials = {
+            evaluations = {
                 target: MapEvaluation.begin(ridge, target, self.probes[target])
                 for other, target in pairs
                 if other == source
             }
             order = []
-            for ids, batch in _rows(self.lake, [source, *trials], self.test):
+            for ids, batch in _rows(self.lake, [source, *evaluations], self.test):
                 order.append(pc.index_in(ids, self.test).to_numpy())
-                for target, trial in trials.items():
-                    trial.add(batch[source], batch[target])
+                for target, evaluation in evaluations.items():
+                    evaluation.add(batch[source], batch[target])
             labels = {attribute: values[np.concatenate(order)] for attribute, values in self.labels.items()}
-            for target, trial in trials.items():
-                yield (
-                    (source, target),
-                    self._pair(source, target, trial, labels, moments.scatter(source, source)),
-                )
+            scatter = moments.scatter(source, source)
+            for target, evaluation in evaluations.items():
+                yield (source, target), self._pair(source, target, evaluation, labels, scatter)
+
+    def _moments(self, spaces: list[str]) -> JointMoments:
+        """Of all train images, in one pass."""
+        batches = _rows(self.lake, spaces, self.train)
+        _, first = next(batches)
+        moments = JointMoments({space: z.shape[1] for space, z in first.items()})
+        moments.add(first)
+        for _, batch in batches:
+            moments.add(batch)
+        return moments
 
     def _pair(
         self,
         source: str,
         target: str,
-        trial: MapEvaluation,
+        evaluation: MapEvaluation,
         labels: dict[str, np.ndarray],
         scatter: np.ndarray,
     ) -> list[dict[str, Any]]:
@@ -167,9 +174,9 @@ class _Study:
             "source_fingerprint": results.config_hash(self.fingerprints[source]),
             "target_fingerprint": results.config_hash(self.fingerprints[target]),
         }
-        native, rows = trial.accuracies_and_aucs("native", labels), []
-        for name, linear in trial.maps.items():
-            directions = _directions(self.probes.get(source), linear.pull_back(trial.probes), scatter)
+        native, rows = evaluation.accuracies_and_aucs("native", labels), []
+        for name, linear in evaluation.maps.items():
+            directions = _directions(self.probes.get(source), linear.pull_back(evaluation.probes), scatter)
             columns = (
                 "accuracy_native",
                 "auc_native",
@@ -178,14 +185,14 @@ class _Study:
                 "direction_cosine",
                 "score_correlation",
             )
-            mapped = trial.accuracies_and_aucs(name, labels)
+            mapped = evaluation.accuracies_and_aucs(name, labels)
             figures = {
                 a: dict(zip(columns, (*native[a], *mapped[a], *directions.get(a, (None, None)))))
                 for a in mapped
             }
             means = {column: _mean([row[column] for row in figures.values()]) for column in columns}
             shared = made_of | {"map": name, "penalty": linear.penalty}
-            rows.append(shared | trial.fidelity[name].figures() | means)
+            rows.append(shared | evaluation.fidelity[name].figures() | means)
             rows += [shared | {"attribute": attribute} | row for attribute, row in figures.items()]
         return rows
 
@@ -239,17 +246,24 @@ def _directions(
 ) -> dict[str, tuple[float | None, float | None]]:
     """Cosine and score correlation, by attribute, of the source's own probes and the target's, pulled
     back."""
-    shared = [attribute for attribute in theirs.attributes if own and attribute in own.attributes]
+    if own is None:
+        return {}
+    shared = [attribute for attribute in theirs.attributes if attribute in own.attributes]
     if not shared:
         return {}
-    columns = [
-        probes.w[:, [probes.attributes.index(attribute) for attribute in shared]] for probes in (own, theirs)
-    ]
-    figures = zip(*direction_agreement(*columns, scatter))
+    ours, others = (
+        probes.w[:, np.array([probes.attributes.index(attribute) for attribute in shared])]
+        for probes in (own, theirs)
+    )
+    cosines, correlations = direction_agreement(ours, others, scatter)
     return {
-        attribute: tuple(None if np.isnan(x) else float(x) for x in pair)
-        for attribute, pair in zip(shared, figures)
+        attribute: (_known(cosine), _known(correlation))
+        for attribute, cosine, correlation in zip(shared, cosines, correlations)
     }
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -1,0 +1,119 @@
+"""The front door in Python: what a notebook does, and what it costs to import."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import une_ray
+from tests.helpers.lakes import fill, items, write
+from une_ray.corpora.avatars import Avatars
+from une_ray.errors import UneError
+from une_ray.lake import results, schema
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake, shard_file
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory) -> str:
+    """Ten images in the space a/b, i3 among them a reject."""
+    lake = fill(create(Lake(str(tmp_path_factory.mktemp("lake"))), "test:10", iter(items()), 4))
+    results.commit(lake, "probes", {"space": "a/b"}, [{"space": "a/b", "attribute": "Even", "auc": 0.75}])
+    return lake.url
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> une_ray.Lake:
+    """A lake of six avatars, read and in no space."""
+    lake = create(Lake(str(tmp_path_factory.mktemp("drawn"))), "avatars:6", Avatars(6).items(), 8)
+    rows = [row | {"status": "ok"} for row in lake.plan(0).to_pylist()]
+    write(lake, f"images/{shard_file(0)}", rows, schema.IMAGES)
+    return une_ray.open(lake.url)
+
+
+def test_importing_it_imports_nothing_heavy():
+    code = "import sys, une_ray; une_ray.UneError; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
+    assert "une_ray" in modules and not {"torch", "ray", "duckdb", "numpy", "pyarrow"} & set(modules)
+
+
+def test_it_names_what_it_has():
+    assert set(une_ray.__all__) <= set(dir(une_ray))
+    with pytest.raises(AttributeError, match="has no attribute 'opne'; it has Edit, Lake"):
+        une_ray.opne  # noqa: B018
+
+
+def test_sql_gives_a_relation_and_faults_in_one_line(url):
+    lake = une_ray.open(url)
+    assert lake.sql("SELECT space, images FROM counts WHERE status = ?", ["ok"]).fetchall() == [("a/b", 9)]
+    assert lake.session is lake.session, "one database for an open lake"
+    with pytest.raises(UneError, match="SQL: .*lattents"):
+        lake.sql("FROM lattents")
+
+
+def test_spaces_and_their_latents(url):
+    lake = une_ray.open(url)
+    assert lake.spaces == {"a/b": "model"} and lake.space("a/b").role == "model"
+    image_ids, z = lake.space("a/b").latents()
+    assert image_ids == [f"i{n}" for n in range(10) if n != 3] and z.shape == (9, 4) and z.dtype == np.float32
+    assert (z[:, 0] == [n + 1 for n in range(10) if n != 3]).all()
+    tested = lake.space("a/b").latents(split="test")
+    assert tested.image_ids == ["i0", "i6", "i9"]
+    blocks = list(lake.space("a/b").blocks(rows=4))
+    assert len(blocks) > 1 and [i for block in blocks for i in block.image_ids] == image_ids
+    with pytest.raises(UneError, match="unknown space 'a/c'; known, nearest first: a/b"):
+        lake.space("a/c")
+
+
+def test_a_space_with_its_labels_is_a_table_for_anything(url):
+    table = une_ray.open(url).space("a/b").table()
+    assert table.column_names == ["image_id", "split", "caption", "Even", "z"]
+    frame = table.to_pandas()
+    assert frame.set_index("image_id").loc["i4", "Even"] and list(frame["z"].iloc[0]) == [1, 1, 1, 1]
+
+
+def test_two_lakes_in_one_session(url, tmp_path):
+    other = fill(create(Lake(str(tmp_path / "other")), "test:10", iter(items()), 4), "c/d")
+    both = une_ray.open(url, other.url, old=other.url)
+    assert both.sql("SELECT space FROM counts UNION SELECT space FROM b.counts ORDER BY ALL").fetchall() == [
+        ("a/b",),
+        ("c/d",),
+    ]
+    assert both.sql("SELECT count(*) FROM old.latents").fetchall() == [(9,)]
+
+
+def test_an_open_lake_travels_as_its_address(url):
+    lake = une_ray.open(url)
+    lake.sql("FROM counts")
+    again = pickle.loads(pickle.dumps(lake))
+    assert again.url == lake.url and again.rows("SELECT count(*) FROM images") == [(10,)]
+
+
+def test_there_is_no_lake_where_there_is_none(tmp_path):
+    with pytest.raises(UneError, match="no lake at"):
+        une_ray.open(tmp_path)
+
+
+def test_pictures_one_by_one_and_on_a_sheet(drawn):
+    picture = drawn.picture("avatar-0-00000003")
+    assert picture.size == (64, 64)
+    sheet = drawn.contact_sheet("SELECT image_id, split FROM images", columns=3)
+    assert sheet.width > 3 * 64 and sheet.height > 2 * 64
+    with pytest.raises(UneError, match="no image 'nobody' in .*; its ids look like 'avatar-0-0000000"):
+        drawn.picture("nobody")
+    with pytest.raises(UneError, match="gives rows with an image_id"):
+        drawn.contact_sheet("SELECT 1 AS one")
+
+
+def test_a_notebook_shows_what_a_lake_holds(url, drawn):
+    shown = une_ray.open(url)._repr_html_()
+    assert all(part in shown for part in ("test:10", "a/b", "model", "probes", "10 items"))
+    assert "nothing has been asked of it yet" in drawn._repr_html_()
+
+
+def test_status_and_verify_are_calls(url):
+    lake = une_ray.open(url)
+    assert [table.name for table in lake.status().tables] == ["images", "a/b"]
+    assert lake.verify()[-1].startswith("space a/b: 9 latents of length 4")
