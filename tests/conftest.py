@@ -51,8 +51,9 @@ def own_ray() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def marked(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that starts a Ray says so, or it would do so in every worker of the parallel part."""
+    before = rays.connected()
     yield
-    if rays.connected() and request.node.get_closest_marker("ray") is None:
+    if rays.connected() and not before and request.node.get_closest_marker("ray") is None:
         rays.leave()
         pytest.fail("this test starts a Ray: let it use shared_ray or own_ray (tests/conftest.py)")
 
