@@ -188,7 +188,8 @@ def test_the_command_prints_the_controls_beside_the_figures(lake):
     found = CliRunner().invoke(app, ["probe", "--lake", lake.url, "--splits", "2", "--permutations", "5"])
     assert found.exit_code == 0, found.output
     line = next(line for line in found.output.splitlines() if line.startswith("enc "))
-    assert len(line.split()) == 8 and found.output.count("refused: Rare in enc: only 3 positive") == 1
+    assert len(line.split()) == 8
+    assert found.output.count("refused: Rare in enc (split 0 of 2): only 3 positives") == 1
 
 
 def test_the_stock_module_reads_the_probes_without_our_code(lake):
