@@ -5,8 +5,10 @@ import json
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from tests.helpers.lakes import fill, items
+from une_ray.cli.main import app
 from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.create import create
@@ -137,3 +139,12 @@ def test_a_rename_that_was_begun_is_finished_first(lake):
     lake.store.commit("renames/a%2Fb.json", json.dumps({SPACE: "e"}).encode())
     with pytest.raises(UneError, match="is being renamed to e"):
         rename_space(lake, SPACE, NEW)
+
+
+def test_the_commands_take_the_lake_either_way(lake):
+    renamed = CliRunner().invoke(app, ["space", "rename", lake.url, SPACE, NEW])
+    assert renamed.exit_code == 0 and list(Lake(lake.url).fingerprints()) == [NEW], renamed.output
+    short = CliRunner().invoke(app, ["space", "rename", lake.url, NEW])
+    assert short.exit_code == 2 and "NAME and TO" in short.output
+    removed = CliRunner().invoke(app, ["space", "remove", NEW, "--lake", lake.url, "--yes"])
+    assert removed.exit_code == 0 and not Lake(lake.url).fingerprints(), removed.output

@@ -68,5 +68,20 @@ def either_way(function: Function) -> Function:
     return command
 
 
+def lake_among(words: list[str], lake: str | None, *names: str) -> list[str]:
+    """The lake and the named arguments, of words among which the lake may stand first instead of in `--lake`.
+
+    For commands that have arguments besides the lake.
+    """
+    both = words if lake is None else [lake, *words]
+    if len(both) != len(names) + 1:
+        raise typer.BadParameter(
+            f"got {len(words)}, {' '.join(words) or 'none'}; needed are the lake, here or as --lake, and"
+            f" {' and '.join(names)}",
+            param_hint="arguments",
+        )
+    return both
+
+
 def _is_argument(hint: Any) -> bool:
     return any(isinstance(extra, ArgumentInfo) for extra in get_args(hint)[1:])

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
-from une_ray.cli.command import Command
+from une_ray.cli.command import LAKE_HELP, Command, lake_among
 
 EPILOG = """Examples:
 
-`une space rename --lake demo/lake mini-dino first-dino`
+`une space rename demo/lake mini-dino first-dino`
 
 `une space remove --lake demo/lake pixels-16`"""
+
+LakeOption = Annotated[str | None, typer.Option("--lake", help=LAKE_HELP)]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,26 +29,29 @@ app = typer.Typer(
 
 @app.command(epilog=EPILOG)
 def rename(
-    name: Annotated[str, typer.Argument(help="A space of the lake")],
-    to: Annotated[str, typer.Argument(help="Its new name")],
-    lake: Annotated[str, typer.Option("--lake", help="Folder of the lake")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="[LAKE] NAME TO", help="A space of the lake, and its new name")
+    ],
+    lake: LakeOption = None,
 ) -> None:
     """Give a space another name, and with it all that was computed from it."""
     from une_ray.api import open
 
+    lake, name, to = lake_among(words, lake, "NAME", "TO")
     open(lake).rename_space(name, to)
     print(f"{name} of {lake} is now {to}")
 
 
 @app.command(epilog=EPILOG)
 def remove(
-    name: Annotated[str, typer.Argument(help="A space of the lake")],
-    lake: Annotated[str, typer.Option("--lake", help="Folder of the lake")],
+    words: Annotated[list[str], typer.Argument(metavar="[LAKE] NAME", help="A space of the lake")],
+    lake: LakeOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
 ) -> None:
     """Remove a space and all that was computed from it. There is no way back but building it again."""
     from une_ray.api import open
 
+    lake, name = lake_among(words, lake, "NAME")
     opened = open(lake)
     opened.space(name)
     if not yes:

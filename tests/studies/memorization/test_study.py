@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from typer.testing import CliRunner
 
 from tests.helpers.memorized import ABLATED, PROMPTS, ROWS
+from une_ray.cli.main import app
 from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
@@ -251,3 +252,13 @@ def test_the_command_takes_a_copy_metric_and_refuses_one_that_is_none_before_any
                 catch_exceptions=False,
             )
     assert not (tmp_path / "lake").exists()
+
+
+def test_the_lake_is_an_argument_or_an_option():
+    for words in (
+        ["memorization", "LAKE", "--doses", "x"],
+        ["memorization", "--lake", "LAKE", "--doses", "x"],
+    ):
+        answer = CliRunner().invoke(app, words)
+        assert answer.exit_code != 0 and "which lake" not in str(answer.output) + str(answer.exception)
+    assert "which lake" in CliRunner().invoke(app, ["memorization"]).output

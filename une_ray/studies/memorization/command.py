@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 from typer.core import TyperGroup
 
@@ -135,7 +136,12 @@ def _setting_help(setting: Setting) -> str:
 
 class WithSettings(TyperGroup):
     """A group whose help ends with the settings of all methods, which are read when the help is asked for,
-    since they need torch."""
+    since they need torch. A first word that is none of its commands is the lake."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["--lake", *args]
+        return super().parse_args(ctx, args)
 
     @property
     def epilog(self) -> str:
@@ -190,7 +196,7 @@ def memorization(
     if context.invoked_subcommand:
         return
     if lake is None:
-        context.fail("Missing option '--lake'.")
+        context.fail("which lake? name it, or give it with --lake")
     from une_ray.corpora.files import absolute
     from une_ray.lake.layout import Lake
     from une_ray.run.cluster import Cluster
