@@ -7,14 +7,14 @@ DEMO := demo/lake
 # What is quick to see comes first: encoders, and the controls that every claim stands beside. Then the noise of two generators.
 QUICK := mini-clip-a,mini-clip-b,mini-dino,mini-resnet,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
 NOISE := mini-sd-a/ddim50,mini-sd-z/ddim50
-CORPUS := avatars:500
+CORPUS := avatars:320
 EDITED := Smiling,Eyeglasses,Wearing_Hat
 
 .PHONY: help setup demo test test-slow lint floors docs
 
 help:
 	@echo "make setup      set up alone: .venv with une_ray in it"
-	@echo "make demo       set up, build the demo lake (500 avatars, ten spaces), test, probe and edit it, draw its report"
+	@echo "make demo       set up, build the demo lake (320 avatars, ten spaces), test, probe and edit it, draw its report"
 	@echo "make test       set up and run the tests"
 	@echo "make test-slow  the long tests as well"
 	@echo "make lint       check format, style and types"
