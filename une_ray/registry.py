@@ -91,7 +91,7 @@ class Registry(Generic[Thing]):
         return [(name, self.find(name)) for name in self.names()]
 
     def about(self, name: str) -> str:
-        """The first sentence of the module's docstring, without importing the module."""
+        """The first paragraph of the module's docstring, without importing the module."""
         docstring = ast.get_docstring(_syntax(self.module_name(name))) or ""
         return " ".join(docstring.split("\n\n")[0].split())
 

@@ -104,7 +104,10 @@ def parse_settings(known: Mapping[str, Setting], assignments: list[str], of: str
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
-            raise UneError(f"{assignment!r} in {of!r} is no setting; write {of}:SETTING=VALUE")
+            what = "has no value" if name in known else "is no setting"
+            raise UneError(
+                f"{name!r} of {of!r} {what}; write {of}:{name if name in known else 'SETTING'}=VALUE"
+            )
         value = known[name].parse(text, of) if name in known else text
         check_settings(known, {name: value}, of)
         values[name] = value

@@ -12,6 +12,7 @@ from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
 from une_ray.registry import MITIGATIONS
 from une_ray.studies.memorization.command import settings_help
+from une_ray.studies.memorization.methods.method import RowMethod
 from une_ray.studies.memorization.methods.random_numbers import add_random_numbers
 from une_ray.studies.memorization.methods.random_tokens import add_random_tokens
 from une_ray.studies.memorization.sampling import Sampling
@@ -183,3 +184,11 @@ def test_names_and_descriptions_are_read_without_torch():
         "import une_ray.studies.memorization.command; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_rows_that_are_changed_without_being_zeroed_are_not_left_in_by_removal(sampling):
+    def halve(rows):
+        return rows.embeddings / 2
+
+    with pytest.raises(UneError, match="halve changes rows that it does not zero"):
+        RowMethod(change=halve, by=True).sample(sampling, {"by": "removal"})

@@ -45,6 +45,7 @@ def test_every_default_of_every_method_is_read_back(name):
         ("ren:both_halves=yes", "it is true or false"),
         ("pad-swap:scale=1", "unknown setting of pad-swap 'scale'"),
         ("zero-pads:last", "write zero-pads:SETTING=VALUE"),
+        ("zero-pads:fraction", "'fraction' of 'zero-pads' has no value; write zero-pads:fraction=VALUE"),
         ("none:padding=exclamation", "none has no settings"),
         (" , ", "names no method"),
     ],

@@ -124,9 +124,15 @@ class RowMethod(Method):
     def sample(self, sampling: Sampling, values: Mapping[str, Value]) -> torch.Tensor:
         how = Encoding(**{name: value for name, value in values.items() if name in ENCODING})  # type: ignore[arg-type]  # checked
         rows, change = self._applied(sampling.encode(), values)
-        return (
-            sampling.latents(change(rows)) if how.by == "zeros" else sampling.without(rows, rows.mask(change))
-        )
+        if how.by == "zeros":
+            return sampling.latents(change(rows))
+        remaining = rows.mask(change)
+        if not change(rows)[remaining].equal(rows.embeddings[remaining]):
+            raise UneError(
+                f"{self.change.__name__} changes rows that it does not zero, which by=removal would leave as"
+                " they are; define its METHOD without by=True"
+            )
+        return sampling.without(rows, remaining)
 
     def embeddings(self, rows: TokenRows, values: Mapping[str, Value]) -> torch.Tensor:
         """(b, 77, d): what it makes of `rows` under values of `row_settings`."""
