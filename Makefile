@@ -40,7 +40,7 @@ demo: $(READY)
 	@$(VENV)/bin/une probe --lake $(DEMO)
 	@$(VENV)/bin/une transfer --lake $(DEMO) --target mini-clip-a,mini-clip-b,mini-dino
 	@$(VENV)/bin/une sql --lake $(DEMO) -c "SELECT * FROM agreement('mini-sd-a/ddim50', 'mini-dino') LIMIT 5"
-	@$(VENV)/bin/une edit --lake $(DEMO) --space mini-sd-a/ddim50 --attribute $(EDITED) --keep correlated --alphas=-4,-2,2,4 --images 8 --inner covariance --shrinkage 0.3 --baselines random,prompt --judges mini-resnet
+	@$(VENV)/bin/une edit --lake $(DEMO) --space mini-sd-a/ddim50 --attribute $(EDITED) --keep correlated --alphas=-3,3 --images 8 --inner covariance --shrinkage 0.3 --baselines random,prompt --judges mini-resnet
 	@$(VENV)/bin/une report $(DEMO)
 
 test: $(READY)

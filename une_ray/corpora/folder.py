@@ -76,6 +76,11 @@ def read_labels(path: str) -> dict[str, dict[str, Any]]:
         reader = pq.read_table if path.endswith(".parquet") else pyarrow.csv.read_csv
         source = filesystem.open_input_file(file) if filesystem else file
         table = reader(source)
+    except FileNotFoundError as error:
+        raise UneError(
+            f"there is no label table {path}; table= is a path from the current folder, not below the"
+            " pictures'"
+        ) from error
     except (OSError, pa.ArrowInvalid) as error:
         raise UneError(f"can't read the label table {path}: {error}") from error
     if "file" not in table.column_names:

@@ -38,7 +38,7 @@ orthogonalized('mini-sd-a/ddim50', 'Smiling', ['Male'])"`
 
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling+Eyeglasses --alphas -2,2`
 
-`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --image avatar-00000003 \
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --image avatar-0-00000003 \
 --image avatar-00000017`
 
 `une sql --lake demo/lake -f queries/edits.sql`"""
