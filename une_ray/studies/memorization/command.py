@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -138,7 +137,7 @@ class WithSettings(TyperGroup):
     """A group whose help ends with the settings of all methods, which are read when the help is asked for,
     since they need torch. A first word that is none of its commands is the lake."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             args = ["--lake", *args]
         return super().parse_args(ctx, args)
