@@ -18,8 +18,8 @@ set -euo pipefail
 cd "${SLURM_SUBMIT_DIR:?submit this script with sbatch}"
 source .venv/bin/activate
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-address="$head:$((20000 + SLURM_JOB_ID % 20000))"  # a port of this job's own
+nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST")  # a line each
+address="${nodes%%$'\n'*}:$((20000 + SLURM_JOB_ID % 20000))"  # a port of this job's own
 
 RAY_AUTH_MODE=token
 RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')

@@ -210,7 +210,7 @@ def test_the_help_of_the_command_ends_with_the_settings():
 def test_the_command_wants_a_lake_and_its_settings_right_before_any_work(tmp_path, monkeypatch):
     monkeypatch.setattr(study.tasks, "run", None)
     missing = CliRunner().invoke(command.app, ["--methods", "pad-swap"])
-    assert missing.exit_code == 2 and "Missing option '--lake'" in missing.output
+    assert missing.exit_code == 2 and "which lake?" in missing.output
     for arguments, message in (
         (["--methods", "pad-swop"], "nearest first: pad-swap"),
         (["--doses", "7"], "unknown dose '7'"),
