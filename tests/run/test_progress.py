@@ -1,6 +1,7 @@
 """What a person sees where there is no terminal."""
 
 import io
+import time
 
 import pytest
 
@@ -37,3 +38,16 @@ def test_a_slow_rate_is_told_by_the_minute(clock):
     assert (
         out.getvalue().splitlines()[-1] == "editing: 8/12 pictures, 12.0 pictures/min, 20 s left, 0 rejects"
     )
+
+
+def test_a_line_comes_when_nothing_is_done_and_none_after_the_end(monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_OF_SILENCE", 0.01)
+    out = io.StringIO()
+    with progress.Progress(12, "building", out):
+        deadline = time.monotonic() + 10
+        while not out.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    said = out.getvalue()
+    assert said.startswith("building: 0/12 images, running for 0 s, 0 rejects\n")
+    time.sleep(0.05)
+    assert len(out.getvalue()) - len(said) < 100

@@ -55,19 +55,19 @@ def examples_of(data: Pictures, words: CLIPTokenizer, copies=None) -> unet.Examp
 
 def test_the_autoencoder_learns(data, tmp_path):
     torch.manual_seed(0)
-    model = autoencoder.train(data, tmp_path, quick(autoencoder))
+    model = autoencoder.train(data, tmp_path, quick(autoencoder), widths=(8, 16, 16))
     assert falls(tmp_path) and model.config.scaling_factor > 0
 
 
 def test_clip_learns(data, words, tmp_path):
     torch.manual_seed(0)
-    clip.train(data, words, tmp_path, quick(clip))
+    clip.train(data, words, tmp_path, quick(clip), model=clip.build(words, 32, 2, 32, 1))
     assert falls(tmp_path)
 
 
 def test_dino_learns_and_does_not_collapse(data, tmp_path):
     torch.manual_seed(0)
-    backbone = dino.train(data, tmp_path, quick(dino))
+    backbone = dino.train(data, tmp_path, quick(dino), backbone=dino.build(64, 2))
     z = backbone(pixel_values=autoencoder.batch(data, torch.arange(16), "cpu")).pooler_output
     assert falls(tmp_path) and z.std(0).mean() > 1e-3
 

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import TextIO
 
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_OF_SILENCE = 30.0
 
 
 class Progress:
-    """Counts images or other units; shows rate and remaining time. Use as a context manager."""
+    """Counts images or other units; shows rate and remaining time. Use as a context manager.
+
+    Where there is no terminal, a line is printed after 30 s in which nothing was done: large tasks and slow
+    models look alive.
+    """
 
     def __init__(self, total: int, label: str, stream: TextIO | None = None, unit: str = "images") -> None:
         self.stream = stream or sys.stderr
         self.total, self.label, self.unit, self.done, self.rejects = total, label, unit, 0, 0
-        self.printed = time.monotonic()
-        self.first: tuple[int, float] | None = (
-            None  # what was done when the first images came: models were loaded by then
-        )
+        self.started = self.printed = time.monotonic()
+        # What was done when the first units came: models were loaded by then.
+        self.first: tuple[int, float] | None = None
         self.bar = (
             tqdm(total=total, desc=label, unit=unit, file=self.stream) if self.stream.isatty() else None
         )
+        self.ended = threading.Event()
 
     def __enter__(self) -> Progress:
+        if self.bar is None:
+            threading.Thread(target=self._break_silence, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.ended.set()
         if self.bar is not None:
             self.bar.close()
 
@@ -41,17 +50,22 @@ class Progress:
             self.bar.set_postfix(rejects=self.rejects, refresh=False)
             self.bar.update(images)
         elif time.monotonic() - self.printed > SECONDS_BETWEEN_LINES or self.done == self.total:
-            self.printed = time.monotonic()
-            print(
-                f"{self.label}: {self.done:,}/{self.total:,} {self.unit}, {self.pace()}, {self.rejects}"
-                " rejects",
-                file=self.stream,
-                flush=True,
-            )
+            self.line()
+
+    def line(self) -> None:
+        """Print where it stands."""
+        self.printed = time.monotonic()
+        print(
+            f"{self.label}: {self.done:,}/{self.total:,} {self.unit}, {self.pace()}, {self.rejects} rejects",
+            file=self.stream,
+            flush=True,
+        )
 
     def pace(self) -> str:
-        """Rate and remaining time, counted from the first images on."""
-        before, since = self.first or (self.done, self.printed)
+        """Rate and remaining time, counted from the first units on; before those, for how long it runs."""
+        if self.first is None:
+            return f"running for {self.printed - self.started:.0f} s"
+        before, since = self.first
         seconds = self.printed - since
         if self.done == before or seconds <= 0:
             return "rate not known yet"
@@ -60,3 +74,9 @@ class Progress:
         return (
             f"{rate:.1f} {self.unit}/s, {left}" if rate >= 1 else f"{60 * rate:.1f} {self.unit}/min, {left}"
         )
+
+    def _break_silence(self) -> None:
+        """Runs in a thread of its own until the end."""
+        while not self.ended.wait(SECONDS_OF_SILENCE):
+            if time.monotonic() - self.printed >= SECONDS_OF_SILENCE:
+                self.line()

@@ -52,6 +52,7 @@ def train(
     folder: Path,
     settings: Settings = SETTINGS,
     device: str = "cpu",
+    model: CLIPModel | None = None,
 ) -> CLIPModel:
     """Fit on (picture, one of its captions); the text tower becomes mini-sd-a's."""
     variants = [
@@ -71,4 +72,4 @@ def train(
         loss = (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
         return {"loss": loss, "top1": (logits.argmax(1) == target).float().mean()}
 
-    return fit(build(tokenizer), losses, settings, folder, device, "mini-clip-a")
+    return fit(model or build(tokenizer), losses, settings, folder, device, "mini-clip-a")

@@ -109,10 +109,14 @@ def crop(x: torch.Tensor, size: int, low: float, high: float, generator: torch.G
 
 
 def train(
-    pictures: Pictures, folder: Path, settings: Settings = SETTINGS, device: str = "cpu"
+    pictures: Pictures,
+    folder: Path,
+    settings: Settings = SETTINGS,
+    device: str = "cpu",
+    backbone: Dinov2Model | None = None,
 ) -> Dinov2Model:
     """Fit on `pictures` alone and return the student (its average over steps)."""
-    model = SelfDistilled(build()).to(device)
+    model = SelfDistilled(backbone or build()).to(device)
     with torch.no_grad():
         rows = torch.arange(0, len(pictures.images), max(1, len(pictures.images) // 2048))
         parts = [embed(model.teacher, batch(pictures, part, device)) for part in rows.split(256)]
