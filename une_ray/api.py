@@ -277,7 +277,9 @@ class Lake(layout.Lake):
                 f"the query of a contact sheet gives rows with an image_id; {query!r} gives {len(rows)}"
                 " without"
             )
-        captions = [", ".join(_short(row[name]) for name in row if name != "image_id") for row in rows]
+        captions = [
+            ", ".join(_caption(name, row[name]) for name in row if name != "image_id") for row in rows
+        ]
         return contact_sheet([self.picture(row["image_id"]) for row in rows], captions, columns)
 
     def _an_id(self) -> str | None:
@@ -378,8 +380,11 @@ def _cluster(address: str | None, actors: int | None, gpus: float | None) -> Clu
     return Cluster(address, actors, gpus)
 
 
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _caption(name: str, value: object) -> str:
+    """A word says itself what it is; a number stands behind its column's name."""
+    if isinstance(value, str):
+        return value
+    return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def _quoted(text: str) -> str:

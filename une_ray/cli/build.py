@@ -22,7 +22,8 @@ EPILOG = """Examples:
 
 `une build … --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
 
-`une build --corpus folder:photos --spaces mine=stable-diffusion:/models/mine/ddim50-trailing --lake lake`
+Own models, each from a folder: `une build --corpus folder:photos --spaces
+mine=stable-diffusion:/models/mine/ddim50-trailing,vit=dino:/models/vit --lake lake`
 
 """
 EPILOG += corpus_markdown()
