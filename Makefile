@@ -6,15 +6,15 @@ READY := $(VENV)/.ready
 DEMO := demo/lake
 # What is quick to see comes first: encoders, and the controls that every claim stands beside. Then the noise of two generators.
 QUICK := mini-clip-a,mini-clip-b,mini-dino,mini-resnet,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
-NOISE := mini-sd-a/ddim50,mini-sd-z/ddim50
-CORPUS := avatars:320
+NOISE := mini-sd-a/ddim50,mini-sd-z/ddim25
+CORPUS := avatars:256
 EDITED := Smiling,Eyeglasses,Wearing_Hat
 
 .PHONY: help setup demo test test-slow lint floors docs
 
 help:
 	@echo "make setup      set up alone: .venv with une_ray in it"
-	@echo "make demo       set up, build the demo lake (320 avatars, ten spaces), test, probe and edit it, draw its report"
+	@echo "make demo       set up, build the demo lake (256 avatars, ten spaces), test, probe and edit it, draw its report"
 	@echo "make test       set up and run the tests"
 	@echo "make test-slow  the long tests as well"
 	@echo "make lint       check format, style and types"
@@ -36,11 +36,11 @@ demo: $(READY)
 	@$(VENV)/bin/une report $(DEMO)
 	@$(VENV)/bin/une build --corpus $(CORPUS) --spaces $(NOISE) --lake $(DEMO)
 	@$(VENV)/bin/une verify $(DEMO)
-	@$(VENV)/bin/une gaussianity --lake $(DEMO) --spaces mini-sd-a/ddim50,mini-sd-z/ddim50,mini-dino
+	@$(VENV)/bin/une gaussianity --lake $(DEMO) --spaces mini-sd-a/ddim50,mini-sd-z/ddim25,mini-dino
 	@$(VENV)/bin/une probe --lake $(DEMO)
 	@$(VENV)/bin/une transfer --lake $(DEMO) --target mini-clip-a,mini-clip-b,mini-dino
 	@$(VENV)/bin/une sql --lake $(DEMO) -c "SELECT * FROM agreement('mini-sd-a/ddim50', 'mini-dino') LIMIT 5"
-	@$(VENV)/bin/une edit --lake $(DEMO) --space mini-sd-a/ddim50 --attribute $(EDITED) --keep correlated --alphas=-3,3 --images 8 --inner covariance --shrinkage 0.3 --baselines random,prompt --judges mini-resnet
+	@$(VENV)/bin/une edit --lake $(DEMO) --space mini-sd-a/ddim50 --attribute $(EDITED) --keep correlated --alphas=-3,3 --images 4 --inner covariance --shrinkage 0.3 --baselines random,prompt --judges mini-resnet
 	@$(VENV)/bin/une report $(DEMO)
 
 test: $(READY)

@@ -18,3 +18,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UneError:
     near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
     rest = [k for k in known if k not in near]
     return UneError(f"unknown {kind} {name!r}; known, nearest first: {', '.join(near + rest)}")
+
+
+def reason(error: Exception) -> str:
+    """What a library's error says, in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

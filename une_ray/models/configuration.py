@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from une_ray.errors import UneError
 from une_ray.models.resolve import location
-from une_ray.models.spec import ModelSpec, Preprocessing
-
-PROCESSOR = "preprocessor_config.json"
-RESAMPLE = {1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+from une_ray.models.spec import ModelSpec
 
 
 def has_file(spec: ModelSpec, name: str) -> bool:
@@ -40,31 +35,22 @@ def read_json(spec: ModelSpec, name: str) -> dict[str, Any]:
     path = Path(at) / name
     if not path.exists():
         raise UneError(f"{path} is missing; a {spec.kind} model has one")
-    return json.loads(path.read_text())
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise UneError(f"{path} is not JSON ({error}); get it again") from error
 
 
-def transformers_preprocessing(spec: ModelSpec, image_size: int) -> Preprocessing:
-    """From `preprocessor_config.json` where the model has one, else the spec's own at the model's
-    `image_size`.
+def only_fp16(spec: ModelSpec, folder: str, stem: str) -> bool:
+    """Whether a part of a diffusers model has its weights in half precision alone: STEM.fp16.safetensors."""
+    return not _has_weights(spec, f"{folder}/{stem}") and _has_weights(spec, f"{folder}/{stem}", ".fp16")
 
-    Raises UneError for a resampling filter that is none of Pillow's lanczos, bilinear and bicubic.
-    """
-    own = spec.preprocessing
-    if not has_file(spec, PROCESSOR):
-        resize = math.ceil(image_size * (own.resize or own.size) / own.size)
-        return replace(own, size=image_size, resize=resize)
-    config = read_json(spec, PROCESSOR)
-    resample = config.get("resample", 3)
-    if resample not in RESAMPLE:
-        raise UneError(f"{spec.id} resizes with Pillow's filter {resample}; une_ray knows {RESAMPLE}")
-    size = config.get("size", {})
-    resize = size if isinstance(size, int) else size.get("shortest_edge") or size.get("height") or image_size
-    crop = config.get("crop_size") if config.get("do_center_crop", True) else None
-    return Preprocessing(
-        size=crop if isinstance(crop, int) else (crop or {}).get("height", resize),
-        fit="stretch" if isinstance(size, dict) and "height" in size else "shortest",
-        resize=resize,
-        resample=RESAMPLE[resample],
-        mean=tuple(config.get("image_mean", own.mean)),
-        std=tuple(config.get("image_std", own.std)),
-    )
+
+def has_weights(spec: ModelSpec, folder: str, stem: str) -> bool:
+    """Whether a part of a diffusers model has weights that can be read: safetensors, in one file or many."""
+    return any(_has_weights(spec, f"{folder}/{stem}", variant) for variant in ("", ".fp16"))
+
+
+def _has_weights(spec: ModelSpec, path: str, variant: str = "") -> bool:
+    whole, index = f"{path}{variant}.safetensors", f"{path}.safetensors.index{variant}.json"
+    return has_file(spec, whole) or has_file(spec, index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import diffusers
 import torch
@@ -11,8 +12,9 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from une_ray.diffusion.ddim import Denoiser
+from une_ray.models.configuration import only_fp16
 from une_ray.models.fresh import fresh
-from une_ray.models.loading import quiet, ready
+from une_ray.models.loading import pretrained, quiet, ready
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec
 
@@ -93,9 +95,7 @@ def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
     """The model's parts from a folder or the hub: U-Net in the spec's dtype, autoencoder and text tower in
     float32."""
     scheduler = load_scheduler(spec)
-    text_encoder = CLIPTextModel.from_pretrained(
-        location(spec), subfolder="text_encoder", use_safetensors=True, revision=spec.revision
-    )
+    text_encoder = _part(spec, CLIPTextModel, "text_encoder", "model", dtype=torch.float32)
     return Generator(
         vae=load_autoencoder(spec, device).vae,
         unet=ready(_unet(spec), device).to(memory_format=torch.channels_last),
@@ -110,9 +110,7 @@ def load_autoencoder(spec: ModelSpec, device: str = "cpu") -> Autoencoder:
     """A generator's autoencoder alone."""
     quiet(diffusers)
     quiet(transformers)
-    vae = AutoencoderKL.from_pretrained(
-        location(spec), subfolder="vae", use_safetensors=True, revision=spec.revision
-    )
+    vae = _part(spec, AutoencoderKL, "vae")
     return Autoencoder(ready(vae.float(), device).to(memory_format=torch.channels_last))
 
 
@@ -127,9 +125,15 @@ def load_scheduler(spec: ModelSpec) -> DDIMScheduler:
 
 
 def _unet(spec: ModelSpec) -> UNet2DConditionModel:
-    at, options = location(spec), {"subfolder": "unet", "revision": spec.revision}
     if spec.init_seed is None:
-        dtype = getattr(torch, spec.dtype)
-        return UNet2DConditionModel.from_pretrained(at, use_safetensors=True, torch_dtype=dtype, **options)
-    config = UNet2DConditionModel.load_config(at, **options)
+        return _part(spec, UNet2DConditionModel, "unet", torch_dtype=getattr(torch, spec.dtype))
+    config = UNet2DConditionModel.load_config(location(spec), subfolder="unet", revision=spec.revision)
     return fresh(spec, lambda: UNet2DConditionModel.from_config(config))
+
+
+def _part(
+    spec: ModelSpec, network: Any, folder: str, stem: str = "diffusion_pytorch_model", **options: Any
+) -> Any:
+    """One network of the model; its half-precision variant where a folder has no other."""
+    variant = "fp16" if spec.source[:4] != "hub:" and only_fp16(spec, folder, stem) else None
+    return pretrained(spec, network, subfolder=folder, variant=variant, **options)

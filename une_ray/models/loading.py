@@ -1,18 +1,21 @@
-"""What the loaders share: transformers' models by class, networks ready to be read, silent libraries."""
+"""What the loaders share: networks read whole or refused, ready to be read, silent libraries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any, TypeVar
 
 import torch
 
+from une_ray.errors import UneError, reason
 from une_ray.models.fresh import fresh
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec
 
 Network = TypeVar("Network", bound=torch.nn.Module)
+
+NAMES_SHOWN = 4
 
 
 def quiet(library: ModuleType) -> None:
@@ -26,16 +29,73 @@ def ready(network: Network, device: str) -> Network:
     return network.eval().requires_grad_(False).to(device)
 
 
+def pretrained(spec: ModelSpec, network: Any, unread: Sequence[str] = (), **options: Any) -> torch.nn.Module:
+    """`network.from_pretrained` of transformers or diffusers, where the weights fill all of it and none is
+    left over, save those whose names begin with one of `unread`: parts that the kind does not read.
+
+    The libraries give what is missing random values. Raises UneError that names missing, unexpected and
+    misshapen weights, or the file that can't be read.
+    """
+    at = location(spec)
+    where = f"{spec.id} ({'/'.join(filter(None, (at, options.get('subfolder'))))})"
+    import transformers
+
+    if not network.__module__.startswith("diffusers."):
+        quiet(transformers)
+        options |= {"ignore_mismatched_sizes": True, "trust_remote_code": False}
+    try:
+        model, report = network.from_pretrained(
+            at, revision=spec.revision, use_safetensors=True, output_loading_info=True, **options
+        )
+    except MemoryError:
+        raise
+    # The libraries have a dozen types for a file that is missing, damaged, or of another architecture.
+    except Exception as error:
+        raise UneError(f"can't load model {where}: {reason(error)}") from error
+    refuse_incomplete(
+        where,
+        missing=report["missing_keys"],
+        unexpected=[key for key in report["unexpected_keys"] if not key.startswith(tuple(unread))],
+        misshapen=(key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]),
+    )
+    return model
+
+
+def refuse_incomplete(
+    where: str, missing: Iterable[str], unexpected: Iterable[str], misshapen: Iterable[str]
+) -> None:
+    """Raise UneError where weights do not fit the network that its configuration describes."""
+    faults = {
+        "not in the file": sorted(missing),
+        "in the file and unknown to the network": sorted(unexpected),
+        "of another shape": sorted(misshapen),
+    }
+    said = [f"{len(keys)} {what} ({_some(keys)})" for what, keys in faults.items() if keys]
+    if said:
+        raise UneError(
+            f"the weights of model {where} are not those of its config.json: {'; '.join(said)}. What is"
+            " missing would be random numbers; save the model again with the library that reads it"
+        )
+
+
 def load_transformer(
-    spec: ModelSpec, trained: Any, config: Any, untrained: Callable[[Any], torch.nn.Module]
+    spec: ModelSpec,
+    trained: Any,
+    config: Any,
+    untrained: Callable[[Any], torch.nn.Module],
+    unread: Sequence[str] = (),
+    **changes: Any,
 ) -> torch.nn.Module:
-    """A transformers model: `trained.from_pretrained`, or for fresh weights `untrained` of its `config`
-    alone."""
+    """A transformers model: `pretrained`, or for fresh weights `untrained` of its `config` alone. `changes`
+    are values of the configuration that replace the file's."""
     import transformers
 
     quiet(transformers)
-    at = location(spec)
-    safe = {"revision": spec.revision, "trust_remote_code": False}
     if spec.init_seed is None:
-        return trained.from_pretrained(at, dtype=getattr(torch, spec.dtype), use_safetensors=True, **safe)
-    return fresh(spec, lambda: untrained(config.from_pretrained(at, **safe)))
+        return pretrained(spec, trained, unread, dtype=getattr(torch, spec.dtype), **changes)
+    at, safe = location(spec), {"revision": spec.revision, "trust_remote_code": False}
+    return fresh(spec, lambda: untrained(config.from_pretrained(at, **safe, **changes)))
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(keys[:NAMES_SHOWN]) + (", …" if len(keys) > NAMES_SHOWN else "")

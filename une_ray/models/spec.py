@@ -20,7 +20,8 @@ class Preprocessing:
     """How a picture becomes the model's input: Pillow resizing, then (x/255 − mean)/std.
 
     `fit`: "crop" takes the centre square and resizes it to `size`; "shortest" resizes the shortest side to
-    `resize` and takes the centre `size`; "stretch" resizes to `size` × `size` whatever the shape.
+    `resize` and takes the centre `size`; "stretch" makes it `resize` × `resize` whatever the shape, and takes
+    the centre `size`. Without `resize` it is `size`.
     """
 
     size: int

@@ -15,7 +15,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 MAX_PIXELS = 100_000_000
 MAX_ASPECT = 50  # resizing the shortest side of a longer strip would make a picture of gigabytes
 RESAMPLE = {
-    name: Image.Resampling[name.upper()] for name in ("bicubic", "bilinear", "lanczos", "box")
+    name: Image.Resampling[name.upper()]
+    for name in ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 }  # box: the mean of an area
 
 
@@ -87,9 +88,14 @@ def fit(image: Image.Image, to: Preprocessing) -> np.ndarray:
             (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
         )
         image = image.resize(scaled, resample)
-        offset = round if to.crop_offset == "round" else int
-        left, top = offset((scaled[0] - to.size) / 2), offset((scaled[1] - to.size) / 2)
-        image = image.crop((left, top, left + to.size, top + to.size))
+        image = _centre(image, to)
     else:
-        image = image.resize((to.size, to.size), resample)
+        side = to.resize or to.size
+        image = _centre(image.resize((side, side), resample), to)
     return np.array(image)
+
+
+def _centre(image: Image.Image, to: Preprocessing) -> Image.Image:
+    offset = round if to.crop_offset == "round" else int
+    left, top = (offset((side - to.size) / 2) for side in image.size)
+    return image.crop((left, top, left + to.size, top + to.size))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from une_ray.models.configuration import read_json, transformers_preprocessing
+from une_ray.models.configuration import read_json
 from une_ray.models.kind import Embed, ModelKind
+from une_ray.models.processors import transformers_preprocessing
 from une_ray.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocessing
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from une_ray.models.configuration import read_json, transformers_preprocessing
+from une_ray.models.configuration import read_json
 from une_ray.models.kind import Embed, ModelKind
+from une_ray.models.processors import transformers_preprocessing
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec, Preprocessing
 
@@ -21,7 +22,12 @@ def complete(spec: ModelSpec) -> ModelSpec:
     config = read_json(spec, "config.json")
     vision = config.get("vision_config", config)
     preprocessing = transformers_preprocessing(spec, vision["image_size"])
-    return replace(spec, dim=config.get("projection_dim"), preprocessing=preprocessing)
+    return replace(spec, dim=projection_dim(spec), preprocessing=preprocessing)
+
+
+def projection_dim(spec: ModelSpec) -> int:
+    """As `CLIPModel` takes it: that of the whole model, of which its towers' own may be a leftover."""
+    return read_json(spec, "config.json").get("projection_dim", 512)  # transformers' own default
 
 
 def load(spec: ModelSpec, device: str) -> Embed:
@@ -31,7 +37,12 @@ def load(spec: ModelSpec, device: str) -> Embed:
     from une_ray.models.loading import load_transformer, ready
 
     network = load_transformer(
-        spec, CLIPVisionModelWithProjection, CLIPVisionConfig, CLIPVisionModelWithProjection
+        spec,
+        CLIPVisionModelWithProjection,
+        CLIPVisionConfig,
+        CLIPVisionModelWithProjection,
+        unread=("text_model.", "text_projection.", "logit_scale"),
+        projection_dim=projection_dim(spec),
     )
     model = ready(network, device)
     return lambda pixels: model(pixel_values=pixels).image_embeds
@@ -40,19 +51,13 @@ def load(spec: ModelSpec, device: str) -> Embed:
 def contrastive(spec: ModelSpec, device: str) -> Contrastive:
     """Both towers with their projections, in float32."""
     import torch
-    import transformers
     from transformers import CLIPModel, CLIPTokenizer
 
     from une_ray.models.contrastive import Contrastive, unit_length
-    from une_ray.models.loading import quiet
+    from une_ray.models.loading import pretrained, ready
 
-    quiet(transformers)
-    at = location(spec)
-    model = CLIPModel.from_pretrained(
-        at, dtype=torch.float32, use_safetensors=True, revision=spec.revision
-    ).eval()
-    model = model.to(device)
-    tokenizer = CLIPTokenizer.from_pretrained(at, revision=spec.revision)
+    model = ready(pretrained(spec, CLIPModel, dtype=torch.float32), device)
+    tokenizer = CLIPTokenizer.from_pretrained(location(spec), revision=spec.revision)
 
     def images(pixels: torch.Tensor) -> torch.Tensor:
         return model.get_image_features(pixel_values=pixels).pooler_output

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from une_ray.errors import UneError, reason
 from une_ray.models.configuration import read_json
 from une_ray.models.kind import Embed, ModelKind
+from une_ray.models.processors import refuse_unlike
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec, Preprocessing
 
@@ -18,18 +20,52 @@ if TYPE_CHECKING:
 
 
 def complete(spec: ModelSpec) -> ModelSpec:
-    """The embedding's width, and the preprocessing that `open_clip_config.json` names."""
+    """The embedding's width, and the preprocessing that `open_clip_config.json` names. Raises UneError for
+    one that une_ray does not do."""
     config = read_json(spec, "open_clip_config.json")
-    model, published = config["model_cfg"], config.get("preprocess_cfg", {})
-    size = model["vision_cfg"]["image_size"]
+    model, published = config["model_cfg"], config.get("preprocess_cfg") or {}
+    preprocessing = _preprocessing(spec, model["vision_cfg"]["image_size"], published)
+    return replace(spec, dim=model["embed_dim"], preprocessing=preprocessing)
+
+
+def _preprocessing(spec: ModelSpec, size: int | list[int], published: dict[str, Any]) -> Preprocessing:
+    """What open_clip's own evaluation transform does, run beside it."""
+    import numpy as np
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    side = size if isinstance(size, int) else size[0]
+    stated = {key: value for key, value in published.items() if key != "size" and value is not None}
+    known = PreprocessCfg.__dataclass_fields__
+    if unread := [key for key in stated if key not in known]:
+        raise UneError(
+            f"{spec.id}: preprocess_cfg has {unread[0]}={published[unread[0]]!r}, which open_clip does not"
+            " know"
+        )
+    if not isinstance(size, int) and set(size) != {side}:
+        raise UneError(f"{spec.id}: it reads pictures of {size} pixels; une_ray makes square ones")
+    try:
+        settings = PreprocessCfg(size=side, **stated)
+        transform = image_transform_v2(settings, is_train=False)
+    except AssertionError as error:
+        raise UneError(f"{spec.id}: open_clip refuses its preprocess_cfg {stated}") from error
+    if settings.resize_mode == "longest":
+        raise UneError(f"{spec.id}: preprocess_cfg has resize_mode='longest', and une_ray adds no borders")
+    means, stds = (
+        value if isinstance(value, (list, tuple)) else [value] * 3 for value in (settings.mean, settings.std)
+    )
     preprocessing = replace(
         spec.preprocessing,
-        size=size,
-        resize=size,
-        mean=tuple(published.get("mean", spec.preprocessing.mean)),
-        std=tuple(published.get("std", spec.preprocessing.std)),
+        size=side,
+        resize=side,
+        fit="stretch" if settings.resize_mode == "squash" else "shortest",
+        resample="bilinear" if settings.interpolation == "bilinear" else "bicubic",
+        mean=tuple(map(float, means)),
+        std=tuple(map(float, stds)),
     )
-    return replace(spec, dim=model["embed_dim"], preprocessing=preprocessing)
+    refuse_unlike(
+        spec, preprocessing, lambda image: np.asarray(transform(image), float), "image_transform_v2"
+    )
+    return preprocessing
 
 
 def load(spec: ModelSpec, device: str) -> Embed:
@@ -40,9 +76,11 @@ def load(spec: ModelSpec, device: str) -> Embed:
     from une_ray.models.fresh import fresh
     from une_ray.models.loading import ready
 
-    trained = spec.init_seed is None
-    create = partial(open_clip.create_model, f"local-dir:{folder(spec)}", load_weights=trained)
-    model = ready(create().to(getattr(torch, spec.dtype)) if trained else fresh(spec, create), device)
+    if spec.init_seed is None:
+        model = ready(_trained(spec).to(getattr(torch, spec.dtype)), device)
+    else:
+        create = partial(open_clip.create_model, f"local-dir:{folder(spec)}", load_weights=False)
+        model = ready(fresh(spec, create), device)
     return lambda pixels: model.encode_image(pixels)
 
 
@@ -52,14 +90,23 @@ def contrastive(spec: ModelSpec, device: str) -> Contrastive:
 
     from une_ray.models.contrastive import Contrastive, unit_length
 
-    at = f"local-dir:{folder(spec)}"
-    model = open_clip.create_model(at).eval().to(device)
-    tokenizer = open_clip.get_tokenizer(at)
+    model = _trained(spec).eval().to(device)
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder(spec)}")
 
     def texts(captions: list[str]) -> torch.Tensor:
         return model.encode_text(tokenizer(captions).to(device))
 
     return Contrastive(unit_length(model.encode_image), unit_length(texts))
+
+
+def _trained(spec: ModelSpec) -> Any:
+    """The model with its weights, which open_clip reads strictly. Raises UneError where they do not fit."""
+    import open_clip
+
+    try:
+        return open_clip.create_model(f"local-dir:{folder(spec)}", require_pretrained=True)
+    except (RuntimeError, OSError, ValueError, KeyError) as error:
+        raise UneError(f"can't load model {spec.id} ({location(spec)}): {reason(error)}") from error
 
 
 def folder(spec: ModelSpec) -> str:
