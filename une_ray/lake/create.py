@@ -13,7 +13,7 @@ from une_ray.corpora.base import Item
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
 from une_ray.lake.layout import MANIFEST, Lake, shard_file
-from une_ray.lake.session import connect_bare, duckdb_path
+from une_ray.lake.session import connect_bare, duckdb_path, refuse_unreadable_path
 
 
 def default_shard_size(images: int) -> int:
@@ -37,10 +37,7 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
                 f"{lake.url} was made with {known}, this build asks for {wanted}; use the lake's own, or"
                 " another --lake"
             )
-    if any(letter in lake.store.root for letter in "*?["):
-        raise UneError(
-            f"{lake.url}: SQL reads *, ? and [ in a path as patterns; choose a --lake without them"
-        )
+    refuse_unreadable_path(lake)
     _claim(lake, corpus, shard_size)
     fresh = not lake.exists()
     digest = hashlib.sha256()
@@ -99,7 +96,8 @@ def _refuse_repeated_ids(lake: Lake, shards: int) -> None:
     """DuckDB counts, because it spills to disk where a set of a hundred million ids would not fit."""
     files = [duckdb_path(lake, lake.store.path(f"plan/{shard_file(shard)}")) for shard in range(shards)]
     query = (
-        "SELECT image_id, count(*) AS times FROM read_parquet(?) GROUP BY image_id HAVING times > 1 LIMIT 1"
+        "SELECT image_id, count(*) AS times FROM read_parquet(?, hive_partitioning = false)"
+        " GROUP BY image_id HAVING times > 1 LIMIT 1"
     )
     if repeated := connect_bare(lake).execute(query, [files]).fetchone():
         raise UneError(

@@ -90,8 +90,22 @@ def duckdb_path(lake: Lake, path: str) -> str:
     return path if lake.store.is_local else f"{lake.url.split('://')[0]}://{path}"
 
 
+def refuse_unreadable_path(lake: Lake) -> None:
+    """Raise UneError for a lake at a path that DuckDB reads as something else."""
+    if any(letter in lake.store.root for letter in "*?["):
+        raise UneError(
+            f"{lake.url}: SQL reads *, ? and [ in a path as patterns; choose a --lake without them"
+        )
+    if taken := re.search(r"/((?:content|filename)=[^/]*)/", f"{lake.store.root}/"):
+        raise UneError(
+            f"{lake.url}: DuckDB takes the folder {taken[1]} for a column of its own and fails; choose a"
+            " --lake that is not below it"
+        )
+
+
 def _refuse_missing(lake: Lake) -> None:
     """Raise UneError for a missing or newer lake, before DuckDB fails in its own words."""
+    refuse_unreadable_path(lake)
     lake.manifest  # noqa: B018 - reading it is the check
 
 
@@ -114,7 +128,8 @@ def _views() -> str:
     text = (QUERIES / "noisezoo.sql").read_text(encoding="utf-8")
     known = {name for _, name in DEFINED.findall(text)}
     others = [
-        f"CREATE OR REPLACE VIEW {name} AS FROM read_parquet(getvariable('lake') || '/{name}/*.parquet');\n"
+        f"CREATE OR REPLACE VIEW {name} AS FROM read_parquet(getvariable('lake') || '/{name}/*.parquet',"
+        " hive_partitioning = false);\n"
         for name in tables()
         if name not in known
     ]

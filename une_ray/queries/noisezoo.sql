@@ -6,6 +6,8 @@
 --
 -- `une sql --lake PATH` does the same. Needs DuckDB 1.5 or later, no extension.
 
+-- Every reading of files says hive_partitioning = false, so that no folder above a lake, such as runs/split=train/, is taken for a column.
+
 -- Names that begin with nz_ are internal: parts of the macros, where no alias of a caller's is captured.
 
 -- One row per registered space: what it is, and its whole fingerprint. A control explains others away: pixels, fresh weights, signal leak,
@@ -24,11 +26,14 @@ FROM files ORDER BY space;
 
 -- One row per image of the corpus, rejected ones included.
 CREATE OR REPLACE VIEW images AS
-SELECT * FROM read_parquet(getvariable('lake') || '/images/*.parquet');
+SELECT * FROM read_parquet(getvariable('lake') || '/images/*.parquet', hive_partitioning = false);
 
 -- Every image × space, rejected ones included: status, error, and z where the status is 'ok'.
+-- The space is the last folder's name alone (space=NAME): hive_partitioning would take keys from folders above the lake as well. DuckDB
+-- reads only the files whose names a condition on `space` lets through.
 CREATE OR REPLACE VIEW readings AS
-SELECT * FROM read_parquet(getvariable('lake') || '/spaces/*/*.parquet', hive_partitioning = true, hive_types = {'space': VARCHAR});
+SELECT * EXCLUDE (filename), url_decode(regexp_extract(filename, '/space=([^/]*)/[^/]*$', 1)) AS space
+FROM read_parquet(getvariable('lake') || '/spaces/*/*.parquet', hive_partitioning = false, filename = true);
 
 -- One row per image × space that has a latent: z is a FLOAT[], `dim` numbers long.
 -- `z[:]` copies the list: DuckDB's reader leaves NULL elements of filtered rows behind it, at which list_cosine_similarity stops.
@@ -51,32 +56,32 @@ SELECT r.space, r.image_id, i.source, r.error FROM readings r JOIN images i USIN
 
 -- One row per shard × stage of every build: images, rejects, seconds, host, device.
 CREATE OR REPLACE VIEW runs AS
-SELECT * FROM read_parquet(getvariable('lake') || '/runs/*.parquet');
+SELECT * FROM read_parquet(getvariable('lake') || '/runs/*.parquet', hive_partitioning = false);
 
 -- Fitted probes, one row per space × attribute × method × split, with weights w, bias b and test metrics; written by `une probe`.
 CREATE OR REPLACE VIEW probes AS
-SELECT * FROM read_parquet(getvariable('lake') || '/probes/*.parquet');
+SELECT * FROM read_parquet(getvariable('lake') || '/probes/*.parquet', hive_partitioning = false);
 
 -- Edited images, one row per direction × image × α × judge, written by `une edit`: scores are a map from attribute to what the judge's
 -- probe reads. Runs over different numbers of images may share some; those count once.
 CREATE OR REPLACE VIEW edits AS
-SELECT * REPLACE (z[:] AS z) FROM read_parquet(getvariable('lake') || '/edits/*.parquet')
+SELECT * REPLACE (z[:] AS z) FROM read_parquet(getvariable('lake') || '/edits/*.parquet', hive_partitioning = false)
 QUALIFY row_number() OVER (PARTITION BY edit, judge, image_id, alpha ORDER BY config) = 1;
 
 -- What `une gaussianity` and `une transfer` found.
 CREATE OR REPLACE VIEW gaussianity AS
-SELECT * FROM read_parquet(getvariable('lake') || '/gaussianity/*.parquet');
+SELECT * FROM read_parquet(getvariable('lake') || '/gaussianity/*.parquet', hive_partitioning = false);
 CREATE OR REPLACE VIEW transfers AS
-SELECT * FROM read_parquet(getvariable('lake') || '/transfers/*.parquet');
+SELECT * FROM read_parquet(getvariable('lake') || '/transfers/*.parquet', hive_partitioning = false);
 
 -- Pictures that `une memorization` made, one row per model × method × settings × prompt × seed, with their similarities and detectors.
 CREATE OR REPLACE VIEW memorization AS
-SELECT * FROM read_parquet(getvariable('lake') || '/memorization/*.parquet', union_by_name = true)
+SELECT * FROM read_parquet(getvariable('lake') || '/memorization/*.parquet', hive_partitioning = false, union_by_name = true)
 QUALIFY row_number() OVER (PARTITION BY weights, method, settings, steps, guidance_scale, prompt, seed ORDER BY config) = 1;
 
 -- Trials of `une sweep`, one row each: settings and objectives are maps; see sweeps.sql.
 CREATE OR REPLACE VIEW sweeps AS
-SELECT * FROM read_parquet(getvariable('lake') || '/sweeps/*.parquet');
+SELECT * FROM read_parquet(getvariable('lake') || '/sweeps/*.parquet', hive_partitioning = false);
 
 -- How many images each space has, by status.
 CREATE OR REPLACE VIEW counts AS

@@ -31,7 +31,7 @@ CORPUS = "duplicates:all"  # what a lake is made of where there is none: the pic
 METRICS = """SELECT DISTINCT decode(value) ->> '$.copy_metric', decode(value) ->> '$.copy_metric_weights'
     FROM parquet_kv_metadata(?) WHERE decode(key) = 'config'"""
 
-OF_RUN = """SELECT * FROM read_parquet(?, union_by_name = true)
+OF_RUN = """SELECT * FROM read_parquet(?, union_by_name = true, hive_partitioning = false)
     QUALIFY row_number() OVER (
         PARTITION BY weights, method, settings, steps, guidance_scale, prompt, seed ORDER BY config) = 1"""
 
