@@ -18,7 +18,7 @@ from une_ray.run.shard import read_bytes
 def test_a_folder_is_read_nested_and_sorted_by_its_path(tmp_path):
     for name in ("b.png", "deep/er/a.JPG", "notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(png())
+        (tmp_path / name).write_bytes(b"words" if name == "notes.txt" else png())
     corpus = open_corpus(f"folder:{tmp_path}")
     items = list(corpus.items())
     assert [item.image_id for item in items] == ["b.png", "deep/er/a.JPG"]

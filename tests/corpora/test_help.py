@@ -33,7 +33,7 @@ def test_the_label_tables_columns_and_split_values_are_in_the_help():
     folder = KINDS["folder"]
     assert list(folder.columns) == ["file", "caption", "split", "any other"]
     shown = " ".join(folder.text().split())
-    assert "columns of its table" in shown and "split test: probes are tested on it" in shown
+    assert "columns of its table" in shown and "split train, val or test in their usual spellings" in shown
 
 
 def test_help_needs_no_library_that_reads():

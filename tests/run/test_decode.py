@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tests.helpers.pictures import bomb, png
@@ -65,3 +66,98 @@ def test_a_rotated_photograph_is_set_upright():
     exif = image.getexif()
     exif[0x0112] = 6
     assert decode(encode(image, "JPEG", exif=exif)).size == (10, 20)
+
+
+def tiff(values: np.ndarray, **options) -> bytes:
+    out = io.BytesIO()
+    tifffile.imwrite(out, values, **options)
+    return out.getvalue()
+
+
+RAMP = np.linspace(0, 1, 64).reshape(8, 8)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        (RAMP.astype(np.float32), RAMP),
+        ((RAMP / 2).astype(np.float32), RAMP / 2),  # within 0 to 1: not stretched
+        ((RAMP * 255).astype(np.float32), RAMP),
+        ((RAMP * 65535).astype(np.float32), RAMP),
+        ((RAMP * 4e6 - 1e6).astype(np.float32), RAMP),  # its own extremes
+        ((RAMP * 255).astype(np.int32), RAMP),
+        ((RAMP * 100).astype(np.int32), RAMP * 100 / 255),
+        ((RAMP * 65535).astype(np.int32), RAMP),
+        ((RAMP * 2**30).astype(np.int32), RAMP),
+        ((RAMP * 4000 - 1000).astype(np.int16), RAMP),
+        ((RAMP * 65535).astype(np.uint16), RAMP),
+        ((RAMP * 1000).astype(np.uint16), RAMP * 1000 / 65535),
+        (np.zeros((8, 8), np.float32), RAMP * 0),
+    ],
+)
+@pytest.mark.parametrize("white_is_zero", [False, True])
+def test_deep_greys_are_read_by_the_stated_rule(values, shown, white_is_zero):
+    """The values are written by tifffile, which reads them back as they are."""
+    data = tiff(values, photometric="miniswhite" if white_is_zero else "minisblack")
+    if white_is_zero and values.dtype.kind == "i":
+        with pytest.raises(Reject, match="not an image of a known format"):
+            decode(data)
+        return
+    assert np.array_equal(tifffile.imread(io.BytesIO(data)), values)
+    grey = np.asarray(decode(data))[..., 0] / 255
+    assert np.abs(grey - (1 - shown if white_is_zero else shown)).max() <= 1.5 / 255
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_a_reject(bad):
+    values = RAMP.astype(np.float32)
+    values[3, 3] = bad
+    with pytest.raises(Reject, match="not finite"):
+        decode(tiff(values))
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+def test_sixteen_bit_colours_keep_their_upper_byte(big_endian):
+    values = np.random.default_rng(0).integers(0, 65536, (9, 7, 3)).astype(np.uint16)
+    data = tiff(values, photometric="rgb", byteorder=">" if big_endian else "<")
+    assert np.array_equal(np.asarray(decode(data)), values >> 8)
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_shallow_greys_that_are_white_at_zero_are_inverted(bits):
+    values = np.tile(np.array([[0, 1]], np.uint8), (8, 4)) * (1 if bits == 1 else 200)
+    data = tiff(values.astype(bool) if bits == 1 else values, photometric="miniswhite")
+    top = 1 if bits == 1 else 255
+    assert np.array_equal(np.asarray(decode(data))[..., 0], (top - values) * (255 // top))
+
+
+def test_cmyk_of_a_jpeg_is_inverted_where_adobes_marker_says_so():
+    """Without the marker the stored values are what they are: ink. Pillow writes them inverted, and the marker."""
+    image = Image.new("CMYK", (16, 16), (0, 200, 200, 0))
+    data = encode(image, "JPEG", quality=100)
+    start = data.index(b"\xff\xee")
+    length = int.from_bytes(data[start + 2 : start + 4], "big") + 2
+    assert data[start + 4 : start + 9] == b"Adobe"
+    with_marker = np.asarray(decode(data)).astype(int)
+    assert with_marker[8, 8, 0] > 240 and with_marker[8, 8, 1] < 80
+    bare = np.asarray(decode(data[:start] + data[start + length :])).astype(int)
+    stored = Image.merge("CMYK", [Image.new("L", (16, 16), 255 - ink) for ink in (0, 200, 200, 0)])
+    assert np.abs(bare - np.asarray(stored.convert("RGB"))).max() <= 4
+
+
+def test_a_palette_with_transparency_is_laid_on_white():
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, 10, 20, 30])
+    data = encode(palette, transparency=1)
+    assert decode(data).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_broken_exif_block_costs_the_orientation_not_the_picture():
+    data = encode(Image.new("RGB", (20, 10), "red"), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01")
+    assert decode(data).size == (20, 10)
+
+
+def test_jpeg_2000_is_read_and_heic_is_a_reject_with_its_reason():
+    assert decode(encode(Image.new("RGB", (32, 32), "red"), "JPEG2000")).getpixel((0, 0))[0] > 250
+    with pytest.raises(Reject, match="not an image of a known format"):
+        decode(b"\0\0\0\x18ftypheic" + b"\0" * 200)

@@ -30,7 +30,8 @@ class Corpus(Protocol):
 
     A corpus is one file of `une_ray/corpora`, or of another package by an entry point of the group
     `une_ray.corpora`, that defines `CORPUS`. The file's name is the kind's, its docstring's first sentence
-    what help says of it. A corpus that reads a table has `COLUMNS` besides: column → what its values are.
+    what help says of it. A corpus that reads a table has `COLUMNS` besides: column → what its values are. One
+    that leaves anything out has `remarks()` besides: lines that say what and how much.
     """
 
     FORM: ClassVar[str]
@@ -58,3 +59,9 @@ def split_of(image_id: str, test_fraction: float = 0.2) -> str:
     """'train' or 'test', from the id alone, so that a split never depends on order or corpus size."""
     digest = hashlib.sha256(f"split/{image_id}".encode("utf-8", "surrogateescape")).digest()
     return "test" if int.from_bytes(digest[:8], "big") < test_fraction * 2**64 else "train"
+
+
+def remarks(corpus: Corpus) -> list[str]:
+    """What a corpus says of what it read and left out; nothing for one that leaves nothing out."""
+    said = getattr(corpus, "remarks", None)
+    return said() if said else []

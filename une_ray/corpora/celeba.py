@@ -1,10 +1,10 @@
-"""CelebA as published: a folder of `img_align_celeba/`, `list_attr_celeba.txt` and `list_eval_partition.txt`.
-
-Liu et al. 2015.
+"""CelebA (Liu et al. 2015) as published: a folder of `img_align_celeba/`, `list_attr_celeba.txt` and
+`list_eval_partition.txt`; or as it circulates, with two CSV files and the pictures one folder deeper.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -39,37 +39,55 @@ class CelebA:
         return f"celeba:{self.url}" + (f"?partition={self.partition}" if self.partition else "")
 
     def items(self) -> Iterator[Item]:
-        open_folder(self.url)
+        filesystem, root = open_folder(self.url)
+        deeper = filesystem.isdir(f"{root}/{IMAGES}/{IMAGES}")
+        images = f"{IMAGES}/{IMAGES}" if deeper else IMAGES
+        as_csv = filesystem.exists(f"{root}/{ATTRIBUTES.replace('.txt', '.csv')}")
+        attributes, rows, partitions = self._tables_of_csv() if as_csv else self._tables()
+        for file, *values in rows:
+            if partitions.get(file) not in SPLITS:
+                raise UneError(f"{self.url}: {file} has no partition of 0, 1 or 2")
+            split = SPLITS[partitions[file]]
+            if len(values) != len(attributes):
+                raise UneError(
+                    f"{self.url}: {file} has {len(values)} values for {len(attributes)} attributes"
+                )
+            if strange := set(values) - {"1", "-1"}:
+                raise UneError(f"{self.url}: {file} has the value {min(strange)!r}; CelebA's are 1 and -1")
+            if self.partition in (None, split):
+                labels = {name: value == "1" for name, value in zip(attributes, values, strict=True)}
+                yield Item(file, f"{images}/{file}", split, None, labels)
+
+    def _tables(self) -> tuple[list[str], list[list[str]], dict[str, str]]:
+        """Attributes, rows of a file and its values, and partitions, of the two text files."""
         try:
-            splits = dict(line.split() for line in self._lines(PARTITIONS))
-            count, header, *rows = self._lines(ATTRIBUTES)
-            announced, attributes = int(count), header.split()
+            partitions = dict(line.split() for line in self._lines(PARTITIONS))
+            count, header, *lines = self._lines(ATTRIBUTES)
+            announced = int(count)
         except ValueError as error:
             raise UneError(
                 f"{self.url}: {PARTITIONS} or {ATTRIBUTES} is not as published ({error}); download it again"
             ) from error
-        if announced != len(rows):
+        if announced != len(lines):
             raise UneError(
-                f"{self.url}/{ATTRIBUTES} announces {count} rows and has {len(rows)}; download it again"
+                f"{self.url}/{ATTRIBUTES} announces {count} rows and has {len(lines)}; download it again"
             )
-        for row in rows:
-            file, *values = row.split()
-            if file not in splits or splits[file] not in SPLITS:
-                raise UneError(f"{self.url}/{PARTITIONS} gives {file} no partition of 0, 1 or 2")
-            split = SPLITS[splits[file]]
-            if len(values) != len(attributes):
-                count_of = f"{len(values)} values for {len(attributes)} attributes"
-                raise UneError(f"{self.url}/{ATTRIBUTES}: {file} has {count_of}")
-            if self.partition in (None, split):
-                labels = {name: value == "1" for name, value in zip(attributes, values, strict=True)}
-                yield Item(file, f"{IMAGES}/{file}", split, None, labels)
+        return header.split(), [line.split() for line in lines], partitions
+
+    def _tables_of_csv(self) -> tuple[list[str], list[list[str]], dict[str, str]]:
+        """The same of the two CSV files."""
+        header, *rows = csv.reader(self._lines(ATTRIBUTES.replace(".txt", ".csv")))
+        (_, *named), *partitions = csv.reader(self._lines(PARTITIONS.replace(".txt", ".csv")))
+        if header[0] != "image_id" or named != ["partition"] or any(len(row) != 2 for row in partitions):
+            raise UneError(f"{self.url}: its CSV files do not begin with image_id, or lack the partition")
+        return header[1:], rows, dict((file, part) for file, part in partitions)
 
     def read(self, source: str) -> bytes:
         return read_within(self.url, source)
 
     def _lines(self, name: str) -> list[str]:
         try:
-            return read_within(self.url, name).decode().strip().splitlines()
+            return read_within(self.url, name).decode("utf-8-sig").strip().splitlines()
         except FileNotFoundError as error:
             raise UneError(
                 f"{self.url} has no {name}; a CelebA folder holds {IMAGES}/, {ATTRIBUTES} and {PARTITIONS}"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from une_ray.corpora import Item, open_corpus
+from une_ray.corpora.base import remarks
 
 PAIRS = 30  # correlations that the text shows
 
@@ -31,6 +32,7 @@ class Description:
     first: Item | None
     shares: dict[str, float]
     correlations: tuple[Correlation, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def images(self) -> int:
@@ -39,7 +41,7 @@ class Description:
 
     def __str__(self) -> str:
         splits = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
-        lines = [f"{self.name}: {self.images:,} images; {splits}"]
+        lines = [f"{self.name}: {self.images:,} images; {splits}", *self.remarks]
         if self.first is not None:
             lines.append(f"first: {self.first.image_id}, caption: {self.first.caption or '(none)'}")
         if not self.shares:
@@ -73,6 +75,7 @@ def describe(name: str) -> Description:
         first=first,
         shares=dict(zip(attributes, shares, strict=True)),
         correlations=_correlations(values, attributes) if attributes else (),
+        remarks=tuple(remarks(corpus)),
     )
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import ClassVar
 from urllib.parse import quote
 
 from une_ray.corpora.base import Item, split_of
-from une_ray.corpora.files import absolute, open_folder, read_within
+from une_ray.corpora.files import absolute, read_within
+from une_ray.corpora.labels import Label, Labels, Rules, plain_name, read_labels
+from une_ray.corpora.listing import Listing, pictures_in
 from une_ray.errors import UneError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"}
-RESERVED = ("file", "caption", "split")
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -22,88 +24,120 @@ class Folder:
 
     url: str
     table: str | None = None
+    rules: Rules = Rules()
 
     FORM: ClassVar[str] = "folder:PATH"
-    OPTIONS: ClassVar[Mapping[str, str]] = {"table": "a CSV or Parquet file of labels, one row an image"}
+    OPTIONS: ClassVar[Mapping[str, str]] = {
+        "table": "a CSV or Parquet file of labels, one row an image",
+        "encoding": "the CSV's, as latin-1; UTF-8 if not given",
+        "unknown": "in a column of three values, the one that means that nobody knows, as -1 or NA",
+        "factors": "columns that are small whole numbers, comma-separated, as class",
+        "group": "a column whose equals stand in one split, as person: probes must not be tested on faces "
+        "that they were fitted on",
+        "skip": "columns that are not read, comma-separated",
+    }
     COLUMNS: ClassVar[Mapping[str, str]] = {
         "file": "the image's path below the folder; the one column that must be there",
         "caption": "a text",
-        "split": "test: probes are tested on it; train, or any other such as val: they are fitted on it; "
-        "empty: by the file's name, one in five is test",
+        "split": "train, val or test in their usual spellings, or 0, 1, 2: probes are fitted on train and "
+        "val, tested on test; empty: by the file's name (or its group), one in five is test",
         "any other": "an attribute: true/false, yes/no, 1/0 or 1/-1; empty where it is unknown",
     }
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> Folder:
-        return cls(absolute(argument), absolute(options["table"]) if "table" in options else None)
+        if "table" not in options:
+            if others := [option for option in options if option != "table"]:
+                raise UneError(f"folder: ?{others[0]} is of a table of labels, and there is none: add table=")
+            return cls(absolute(argument))
+        rules = Rules(
+            encoding=options.get("encoding"),
+            unknown=options.get("unknown"),
+            factors=_listed(options.get("factors", "")),
+            group=options.get("group"),
+            skip=_listed(options.get("skip", "")),
+        )
+        return cls(absolute(argument), absolute(options["table"]), rules)
 
     @property
     def name(self) -> str:
-        return f"folder:{self.url}" + (f"?table={quote(self.table)}" if self.table else "")
+        values = {
+            "table": self.table,
+            "encoding": self.rules.encoding,
+            "unknown": self.rules.unknown,
+            "factors": ",".join(self.rules.factors),
+            "group": self.rules.group,
+            "skip": ",".join(self.rules.skip),
+        }
+        options = "&".join(f"{key}={quote(value)}" for key, value in values.items() if value)
+        return f"folder:{self.url}" + (f"?{options}" if options else "")
 
     def items(self) -> Iterator[Item]:
-        filesystem, root = open_folder(self.url)
-        paths = (path[len(root) :].lstrip("/") for path in filesystem.find(root))
-        names = sorted(path for path in paths if PurePosixPath(path).suffix.lower() in SUFFIXES)
-        labels = read_labels(self.table) if self.table else {}
-        if labels and not any(name in labels for name in names):
+        names, labels = self._listing.names, self._labels
+        if labels.rows and not any(self._label(name) for name in names):
             raise UneError(
                 f"no row of {self.table} names a file of {self.url}; its column 'file' starts with "
-                f"{next(iter(labels))!r}, the folder with {names[:1]}"
+                f"{next(iter(labels.rows))!r}, the folder with {names[:1]}"
             )
         for name in names:
-            if not name.isprintable():
-                raise UneError(f"the file name {name!r} of {self.url} is not text; rename it")
-            row = labels.get(name, {})
-            attributes = {
-                key: value for key, value in row.items() if key not in RESERVED and value is not None
-            }
-            yield Item(name, name, row.get("split") or split_of(name), row.get("caption"), attributes)
+            _refuse_undecodable(name, self.url)
+            label = self._label(name) or Label()
+            split = label.split or split_of(f"group/{label.group}" if label.group else name)
+            yield Item(name, name, split, label.caption, label.attributes, label.factors)
+
+    def remarks(self) -> list[str]:
+        """What was read, and what was left out."""
+        listing, labels = self._listing, self._labels
+        lines = [str(listing), *labels.remarks]
+        if self.table:
+            alone = [name for name in listing.names if self._label(name) is None]
+            present = set(map(plain_name, listing.names))
+            lost = [name for name in labels.rows if name not in present]
+            lines += [_counted(alone, "pictures without a row"), _counted(lost, "rows without a picture")]
+        return [line for line in lines if line]
 
     def read(self, source: str) -> bytes:
         return read_within(self.url, source)
 
+    def _label(self, name: str) -> Label | None:
+        return self._labels.rows.get(plain_name(name))
 
-def read_labels(path: str) -> dict[str, dict[str, Any]]:
-    """Rows of a CSV or Parquet label table by file name; attributes as bool, unknown ones as None."""
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.fs
-    import pyarrow.parquet as pq
+    @cached_property  # a build counts, lists and remarks; workers, to whom a corpus travels, only read
+    def _listing(self) -> Listing:
+        return pictures_in(self.url)
 
+    @cached_property
+    def _labels(self) -> Labels:
+        if not self.table:
+            return Labels(rows={}, remarks=[])
+        labels, names = read_labels(self.table, self.rules), Counter(map(plain_name, self._listing.names))
+        if twice := next((name for name, times in names.items() if times > 1 and name in labels.rows), None):
+            raise UneError(
+                f"{self.url} has more than one file {twice!r}, written in different ways; rename one"
+            )
+        return labels
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"url": self.url, "table": self.table, "rules": self.rules}
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
+
+
+def _counted(names: list[str], what: str) -> str:
+    if not names:
+        return ""
+    shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+    return f"{len(names):,} {what}: {shown}"
+
+
+def _refuse_undecodable(name: str, url: str) -> None:
+    """Names may be any text; bytes that are none can't stand in a table."""
     try:
-        filesystem, file = pa.fs.FileSystem.from_uri(path) if "://" in path else (None, path)
-        reader = pq.read_table if path.endswith(".parquet") else pyarrow.csv.read_csv
-        source = filesystem.open_input_file(file) if filesystem else file
-        table = reader(source)
-    except FileNotFoundError as error:
-        raise UneError(
-            f"there is no label table {path}; table= is a path from the current folder, not below the"
-            " pictures'"
-        ) from error
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UneError(f"can't read the label table {path}: {error}") from error
-    if "file" not in table.column_names:
-        raise UneError(
-            f"{path} has no column 'file' (path below the folder); it has {', '.join(table.column_names)}"
-        )
-    rows = {}
-    for row in table.to_pylist():
-        rows[row["file"]] = {
-            key: value if key in RESERVED else as_bool(value, key, path) for key, value in row.items()
-        }
-    return rows
-
-
-def as_bool(value: object, column: str, path: str) -> bool | None:
-    """True/False, 1/0, 1/-1 and their spellings; None and the empty string are unknown."""
-    if value is None or value == "":
-        return None
-    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "-1": False, "no": False}
-    text = str(value).strip().lower().removesuffix(".0")
-    if text not in known:
-        raise UneError(f"column {column!r} of {path} holds {value!r}; attributes are true/false, 1/0 or 1/-1")
-    return known[text]
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UneError(f"the file name {name!r} of {url} is not text; rename it") from error
 
 
 CORPUS = Folder

@@ -80,6 +80,12 @@ class ParquetFiles:
                 "and path)"
             )
 
+    def remarks(self) -> list[str]:
+        """Which files are left out."""
+        strays = _strays(self.url)
+        shown = ", ".join(strays[:3]) + (", …" if len(strays) > 3 else "")
+        return [f"{len(strays):,} empty or hidden files left out: {shown}"] if strays else []
+
     def read(self, source: str) -> bytes:
         path, group, row = source.rsplit("#", 2)
         value = _images(self.url, path, int(group), self.image)[int(row)].as_py()
@@ -114,16 +120,41 @@ def _files(url: str) -> list[str]:
     if info.type == pyarrow.fs.FileType.File:
         return [path]
     inside = filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
-    paths = sorted(entry.path for entry in inside if entry.path.endswith(".parquet"))
+    paths = sorted(
+        entry.path
+        for entry in inside
+        if entry.path.endswith(".parquet") and not _stray(entry.path[len(path) :], entry.size)
+    )
     if not paths:
-        raise UneError(f"{url} holds no .parquet file")
+        raise UneError(f"{url} holds no .parquet file with anything in it")
     return paths
 
 
+def _stray(name: str, size: int | None) -> bool:
+    """Whether a file is none of the data: empty, or a hidden companion such as ._0.parquet."""
+    return size == 0 or any(part.startswith(".") for part in name.split("/"))
+
+
+def _strays(url: str) -> list[str]:
+    """Names of Parquet files below a folder that are left out."""
+    import pyarrow.fs
+
+    filesystem, path = _filesystem(url)
+    if filesystem.get_file_info(path).type != pyarrow.fs.FileType.Directory:
+        return []
+    inside = filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
+    names = ((entry.path[len(path) :].lstrip("/"), entry.size) for entry in inside)
+    return sorted(name for name, size in names if name.endswith(".parquet") and _stray(name, size))
+
+
 def _open(url: str, path: str) -> pq.ParquetFile:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(_filesystem(url)[0].open_input_file(path))
+    try:
+        return pq.ParquetFile(_filesystem(url)[0].open_input_file(path))
+    except pa.ArrowInvalid as error:
+        raise UneError(f"{path} can't be read as Parquet: {error}; get it again, or move it away") from error
 
 
 def _images(url: str, path: str, group: int, column: str) -> pa.ChunkedArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -133,19 +133,28 @@ class Lake:
             return None
 
     def register(self, space: str, fingerprint: dict[str, Any]) -> None:
-        """Fix what `space` means in this lake; refuses another meaning, showing what differs."""
-        self.store.commit(
-            fingerprint_file(space),
-            json.dumps(fingerprint, indent=1, sort_keys=True).encode(),
-            replace=False,
-        )
+        """Fix what `space` means in this lake; refuses another meaning, showing what differs, unless nothing
+        was written yet under that."""
+        text = json.dumps(fingerprint, indent=1, sort_keys=True).encode()
+        self.store.commit(fingerprint_file(space), text, replace=False)
+        if self._is_empty(space) and self.fingerprint(space) != fingerprint:
+            self.store.commit(fingerprint_file(space), text)
         self.refuse_another(space, fingerprint)
+
+    def forget_empty(self, spaces: Iterable[str]) -> None:
+        """Leave nothing behind of spaces that never got a shard, as of a model that can't be read."""
+        for space in spaces:
+            if self._is_empty(space):
+                self.store.remove(fingerprint_file(space))
+
+    def _is_empty(self, space: str) -> bool:
+        return not self.committed(space_folder(space))
 
     def refuse_another(self, space: str, fingerprint: dict[str, Any]) -> None:
         """Raise UneError where `space` is registered with another fingerprint; one of before there were
         roles says nothing of its own."""
         present = self.fingerprint(space)
-        if present is None:
+        if present is None or self._is_empty(space):
             return
         wanted = {
             key: value for key, value in fingerprint.items() if key in present or key not in ADDED_LATER

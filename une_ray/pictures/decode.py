@@ -6,12 +6,14 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from une_ray.models.spec import Preprocessing
 
 # Raster formats whose decoders only decode: Pillow would also start interpreters for EPS and the like.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+DEEP_GREYS = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # of TIFF
 MAX_PIXELS = 100_000_000
 MAX_ASPECT = 50  # resizing the shortest side of a longer strip would make a picture of gigabytes
 RESAMPLE = {
@@ -27,7 +29,18 @@ class Reject(Exception):
 def decode(data: bytes) -> Image.Image:
     """An RGB picture, upright, of the first frame. Raises Reject with the reason for anything else.
 
-    Transparency is laid on white; 16-bit grey is scaled, not clipped; CMYK, palettes and grey become RGB.
+    Every mode becomes 8-bit RGB by one rule:
+
+    - transparency, a palette's too, is laid on white; grey, palettes, YCbCr and CMYK are Pillow's conversion.
+      A CMYK JPEG is inverted where Adobe's marker says that it is stored so, and taken as it is where it is
+      not there;
+    - unsigned 16-bit grey runs from 0, black, to 65,535, white; of 16-bit colours the upper byte counts;
+    - other grey values (32-bit, signed, floating) have no black and white of their own: they are those of the
+      first range that holds all values, 0 to 1 (floats alone), 0 to 255, 0 to 65,535, and else the picture's
+      own extremes. NaN and infinity are rejects;
+    - a TIFF that is white at zero is inverted (Pillow opens none whose numbers are signed: rejects);
+    - a broken EXIF block costs the orientation, not the picture.
+
     Pictures of more than 100 million pixels are refused from their header, before anything is
     decompressed.
     """
@@ -46,7 +59,7 @@ def decode(data: bytes) -> Image.Image:
                 f"{image.width} × {image.height} pixels is more than {MAX_ASPECT} times as long as wide"
             )
         image.load()
-        return _rgb(ImageOps.exif_transpose(image))
+        return _rgb(_upright(_right_polarity(image)))
     except Reject:
         raise
     except Image.DecompressionBombError as error:
@@ -61,11 +74,45 @@ def decode(data: bytes) -> Image.Image:
         raise Reject(f"{type(error).__name__}: {error}") from error
 
 
+def _right_polarity(image: Image.Image) -> Image.Image:
+    """Pillow takes every CMYK JPEG for Adobe's, which is stored inverted, and leaves deep greys of TIFF that
+    are white at zero as they are stored."""
+    if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:
+        return ImageChops.invert(image)
+    if image.mode in DEEP_GREYS and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        return ImageOps.invert(_eight_bits(image))
+    return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # whatever a parser meets in a broken block; the pixels are whole
+        return image
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits by the rule of `decode`."""
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise Reject("it has values that are not finite (NaN or infinity)")
+    low, high = _range(values, image.mode)
+    scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    return Image.fromarray((scaled * 255).astype(np.uint8))
+
+
+def _range(values: np.ndarray, mode: str) -> tuple[float, float]:
+    """What is black and what is white."""
+    if mode.startswith("I;16"):
+        return 0.0, 65535.0
+    low, high = float(values.min()), float(values.max())
+    tops = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
+    return next(((0.0, top) for top in tops if low >= 0 and high <= top), (low, high))
+
+
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = np.asarray(image, np.float32)
-        top = 65535.0 if image.mode != "F" else max(float(values.max()), 1e-12)
-        image = Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
+    if image.mode in DEEP_GREYS:
+        image = _eight_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from une_ray.corpora import open_corpus
-from une_ray.corpora.base import Corpus
+from une_ray.corpora.base import Corpus, remarks
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 from une_ray.lake import schema
@@ -68,13 +69,19 @@ def build(
     known = lake.fingerprints()
     pinned = [space.as_in(known.get(space.name)).pinned() for space in parsed]
     lake = create(lake, opened.name, opened.items(), shard_size or _shard_size(lake, opened))
+    for remark in remarks(opened):
+        print(remark, file=sys.stderr, flush=True)
     for space, fingerprint in pinned:  # all are checked before any is registered
         lake.refuse_another(space.name, fingerprint)
     for space, fingerprint in pinned:
         lake.register(space.name, fingerprint)
     lake.store.sweep()
     work = missing(lake, parsed)
-    rejects = _do(lake, opened.name, [space for space, _ in pinned], work, cluster, place) if work else 0
+    try:
+        rejects = _do(lake, opened.name, [space for space, _ in pinned], work, cluster, place) if work else 0
+    except UneError:
+        lake.forget_empty(space.name for space, _ in pinned)
+        raise
     return Built(lake.manifest["images"], len(work), lake.shards, rejects, time.monotonic() - started)
 
 

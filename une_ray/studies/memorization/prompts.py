@@ -141,7 +141,7 @@ def _read(path: Path) -> Sequence[str | None]:
     try:
         if path.suffix == ".parquet":
             return _column(path)
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
         raise UneError(f"can't read prompts from {path}: {error}") from error
 

@@ -1,0 +1,210 @@
+"""Tables of labels as people have them: obeyed by stated rules or refused with row, column and remedy."""
+
+import unicodedata
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.helpers.pictures import png
+from une_ray.corpora import Item, open_corpus
+from une_ray.corpora.base import remarks
+from une_ray.errors import UneError
+
+NAMES = tuple(f"x{n}.png" for n in range(6))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    pictures = tmp_path / "img"
+    pictures.mkdir()
+    for name in NAMES:
+        (pictures / name).write_bytes(png((8, 8)))
+    return pictures
+
+
+def opened(folder, table: bytes | str, options: str = "", name: str = "labels.csv"):
+    path = folder.parent / name
+    path.write_bytes(table if isinstance(table, bytes) else table.encode())
+    return open_corpus(f"folder:{folder}?table={quote(str(path))}{options}")
+
+
+def listed(folder, table, options="") -> list[Item]:
+    return list(opened(folder, table, options).items())
+
+
+def column(values, header="A") -> str:
+    return f"file,{header}\n" + "".join(f"{name},{value}\n" for name, value in zip(NAMES, values))
+
+
+@pytest.mark.parametrize("captions", [("007", "010"), ("2020-01-01", "2020-01-02"), ("true", "false"), ("1.0", "2.0"), ("NA", "null"), ("1e5", "-0")])  # fmt: skip
+def test_captions_stay_the_text_that_they_are(folder, captions):
+    assert tuple(item.caption for item in listed(folder, column(captions, "caption"))[:2]) == captions
+
+
+@pytest.mark.parametrize(
+    ("values", "splits"),
+    [
+        ("000000", ["train"] * 6),
+        ("012012", ["train", "val", "test"] * 2),
+        (("0.0", "1.0", "2.0"), ["train", "val", "test"]),
+        (("Train", "valid", "TEST", "validation", "testing", "dev"), ["train", "val", "test", "val", "test", "val"]),
+    ],
+)  # fmt: skip
+def test_splits_in_their_known_spellings(folder, values, splits):
+    assert [item.split for item in listed(folder, column(values, "split"))][: len(splits)] == splits
+
+
+@pytest.mark.parametrize("value", ["3", "holdout", "fold1", "-1"])
+def test_another_split_is_refused_by_value_and_row(folder, value):
+    with pytest.raises(UneError, match=f"row 3 of .*split '{value}'"):
+        listed(folder, column(["train", value], "split"))
+
+
+def attributes(folder, values, options="") -> list:
+    return [item.attributes.get("A") for item in listed(folder, column(values), options)][: len(values)]
+
+
+def test_attributes_of_two_values(folder):
+    assert attributes(folder, ("true", "FALSE", "Yes", "no", "")) == [True, False, True, False, None]
+    assert attributes(folder, ("1", "-1", "1.0", "-1.0")) == [True, False, True, False]
+    assert attributes(folder, ("1", "0", "")) == [True, False, None]
+
+
+@pytest.mark.parametrize(
+    ("values", "option", "expected"),
+    [
+        (("1", "0", "-1"), "-1", [True, False, None]),
+        (("1", "0", "-1"), "0", [True, None, False]),
+        (("1", "0", "NA"), "NA", [True, False, None]),
+        (("1", "0", "1"), "-1", [True, False, True]),
+        (("1", "-1", "1"), "-1", [True, False, True]),  # of two values: none is left over to be unknown
+    ],
+)
+def test_a_column_of_three_values_says_which_is_unknown(folder, values, option, expected):
+    assert attributes(folder, values, f"&unknown={option}") == expected
+    if None in expected:
+        with pytest.raises(UneError, match=r"column 'A' .*\?unknown="):
+            attributes(folder, values)
+
+
+@pytest.mark.parametrize("value", ["maybe", "2", "0.5", "alice"])
+def test_a_column_that_is_none_is_refused_with_every_remedy(folder, value):
+    with pytest.raises(UneError, match=rf"'A' of .* holds '{value}' \(row 4\).*\?factors=A.*\?skip=A"):
+        attributes(folder, ("1", "0", value))
+    assert listed(folder, column(("1", "0", value)), "&skip=A")[0].attributes == {}
+
+
+def test_factors_are_whole_numbers(folder):
+    items = listed(folder, column(("3", "0", "7.0", "")), "&factors=A")
+    assert [item.factors.get("A") for item in items][:4] == [3, 0, 7, None] and not items[0].attributes
+    with pytest.raises(UneError, match="row 3 of .*factor 'A' is '1.5'"):
+        listed(folder, column(("3", "1.5")), "&factors=A")
+
+
+def test_a_group_stands_in_one_split(folder):
+    people = ("ann", "ann", "bob", "bob", "cy", "cy")
+    splits = [item.split for item in listed(folder, column(people, "person"), "&group=person")]
+    assert all(splits[i] == splits[i + 1] for i in (0, 2, 4))
+    both = "file,person,split\nx0.png,ann,train\nx1.png,ann,test\n"
+    with pytest.raises(UneError, match="person 'ann' stands in train and in test"):
+        listed(folder, both, "&group=person")
+
+
+@pytest.mark.parametrize("encoded", [
+    b"\xef\xbb\xbffile,caption\r\nx0.png,caf\xc3\xa9\r\n",
+    "file;caption\nx0.png;café\n".encode(),
+    "file\tcaption\nx0.png\tcafé\n".encode(),
+    "file,caption\nx0.png,café\n".encode("utf-16"),
+    '"file","caption"\n"x0.png","café"\n'.encode(),
+])  # fmt: skip
+def test_marks_line_ends_separators_and_encodings(folder, encoded):
+    assert listed(folder, encoded)[0].caption == "café"
+
+
+def test_a_separator_other_than_commas_is_said(folder):
+    assert "the table's columns are separated by semicolons" in remarks(opened(folder, "file;A\nx0.png;1\n"))
+
+
+def test_latin_1_is_refused_with_its_line_and_read_when_named(folder):
+    table = "file,caption\nx0.png,plain\nx1.png,café\n".encode("latin-1")
+    with pytest.raises(UneError, match="line 3 has the byte 0xe9.*encoding=latin-1"):
+        listed(folder, table)
+    assert listed(folder, table, "&encoding=latin-1")[1].caption == "café"
+    with pytest.raises(UneError, match="no such encoding"):
+        listed(folder, table, "&encoding=klingon")
+
+
+def test_quoted_line_breaks_of_any_size(folder):
+    long = "a\n" * 200_000
+    assert listed(folder, f'file,caption\nx0.png,"{long}"\nx1.png,"a,""b"""\n')[0].caption == long
+    assert listed(folder, 'file,caption\nx1.png,"a,""b"""\n')[1].caption == 'a,"b"'
+
+
+def test_a_row_of_another_width_is_refused(folder):
+    with pytest.raises(UneError, match="row 3 of .* has 3 values for 2 columns"):
+        listed(folder, "file,caption\nx0.png,a\nx1.png,a,b\n")
+
+
+def test_repeated_rows_are_counted_or_refused(folder):
+    assert "1 rows repeat another word for word" in remarks(opened(folder, "file,A\nx0.png,1\nx0.png,1\n"))
+    with pytest.raises(UneError, match="row 3 .*'./x0.png' has a row already"):
+        listed(folder, "file,A\nx0.png,1\n./x0.png,0\n")
+    with pytest.raises(UneError, match="the column 'A' more than once"):
+        listed(folder, "file,A,A\nx0.png,1,1\n")
+
+
+@pytest.mark.parametrize("written", ["./deep/é.png", "deep\\é.png", unicodedata.normalize("NFD", "deep/é.png"), "deep//é.png", " deep/é.png "])  # fmt: skip
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_other_writings_of_a_name_are_that_name(folder, written, form):
+    (folder / "deep").mkdir()
+    name = unicodedata.normalize(form, "é.png")
+    (folder / "deep" / name).write_bytes(png((8, 8)))
+    items = {item.image_id: item for item in listed(folder, f"file,A\n{written},1\n")}
+    assert items[f"deep/{name}"].attributes == {"A": True}
+
+
+def test_one_name_in_two_forms_is_refused(folder):
+    for form in ("NFC", "NFD"):
+        (folder / unicodedata.normalize(form, "é.png")).write_bytes(png((8, 8)))
+    with pytest.raises(UneError, match="more than one file 'é.png'"):
+        listed(folder, "file,A\né.png,1\n")
+
+
+def test_what_found_no_partner_is_counted_and_shown(folder):
+    said = remarks(opened(folder, "file,A\nx0.png,1\nx1.png,1\ngone.png,0\n"))
+    assert "4 pictures without a row: x2.png, x3.png, x4.png, …" in said
+    assert "1 rows without a picture: gone.png" in said
+
+
+def test_a_parquet_table_is_read_by_the_same_rules(folder):
+    table = {"file": list(NAMES), "split": [0, 1, 2, 0, 0, 0], "A": [True, False, None, True, True, True], "B": [1.0, -1.0, None, 1, 1, 1], "caption": list("abcdef")}  # fmt: skip
+    pq.write_table(pa.table(table), folder.parent / "labels.parquet")
+    items = list(open_corpus(f"folder:{folder}?table={folder.parent}/labels.parquet").items())
+    assert [item.split for item in items[:3]] == ["train", "val", "test"]
+    assert items[1].attributes == {"A": False, "B": False} and items[2].attributes == {}
+
+
+def test_options_of_a_table_need_one_and_survive_a_name(folder):
+    with pytest.raises(UneError, match=r"\?group is of a table"):
+        open_corpus(f"folder:{folder}?group=person")
+    corpus = opened(folder, column("123456"), "&factors=A&unknown=NA")
+    assert open_corpus(corpus.name) == corpus
+    with pytest.raises(UneError, match="unknown column of .* 'B'"):
+        listed(folder, column("10"), "&skip=B")
+
+
+def test_pictures_are_known_by_content_and_the_rest_is_counted(tmp_path):
+    for name in ("a.JPG", "b.jfif", "c", "d.weird", "e.JPE"):
+        (tmp_path / name).write_bytes(png((8, 8), format="JPEG"))
+    for name in ("notes.txt", "more.TXT", ".DS_Store", "._a.JPG", "empty", "table.csv"):
+        (tmp_path / name).write_bytes(b"P6 is a word" if name == "empty" else b"BM is a text\n")
+    (tmp_path / "f\tö\u200bname.png").write_bytes(png((8, 8)))
+    (tmp_path / "real").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "real", target_is_directory=True)
+    corpus = open_corpus(f"folder:{tmp_path}")
+    ids = [item.image_id for item in corpus.items()]
+    assert ids[:5] == ["a.JPG", "b.jfif", "c", "d.weird", "e.JPE"] and "f\tö\u200bname.png" in ids
+    (said,) = remarks(corpus)
+    assert said.startswith("13 files, ") and "2 .txt" in said and "2 hidden" in said and "1 linked folders" in said

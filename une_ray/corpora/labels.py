@@ -1,0 +1,272 @@
+"""A table of labels, read as text and typed by stated rules, never by what its values happen to look like.
+
+Captions stay the text that they are. Splits are train, val and test in their known spellings, or 0, 1 and 2.
+An attribute has two values; a column of three says which of them means that nobody knows. A column that is
+none of these is named by the caller as a factor or skipped, or refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from une_ray.errors import UneError, unknown
+
+FILE, CAPTION, SPLIT = "file", "caption", "split"
+RESERVED = (FILE, CAPTION, SPLIT)
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SPLITS = {
+    **dict.fromkeys(("train", "training", "0"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "1"), "val"),
+    **dict.fromkeys(("test", "testing", "2"), "test"),
+}
+BOOLEANS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), "1"),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), "0"),
+    "-1": "-1",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the caller says of a table: its `encoding`, the text that stands for `unknown` in columns of three
+    values, columns that are small whole numbers (`factors`), that decide the split together (`group`), or
+    that are not read (`skip`)."""
+
+    encoding: str | None = None
+    unknown: str | None = None
+    factors: tuple[str, ...] = ()
+    group: str | None = None
+    skip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What the table says of one file."""
+
+    split: str | None = None
+    caption: str | None = None
+    group: str | None = None
+    attributes: dict[str, bool] = field(default_factory=dict)
+    factors: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """Rows by file name as `plain_name` gives it, and remarks on how the table was read."""
+
+    rows: Mapping[str, Label]
+    remarks: Sequence[str]
+
+
+def read_labels(path: str, rules: Rules) -> Labels:
+    """The rows of a CSV or Parquet file. Raises UneError that names the row, the column and the remedy."""
+    data = _bytes(path)
+    if path.lower().endswith(".parquet"):
+        header, rows, remarks = *_parquet(path, data), []
+    else:
+        header, rows, remarks = _csv(path, data, rules)
+    _check_columns(path, header, rules)
+    named = [column for column in header if column not in RESERVED]
+    wanted = [column for column in named if column not in (rules.group, *rules.skip)]
+    table = {column: [row.get(column, "") for row in rows] for column in header}
+    factors = {column: _factor(path, column, table[column]) for column in wanted if column in rules.factors}
+    attributes = {
+        column: _attribute(path, column, table[column], rules)
+        for column in wanted
+        if column not in rules.factors
+    }
+    splits = [_split(path, row, value) for row, value in enumerate(table.get(SPLIT, [""] * len(rows)))]
+    labels = [
+        Label(
+            split=splits[row],
+            caption=table[CAPTION][row] or None if CAPTION in table else None,
+            group=table[rules.group][row] or None if rules.group else None,
+            attributes={name: values[row] for name, values in attributes.items() if values[row] is not None},
+            factors={name: values[row] for name, values in factors.items() if values[row] is not None},
+        )
+        for row in range(len(rows))
+    ]
+    _refuse_split_groups(path, labels, rules)
+    by_name, repeated = _by_name(path, table[FILE], labels)
+    if repeated:
+        remarks = [*remarks, f"{repeated:,} rows repeat another word for word"]
+    return Labels(rows=by_name, remarks=remarks)
+
+
+def plain_name(name: str) -> str:
+    """A file's name as names are compared: `/` between folders, no `./`, composed Unicode (NFC)."""
+    text = unicodedata.normalize("NFC", name.strip()).replace("\\", "/")
+    return re.sub(r"^(\./)+", "", re.sub(r"/(\./)+|/+", "/", text))
+
+
+def _bytes(path: str) -> bytes:
+    import fsspec
+
+    try:
+        with fsspec.open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError as error:
+        raise UneError(
+            f"there is no label table {path}; table= is a path from the current folder, not below the"
+            " pictures'"
+        ) from error
+    except OSError as error:
+        raise UneError(f"can't read the label table {path}: {error}") from error
+
+
+def _text(path: str, data: bytes, encoding: str | None) -> str:
+    """The table's text; a mark at its start says that it is UTF-16, and belongs to nothing."""
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        return data.decode(encoding or ("utf-16" if marked else "utf-8")).removeprefix("\ufeff")
+    except LookupError as error:
+        raise UneError(f"encoding={encoding!r}: there is no such encoding") from error
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise UneError(
+            f"{path} is not {error.encoding} text: line {row} has the byte 0x{data[error.start]:02x}; say"
+            " what it is, as in ?table=…&encoding=latin-1, or save it as UTF-8"
+        ) from error
+
+
+def _csv(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str, str]], list[str]]:
+    text = _text(path, data, rules.encoding)
+    first = text.lstrip().split("\n", 1)[0]
+    bare = re.sub(r'"[^"]*"', "", first)
+    delimiter = max(DELIMITERS, key=bare.count)
+    csv.field_size_limit(2**31 - 1)
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if line]
+    except csv.Error as error:
+        raise UneError(f"can't read the label table {path}: {error}") from error
+    if not lines:
+        raise UneError(f"the label table {path} is empty")
+    header = [name.strip() for name in lines[0]]
+    for number, line in enumerate(lines[1:], 2):
+        if len(line) != len(header):
+            raise UneError(
+                f"row {number} of {path} has {len(line)} values for {len(header)} columns separated by"
+                f" {DELIMITERS[delimiter]}: {delimiter.join(line)[:80]!r}"
+            )
+    said = [] if delimiter == "," else [f"the table's columns are separated by {DELIMITERS[delimiter]}"]
+    return header, [dict(zip(header, line)) for line in lines[1:]], said
+
+
+def _parquet(path: str, data: bytes) -> tuple[list[str], list[dict[str, str]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UneError(f"can't read the label table {path}: {error}") from error
+    rows = table.to_pylist()
+    return table.column_names, [{key: _as_text(value) for key, value in row.items()} for row in rows]
+
+
+def _as_text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _check_columns(path: str, header: Sequence[str], rules: Rules) -> None:
+    if FILE not in header:
+        raise UneError(f"{path} has no column 'file' (path below the folder); it has {', '.join(header)}")
+    if repeated := [name for name, times in Counter(header).items() if times > 1]:
+        raise UneError(f"{path} has the column {repeated[0]!r} more than once")
+    for column in (*rules.factors, *rules.skip, *filter(None, [rules.group])):
+        if column not in header:
+            raise unknown(f"column of {path}", column, header)
+
+
+def _split(path: str, row: int, value: str) -> str | None:
+    text = _whole(value)
+    if not text:
+        return None
+    if text not in SPLITS:
+        raise UneError(
+            f"row {row + 2} of {path}: split {value!r} is none of train, val and test, their usual spellings,"
+            " or 0, 1 and 2"
+        )
+    return SPLITS[text]
+
+
+def _attribute(path: str, column: str, values: Sequence[str], rules: Rules) -> list[bool | None]:
+    """True, False, or None where unknown."""
+    texts = [_whole(value) for value in values]
+    known = {BOOLEANS.get(text, text) for text in texts if text}
+    unknown_text = _whole(rules.unknown or "")
+    marks_unknown = len(known) > 2 or unknown_text not in BOOLEANS
+    blank = BOOLEANS.get(unknown_text, unknown_text) if unknown_text and marks_unknown else ""
+    left = sorted(known - {blank})
+    remedy = f"?factors={column} for whole numbers, or ?skip={column} to leave it out"
+    if strange := [value for value in left if value not in ("0", "1", "-1")]:
+        row = next(n for n, text in enumerate(texts) if BOOLEANS.get(text, text) == strange[0])
+        raise UneError(
+            f"column {column!r} of {path} holds {values[row]!r} (row {row + 2}); attributes are true/false,"
+            f" yes/no, 1/0 or 1/-1, empty where unknown. Say ?unknown={values[row]} if it means"
+            f" that, {remedy}"
+        )
+    if {"0", "-1"} <= set(left):
+        raise UneError(
+            f"column {column!r} of {path} has the values {', '.join(left)}: say which of them means that it"
+            f" is unknown, ?unknown=-1 or ?unknown=0; {remedy}"
+        )
+    return [None if not text or BOOLEANS.get(text, text) == blank else _is_true(text) for text in texts]
+
+
+def _is_true(text: str) -> bool:
+    return BOOLEANS[text] == "1"
+
+
+def _factor(path: str, column: str, values: Sequence[str]) -> list[int | None]:
+    found: list[int | None] = []
+    for row, value in enumerate(values):
+        text = _whole(value)
+        if not re.fullmatch(r"-?\d{1,9}|", text):
+            raise UneError(
+                f"row {row + 2} of {path}: factor {column!r} is {value!r}, not a whole number of up to nine"
+                " digits"
+            )
+        found.append(int(text) if text else None)
+    return found
+
+
+def _whole(value: str) -> str:
+    """Lower case; 1.0, as spreadsheets save whole numbers beside empty cells, is 1."""
+    return re.sub(r"\.0+$", "", value.strip().lower())
+
+
+def _refuse_split_groups(path: str, labels: Iterable[Label], rules: Rules) -> None:
+    """Items of one group stand in one split."""
+    splits: dict[str, str] = {}
+    for label in labels:
+        if label.group and label.split and splits.setdefault(label.group, label.split) != label.split:
+            raise UneError(
+                f"{path}: {rules.group} {label.group!r} stands in {splits[label.group]} and in {label.split};"
+                " probes would be tested on what they were fitted on. Mend the split column, or leave it"
+                " empty"
+            )
+
+
+def _by_name(path: str, files: Sequence[str], labels: Sequence[Label]) -> tuple[dict[str, Label], int]:
+    """Labels by plain name, and how many rows say again what another says."""
+    rows: dict[str, Label] = {}
+    repeated = 0
+    for row, (file, label) in enumerate(zip(files, labels)):
+        name = plain_name(file)
+        if not name:
+            raise UneError(f"row {row + 2} of {path} names no file")
+        if name in rows:
+            if rows[name] != label:
+                raise UneError(
+                    f"row {row + 2} of {path}: {file!r} has a row already, which says something else"
+                )
+            repeated += 1
+        rows[name] = label
+    return rows, repeated
