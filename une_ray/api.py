@@ -226,12 +226,18 @@ class Lake(layout.Lake):
 
         return status(self)
 
-    def verify(self) -> list[str]:
-        """Every promise of the lake, checked: lines of what holds. Raises UneError naming the first that
-        does not."""
+    def verify(self, recompute: int = 0) -> list[str]:
+        """Every promise of the lake, checked: lines of what holds. With `recompute`, so many items of every
+        space are also read again and compared. Raises UneError naming the first promise that does not hold.
+        """
         from une_ray.lake.verify import verify
 
-        return list(verify(self))
+        lines = list(verify(self))
+        if recompute:
+            from une_ray.run.recompute import recompute as again
+
+            lines += again(self, recompute)
+        return lines
 
     def rename_space(self, name: str, to: str) -> None:
         """Give a space another name, and with it all that was computed from it. Killed, the same call goes

@@ -38,7 +38,17 @@ def column(values, header="A") -> str:
     return f"file,{header}\n" + "".join(f"{name},{value}\n" for name, value in zip(NAMES, values))
 
 
-@pytest.mark.parametrize("captions", [("007", "010"), ("2020-01-01", "2020-01-02"), ("true", "false"), ("1.0", "2.0"), ("NA", "null"), ("1e5", "-0")])  # fmt: skip
+@pytest.mark.parametrize(
+    "captions",
+    [
+        ("007", "010"),
+        ("2020-01-01", "2020-01-02"),
+        ("true", "false"),
+        ("1.0", "2.0"),
+        ("NA", "null"),
+        ("1e5", "-0"),
+    ],
+)
 def test_captions_stay_the_text_that_they_are(folder, captions):
     assert tuple(item.caption for item in listed(folder, column(captions, "caption"))[:2]) == captions
 
@@ -49,9 +59,12 @@ def test_captions_stay_the_text_that_they_are(folder, captions):
         ("000000", ["train"] * 6),
         ("012012", ["train", "val", "test"] * 2),
         (("0.0", "1.0", "2.0"), ["train", "val", "test"]),
-        (("Train", "valid", "TEST", "validation", "testing", "dev"), ["train", "val", "test", "val", "test", "val"]),
+        (
+            ("Train", "valid", "TEST", "validation", "testing", "dev"),
+            ["train", "val", "test", "val", "test", "val"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_splits_in_their_known_spellings(folder, values, splits):
     assert [item.split for item in listed(folder, column(values, "split"))][: len(splits)] == splits
 
@@ -112,13 +125,16 @@ def test_a_group_stands_in_one_split(folder):
         listed(folder, both, "&group=person")
 
 
-@pytest.mark.parametrize("encoded", [
-    b"\xef\xbb\xbffile,caption\r\nx0.png,caf\xc3\xa9\r\n",
-    "file;caption\nx0.png;café\n".encode(),
-    "file\tcaption\nx0.png\tcafé\n".encode(),
-    "file,caption\nx0.png,café\n".encode("utf-16"),
-    '"file","caption"\n"x0.png","café"\n'.encode(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        b"\xef\xbb\xbffile,caption\r\nx0.png,caf\xc3\xa9\r\n",
+        "file;caption\nx0.png;café\n".encode(),
+        "file\tcaption\nx0.png\tcafé\n".encode(),
+        "file,caption\nx0.png,café\n".encode("utf-16"),
+        '"file","caption"\n"x0.png","café"\n'.encode(),
+    ],
+)
 def test_marks_line_ends_separators_and_encodings(folder, encoded):
     assert listed(folder, encoded)[0].caption == "café"
 
@@ -155,7 +171,16 @@ def test_repeated_rows_are_counted_or_refused(folder):
         listed(folder, "file,A,A\nx0.png,1,1\n")
 
 
-@pytest.mark.parametrize("written", ["./deep/é.png", "deep\\é.png", unicodedata.normalize("NFD", "deep/é.png"), "deep//é.png", " deep/é.png "])  # fmt: skip
+@pytest.mark.parametrize(
+    "written",
+    [
+        "./deep/é.png",
+        "deep\\é.png",
+        unicodedata.normalize("NFD", "deep/é.png"),
+        "deep//é.png",
+        " deep/é.png ",
+    ],
+)
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_other_writings_of_a_name_are_that_name(folder, written, form):
     (folder / "deep").mkdir()
@@ -179,7 +204,13 @@ def test_what_found_no_partner_is_counted_and_shown(folder):
 
 
 def test_a_parquet_table_is_read_by_the_same_rules(folder):
-    table = {"file": list(NAMES), "split": [0, 1, 2, 0, 0, 0], "A": [True, False, None, True, True, True], "B": [1.0, -1.0, None, 1, 1, 1], "caption": list("abcdef")}  # fmt: skip
+    table = {
+        "file": list(NAMES),
+        "split": [0, 1, 2, 0, 0, 0],
+        "A": [True, False, None, True, True, True],
+        "B": [1.0, -1.0, None, 1, 1, 1],
+        "caption": list("abcdef"),
+    }
     pq.write_table(pa.table(table), folder.parent / "labels.parquet")
     items = list(open_corpus(f"folder:{folder}?table={folder.parent}/labels.parquet").items())
     assert [item.split for item in items[:3]] == ["train", "val", "test"]
@@ -207,4 +238,9 @@ def test_pictures_are_known_by_content_and_the_rest_is_counted(tmp_path):
     ids = [item.image_id for item in corpus.items()]
     assert ids[:5] == ["a.JPG", "b.jfif", "c", "d.weird", "e.JPE"] and "f\tö\u200bname.png" in ids
     (said,) = remarks(corpus)
-    assert said.startswith("13 files, ") and "2 .txt" in said and "2 hidden" in said and "1 linked folders" in said
+    assert (
+        said.startswith("13 files, ")
+        and "2 .txt" in said
+        and "2 hidden" in said
+        and "1 linked folders" in said
+    )

@@ -16,7 +16,16 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from timm.data import create_transform, resolve_model_data_config
-from transformers import AutoImageProcessor
+from transformers import (
+    AutoImageProcessor,
+    Dinov2Config,
+    Dinov2Model,
+    SiglipConfig,
+    SiglipImageProcessorPil,
+    SiglipModel,
+    ViTConfig,
+    ViTModel,
+)
 
 from une_ray.errors import UneError
 from une_ray.models.adhoc import complete
@@ -320,3 +329,115 @@ def test_a_timm_model_that_adds_borders_or_lacks_a_weight_is_refused(tmp_path):
     save_file(weights, tmp_path / "model.safetensors")
     with pytest.raises(UneError, match="can't load model.*"):
         load_encoder(find_model(f"timm:{tmp_path}"))
+
+
+def checkpoint(folder, change) -> ModelSpec:
+    """A small DINOv2 whose weights `change` has spoiled, one of a kind in every actor that draws the rest."""
+    config = Dinov2Config(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=8
+    )
+    Dinov2Model(config).save_pretrained(folder)
+    weights = load_file(folder / "model.safetensors")
+    save_file(change(weights), folder / "model.safetensors", {"format": "pt"})
+    return replace(find_model(f"dino:{folder}"), dtype="float32")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda w: {f"module.{key}": value for key, value in w.items()}, "unknown to the network .module."),
+        (
+            lambda w: {key: value for key, value in w.items() if "layernorm" not in key},
+            "2 not in the file .layernorm",
+        ),
+        (
+            lambda w: w | {"head.weight": torch.zeros(3)},
+            "1 in the file and unknown to the network .head.weight",
+        ),
+        (lambda w: w | {"layernorm.bias": torch.zeros(3)}, "1 of another shape .layernorm.bias"),
+    ],
+    ids=["a prefix", "missing", "unexpected", "another shape"],
+)
+def test_weights_that_do_not_fill_the_network_are_refused_by_name(change, said, tmp_path):
+    with pytest.raises(UneError, match=said):
+        load_encoder(checkpoint(tmp_path, change))
+
+
+def test_a_head_that_is_not_read_does_no_harm(tmp_path):
+    spec = checkpoint(tmp_path, lambda w: w | {"classifier.weight": torch.zeros(3, 16)})
+    with torch.no_grad():
+        assert load_encoder(spec)(torch.zeros(1, 3, 32, 32)).shape == (1, 16)
+
+
+def test_a_vit_is_read_by_its_class_token(tmp_path):
+    """DINO of 2021 was saved without the pooling layer that transformers would draw at random."""
+    config = ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=8
+    )
+    model = ViTModel(config, add_pooling_layer=False).eval()
+    model.save_pretrained(tmp_path)
+    spec = complete(replace(find_model(f"dino:{tmp_path}"), dtype="float32"))
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(load_encoder(spec)(x), model(x).last_hidden_state[:, 0], atol=1e-6)
+    assert spec.pooling == "class-token"
+
+
+@pytest.mark.parametrize(("model_type", "said"), [("siglip", "siglip:"), ("clip", "clip:"), ("swin", "timm")])
+def test_dino_reads_no_other_architecture(model_type, said, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    with pytest.raises(UneError, match=f"'{model_type}' model.*{said}"):
+        complete(find_model(f"dino:{tmp_path}"))
+
+
+def test_siglip_is_read_by_its_own_classes(tmp_path):
+    part = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision = part | {"image_size": 32, "patch_size": 8}
+    config = SiglipConfig(text_config=part | {"vocab_size": 32, "projection_size": 16}, vision_config=vision)
+    model = SiglipModel(config).eval()
+    model.save_pretrained(tmp_path)
+    SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
+    spec = complete(replace(find_model(f"siglip:{tmp_path}"), dtype="float32"))
+    assert same(library(tmp_path), spec.preprocessing) and spec.dim == 16
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        expected = model.get_image_features(pixel_values=x).pooler_output
+        assert torch.allclose(load_encoder(spec)(x), expected, atol=1e-6)
+
+
+UNET = {"in_channels": 4, "sample_size": 8}
+BUILDS = {
+    "reads 9 channels": {"unet": {"in_channels": 9}},
+    "addition_embed_type='text_time'": {"unet": {"addition_embed_type": "text_time"}},
+    "shift_factor=0.1": {"vae": {"shift_factor": 0.1}},
+    "text_encoder_2": {"index": {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}},
+    "FlowMatchEulerDiscreteScheduler": {"scheduler": {"_class_name": "FlowMatchEulerDiscreteScheduler"}},
+    "predicts 'sample'": {"scheduler": {"prediction_type": "sample"}},
+    "text_encoder has no model.safetensors": {"without": "text_encoder/model.safetensors"},
+}
+
+
+@pytest.mark.parametrize("said", BUILDS)
+def test_a_diffusion_model_of_another_build_is_refused_in_one_line(said, tmp_path):
+    change = BUILDS[said]
+    files = {
+        "unet/config.json": UNET | change.get("unet", {}),
+        "vae/config.json": {"block_out_channels": [8, 8], "latent_channels": 4} | change.get("vae", {}),
+        "scheduler/scheduler_config.json": {"_class_name": "PNDMScheduler"} | change.get("scheduler", {}),
+        "model_index.json": {"text_encoder": ["transformers", "CLIPTextModel"]} | change.get("index", {}),
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(content))
+    for name in ("unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model.fp16", "text_encoder/model"):
+        (tmp_path / f"{name}.safetensors").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.safetensors").touch()
+    spec = find_model(f"stable-diffusion:{tmp_path}")
+    if "without" not in change and change:
+        with pytest.raises(UneError, match=said):
+            complete(spec)
+        return
+    assert complete(spec).dim == 256
+    (tmp_path / change["without"]).rename(tmp_path / "text_encoder/pytorch_model.bin")
+    with pytest.raises(UneError, match=f"{said}.*pickled"):
+        complete(spec)

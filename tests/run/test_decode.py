@@ -132,7 +132,8 @@ def test_shallow_greys_that_are_white_at_zero_are_inverted(bits):
 
 
 def test_cmyk_of_a_jpeg_is_inverted_where_adobes_marker_says_so():
-    """Without the marker the stored values are what they are: ink. Pillow writes them inverted, and the marker."""
+    """Without the marker the stored values are what they are: ink. Pillow writes them inverted, with the
+    marker."""
     image = Image.new("CMYK", (16, 16), (0, 200, 200, 0))
     data = encode(image, "JPEG", quality=100)
     start = data.index(b"\xff\xee")
