@@ -14,8 +14,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from une_ray.errors import UneError, unknown
+
+Value = TypeVar("Value", bool, int)
 
 FILE, CAPTION, SPLIT = "file", "caption", "split"
 RESERVED = (FILE, CAPTION, SPLIT)
@@ -67,8 +70,9 @@ class Labels:
 def read_labels(path: str, rules: Rules) -> Labels:
     """The rows of a CSV or Parquet file. Raises UneError that names the row, the column and the remedy."""
     data = _bytes(path)
+    remarks: list[str] = []
     if path.lower().endswith(".parquet"):
-        header, rows, remarks = *_parquet(path, data), []
+        header, rows = _parquet(path, data)
     else:
         header, rows, remarks = _csv(path, data, rules)
     _check_columns(path, header, rules)
@@ -87,8 +91,8 @@ def read_labels(path: str, rules: Rules) -> Labels:
             split=splits[row],
             caption=table[CAPTION][row] or None if CAPTION in table else None,
             group=table[rules.group][row] or None if rules.group else None,
-            attributes={name: values[row] for name, values in attributes.items() if values[row] is not None},
-            factors={name: values[row] for name, values in factors.items() if values[row] is not None},
+            attributes=_known(attributes, row),
+            factors=_known(factors, row),
         )
         for row in range(len(rows))
     ]
@@ -97,6 +101,11 @@ def read_labels(path: str, rules: Rules) -> Labels:
     if repeated:
         remarks = [*remarks, f"{repeated:,} rows repeat another word for word"]
     return Labels(rows=by_name, remarks=remarks)
+
+
+def _known(columns: Mapping[str, Sequence[Value | None]], row: int) -> dict[str, Value]:
+    values = ((name, values[row]) for name, values in columns.items())
+    return {name: value for name, value in values if value is not None}
 
 
 def plain_name(name: str) -> str:

@@ -29,7 +29,7 @@ def ready(network: Network, device: str) -> Network:
     return network.eval().requires_grad_(False).to(device)
 
 
-def pretrained(spec: ModelSpec, network: Any, unread: Sequence[str] = (), **options: Any) -> torch.nn.Module:
+def pretrained(spec: ModelSpec, network: Any, unread: Sequence[str] = (), **options: Any) -> Any:
     """`network.from_pretrained` of transformers or diffusers, where the weights fill all of it and none is
     left over, save those whose names begin with one of `unread`: parts that the kind does not read.
 

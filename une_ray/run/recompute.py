@@ -11,6 +11,7 @@ from une_ray.corpora import Corpus, open_corpus
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.lake.schema import OK
+from une_ray.pictures.decode import Reject
 from une_ray.run.read import read_space
 from une_ray.run.shard import read_one
 from une_ray.spaces.space import Space
@@ -40,11 +41,12 @@ def recompute(lake: Lake, items: int, seed: int = 0) -> Iterator[str]:
         errors = _errors(Space.from_fingerprint(name, fingerprint), corpus, rows, device)
         worst = int(np.argmax(errors))
         if errors[worst] > TOLERANCE:
+            far = int((errors > TOLERANCE).sum())
             raise UneError(
                 f"space {name!r}: the latent of {rows[worst][0]!r} made again is {errors[worst]:.0%} of"
-                f" its norm away from the lake's, and {int((errors > TOLERANCE).sum())} of {len(rows)} are; it"
-                " was made by other weights or preprocessing, or of another picture. Remove the space (une space"
-                " remove) and build it again"
+                f" its norm away from the lake's; so are {far} of {len(rows)}. It was made by other weights"
+                " or preprocessing, or of another picture: remove the space (une space remove) and build it"
+                " again"
             )
         yield f"space {name}: {len(rows)} latents made again, at most {errors[worst]:.1%} of their norm away"
 
@@ -54,10 +56,12 @@ def _errors(
 ) -> np.ndarray:
     """Distance of each latent to itself made again, relative to its norm."""
     ids, sources, latents = zip(*rows)
-    images = [read_one(corpus, source) for source in sources]
-    for image_id, data in zip(ids, images, strict=True):
+    images: list[bytes | Reject | None] = []
+    for image_id, source in zip(ids, sources, strict=True):
+        data = read_one(corpus, source)
         if not isinstance(data, bytes):
             raise UneError(f"image {image_id!r} of {corpus.name} can't be read any more: {data}")
+        images.append(data)
     batch = min(space.model.batch_size, len(rows))
     table = read_space(space.load(device), space.model.preprocessing, batch, ids, images)
     again = table.to_pylist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from une_ray.models.configuration import read_json
 from une_ray.models.kind import Embed, ModelKind
@@ -56,7 +56,7 @@ def contrastive(spec: ModelSpec, device: str) -> Contrastive:
     from une_ray.models.contrastive import Contrastive, unit_length
     from une_ray.models.loading import pretrained, ready
 
-    model = ready(pretrained(spec, CLIPModel, dtype=torch.float32), device)
+    model: Any = ready(pretrained(spec, CLIPModel, dtype=torch.float32), device)
     tokenizer = CLIPTokenizer.from_pretrained(location(spec), revision=spec.revision)
 
     def images(pixels: torch.Tensor) -> torch.Tensor:

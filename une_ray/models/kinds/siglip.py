@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from une_ray.errors import UneError
 from une_ray.models.configuration import read_json
@@ -56,7 +56,7 @@ def contrastive(spec: ModelSpec, device: str) -> Contrastive:
     from une_ray.models.contrastive import Contrastive, unit_length
     from une_ray.models.loading import pretrained, ready
 
-    model = ready(pretrained(spec, SiglipModel, dtype=torch.float32), device)
+    model: Any = ready(pretrained(spec, SiglipModel, dtype=torch.float32), device)
     tokenizer = AutoTokenizer.from_pretrained(location(spec), revision=spec.revision, trust_remote_code=False)
     length = model.config.text_config.max_position_embeddings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from une_ray.errors import UneError, reason
 from une_ray.models.configuration import read_json
@@ -12,9 +12,6 @@ from une_ray.models.kind import Embed, ModelKind
 from une_ray.models.processors import refuse_unlike
 from une_ray.models.resolve import location
 from une_ray.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocessing
-
-if TYPE_CHECKING:
-    import torch
 
 
 def complete(spec: ModelSpec) -> ModelSpec:
@@ -60,14 +57,7 @@ def load(spec: ModelSpec, device: str) -> Embed:
         model = _create(spec, pretrained=True).to(getattr(torch, spec.dtype))
     else:
         model = fresh(spec, partial(_create, spec, pretrained=False))
-    return _features(ready(model, device))
-
-
-def _features(model: Any) -> Embed:
-    def features(pixels: torch.Tensor) -> torch.Tensor:
-        return model(pixels)
-
-    return features
+    return ready(model, device).__call__
 
 
 def _create(spec: ModelSpec, pretrained: bool) -> Any:
@@ -82,7 +72,7 @@ def _create(spec: ModelSpec, pretrained: bool) -> Any:
     else:
         name = f"local-dir:{at}"
     try:
-        model = timm.create_model(name, pretrained=pretrained)
+        model: Any = timm.create_model(name, pretrained=pretrained)
         model.reset_classifier(0)
         return model
     except MemoryError:
