@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from une_ray.corpora.base import Corpus
+    from une_ray.lake.importing import Imported
     from une_ray.lake.status import Status
     from une_ray.run.cluster import Cluster
     from une_ray.studies.edits.study import EditResult
@@ -239,6 +240,20 @@ class Lake(layout.Lake):
             lines += again(self, recompute)
         return lines
 
+    def import_space(
+        self,
+        name: str,
+        source: str | Path,
+        model: str,
+        ids: str | Path | None = None,
+        column: str | None = None,
+        id_column: str | None = None,
+    ) -> Imported:
+        """Make vectors that you have already a space: see `une_ray.lake.importing.import_space`."""
+        from une_ray.lake.importing import import_space
+
+        return import_space(self, name, source, model, ids, column, id_column)
+
     def rename_space(self, name: str, to: str) -> None:
         """Give a space another name, and with it all that was computed from it. Killed, the same call goes
         on."""
@@ -349,6 +364,13 @@ class Space:
             if len(part):
                 z = matrix(pa.chunked_array([part["z"]]), np.float32)
                 yield Latents(part["image_id"].to_pylist(), z)
+
+    def export(self, path: str | Path) -> int:
+        """Write the space to a new `.npy`, `.safetensors` or `.parquet` file, or a folder of `datasets`; how
+        many latents."""
+        from une_ray.lake.exporting import export_space
+
+        return export_space(self.table(), Path(path))
 
     def table(self) -> pa.Table:
         """image_id, split, caption, a column for each attribute, and z, in the lake's order: for pandas,

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from une_ray import __version__
-from une_ray.cli import build, corpus, models, report, show, space, sql, status, submit, verify
+from une_ray.cli import (
+    build,
+    corpus,
+    export,
+    import_,
+    models,
+    report,
+    show,
+    space,
+    sql,
+    status,
+    submit,
+    verify,
+)
 from une_ray.cli.command import Command, either_way
 from une_ray.errors import UneError
 from une_ray.registry import STUDIES
@@ -41,6 +54,8 @@ def commands() -> list[Command]:
         status.COMMAND,
         verify.COMMAND,
         space.COMMAND,
+        import_.COMMAND,
+        export.COMMAND,
         models.COMMAND,
         corpus.COMMAND,
     ]

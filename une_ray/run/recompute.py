@@ -9,6 +9,7 @@ import torch
 
 from une_ray.corpora import Corpus, open_corpus
 from une_ray.errors import UneError
+from une_ray.lake.importing import IMPORTED
 from une_ray.lake.layout import Lake
 from une_ray.lake.schema import OK
 from une_ray.pictures.decode import Reject
@@ -33,6 +34,9 @@ def recompute(lake: Lake, items: int, seed: int = 0) -> Iterator[str]:
     corpus = open_corpus(lake.manifest["corpus"])
     device = "cuda" if torch.cuda.is_available() else "cpu"
     for name, fingerprint in lake.fingerprints().items():
+        if fingerprint["kind"] == IMPORTED:
+            yield f"space {name}: imported, there is no model to make it again"
+            continue
         Space.refuse_changed(name, fingerprint)
         rows = lake.rows(READ, [name, str(seed), items])
         if not rows:

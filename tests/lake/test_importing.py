@@ -1,0 +1,140 @@
+"""Vectors from elsewhere become a space that is like any other, and nothing that got lost stays unsaid."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+import une_ray
+from tests.helpers.lakes import fill, items
+from une_ray.cli.main import app
+from une_ray.errors import UneError
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake as Files
+
+IDS = [f"i{n}" for n in range(10)]  # i3 is a reject of the lake
+Z = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
+
+
+@pytest.fixture
+def lake(tmp_path) -> une_ray.Lake:
+    made = fill(create(Files(str(tmp_path / "lake")), "x:1", iter(items(10)), 4))
+    return une_ray.open(made.url)
+
+
+def npy(folder, z=Z, ids=IDS):
+    np.save(folder / "z.npy", z)
+    (folder / "ids.txt").write_text("".join(f"{image_id}\n" for image_id in ids))
+    return {"source": folder / "z.npy", "ids": folder / "ids.txt", "model": "ours"}
+
+
+def test_an_array_and_its_ids(lake, tmp_path):
+    said = lake.import_space("mine", **npy(tmp_path))
+    assert (said.joined, said.without, list(said.strange)) == (9, 1, []) and "9 vectors joined" in str(said)
+    latents = lake.space("mine").latents()
+    assert latents.image_ids == [image_id for image_id in IDS if image_id != "i3"]
+    assert np.array_equal(latents.z, Z[[0, 1, 2, 4, 5, 6, 7, 8, 9]].astype(np.float16))
+    assert any("space mine: 9 latents of length 6" in line for line in lake.verify())
+    assert lake.space("mine").fingerprint["model"] == "ours" and lake.space("mine").role == "model"
+
+
+def test_the_same_again_changes_nothing_and_others_are_refused(lake, tmp_path):
+    lake.import_space("mine", **npy(tmp_path))
+    lake.import_space("mine", **npy(tmp_path))
+    with pytest.raises(UneError, match="built with another fingerprint"):
+        lake.import_space("mine", **npy(tmp_path, Z + 1))
+
+
+def test_parquet_by_the_ends_of_paths_in_any_order(lake, tmp_path):
+    order = [7, 2, 5]
+    table = {"path": [f"/data/photos/i{n}" for n in order], "emb": list(Z[order]), "note": ["x"] * 3}
+    pq.write_table(pa.table(table), tmp_path / "v.parquet")
+    said = lake.import_space("mine", tmp_path / "v.parquet", "ours")
+    assert (said.joined, said.without) == (3, 7)
+    assert np.array_equal(lake.space("mine").latents().z, Z[[2, 5, 7]].astype(np.float16))
+    assert lake.rows("SELECT count(*) FROM rejects WHERE space = 'mine' AND error LIKE 'no vector in%'") == [
+        (6,)
+    ]
+    pq.write_table(pa.table({"path": ["i1"], "mine": [[1.0]]}), tmp_path / "w.parquet")
+    with pytest.raises(UneError, match="none of the columns .*it has path, mine: name yours with --column"):
+        lake.import_space("other", tmp_path / "w.parquet", "ours")
+    assert lake.import_space("other", tmp_path / "w.parquet", "ours", column="mine").joined == 1
+
+
+def test_clip_retrievals_folder(lake, tmp_path):
+    for name in ("img_emb", "metadata"):
+        (tmp_path / "r" / name).mkdir(parents=True)
+    for part, rows in enumerate((range(6), range(6, 10))):
+        np.save(tmp_path / f"r/img_emb/img_emb_{part}.npy", Z[rows].astype(np.float16))
+        metadata = pa.table({"image_path": [f"/x/i{n}" for n in rows], "caption": ["c"] * len(rows)})
+        pq.write_table(metadata, tmp_path / f"r/metadata/metadata_{part}.parquet")
+    assert lake.import_space("clip", tmp_path / "r", "ViT-L/14").joined == 9
+    assert np.array_equal(lake.space("clip").latents().z[-1], Z[9].astype(np.float16))
+
+
+def test_what_finds_no_partner_is_counted(lake, tmp_path):
+    said = lake.import_space("mine", **npy(tmp_path, Z[:3], ["i0", "gone", "i2"]))
+    assert list(said.strange) == ["gone"] and (said.joined, said.without) == (2, 8)
+    assert "1 are of no image of the lake (gone" in str(said) and "8 images have none" in str(said)
+
+
+def test_vectors_that_are_not_finite_are_rejects(lake, tmp_path):
+    z = Z.copy()
+    z[4, 1], z[5, 0] = np.nan, 1e6
+    assert lake.import_space("mine", **npy(tmp_path, z)).joined == 7
+    assert "7 latents" in "".join(line for line in lake.verify() if "space mine" in line)
+
+
+@pytest.mark.parametrize(
+    ("z", "ids", "said"),
+    [
+        (Z, ["i1"] * 10, "image 'i1' has two vectors"),
+        (Z[:2], ["a", "b"], "none of 2 ids is an image .*'a'.*'i0'"),
+        (Z, IDS[:9], "10 vectors and 9 ids"),
+        (Z.astype(int), IDS, "vectors are floats"),
+        (Z[0], IDS, "vectors are floats"),
+    ],
+)
+def test_what_can_not_be_joined_is_refused_and_leaves_nothing(lake, tmp_path, z, ids, said):
+    with pytest.raises(UneError, match=said):
+        lake.import_space("mine", **npy(tmp_path, z, ids))
+    assert "mine" not in lake.spaces
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".safetensors", ".parquet", ""])
+def test_what_is_exported_can_be_read_and_imported_again(lake, tmp_path, suffix):
+    path = tmp_path / f"out{suffix}"
+    lake.import_space("mine", **npy(tmp_path))
+    assert lake.space("mine").export(path) == 9
+    with pytest.raises(UneError, match="there already"):
+        lake.space("mine").export(path)
+    expected = lake.space("mine").latents().z
+    if suffix == ".npy":
+        lake.import_space("again", path, "ours", ids=path.with_suffix(".ids.txt"))
+    elif suffix == ".parquet":
+        lake.import_space("again", path, "ours")
+    elif suffix == ".safetensors":
+        from safetensors.numpy import load_file
+
+        assert np.array_equal(load_file(path)["z"], expected)
+        return
+    else:
+        import datasets
+
+        rows = datasets.load_from_disk(str(path))
+        assert np.array_equal(np.array(rows["z"], np.float32), expected) and "Even" in rows.column_names
+        return
+    assert np.array_equal(lake.space("again").latents().z, expected)
+
+
+def test_the_commands_say_what_became_of_them(lake, tmp_path):
+    npy(tmp_path)
+    words = ["--from", str(tmp_path / "z.npy"), "--ids", str(tmp_path / "ids.txt"), "--model", "ours"]
+    said = CliRunner().invoke(app, ["import", lake.url, "--space", "mine", *words], catch_exceptions=False)
+    assert "mine: 9 vectors joined to images; 1 images have none" in said.output
+    to = str(tmp_path / "out.parquet")
+    said = CliRunner().invoke(
+        app, ["export", lake.url, "--space", "mine", "--to", to], catch_exceptions=False
+    )
+    assert said.output.strip() == f"9 latents of mine in {to}"

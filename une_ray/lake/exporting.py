@@ -1,0 +1,51 @@
+"""A space as a file that other tools read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from une_ray.errors import UneError
+from une_ray.lake.latents import matrix
+
+FORMS = ".npy, .safetensors, .parquet, or a folder for datasets"
+
+
+def export_space(table: pa.Table, path: Path) -> int:
+    """Write `table` (image_id, labels and z) to `path`; how many rows.
+
+    `.npy` and `.safetensors` hold z (n, d) float16 alone, and `path` with `.ids.txt` the ids, a line each;
+    `.parquet` and a folder of `datasets` hold all columns. Raises UneError for another suffix and for a path
+    that is taken.
+    """
+    if path.exists():
+        raise UneError(f"{path} is there already; name another")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        pq.write_table(table, path)
+    elif path.suffix in (".npy", ".safetensors"):
+        z = matrix(table["z"], np.float16)
+        ids = table["image_id"].to_pylist()
+        if broken := next((image_id for image_id in ids if "\n" in image_id), None):
+            raise UneError(
+                f"image id {broken!r} has a line break, which a text file of ids can't hold: .parquet"
+            )
+        if path.suffix == ".npy":
+            np.save(path, z)
+        else:
+            from safetensors.numpy import save_file
+
+            save_file({"z": z}, path)
+        lines = "".join(f"{image_id}\n" for image_id in ids)
+        path.with_suffix(".ids.txt").write_text(lines, encoding="utf-8")
+    elif not path.suffix:
+        import datasets
+
+        datasets.Dataset(table).save_to_disk(path)
+    else:
+        raise UneError(f"{path}: a space is exported as {FORMS}")
+    return len(table)
