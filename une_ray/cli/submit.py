@@ -66,11 +66,18 @@ def submit(
     lake = parse(context, job, words[len(job.split()) :])
     runtime_env = travel(working_dir)
     client = connect(address)
-    job_id = client.submit_job(
-        entrypoint=shlex.join(["python", "-m", "une_ray", *words]),
-        runtime_env=runtime_env,
-        metadata={"command": shlex.join(["une", *words])},
-    )
+    try:
+        job_id = client.submit_job(
+            entrypoint=shlex.join(["python", "-m", "une_ray", *words]),
+            runtime_env=runtime_env,
+            metadata={"command": shlex.join(["une", *words])},
+        )
+    # The client raises RuntimeError with the server's whole answer, and whatever its sockets do.
+    except (RuntimeError, OSError, ValueError) as error:
+        raise UneError(
+            f"the job server at {client.get_address()} did not take the job: {answer(error)}; a head that has"
+            " just started has no agent for some seconds, and needs ray[default]"
+        ) from error
     server = client.get_address()
     print(f"submitted {job_id} to {server}")
     print(f"  follow it:  ray job logs --address {server} --follow {job_id}")
@@ -152,6 +159,13 @@ def connect(address: str | None) -> JobSubmissionClient:
         raise UneError(
             f"{reason} (set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's, or RAY_AUTH_TOKEN_PATH)"
         ) from error
+
+
+def answer(error: Exception) -> str:
+    """The last line that is not empty: what went wrong, after the server's traceback."""
+    lines = [line.strip() for line in str(error).replace("\\n", "\n").splitlines()]
+    said = [line for line in lines if line.strip("'\". ")]
+    return said[-1].rstrip("'\". ") if said else type(error).__name__
 
 
 def watch(client: JobSubmissionClient, job_id: str) -> int:

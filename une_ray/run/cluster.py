@@ -8,15 +8,24 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from une_ray.errors import UneError
+from une_ray.errors import UneError, reason
 from une_ray.run.placement import Demand, Pool, allot, local_slots
 
 CORES = (  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
     "cores_of_this_machine"
+)
+
+LONGEST_TMPDIR = 39  # bytes; /ray/session_DATE_TIME_PID/sockets/plasma_store follows
+SECONDS_TO_ANSWER = 10.0
+REMEDY_OF_CLUSTER = "is it running, of the same versions of Ray and Python, and is RAY_AUTH_TOKEN its own?"
+REMEDY_OF_MACHINE = (
+    "is there room in /dev/shm and in the temporary folder (RAY_TMPDIR), may they be written, and is no"
+    " address of another Ray left in RAY_ADDRESS?"
 )
 
 
@@ -82,18 +91,57 @@ class Cluster:
                 "resources": {CORES: cores},
                 "include_dashboard": False,
             }
-            with muted():
-                ray.init(
-                    **({"address": address} if address else local),
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                )
+            refuse_unreachable(address)
+            try:
+                with muted():
+                    ray.init(
+                        **({"address": address} if address else local),
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                    )
+            # Ray raises what sockets, files and its own start-up do: all of it is of the machine or cluster.
+            except Exception as error:
+                raise UneError(
+                    f"can't {f'join the Ray at {address}' if address else 'start Ray here'}: {reason(error)};"
+                    f" {REMEDY_OF_CLUSTER if address else REMEDY_OF_MACHINE}"
+                ) from error
         context = DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         have = ray.cluster_resources()
         return max(1, int(have.get(CORES, have.get("CPU", 1))))
+
+
+def refuse_unreachable(address: str | None) -> None:
+    """Raise UneError for an address that is no Ray's, within seconds: Ray itself tries for minutes. For a Ray
+    of this machine, where the folder of its sockets is too long for their names."""
+    if address is None:
+        folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+        if len(os.fsencode(folder)) > LONGEST_TMPDIR:
+            raise UneError(
+                f"the temporary folder {folder} is too long for the names of Ray's sockets, which end after"
+                f" 107 bytes; set RAY_TMPDIR to one of at most {LONGEST_TMPDIR}, as in RAY_TMPDIR=/tmp"
+            )
+        return
+    if address in ("auto", "local"):
+        return
+    scheme, _, rest = address.rpartition("://")
+    if scheme not in ("", "ray"):
+        raise UneError(
+            f"{address} is the address of a job server: une submit takes that. To join a Ray give HOST:6379,"
+            " ray://HOST:10001 or auto, by --address or RAY_ADDRESS"
+        )
+    host, _, port = rest.partition("/")[0].rpartition(":")
+    if not host or not port.isdigit():
+        raise UneError(f"the address {address!r} is none: HOST:6379, ray://HOST:10001 or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise UneError(
+            f"no Ray answers at {address} (--address or RAY_ADDRESS): {reason(error)}; is it running, and can"
+            " it be seen from here?"
+        ) from error
 
 
 @contextlib.contextmanager
