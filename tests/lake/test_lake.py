@@ -217,6 +217,18 @@ def test_a_lake_of_an_earlier_une_ray_gets_the_tables_that_it_lacks(tmp_path):
 def test_a_space_built_before_fingerprints_had_a_role_is_gone_on_with(tmp_path):
     lake = create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)
     lake.register("a/b", {"weights": "w"})
+    lake.store.commit(f"{space_folder('a/b')}/{shard_file(0)}", b"latents")
     lake.refuse_another("a/b", {"weights": "w", "role": "model"})
     with pytest.raises(UneError, match="weights: lake has 'w', this build has 'v'"):
         lake.refuse_another("a/b", {"weights": "v", "role": "model"})
+
+
+def test_a_space_without_a_shard_leaves_nothing_behind_and_may_become_another(tmp_path):
+    lake = create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)
+    lake.register("a/b", {"weights": "broken"})
+    lake.register("a/b", {"weights": "mended"})
+    assert lake.fingerprints() == {"a/b": {"weights": "mended"}}
+    lake.register("c", {"weights": "w"})
+    lake.store.commit(f"{space_folder('c')}/{shard_file(0)}", b"latents")
+    lake.forget_empty(["a/b", "c", "never registered"])
+    assert list(lake.fingerprints()) == ["c"]
