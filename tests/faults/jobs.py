@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow.parquet as pq
 
@@ -15,18 +17,30 @@ from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.run import tasks
 from une_ray.run.cluster import Cluster
+from une_ray.run.placement import Demand
 
-KIND, WORKER, LABEL = (
-    "gaussianity",
-    "tests.faults.jobs:Roots",
-    "taking roots",
-)  # any kind with a column for a number
-TASKS = [{"x": x} for x in range(40)]
+KIND, LABEL = "gaussianity", "taking roots"  # any kind with a column for a number
+
+
+@dataclass(frozen=True)
+class Root:
+    """The task of taking a number's roots."""
+
+    x: int
+    size: ClassVar[int] = 1
+
+    def to_row(self) -> dict[str, int]:
+        return {"x": self.x}
+
+
+TASKS = [Root(x) for x in range(40)]
 SECONDS = 0.05
 
 
 class Roots:
     """A worker whose rows follow from the task alone."""
+
+    demand = Demand()
 
     def __init__(self, lake_url: str, options: dict, device: str) -> None: ...
 
@@ -40,7 +54,7 @@ class Roots:
 
 def work(lake: Lake, cluster: Cluster) -> None:
     """What the driver does."""
-    for _ in tasks.run(lake, KIND, TASKS, WORKER, {}, LABEL, cluster):
+    for _ in tasks.run(lake, KIND, TASKS, Roots, {}, LABEL, cluster):
         pass
 
 
@@ -69,7 +83,7 @@ def drivers_killed(scene: Scene, lake: Lake, times: int) -> float:
 
 def left(_: Scene | None, lake: Lake) -> Left:
     """Against the worker called here, without Ray."""
-    expected = {results.config_hash(task): Roots("", {}, "")(task) for task in TASKS}
+    expected = {results.config_hash(row): Roots("", {}, "")(row) for row in (task.to_row() for task in TASKS)}
     files = {config: Path(lake.url, KIND, f"{config}.parquet") for config in expected}
     rows_by_config = {
         config: pq.read_table(file, columns=["unit", "statistic"]).to_pylist()
