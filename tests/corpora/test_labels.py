@@ -92,12 +92,13 @@ def test_attributes_of_two_values(folder):
         (("1", "0", "-1"), "0", [True, None, False]),
         (("1", "0", "NA"), "NA", [True, False, None]),
         (("1", "0", "1"), "-1", [True, False, True]),
-        (("1", "-1", "1"), "-1", [True, False, True]),  # of two values: none is left over to be unknown
+        (("1", "-1", "1"), "-1", [True, None, True]),  # as it was told
+        (("0", "-1", ""), "-1", [False, None, None]),
     ],
 )
 def test_a_column_of_three_values_says_which_is_unknown(folder, values, option, expected):
     assert attributes(folder, values, f"&unknown={option}") == expected
-    if None in expected:
+    if len(set(values)) == 3 and "" not in values:
         with pytest.raises(UneError, match=r"column 'A' .*\?unknown="):
             attributes(folder, values)
 
@@ -161,6 +162,33 @@ def test_quoted_line_breaks_of_any_size(folder):
 def test_a_row_of_another_width_is_refused(folder):
     with pytest.raises(UneError, match="row 3 of .* has 3 values for 2 columns"):
         listed(folder, "file,caption\nx0.png,a\nx1.png,a,b\n")
+
+
+def test_a_stray_quote_is_refused_and_swallows_no_rows(folder):
+    for table in ('file,caption\nx0.png,"hello\nx1.png,"world"\n', 'file,caption\nx0.png,"open\nx1.png,b\n'):
+        with pytest.raises(UneError, match="can't read the label table"):
+            listed(folder, table)
+
+
+def test_a_group_takes_the_split_that_one_of_its_rows_states(folder):
+    table = "file,who,split\nx0.png,anna,test\nx1.png, anna,\nx2.png,anna ,\nx3.png,bo,train\nx4.png,bo,\n"
+    splits = [item.split for item in listed(folder, table, "&group=who")]
+    assert splits[:5] == ["test", "test", "test", "train", "train"]
+
+
+def test_a_column_without_a_name_is_left_out_and_said(folder):
+    corpus = opened(folder, ",file,A\n0,x0.png,1\n1,x1.png,0\n2,x2.png,1\n")
+    assert next(iter(corpus.items())).attributes == {"A": True}
+    assert "a column without a name is not read" in remarks(corpus)
+
+
+def test_splits_and_captions_may_be_skipped_and_are_no_factors(folder):
+    table = "file,split,caption\nx0.png,fold1,text\n"
+    item = listed(folder, table, "&skip=split,caption")[0]
+    assert item.split in ("train", "test") and item.caption is None
+    for options in ("&skip=file", "&factors=split", "&group=caption"):
+        with pytest.raises(UneError, match="no factors or groups"):
+            listed(folder, table.replace("fold1", "0"), options)
 
 
 def test_repeated_rows_are_counted_or_refused(folder):

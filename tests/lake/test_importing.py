@@ -62,13 +62,31 @@ def test_parquet_by_the_ends_of_paths_in_any_order(lake, tmp_path):
     assert lake.import_space("other", tmp_path / "w.parquet", "ours", column="mine").joined == 1
 
 
+def test_an_id_that_only_ends_in_an_images_name_is_not_taken_for_it(lake, tmp_path):
+    said = lake.import_space("mine", **npy(tmp_path, Z[:3], ["i0", "i1", "sub/i1"]))
+    assert said.joined == 2 and list(said.strange) == ["sub/i1"]
+    with pytest.raises(UneError, match="below different folders, as 'train/i0' and 'val/i1'"):
+        lake.import_space("other", **npy(tmp_path, Z[:2], ["train/i0", "val/i1"]))
+
+
+def test_a_missing_vector_is_a_reject_and_a_bad_name_is_refused(lake, tmp_path):
+    table = pa.table({"id": ["i0", "i1"], "emb": [[1.0, 2.0], None]})
+    pq.write_table(table, tmp_path / "v.parquet")
+    assert lake.import_space("mine", tmp_path / "v.parquet", "ours").joined == 1
+    for name in ("", "a=b c//"):
+        with pytest.raises(UneError):
+            lake.import_space(name, tmp_path / "v.parquet", "ours")
+    with pytest.raises(UneError, match="holds no vector"):
+        lake.import_space("none", **npy(tmp_path, Z[:0], []))
+
+
 def test_clip_retrievals_folder(lake, tmp_path):
     for name in ("img_emb", "metadata"):
         (tmp_path / "r" / name).mkdir(parents=True)
     for part, rows in enumerate((range(6), range(6, 10))):
-        np.save(tmp_path / f"r/img_emb/img_emb_{part}.npy", Z[rows].astype(np.float16))
+        np.save(tmp_path / f"r/img_emb/img_emb_{part:02}.npy", Z[rows].astype(np.float16))
         metadata = pa.table({"image_path": [f"/x/i{n}" for n in rows], "caption": ["c"] * len(rows)})
-        pq.write_table(metadata, tmp_path / f"r/metadata/metadata_{part}.parquet")
+        pq.write_table(metadata, tmp_path / f"r/metadata/metadata_{part:02}.parquet")
     assert lake.import_space("clip", tmp_path / "r", "ViT-L/14").joined == 9
     assert np.array_equal(lake.space("clip").latents().z[-1], Z[9].astype(np.float16))
 

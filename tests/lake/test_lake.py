@@ -230,5 +230,7 @@ def test_a_space_without_a_shard_leaves_nothing_behind_and_may_become_another(tm
     assert lake.fingerprints() == {"a/b": {"weights": "mended"}}
     lake.register("c", {"weights": "w"})
     lake.store.commit(f"{space_folder('c')}/{shard_file(0)}", b"latents")
-    lake.forget_empty(["a/b", "c", "never registered"])
+    lake.forget_empty({"a/b": {"weights": "another's"}})
+    assert "a/b" in lake.fingerprints()
+    lake.forget_empty({"a/b": {"weights": "mended"}, "c": {"weights": "w"}, "never registered": {}})
     assert list(lake.fingerprints()) == ["c"]

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.helpers.pictures import bomb, png
 from une_ray.pictures.decode import MAX_PIXELS, Reject, decode
@@ -90,6 +90,7 @@ RAMP = np.linspace(0, 1, 64).reshape(8, 8)
         ((RAMP * 65535).astype(np.int32), RAMP),
         ((RAMP * 2**30).astype(np.int32), RAMP),
         ((RAMP * 4000 - 1000).astype(np.int16), RAMP),
+        ((RAMP * 1.01).astype(np.float32), (RAMP * 1.01).clip(0, 1)),  # a filter's overshoot is cut off
         ((RAMP * 65535).astype(np.uint16), RAMP),
         ((RAMP * 1000).astype(np.uint16), RAMP * 1000 / 65535),
         (np.zeros((8, 8), np.float32), RAMP * 0),
@@ -162,3 +163,22 @@ def test_jpeg_2000_is_read_and_heic_is_a_reject_with_its_reason():
     assert decode(encode(Image.new("RGB", (32, 32), "red"), "JPEG2000")).getpixel((0, 0))[0] > 250
     with pytest.raises(Reject, match="not an image of a known format"):
         decode(b"\0\0\0\x18ftypheic" + b"\0" * 200)
+
+
+def test_other_sixteen_bit_files_run_over_their_own_range():
+    values = np.array([[0, 100, 200, 255]], np.uint16).repeat(4, 0)
+    plain = b"P5 4 4 65535\n" + values.astype(">u2").tobytes()
+    assert np.asarray(decode(plain)).max() == 0  # as of the same numbers in PNG
+    assert np.asarray(decode(encode(Image.fromarray(values)))).max() == 0
+    clear = encode(Image.fromarray(values), transparency=0)
+    assert decode(clear).getpixel((0, 0)) == (255, 255, 255) and decode(clear).getpixel((1, 0)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_set_upright_as_pillow_does(orientation):
+    image = Image.fromarray(np.arange(96, dtype=np.uint8).reshape(8, 12))
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    data = encode(image, "PNG", exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    assert np.array_equal(np.asarray(decode(data)), np.asarray(expected))

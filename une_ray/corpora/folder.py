@@ -30,7 +30,7 @@ class Folder:
     OPTIONS: ClassVar[Mapping[str, str]] = {
         "table": "a CSV or Parquet file of labels, one row an image",
         "encoding": "the CSV's, as latin-1; UTF-8 if not given",
-        "unknown": "in a column of three values, the one that means that nobody knows, as -1 or NA",
+        "unknown": "the text that means that nobody knows, in every attribute and factor, as -1 or NA",
         "factors": "columns that are small whole numbers, comma-separated, as class",
         "group": "a column whose equals stand in one split, as person: probes must not be tested on faces "
         "that they were fitted on",

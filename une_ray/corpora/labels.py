@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from une_ray.errors import UneError, unknown
@@ -76,10 +76,12 @@ def read_labels(path: str, rules: Rules) -> Labels:
     else:
         header, rows, remarks = _csv(path, data, rules)
     _check_columns(path, header, rules)
-    named = [column for column in header if column not in RESERVED]
+    if "" in header:
+        remarks = [*remarks, "a column without a name is not read"]
+    named = [column for column in header if column and column not in RESERVED]
     wanted = [column for column in named if column not in (rules.group, *rules.skip)]
-    table = {column: [row.get(column, "") for row in rows] for column in header}
-    factors = {column: _factor(path, column, table[column]) for column in wanted if column in rules.factors}
+    table = {column: [row.get(column, "") for row in rows] for column in header if column not in rules.skip}
+    factors = {column: _factor(path, column, table[column], rules) for column in rules.factors}
     attributes = {
         column: _attribute(path, column, table[column], rules)
         for column in wanted
@@ -90,13 +92,16 @@ def read_labels(path: str, rules: Rules) -> Labels:
         Label(
             split=splits[row],
             caption=table[CAPTION][row] or None if CAPTION in table else None,
-            group=table[rules.group][row] or None if rules.group else None,
+            group=table[rules.group][row].strip() or None if rules.group else None,
             attributes=_known(attributes, row),
             factors=_known(factors, row),
         )
         for row in range(len(rows))
     ]
-    _refuse_split_groups(path, labels, rules)
+    splits_of_groups = _splits_of_groups(path, labels, rules)
+    labels = [
+        replace(label, split=label.split or splits_of_groups.get(label.group or "")) for label in labels
+    ]
     by_name, repeated = _by_name(path, table[FILE], labels)
     if repeated:
         remarks = [*remarks, f"{repeated:,} rows repeat another word for word"]
@@ -151,7 +156,11 @@ def _csv(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str
     delimiter = max(DELIMITERS, key=bare.count)
     csv.field_size_limit(2**31 - 1)
     try:
-        lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if line]
+        lines = [
+            line
+            for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+            if line
+        ]
     except csv.Error as error:
         raise UneError(f"can't read the label table {path}: {error}") from error
     if not lines:
@@ -186,11 +195,13 @@ def _as_text(value: object) -> str:
 def _check_columns(path: str, header: Sequence[str], rules: Rules) -> None:
     if FILE not in header:
         raise UneError(f"{path} has no column 'file' (path below the folder); it has {', '.join(header)}")
-    if repeated := [name for name, times in Counter(header).items() if times > 1]:
+    if repeated := [name for name, times in Counter(header).items() if name and times > 1]:
         raise UneError(f"{path} has the column {repeated[0]!r} more than once")
     for column in (*rules.factors, *rules.skip, *filter(None, [rules.group])):
         if column not in header:
             raise unknown(f"column of {path}", column, header)
+    if FILE in rules.skip or set(RESERVED) & {*rules.factors, rules.group}:
+        raise UneError(f"{path}: {', '.join(RESERVED)} are no factors or groups, and file can't be skipped")
 
 
 def _split(path: str, row: int, value: str) -> str | None:
@@ -200,7 +211,7 @@ def _split(path: str, row: int, value: str) -> str | None:
     if text not in SPLITS:
         raise UneError(
             f"row {row + 2} of {path}: split {value!r} is none of train, val and test, their usual spellings,"
-            " or 0, 1 and 2"
+            " or 0, 1 and 2; ?skip=split goes by the files' names"
         )
     return SPLITS[text]
 
@@ -210,8 +221,7 @@ def _attribute(path: str, column: str, values: Sequence[str], rules: Rules) -> l
     texts = [_whole(value) for value in values]
     known = {BOOLEANS.get(text, text) for text in texts if text}
     unknown_text = _whole(rules.unknown or "")
-    marks_unknown = len(known) > 2 or unknown_text not in BOOLEANS
-    blank = BOOLEANS.get(unknown_text, unknown_text) if unknown_text and marks_unknown else ""
+    blank = BOOLEANS.get(unknown_text, unknown_text)
     left = sorted(known - {blank})
     remedy = f"?factors={column} for whole numbers, or ?skip={column} to leave it out"
     if strange := [value for value in left if value not in ("0", "1", "-1")]:
@@ -233,10 +243,10 @@ def _is_true(text: str) -> bool:
     return BOOLEANS[text] == "1"
 
 
-def _factor(path: str, column: str, values: Sequence[str]) -> list[int | None]:
+def _factor(path: str, column: str, values: Sequence[str], rules: Rules) -> list[int | None]:
     found: list[int | None] = []
     for row, value in enumerate(values):
-        text = _whole(value)
+        text = "" if _whole(value) == _whole(rules.unknown or "") else _whole(value)
         if not re.fullmatch(r"-?\d{1,9}|", text):
             raise UneError(
                 f"row {row + 2} of {path}: factor {column!r} is {value!r}, not a whole number of up to nine"
@@ -251,8 +261,9 @@ def _whole(value: str) -> str:
     return re.sub(r"\.0+$", "", value.strip().lower())
 
 
-def _refuse_split_groups(path: str, labels: Iterable[Label], rules: Rules) -> None:
-    """Items of one group stand in one split."""
+def _splits_of_groups(path: str, labels: Iterable[Label], rules: Rules) -> dict[str, str]:
+    """The split that some row of a group states, for all of the group. Raises UneError for two of
+    them."""
     splits: dict[str, str] = {}
     for label in labels:
         if label.group and label.split and splits.setdefault(label.group, label.split) != label.split:
@@ -261,6 +272,7 @@ def _refuse_split_groups(path: str, labels: Iterable[Label], rules: Rules) -> No
                 " probes would be tested on what they were fitted on. Mend the split column, or leave it"
                 " empty"
             )
+    return splits
 
 
 def _by_name(path: str, files: Sequence[str], labels: Sequence[Label]) -> tuple[dict[str, Label], int]:

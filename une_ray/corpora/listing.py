@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from une_ray.corpora.files import open_folder
+from une_ray.errors import UneError, reason
 
 if TYPE_CHECKING:
     import fsspec
@@ -73,7 +74,7 @@ def _files(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[s
             name = path[len(root) :].lstrip("/")
             yield name, "hidden" if _is_hidden(name) else ""
         return
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=_refuse):
         inside = os.path.relpath(folder, root).replace(os.sep, "/")
         prefix = "" if inside == "." else f"{inside}/"
         for name in files:
@@ -81,6 +82,12 @@ def _files(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[s
         for name in folders:
             if os.path.islink(os.path.join(folder, name)):
                 yield prefix + name, "linked folders"
+
+
+def _refuse(error: OSError) -> None:
+    raise UneError(
+        f"can't list {error.filename}: {reason(error)}; its pictures would be missing from the lake"
+    )
 
 
 def _is_hidden(name: str) -> bool:
@@ -92,5 +99,5 @@ def _looks_like_one(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
     try:
         with filesystem.open(path, "rb") as file:
             return BEGINNINGS.match(file.read(BYTES_TO_TELL)) is not None
-    except OSError:
+    except PermissionError:
         return False

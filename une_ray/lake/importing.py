@@ -16,6 +16,7 @@ from une_ray.corpora.labels import plain_name
 from une_ray.errors import UneError, reason, unknown
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.names import check_name
 
 IMPORTED = "imported"  # the kind of a space that no model of ours made
 VECTORS = ("embedding", "embeddings", "image_embedding", "emb", "vector", "z")
@@ -67,6 +68,7 @@ def import_space(
     Raises UneError for a file that is none of these, an id that comes twice, and vectors of which none finds
     an image.
     """
+    check_name(name)
     lake.manifest  # noqa: B018 - refuses what is no lake
     if missing := set(range(lake.shards)) - lake.committed("images"):
         raise UneError(
@@ -127,10 +129,22 @@ def _joined(lake: Lake, vectors: Vectors) -> dict[str, int]:
     ids = [image_id for shard in range(lake.shards) for image_id in lake.plan(shard)["image_id"].to_pylist()]
     known = {plain_name(image_id): image_id for image_id in ids}
     rows: dict[str, int] = {}
-    for row, text in enumerate(vectors.ids):
-        image_id = _image_of(plain_name(text), known)
+    prefixes: dict[str, str] = {}
+    names = list(map(plain_name, vectors.ids))
+    exact = {name for name in names if name in known}
+    for row, (text, name) in enumerate(zip(vectors.ids, names, strict=True)):
+        if exact and name not in exact:
+            continue  # ids are the lake's own: a path that only ends in one is another picture's
+        image_id, prefix = _image_of(name, known)
         if image_id is None:
             continue
+        prefixes.setdefault(prefix, text)
+        if len(prefixes) > 1:
+            shown = " and ".join(map(repr, prefixes.values()))
+            raise UneError(
+                f"ids end in names of images below different folders, as {shown}: which picture is meant?"
+                " Give ids relative to the corpus' own folder"
+            )
         if image_id in rows:
             raise UneError(
                 f"image {image_id!r} has two vectors, of ids {vectors.ids[rows[image_id]]!r} and {text!r}"
@@ -144,13 +158,14 @@ def _joined(lake: Lake, vectors: Vectors) -> dict[str, int]:
     return rows
 
 
-def _image_of(text: str, known: Mapping[str, str]) -> str | None:
-    """The image of an id, or of a path whose end is one."""
-    while text not in known:
-        _, slash, text = text.partition("/")
+def _image_of(text: str, known: Mapping[str, str]) -> tuple[str | None, str]:
+    """The image of an id, or of a path whose end is one, and what stands before that."""
+    end = text
+    while end not in known:
+        _, slash, end = end.partition("/")
         if not slash:
-            return None
-    return known[text]
+            return None, ""
+    return known[end], text.removesuffix(end)
 
 
 def _read(source: Path, ids: Path | None, column: str | None, id_column: str | None) -> Vectors:
@@ -169,11 +184,13 @@ def _read(source: Path, ids: Path | None, column: str | None, id_column: str | N
         raise UneError(f"can't read vectors from {source}: {reason(error)}") from error
     table = pa.concat_tables(tables, promote_options="default")
     values = table[_column(source, table, column, VECTORS)].to_pylist()
-    lengths = {len(value) if value is not None else 0 for value in values}
+    lengths = {len(value) for value in values if value is not None}
     if len(lengths) != 1:
         raise UneError(f"{source}: vectors of several lengths, {sorted(lengths)[:5]}")
     names = table[_column(source, table, id_column, IDS)].to_pylist()
-    return _checked(source, list(map(str, names)), np.array(values, np.float32))
+    missing = [np.nan] * lengths.pop()  # a picture that failed: a reject
+    z = np.array([missing if value is None else value for value in values], np.float32)
+    return _checked(source, list(map(str, names)), z)
 
 
 def _clip_retrieval(source: Path, id_column: str | None) -> Vectors:
@@ -181,7 +198,7 @@ def _clip_retrieval(source: Path, id_column: str | None) -> Vectors:
     parts, names = [], []
     for file in sorted((source / "img_emb").glob("*.npy"), key=_number):
         parts.append(np.load(file, allow_pickle=False))
-        metadata = source / "metadata" / f"metadata_{_number(file)}.parquet"
+        metadata = source / "metadata" / f"metadata_{file.stem.rpartition('_')[2]}.parquet"
         names += _ids(metadata, id_column)
         if len(names) != sum(map(len, parts)):
             raise UneError(f"{metadata} has another number of rows than {file}")
@@ -216,6 +233,8 @@ def _column(source: Path, table: pa.Table, name: str | None, usual: Sequence[str
 def _checked(source: Path, ids: Sequence[str], z: np.ndarray) -> Vectors:
     if z.ndim != 2 or z.dtype.kind != "f":
         raise UneError(f"{source} holds {z.dtype} of shape {z.shape}; vectors are floats of shape (n, d)")
+    if not len(z):
+        raise UneError(f"{source} holds no vector")
     if len(ids) != len(z):
         raise UneError(f"{source} has {len(z):,} vectors and {len(ids):,} ids")
     return Vectors(ids=ids, z=z)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -141,10 +141,11 @@ class Lake:
             self.store.commit(fingerprint_file(space), text)
         self.refuse_another(space, fingerprint)
 
-    def forget_empty(self, spaces: Iterable[str]) -> None:
-        """Leave nothing behind of spaces that never got a shard, as of a model that can't be read."""
-        for space in spaces:
-            if self._is_empty(space):
+    def forget_empty(self, fingerprints: Mapping[str, dict[str, Any]]) -> None:
+        """Leave nothing behind of spaces that never got a shard, as of a model that can't be read; another's
+        registration stays."""
+        for space, fingerprint in fingerprints.items():
+            if self._is_empty(space) and self.fingerprint(space) == fingerprint:
                 self.store.remove(fingerprint_file(space))
 
     def _is_empty(self, space: str) -> bool:

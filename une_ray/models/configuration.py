@@ -16,9 +16,12 @@ def has_file(spec: ModelSpec, name: str) -> bool:
     at = location(spec)
     if not spec.source.startswith("hub:"):
         return (Path(at) / name).exists()
-    from huggingface_hub import file_exists
+    from huggingface_hub import file_exists, try_to_load_from_cache
 
-    return file_exists(at, name, revision=spec.revision)
+    try:
+        return file_exists(at, name, revision=spec.revision)
+    except Exception:  # where there is no network, the cached snapshot answers
+        return isinstance(try_to_load_from_cache(at, name, revision=spec.revision), str)
 
 
 def read_json(spec: ModelSpec, name: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ WITHOUT_EFFECT = {  # on pictures in RGB, one at a time
     *("image_processor_type", "feature_extractor_type", "processor_class", "_valid_processor_keys"),
     *("do_convert_rgb", "default_to_square", "data_format", "input_data_format", "return_tensors"),
     *("device", "disable_grouping", "do_reduce_labels", "reducing_gap", "include_top"),
+    "num_channels",
 }
 SHAPES = ((90, 61), (61, 90), (200, 75), (33, 150), (64, 64))  # width, height
 # Of a picture's 255 levels. A processor that has no Pillow backend resizes floats, which differs by rounding.
@@ -137,6 +138,7 @@ def _translated(spec: ModelSpec, said: dict[str, Any]) -> Preprocessing:
     means, stds = (
         (said["image_mean"], said["image_std"]) if said.get("do_normalize") else ((0,) * 3, (1,) * 3)
     )
+    means, stds = ([v] * 3 if isinstance(v, int | float) else v for v in (means, stds))
     if math.isclose(factor, 1):
         factor = 1.0
     return Preprocessing(

@@ -6,14 +6,24 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from une_ray.models.spec import Preprocessing
 
 # Raster formats whose decoders only decode: Pillow would also start interpreters for EPS and the like.
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 DEEP_GREYS = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
-PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # of TIFF
+TURNS = {  # EXIF's orientations but the upright one
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+PHOTOMETRIC, WHITE_IS_ZERO, BITS_PER_SAMPLE = 262, 0, 258  # of TIFF
+OVERSHOOT = 0.05  # of floats from 0 to 1: what filters leave beyond is cut off
 MAX_PIXELS = 100_000_000
 MAX_ASPECT = 50  # resizing the shortest side of a longer strip would make a picture of gigabytes
 RESAMPLE = {
@@ -34,10 +44,11 @@ def decode(data: bytes) -> Image.Image:
     - transparency, a palette's too, is laid on white; grey, palettes, YCbCr and CMYK are Pillow's conversion.
       A CMYK JPEG is inverted where Adobe's marker says that it is stored so, and taken as it is where it is
       not there;
-    - unsigned 16-bit grey runs from 0, black, to 65,535, white; of 16-bit colours the upper byte counts;
+    - unsigned grey of 9 to 16 bits runs from 0, black, to the greatest number of its bits, white; of 16-bit
+      colours the upper byte counts;
     - other grey values (32-bit, signed, floating) have no black and white of their own: they are those of the
-      first range that holds all values, 0 to 1 (floats alone), 0 to 255, 0 to 65,535, and else the picture's
-      own extremes. NaN and infinity are rejects;
+      first range that holds all values, 0 to 1 (floats alone, up to 5 % beyond), 0 to 255, 0 to 65,535, and
+      else the picture's own extremes. NaN and infinity are rejects;
     - a TIFF that is white at zero is inverted (Pillow opens none whose numbers are signed: rejects);
     - a broken EXIF block costs the orientation, not the picture.
 
@@ -59,7 +70,7 @@ def decode(data: bytes) -> Image.Image:
                 f"{image.width} × {image.height} pixels is more than {MAX_ASPECT} times as long as wide"
             )
         image.load()
-        return _rgb(_upright(_right_polarity(image)))
+        return _rgb(_upright(_shallow(image), image))
     except Reject:
         raise
     except Image.DecompressionBombError as error:
@@ -74,21 +85,25 @@ def decode(data: bytes) -> Image.Image:
         raise Reject(f"{type(error).__name__}: {error}") from error
 
 
-def _right_polarity(image: Image.Image) -> Image.Image:
-    """Pillow takes every CMYK JPEG for Adobe's, which is stored inverted, and leaves deep greys of TIFF that
-    are white at zero as they are stored."""
+def _shallow(image: Image.Image) -> Image.Image:
+    """In 8 bits and the right way round: Pillow takes every CMYK JPEG for Adobe's, which is stored inverted,
+    and leaves deep greys of TIFF that are white at zero as they are stored."""
     if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:
         return ImageChops.invert(image)
-    if image.mode in DEEP_GREYS and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
-        return ImageOps.invert(_eight_bits(image))
-    return image
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # whatever a parser meets in a broken block; the pixels are whole
+    if image.mode not in DEEP_GREYS:
         return image
+    grey = _eight_bits(image)
+    white_is_zero = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
+    return ImageOps.invert(grey) if white_is_zero else grey
+
+
+def _upright(picture: Image.Image, taken: Image.Image) -> Image.Image:
+    """The picture as the EXIF block of what was `taken` says that it stands."""
+    try:
+        orientation = taken.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # whatever a parser meets in a broken block; the pixels are whole
+        return picture
+    return picture.transpose(TURNS[orientation]) if orientation in TURNS else picture
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -96,23 +111,26 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all():
         raise Reject("it has values that are not finite (NaN or infinity)")
-    low, high = _range(values, image.mode)
+    low, high = _range(values, image)
     scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    return Image.fromarray((scaled * 255).astype(np.uint8))
+    grey = (scaled.clip(0, 1) * 255).astype(np.uint8)
+    clear = image.info.get("transparency")
+    return Image.fromarray(grey if not isinstance(clear, int) else np.where(values == clear, 255, grey))
 
 
-def _range(values: np.ndarray, mode: str) -> tuple[float, float]:
+def _range(values: np.ndarray, image: Image.Image) -> tuple[float, float]:
     """What is black and what is white."""
-    if mode.startswith("I;16"):
-        return 0.0, 65535.0
+    if image.mode.startswith("I;16") or image.format == "PPM":
+        bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))
+        return 0.0, 2.0 ** min(16, bits[0] if isinstance(bits, tuple) else bits) - 1
     low, high = float(values.min()), float(values.max())
-    tops = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
-    return next(((0.0, top) for top in tops if low >= 0 and high <= top), (low, high))
+    if image.mode == "F":
+        if low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
+            return 0.0, 1.0
+    return next(((0.0, top) for top in (255.0, 65535.0) if low >= 0 and high <= top), (low, high))
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in DEEP_GREYS:
-        image = _eight_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

@@ -77,10 +77,11 @@ def build(
         lake.register(space.name, fingerprint)
     lake.store.sweep()
     work = missing(lake, parsed)
+    fresh = {space.name: mine for space, mine in pinned if space.name not in known}
     try:
         rejects = _do(lake, opened.name, [space for space, _ in pinned], work, cluster, place) if work else 0
     except UneError:
-        lake.forget_empty(space.name for space, _ in pinned)
+        lake.forget_empty(fresh)
         raise
     return Built(lake.manifest["images"], len(work), lake.shards, rejects, time.monotonic() - started)
 

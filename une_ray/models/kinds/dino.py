@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 READ = ("dinov2", "dinov2_with_registers", "dinov3_vit", "vit")
-HEADS = ("classifier.", "decoder.", "pooler.")  # of checkpoints that were trained on; not read here
+HEADS = (
+    "classifier.",
+    "decoder.",
+    "pooler.",
+    "embeddings.mask_token",
+    "vit.embeddings.mask_token",
+)  # of checkpoints that were trained on; not read here
 
 
 def complete(spec: ModelSpec) -> ModelSpec:
