@@ -22,8 +22,12 @@ from une_ray.run.build import build
 def bucket():
     """An S3 server of moto's on a free port, and an empty bucket. Workers find it through the environment."""
     import boto3
+    import s3fs
     from moto.server import ThreadedMotoServer
 
+    # Tests that end the shared Ray come last, by when this fixture is made anew: a client that fsspec kept
+    # would still ask the first server.
+    s3fs.S3FileSystem.clear_instance_cache()
     server = ThreadedMotoServer(port=0)
     server.start()
     host, port = server.get_host_and_port()
@@ -40,6 +44,7 @@ def bucket():
     yield "s3://zoo"
     for key, value in before.items():
         os.environ.pop(key) if value is None else os.environ.update({key: value})
+    s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
 
 
