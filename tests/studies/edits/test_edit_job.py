@@ -26,6 +26,7 @@ from une_ray.spaces import space as space_module
 from une_ray.spaces.space import Space
 from une_ray.studies.edits import command, measures
 from une_ray.studies.edits import train_rows as train_rows_module
+from une_ray.studies.edits import worker as worker_module
 from une_ray.studies.edits.direction_set import directions
 from une_ray.studies.edits.edit import Edit
 from une_ray.studies.edits.outcome import ORDER, outcomes, removed
@@ -35,7 +36,7 @@ from une_ray.studies.edits.registries import PATHS
 from une_ray.studies.edits.study import edit as edit_lake
 from une_ray.studies.edits.tasks import EditOptions, EditTask, plan
 from une_ray.studies.edits.train_rows import train_rows
-from une_ray.studies.edits.worker import EditImages
+from une_ray.studies.edits.worker import EditEach, EditImages
 
 IMAGES, ALPHAS = 6, (-2.0, 1.0)
 
@@ -271,9 +272,25 @@ def test_what_is_finished_is_not_done_again(lake, smiles, done, monkeypatch):
     monkeypatch.setattr(pipeline, "_distribute", lambda *_: pytest.fail("there is nothing left to do"))
     tasks, options = plan(lake, smiles, IMAGES)
     assert [task.config for task in tasks] == [task.config for task in done[0]]
-    assert sorted(pipeline.run(lake, "edits", tasks, EditImages, options, "editing")) == sorted(
+    by_edit = {task.edit.config: options for task in tasks}
+    assert sorted(pipeline.run(lake, "edits", tasks, EditEach, by_edit, "editing")) == sorted(
         task.config for task in tasks
     )
+
+
+def test_several_edits_share_their_models_and_each_has_its_own_rows(lake, smiles, monkeypatch):
+    loads = []
+    load = worker_module.Invert
+    monkeypatch.setattr(worker_module, "Invert", lambda *given: loads.append(given) or load(*given))
+    edits = [smiling(attribute=name, alphas=(1.0,), baselines=()) for name in ("Smiling", "Male")]
+    plans = [plan(lake, edit, 2) for edit in edits]
+    worker = EditEach(lake.url, {task.edit.config: options for tasks, options in plans for task in tasks})
+    together = [worker(task.to_row()) for tasks, _ in plans for task in tasks]
+    assert len(loads) == 1
+    alone = [EditImages(lake.url, options)(task.to_row()) for tasks, options in plans for task in tasks]
+    for rows_together, rows_alone in zip(together, alone, strict=True):
+        for ours, theirs in zip(rows_together, rows_alone, strict=True):
+            assert np.array_equal(ours.pop("z"), theirs.pop("z")) and ours == theirs
 
 
 def test_a_task_that_runs_twice_leaves_the_same_rows(done):

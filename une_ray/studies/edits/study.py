@@ -24,7 +24,7 @@ from une_ray.studies.edits.outcome import Outcome, outcomes
 from une_ray.studies.edits.strips import html, strip
 from une_ray.studies.edits.tasks import EditOptions, EditTask, plan
 from une_ray.studies.edits.train_rows import train_rows
-from une_ray.studies.edits.worker import EditImages, folder_of
+from une_ray.studies.edits.worker import EditEach, folder_of
 
 SUMMARIES = pa.schema(
     [
@@ -167,11 +167,20 @@ def each(
     image_ids: Sequence[str] | None = None,
     cluster: Cluster = DEFAULT,
 ) -> Iterator[DoneEdit]:
-    """As `edit`, one attribute's as soon as it is done."""
+    """As `edit`, in the order of `edits`, each as soon as it is done. One pool of workers does them all."""
     edits = [edits] if isinstance(edits, Edit) else edits
     plans = [plan(lake, one, images, judges, image_ids) for one in edits]
-    for one, (tasks, options) in zip(edits, plans, strict=True):
-        yield _do(lake, one, tasks, options, bool(image_ids), cluster)
+    options = {task.edit.config: one for tasks, one in plans for task in tasks}
+    left = [{task.config for task in tasks} for tasks, _ in plans]
+    label = "editing " + ", ".join(dict.fromkeys(one.attribute for one in edits))
+    every = [task for tasks, _ in plans for task in tasks]
+    at = 0
+    for config in pipeline.run(lake, "edits", every, EditEach, options, label, cluster, unit="pictures"):
+        for configs in left:
+            configs.discard(config)
+        while at < len(edits) and not left[at]:
+            yield _done(lake, edits[at], *plans[at], bool(image_ids))
+            at += 1
 
 
 def edit_of(
@@ -220,12 +229,9 @@ def _rows_of_strip(done: DoneEdit, images: int, directions: Sequence[str]) -> li
     return [row for row in rows if row["judge"] == rows[0]["judge"] and row["direction"] in directions]
 
 
-def _do(
-    lake: Lake, edit: Edit, tasks: list[EditTask], options: EditOptions, are_named: bool, cluster: Cluster
+def _done(
+    lake: Lake, edit: Edit, tasks: list[EditTask], options: EditOptions, are_named: bool
 ) -> DoneEdit:
-    label = f"editing {edit.attribute}"
-    for _ in pipeline.run(lake, "edits", tasks, EditImages, options, label, cluster, unit="pictures"):
-        pass
     configs = sorted({task.edit.config for task in tasks})
     return DoneEdit(
         lake=lake,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -37,17 +37,56 @@ class Edited:
     norms: Sequence[float]
 
 
-class EditImages:
-    """A generator, its judges, and the latents of the images to edit, in memory; called with a task's row
-    for its rows of `edits`."""
+@dataclass(kw_only=True, eq=False)
+class Models:
+    """The generators and judges of a lake on one device, each loaded once however many edits use it."""
+
+    lake: Lake
+    device: str
+    generators: dict[str, Invert] = field(default_factory=dict)
+    judges: dict[str, Judge] = field(default_factory=dict)
+
+    def generator(self, space: str) -> Invert:
+        if space not in self.generators:
+            fingerprint = self.lake.fingerprints()[space]
+            self.generators[space] = Invert(Space.from_fingerprint(space, fingerprint), self.device)
+        return self.generators[space]
+
+    def judge(self, space: str) -> Judge:
+        if space not in self.judges:
+            self.judges[space] = Judge(self.lake, space, self.device)
+        return self.judges[space]
+
+
+class EditEach:
+    """The worker of several edits, whose options it is given by the edit's hash."""
 
     demand: ClassVar[Demand] = Demand()
 
-    def __init__(self, lake_url: str, options: EditOptions, device: str = "cpu") -> None:
+    def __init__(self, lake_url: str, options: Mapping[str, EditOptions], device: str = "cpu") -> None:
+        self.options, self.models = options, Models(lake=Lake(lake_url), device=device)
+        self.workers: dict[int, EditImages] = {}
+
+    def __call__(self, task: dict[str, Any]) -> list[dict[str, Any]]:
+        options = self.options[EditTask.from_row(task).edit.config]
+        if id(options) not in self.workers:
+            lake = self.models.lake
+            self.workers[id(options)] = EditImages(lake.url, options, self.models.device, self.models)
+        return self.workers[id(options)](task)
+
+
+class EditImages:
+    """A generator, its judges, and the latents of the images of one edit, in memory; called with a task's
+    row for its rows of `edits`."""
+
+    def __init__(
+        self, lake_url: str, options: EditOptions, device: str = "cpu", models: Models | None = None
+    ) -> None:
         self.lake, self.device = Lake(lake_url), device
+        models = models or Models(lake=self.lake, device=device)
+        self.generator = models.generator(options.space)
         self.space = Space.from_fingerprint(options.space, self.lake.fingerprints()[options.space])
-        self.generator = Invert(self.space, device)
-        self.judges = [Judge(self.lake, name, device) for name in options.judges]
+        self.judges = [models.judge(name) for name in options.judges]
         self.directions = options.directions
         self.norm, self.spread = options.norms
         self.z = latents_of(self.lake, options.space, options.images)
