@@ -229,9 +229,7 @@ def _rows_of_strip(done: DoneEdit, images: int, directions: Sequence[str]) -> li
     return [row for row in rows if row["judge"] == rows[0]["judge"] and row["direction"] in directions]
 
 
-def _done(
-    lake: Lake, edit: Edit, tasks: list[EditTask], options: EditOptions, are_named: bool
-) -> DoneEdit:
+def _done(lake: Lake, edit: Edit, tasks: list[EditTask], options: EditOptions, are_named: bool) -> DoneEdit:
     configs = sorted({task.edit.config for task in tasks})
     return DoneEdit(
         lake=lake,
