@@ -56,7 +56,8 @@ def test_captions_stay_the_text_that_they_are(folder, captions):
 @pytest.mark.parametrize(
     ("values", "splits"),
     [
-        ("000000", ["train"] * 6),
+        ("000001", ["train"] * 5 + ["val"]),
+        ("111111", [None] * 6),  # one split for all is none
         ("012012", ["train", "val", "test"] * 2),
         (("0.0", "1.0", "2.0"), ["train", "val", "test"]),
         (
@@ -119,8 +120,8 @@ def test_factors_are_whole_numbers(folder):
 
 def test_a_group_stands_in_one_split(folder):
     people = ("ann", "ann", "bob", "bob", "cy", "cy")
-    splits = [item.split for item in listed(folder, column(people, "person"), "&group=person")]
-    assert all(splits[i] == splits[i + 1] for i in (0, 2, 4))
+    splits = [item.split_group for item in listed(folder, column(people, "person"), "&group=person")]
+    assert splits[0] == "group/ann" and all(splits[i] == splits[i + 1] for i in (0, 2, 4))
     both = "file,person,split\nx0.png,ann,train\nx1.png,ann,test\n"
     with pytest.raises(UneError, match="person 'ann' stands in train and in test"):
         listed(folder, both, "&group=person")
@@ -185,7 +186,7 @@ def test_a_column_without_a_name_is_left_out_and_said(folder):
 def test_splits_and_captions_may_be_skipped_and_are_no_factors(folder):
     table = "file,split,caption\nx0.png,fold1,text\n"
     item = listed(folder, table, "&skip=split,caption")[0]
-    assert item.split in ("train", "test") and item.caption is None
+    assert item.split is None and item.caption is None
     for options in ("&skip=file", "&factors=split", "&group=caption"):
         with pytest.raises(UneError, match="no factors or groups"):
             listed(folder, table.replace("fold1", "0"), options)

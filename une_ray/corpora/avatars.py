@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from une_ray.corpora.avatar_features import ATTRIBUTES, Dice, Features, attributes_of, sample_features
 from une_ray.corpora.avatar_words import PROMPTS, caption_of
-from une_ray.corpora.base import Item, split_of
+from une_ray.corpora.base import Item
 from une_ray.errors import UneError
 
 __all__ = ["ATTRIBUTES", "PROMPTS", "SIZE", "Avatars", "attributes_of", "caption", "features", "picture"]
@@ -70,9 +70,7 @@ class Avatars:
         for index in range(self.count):
             image_id = f"avatar-{self.seed}-{index:08d}"
             attributes = attributes_of(features(self.seed, index))
-            yield Item(
-                image_id, f"{self.seed}/{index}", split_of(image_id), caption(self.seed, index), attributes
-            )
+            yield Item(image_id, f"{self.seed}/{index}", None, caption(self.seed, index), attributes)
 
     def read(self, source: str) -> bytes:
         seed, index = source.split("/")

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from une_ray.errors import UneError
+
 
 class Unreadable(OSError):
     """This image can't be had, now or later; the text becomes its row's `error`. Other OSErrors may pass, and
@@ -15,14 +17,20 @@ class Unreadable(OSError):
 
 @dataclass(frozen=True)
 class Item:
-    """One image, not yet read. `source` is whatever the corpus' own `read` needs to find the bytes."""
+    """One image, not yet read. `source` is whatever the corpus' own `read` needs to find the bytes.
+
+    `split` is the corpus' own; None where it has none, and then a hash of `split_group` decides: what is
+    alike in it stands on one side of every split. Without a group, that is the picture itself
+    (`une_ray.lake.splits`).
+    """
 
     image_id: str
     source: str
-    split: str = "train"
+    split: str | None = None
     caption: str | None = None
     attributes: dict[str, bool] = field(default_factory=dict)
     factors: dict[str, int] = field(default_factory=dict)
+    split_group: str | None = None
 
 
 class Corpus(Protocol):
@@ -55,9 +63,22 @@ class Corpus(Protocol):
         there is none; any other OSError is taken for a fault that passes."""
 
 
-def split_of(image_id: str, test_fraction: float = 0.2) -> str:
-    """'train' or 'test', from the id alone, so that a split never depends on order or corpus size."""
-    digest = hashlib.sha256(f"split/{image_id}".encode("utf-8", "surrogateescape")).digest()
+PHASH = "phash"
+"""The group of an item whose group is its picture's perceptual hash, known once the picture is read."""
+
+
+def phash_alone(kind: str, options: Mapping[str, str]) -> bool:
+    """Whether a corpus without columns to group by is asked for `?group=phash`; UneError for another."""
+    group = options.get("group")
+    if group not in (None, PHASH):
+        raise UneError(f"{kind}: ?group={group}; the group is phash, a perceptual hash, or nothing")
+    return group == PHASH
+
+
+def split_of(key: str, test_fraction: float = 0.2) -> str:
+    """'train' or 'test', from an id or a group alone, so that a split never depends on order or corpus
+    size."""
+    digest = hashlib.sha256(f"split/{key}".encode("utf-8", "surrogateescape")).digest()
     return "test" if int.from_bytes(digest[:8], "big") < test_fraction * 2**64 else "train"
 
 

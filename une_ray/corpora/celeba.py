@@ -9,34 +9,46 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from une_ray.corpora.base import Item
+from une_ray.corpora.base import PHASH, Item, phash_alone
 from une_ray.corpora.files import absolute, open_folder, read_within
 from une_ray.errors import UneError, unknown
 
 IMAGES, ATTRIBUTES, PARTITIONS = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"
+IDENTITIES = "identity_CelebA.txt"
 SPLITS = {"0": "train", "1": "val", "2": "test"}
 
 
 @dataclass(frozen=True)
 class CelebA:
-    """`celeba:/data/celeba`, or one of its partitions with `?partition=train|val|test`."""
+    """`celeba:/data/celeba`, or one of its partitions with `?partition=train|val|test`.
+
+    Of one partition no picture is left to test on: its split is by hashed fifths, as the split seeds 1 to 4
+    of all. Those go by `identity_CelebA.txt` where it lies beside the other tables.
+    """
 
     url: str
     partition: str | None = None
+    group: str | None = None
 
     FORM: ClassVar[str] = "celeba:PATH"
-    OPTIONS: ClassVar[Mapping[str, str]] = {"partition": "train, val or test: that one alone"}
+    OPTIONS: ClassVar[Mapping[str, str]] = {
+        "partition": "train, val or test: that one alone, split by hashed fifths",
+        "group": "phash: pictures of one perceptual hash stand on one side of the splits by hash; if not "
+        "given, those of one identity, where identity_CelebA.txt is there",
+    }
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> CelebA:
         partition = options.get("partition")
         if partition is not None and partition not in SPLITS.values():
             raise unknown("CelebA partition", partition, SPLITS.values())
-        return cls(absolute(argument), partition)
+        return cls(absolute(argument), partition, PHASH if phash_alone("celeba", options) else None)
 
     @property
     def name(self) -> str:
-        return f"celeba:{self.url}" + (f"?partition={self.partition}" if self.partition else "")
+        values = {"partition": self.partition, "group": self.group}
+        options = "&".join(f"{option}={value}" for option, value in values.items() if value)
+        return f"celeba:{self.url}" + (f"?{options}" if options else "")
 
     def items(self) -> Iterator[Item]:
         filesystem, root = open_folder(self.url)
@@ -44,6 +56,7 @@ class CelebA:
         images = f"{IMAGES}/{IMAGES}" if deeper else IMAGES
         as_csv = filesystem.exists(f"{root}/{ATTRIBUTES.replace('.txt', '.csv')}")
         attributes, rows, partitions = self._tables_of_csv() if as_csv else self._tables()
+        groups = self._identities()
         for file, *values in rows:
             if partitions.get(file) not in SPLITS:
                 raise UneError(f"{self.url}: {file} has no partition of 0, 1 or 2")
@@ -56,7 +69,32 @@ class CelebA:
                 raise UneError(f"{self.url}: {file} has the value {min(strange)!r}; CelebA's are 1 and -1")
             if self.partition in (None, split):
                 labels = {name: value == "1" for name, value in zip(attributes, values, strict=True)}
-                yield Item(file, f"{images}/{file}", split, None, labels)
+                own, group = None if self.partition else split, self.group or groups.get(file)
+                yield Item(file, f"{images}/{file}", own, None, labels, split_group=group)
+
+    def remarks(self) -> list[str]:
+        """How it is split, where its own partitions do not say."""
+        lines = []
+        if self.partition:
+            lines.append(f"partition {self.partition} alone: the split is by hashed fifths, not CelebA's own")
+        if not self.group and not self._identities():
+            lines.append(
+                f"warning: without {IDENTITIES} pictures of one person may stand on both sides of splits by"
+                " hash; it comes with CelebA's annotations"
+            )
+        return lines
+
+    def _identities(self) -> dict[str, str]:
+        """The group of each file, empty where CelebA's list of persons is not there."""
+        filesystem, root = open_folder(self.url)
+        if not filesystem.exists(f"{root}/{IDENTITIES}"):
+            return {}
+        try:
+            return {file: f"identity/{who}" for file, who in map(str.split, self._lines(IDENTITIES))}
+        except ValueError as error:
+            raise UneError(
+                f"{self.url}: {IDENTITIES} is not as published ({error}); download it again"
+            ) from error
 
     def _tables(self) -> tuple[list[str], list[list[str]], dict[str, str]]:
         """Attributes, rows of a file and its values, and partitions, of the two text files."""

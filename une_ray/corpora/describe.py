@@ -11,6 +11,7 @@ import numpy as np
 from une_ray.corpora import Item, open_corpus
 from une_ray.corpora.base import remarks
 
+BY_HASH = "split by hash (one in five is test)"
 PAIRS = 30  # correlations that the text shows
 
 
@@ -63,7 +64,7 @@ def describe(name: str) -> Description:
     labels: list[dict[str, bool]] = []
     first = None
     for item in corpus.items():
-        splits[item.split] += 1
+        splits[item.split or BY_HASH] += 1
         labels.append(item.attributes)
         first = first or item
     attributes = _attributes(labels)

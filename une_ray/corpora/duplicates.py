@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from une_ray.corpora import avatars
-from une_ray.corpora.base import Item, split_of
+from une_ray.corpora.base import Item
 from une_ray.errors import UneError
 
 SEED = 3
@@ -85,7 +85,7 @@ class Duplicates:
         for index, title in enumerate(TITLES):
             image_id = f"duplicate-{index:02d}"
             attributes = avatars.attributes_of(avatars.features(SEED, index))
-            yield Item(image_id, str(index), split_of(image_id), title, attributes, {"copies": copies(index)})
+            yield Item(image_id, str(index), None, title, attributes, {"copies": copies(index)})
 
     def read(self, source: str) -> bytes:
         return avatars.picture(SEED, int(source))

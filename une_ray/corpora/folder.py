@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import ClassVar
 from urllib.parse import quote
 
-from une_ray.corpora.base import Item, split_of
+from une_ray.corpora.base import PHASH, Item
 from une_ray.corpora.files import absolute, read_within
 from une_ray.corpora.labels import Label, Labels, Rules, plain_name, read_labels
 from une_ray.corpora.listing import Listing, pictures_in
@@ -33,23 +33,28 @@ class Folder:
         "unknown": "the text that means that nobody knows, in every attribute and factor, as -1 or NA",
         "factors": "columns that are small whole numbers, comma-separated, as class",
         "group": "a column whose equals stand in one split, as person: probes must not be tested on faces "
-        "that they were fitted on",
+        "that they were fitted on; or phash, with or without a table: pictures of one perceptual hash",
         "skip": "columns that are not read, comma-separated",
     }
     COLUMNS: ClassVar[Mapping[str, str]] = {
         "file": "the image's path below the folder; the one column that must be there",
         "caption": "a text",
         "split": "train, val or test in their usual spellings, or 0, 1, 2: probes are fitted on train and "
-        "val, tested on test; empty: by the file's name (or its group), one in five is test",
+        "val, tested on test; empty, or the same in all rows: by the picture's bytes (or its group), one in "
+        "five is test",
         "any other": "an attribute: true/false, yes/no, 1/0 or 1/-1; empty where it is unknown",
     }
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> Folder:
         if "table" not in options:
-            if others := [option for option in options if option != "table"]:
-                raise UneError(f"folder: ?{others[0]} is of a table of labels, and there is none: add table=")
-            return cls(absolute(argument))
+            of_table = {
+                option: value for option, value in options.items() if (option, value) != ("group", PHASH)
+            }
+            if of_table:
+                option = next(iter(of_table))
+                raise UneError(f"folder: ?{option} is of a table of labels, and there is none: add table=")
+            return cls(absolute(argument), None, Rules(group=options.get("group")))
         rules = Rules(
             encoding=options.get("encoding"),
             unknown=options.get("unknown"),
@@ -82,8 +87,9 @@ class Folder:
         for name in names:
             _refuse_undecodable(name, self.url)
             label = self._label(name) or Label()
-            split = label.split or split_of(f"group/{label.group}" if label.group else name)
-            yield Item(name, name, split, label.caption, label.attributes, label.factors)
+            group = f"group/{label.group}" if label.group else self._by_phash
+            split = None if self._single_split else label.split
+            yield Item(name, name, split, label.caption, label.attributes, label.factors, group)
 
     def remarks(self) -> list[str]:
         """What was read, and what was left out."""
@@ -94,6 +100,10 @@ class Folder:
             present = set(map(plain_name, listing.names))
             lost = [name for name in labels.rows if name not in present]
             lines += [_counted(alone, "pictures without a row"), _counted(lost, "rows without a picture")]
+        if self._single_split:
+            lines.append(
+                f"every picture is of split {self._single_split}: the split is by hashed fifths instead"
+            )
         return [line for line in lines if line]
 
     def read(self, source: str) -> bytes:
@@ -102,6 +112,17 @@ class Folder:
     def _label(self, name: str) -> Label | None:
         return self._labels.rows.get(plain_name(name))
 
+    @property
+    def _by_phash(self) -> str | None:
+        """The mark of a perceptual hash, unless the table has a column of that name."""
+        return PHASH if self.rules.group == PHASH and not self._labels.is_grouped else None
+
+    @cached_property
+    def _single_split(self) -> str | None:
+        """The split of all pictures, where the table says no other: nothing would be left to test on."""
+        splits = {(self._label(name) or Label()).split for name in self._listing.names}
+        return splits.pop() if len(splits) == 1 else None
+
     @cached_property  # a build counts, lists and remarks; workers, to whom a corpus travels, only read
     def _listing(self) -> Listing:
         return pictures_in(self.url)
@@ -109,7 +130,7 @@ class Folder:
     @cached_property
     def _labels(self) -> Labels:
         if not self.table:
-            return Labels(rows={}, remarks=[])
+            return Labels(rows={}, remarks=[], is_grouped=False)
         labels, names = read_labels(self.table, self.rules), Counter(map(plain_name, self._listing.names))
         if twice := next((name for name, times in names.items() if times > 1 and name in labels.rows), None):
             raise UneError(

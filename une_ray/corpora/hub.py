@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
-from une_ray.corpora.base import Item, Unreadable, split_of
+from une_ray.corpora.base import Item, Unreadable, phash_alone
 from une_ray.errors import UneError, unknown
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class HubDataset:
     split: str = "train"
     image: str = "image"
     caption: str | None = None
+    group: str | None = None
 
     FORM: ClassVar[str] = "hub:OWNER/NAME?revision=COMMIT"
     OPTIONS: ClassVar[Mapping[str, str]] = {
@@ -36,11 +37,13 @@ class HubDataset:
         "split": "which split of the data set, train if not given; all of its images are read",
         "image": "the column of images, image if not given",
         "caption": "the column of captions; none if not given",
+        "group": "phash: pictures of one perceptual hash stand on one side of every split",
     }
     COLUMNS: ClassVar[Mapping[str, str]] = {"any boolean": "an attribute; empty where it is unknown"}
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> HubDataset:
+        phash_alone("hub", options)
         if os.path.isdir(argument):
             return cls(os.path.abspath(argument), **options)
         if "revision" not in options:
@@ -69,7 +72,7 @@ class HubDataset:
             image_id = f"{self.split}-{number:08d}"
             attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
             caption = values[self.caption] if self.caption else None
-            yield Item(image_id, str(number), split_of(image_id), caption, attributes)
+            yield Item(image_id, str(number), None, caption, attributes, split_group=self.group)
 
     def read(self, source: str) -> bytes:
         value = _load(self)[int(source)][self.image]

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from une_ray.corpora.base import PHASH
 from une_ray.errors import UneError, unknown
 
 Value = TypeVar("Value", bool, int)
@@ -61,10 +62,12 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """Rows by file name as `plain_name` gives it, and remarks on how the table was read."""
+    """Rows by file name as `plain_name` gives it, remarks on how the table was read, and whether it has the
+    column of groups."""
 
     rows: Mapping[str, Label]
     remarks: Sequence[str]
+    is_grouped: bool
 
 
 def read_labels(path: str, rules: Rules) -> Labels:
@@ -75,6 +78,8 @@ def read_labels(path: str, rules: Rules) -> Labels:
         header, rows = _parquet(path, data)
     else:
         header, rows, remarks = _csv(path, data, rules)
+    if rules.group == PHASH and PHASH not in header:
+        rules = replace(rules, group=None)  # not a column: the pictures' own
     _check_columns(path, header, rules)
     if "" in header:
         remarks = [*remarks, "a column without a name is not read"]
@@ -105,7 +110,7 @@ def read_labels(path: str, rules: Rules) -> Labels:
     by_name, repeated = _by_name(path, table[FILE], labels)
     if repeated:
         remarks = [*remarks, f"{repeated:,} rows repeat another word for word"]
-    return Labels(rows=by_name, remarks=remarks)
+    return Labels(rows=by_name, remarks=remarks, is_grouped=rules.group is not None)
 
 
 def _known(columns: Mapping[str, Sequence[Value | None]], row: int) -> dict[str, Value]:

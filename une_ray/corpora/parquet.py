@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
-from une_ray.corpora.base import Item, Unreadable, split_of
+from une_ray.corpora.base import Item, Unreadable, phash_alone
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 
@@ -29,17 +29,20 @@ class ParquetFiles:
     image: str = "image"
     id: str | None = None
     caption: str | None = None
+    group: str | None = None
 
     FORM: ClassVar[str] = "parquet:PATH"
     OPTIONS: ClassVar[Mapping[str, str]] = {
         "image": "the column of encoded images, image if not given",
         "id": "the column of ids, each its own; the rows' numbers if not given",
         "caption": "the column of captions; none if not given",
+        "group": "phash: pictures of one perceptual hash stand on one side of every split",
     }
     COLUMNS: ClassVar[Mapping[str, str]] = {"any boolean": "an attribute; empty where it is unknown"}
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> ParquetFiles:
+        phash_alone("parquet", options)
         return cls(absolute(argument), **options)
 
     @property
@@ -66,7 +69,7 @@ class ParquetFiles:
                     attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
                     caption = values[self.caption] if self.caption else None
                     source = f"{path}#{group}#{row}"
-                    yield Item(image_id, source, split_of(image_id), caption, attributes)
+                    yield Item(image_id, source, None, caption, attributes, split_group=self.group)
 
     def _check_columns(self, path: str, schema: pa.Schema) -> None:
         """Raise UneError where a file lacks a column, or its column of images holds none."""

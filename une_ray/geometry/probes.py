@@ -51,6 +51,7 @@ def fit(
     permutations: int = 0,
     seed: int = 0,
     device: str = "cpu",
+    groups: Integers | None = None,
 ) -> list[list[Probe]]:
     """Probes by split, then attribute, measured on the split's test rows.
 
@@ -59,11 +60,12 @@ def fit(
     set of attributes that miss different rows costs its own passes. `penalties` are the λ that generalised
     cross-validation chooses from, in units of the train scatter's mean eigenvalue, or logistic's one 1/C.
     `permutations` refits with labels shuffled within each split's train and test rows; p = (1 + shuffles
-    with as high an AUC) / (1 + permutations). Memory: (splits + 1) d² float64, half as much again of one
-    for ridge and lda, and n·k·(1 + permutations) labels and scores (once more for every split that can't
-    fit all of the labels), not the latents; n · rank more for pca-logistic, which does without the d² of
-    wide spaces. Raises NonFiniteLatents, and UneError for an unknown method, rows that don't match, or a λ
-    that the rows don't allow.
+    with as high an AUC) / (1 + permutations). Rows of one of the `groups` (n,), such as copies of a
+    picture, keep their labels together: a group changes places with others of its size. Memory: (splits +
+    1) d² float64, half as much again of one for ridge and lda, and n·k·(1 + permutations) labels and
+    scores (once more for every split that can't fit all of the labels), not the latents; n · rank more for
+    pca-logistic, which does without the d² of wide spaces. Raises NonFiniteLatents, and UneError for an
+    unknown method, rows that don't match, or a λ that the rows don't allow.
     """
     if method not in METHODS:
         raise unknown("probe method", method, METHODS)
@@ -73,7 +75,7 @@ def fit(
     fitted = [j for j in range(labels.shape[1]) if any(split[j].error is None for split in probes)]
     for known, columns in known_together(labels, fitted):
         sound = [[j for j in columns if split[j].error is None] for split in probes]
-        y = _with_permuted(labels[:, columns], known, test, permutations, seed)
+        y = _with_permuted(labels[:, columns], known, test, groups, permutations, seed)
         fits = list(_fits(blocks, y, list(columns), sound, known, test, settings))
         for each, scores in zip(fits, _scores(blocks, fits, device)):
             split = probes[each.split]
@@ -130,15 +132,30 @@ def _reason(train: int, train_positive: int, test: int, test_positive: int) -> s
 
 
 def _with_permuted(
-    labels: AnyFloats, known: Booleans, test: Booleans, permutations: int, seed: int
+    labels: AnyFloats,
+    known: Booleans,
+    test: Booleans,
+    groups: Integers | None,
+    permutations: int,
+    seed: int,
 ) -> torch.Tensor:
-    """(n, k · (1 + permutations)): the labels, then shuffled among rows that the same splits hold out."""
+    """(n, k · (1 + permutations)): the labels, then shuffled among rows that the same splits hold out.
+
+    What is shuffled are groups of rows, each among those of its size.
+    """
     random = np.random.default_rng(seed)
-    _, stratum = np.unique(np.column_stack([known, test]), axis=0, return_inverse=True)
-    home = np.argsort(stratum.ravel(), kind="stable")
+    groups = np.arange(len(labels)) if groups is None else groups
+    strata = np.column_stack([known, test])
+    _, group = np.unique(np.column_stack([groups, strata]), axis=0, return_inverse=True)
+    group = group.ravel()
+    size = np.bincount(group)[group]
+    _, stratum = np.unique(np.column_stack([strata, size]), axis=0, return_inverse=True)
+    stratum = stratum.ravel()
+    home = np.lexsort([group, stratum])
     copies = np.repeat(labels[None], 1 + permutations, axis=0)
     for shuffled in copies[1:]:
-        shuffled[home] = labels[np.lexsort([random.random(len(labels)), stratum.ravel()])]
+        turn = random.random(len(size))[group]
+        shuffled[home] = labels[np.lexsort([group, turn, stratum])]
     return torch.as_tensor(np.concatenate(copies, axis=1))
 
 

@@ -14,6 +14,7 @@ from une_ray.errors import UneError
 from une_ray.lake import results, schema
 from une_ray.lake.layout import MANIFEST, Lake, shard_file
 from une_ray.lake.session import connect_bare, duckdb_path, refuse_unreadable_path
+from une_ray.lake.splits import BY_CONTENT, by_id
 
 
 def default_shard_size(images: int) -> int:
@@ -40,10 +41,14 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
     refuse_unreadable_path(lake)
     _claim(lake, corpus, shard_size)
     fresh = not lake.exists()
+    splits_by_id = not fresh and "split_by" not in lake.manifest  # of an earlier une_ray: it stays as it is
     digest = hashlib.sha256()
     images = shards = 0
     while rows := list(islice(items, shard_size)):
         plan = [_row(item) for item in rows]
+        if splits_by_id:
+            known = lake.plan(shards)["split"].to_pylist() if shards < lake.shards else []
+            plan = [by_id(row, split) for row, split in zip(plan, known)]
         digest.update(plan_digest(plan))
         if fresh:
             table = pa.Table.from_pylist(plan, schema=schema.PLAN)
@@ -59,6 +64,7 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
         "shard_size": shard_size,
         "shards": shards,
         "plan_sha256": digest.hexdigest(),
+        **({} if splits_by_id else {"split_by": BY_CONTENT}),
     }
     if fresh:
         _refuse_repeated_ids(lake, shards)
@@ -113,4 +119,5 @@ def _row(item: Item) -> dict:
         "caption": item.caption,
         "attributes": list(item.attributes.items()),
         "factors": list(item.factors.items()),
+        "split_group": item.split_group,
     }

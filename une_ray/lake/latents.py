@@ -16,11 +16,12 @@ from une_ray.lake.layout import Lake
 BATCH, FOLDS = 2048, 5
 
 # Split seed 0 is the corpus' own split, whose validation images train, as λ is chosen without them; seed s >
-# 0 tests on the s-th fifth of the hash whose first fifth une_ray.corpora.base.split_of tests on. So with the
-# split of une_ray's own corpora every image is tested on once in five seeds.
+# 0 tests on the s-th fifth of the hash whose first fifth une_ray.corpora.base.split_of tests on. So where the
+# corpus has no split of its own every image is tested on once in five seeds.
 FOLD = f"CASE WHEN $seed = 0 THEN split WHEN floor(hash * {FOLDS}) = $seed THEN 'test' ELSE 'train' END"
 HASHED = (
-    "SELECT *, ('0x' || sha256('split/' || image_id)[:16])::UBIGINT::DOUBLE / 2.0 ** 64 AS hash FROM images"
+    "SELECT *, ('0x' || sha256('split/' || coalesce(split_group, image_id))[:16])::UBIGINT::DOUBLE"
+    " / 2.0 ** 64 AS hash FROM images"
 )
 
 
@@ -72,6 +73,31 @@ def labels_and_folds(
     table = table.take(pc.index_in(ids, table["image_id"].combine_chunks()))
     tested = np.column_stack([table[f"fold_{i}"].to_numpy() for i in range(len(seeds))])
     return matrix(table["labels"], np.float64), tested
+
+
+def groups_of(lake: Lake, ids: pa.Array) -> np.ndarray:
+    """(n,) whole numbers, equal for images that no split tears apart: one picture, or one group of the
+    corpus'."""
+    ranks = "dense_rank() OVER (ORDER BY coalesce(split_group, image_id))"
+    query = f"SELECT image_id, {ranks} AS split_group FROM images"
+    table = lake.session.sql(query).to_arrow_table()
+    rows = pc.index_in(ids, table["image_id"].combine_chunks())
+    return table["split_group"].take(rows).to_numpy()
+
+
+def on_both_sides(lake: Lake, seeds: Sequence[int]) -> dict[int, int]:
+    """Of each split seed, how many images have their very bytes in train as well as in test."""
+    counts = {}
+    for seed in seeds:
+        query = f"""
+            WITH folded AS (
+                SELECT sha256, {FOLD.replace("$seed", str(int(seed)))} = 'test' AS tested
+                FROM ({HASHED}) WHERE status = 'ok')
+            SELECT coalesce(sum(images), 0)::BIGINT FROM (
+                SELECT count(*) AS images FROM folded WHERE sha256 IS NOT NULL GROUP BY sha256
+                HAVING bool_or(tested) AND NOT bool_and(tested))"""
+        counts[seed] = lake.rows(query)[0][0]
+    return counts
 
 
 def matrix(lists: pa.ChunkedArray, dtype: type[np.floating[Any]]) -> np.ndarray:

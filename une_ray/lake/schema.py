@@ -20,6 +20,7 @@ PLAN = pa.schema(
         ("split", pa.string()),
         ("caption", pa.string()),
         *LABELS,
+        ("split_group", pa.string()),
     ]
 )
 
@@ -36,6 +37,7 @@ IMAGES = pa.schema(
         ("status", pa.string()),
         ("error", pa.string()),
         *LABELS,
+        ("split_group", pa.string()),
     ]
 )
 
@@ -64,6 +66,8 @@ RUNS = pa.schema(
         ("device", pa.string()),
     ]
 )
+
+ADDED_LATER = ("split_group",)  # columns that lakes of earlier une_rays lack
 
 OK, REJECT = "ok", "reject"
 

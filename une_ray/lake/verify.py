@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.create import plan_digest
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.splits import placed
 
 
 def verify(lake: Lake) -> Iterator[str]:
@@ -80,10 +82,24 @@ def _images(lake: Lake, shard: int, expected: list[str]) -> list[bool]:
     _same_ids(name, table, expected)
     _reasons(name, table)
     plan = lake.plan(shard)
-    for label in ("split", "caption", "source", "attributes", "factors"):
+    for label in ("caption", "source", "attributes", "factors"):
         if table[label].to_pylist() != plan[label].to_pylist():
             raise UneError(f"{name}: {label} is not what the plan says; delete the file and build again")
+    _splits(name, table.to_pylist(), plan.to_pylist())
     return [status == schema.OK for status in table["status"].to_pylist()]
+
+
+def _splits(name: str, rows: list[dict[str, Any]], planned: list[dict[str, Any]]) -> None:
+    """Every split is the plan's, or the hash's of what must stand on one side."""
+    for row, plan in zip(rows, planned):
+        readable, group = row["status"] == schema.OK, row.get("split_group")
+        expected = placed(plan, row["sha256"] if readable else None, lambda: (group or "")[len("phash/") :])  # noqa: B023
+        if expected["split"] != row["split"] or expected["split_group"] != group:
+            raise UneError(
+                f"{name}: image {row['image_id']!r} stands in split {row['split']!r} by {group!r}, but"
+                f" should in {expected['split']!r} by {expected['split_group']!r}; delete the file and build"
+                " again"
+            )
 
 
 def _space(
@@ -135,7 +151,8 @@ def _table(lake: Lake, name: str, columns: pa.Schema) -> pa.Table:
         raise UneError(f"{name} is missing; the same une build makes it") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise UneError(f"{name} is not readable Parquet ({error}); delete it and build again") from error
-    if not table.schema.equals(columns):
+    added = [key for key in schema.ADDED_LATER if key not in table.schema.names and key in columns.names]
+    if not table.schema.equals(pa.schema([field for field in columns if field.name not in added])):
         raise UneError(f"{name}: columns {table.schema.names} are not those of format {schema.VERSION}")
     return table
 

@@ -24,9 +24,11 @@ SELECT space, coalesce(fingerprint->>'role', CASE
     fingerprint->>'weights' AS weights, fingerprint
 FROM files ORDER BY space;
 
--- One row per image of the corpus, rejected ones included.
+-- One row per image of the corpus, rejected ones included. What is alike in `split_group` stands on one side of every split: the picture's
+-- hash, or a group that the corpus names; NULL in lakes of earlier une_rays, which go by image ids.
 CREATE OR REPLACE VIEW images AS
-SELECT * FROM read_parquet(getvariable('lake') || '/images/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/images/*.parquet', hive_partitioning = false)
+UNION ALL BY NAME SELECT NULL::VARCHAR AS split_group WHERE false;
 
 -- Every image × space, rejected ones included: status, error, and z where the status is 'ok'.
 -- The space is the last folder's name alone (space=NAME): hive_partitioning would take keys from folders above the lake as well. DuckDB

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -15,7 +16,9 @@ from une_ray.corpora import Corpus, open_corpus
 from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError
 from une_ray.lake.schema import IMAGES, OK, REJECT
+from une_ray.lake.splits import placed
 from une_ray.pictures.decode import Reject, decode
+from une_ray.pictures.phash import phash
 from une_ray.run.killers import HARMLESS, RowWork
 
 READ_THREADS = 8
@@ -87,16 +90,18 @@ def images_table(plan: pa.Table, contents: Sequence[bytes | Unreadable]) -> pa.T
     readable."""
     rows = []
     for item, data in zip(plan.to_pylist(), contents):
-        row = {key: item[key] for key in ("image_id", "split", "caption", "source", "attributes", "factors")}
+        row = {key: item[key] for key in ("image_id", "caption", "source", "attributes", "factors")}
         if isinstance(data, Unreadable):
-            row |= {"status": REJECT, "error": str(data)}
+            row |= {"status": REJECT, "error": str(data)} | placed(item, None, str)
         else:
-            row |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            sha256 = hashlib.sha256(data).hexdigest()
+            row |= {"sha256": sha256, "bytes": len(data)}
             try:
                 image = decode(data)
                 row |= {"status": OK, "width": image.width, "height": image.height}
+                row |= placed(item, sha256, partial(phash, image))
             except Reject as reject:
-                row |= {"status": REJECT, "error": str(reject)}
+                row |= {"status": REJECT, "error": str(reject)} | placed(item, None, str)
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=IMAGES)
 

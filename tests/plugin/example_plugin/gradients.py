@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from une_ray.corpora.base import Item, split_of
+from une_ray.corpora.base import Item
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Gradients:
         for number in range(self.count):
             image_id = f"gradient-{number:04d}"
             labels = {"Red": number % 2 == 0, "Rightwards": number % 3 == 0}
-            yield Item(image_id, str(number), split_of(image_id), f"gradient {number}", labels)
+            yield Item(image_id, str(number), None, f"gradient {number}", labels)
 
     def read(self, source: str) -> bytes:
         number = int(source)

@@ -17,7 +17,16 @@ from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS
 from une_ray.lake import results
-from une_ray.lake.latents import FOLDS, attributes_of, blocks, image_ids, labels_and_folds, spaces_of
+from une_ray.lake.latents import (
+    FOLDS,
+    attributes_of,
+    blocks,
+    groups_of,
+    image_ids,
+    labels_and_folds,
+    on_both_sides,
+    spaces_of,
+)
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES
 
@@ -83,6 +92,13 @@ def probe(
     if not attributes:
         raise UneError(f"the corpus of {lake.url} has no attributes to probe; give it a table of labels")
     names, configs = spaces_of(lake, spaces), []
+    for seed, images in on_both_sides(lake, range(splits)).items():
+        if images:
+            report(
+                f"warning: {images:,} pictures stand on both sides of split {seed}, byte for byte: probes are"
+                " tested on what they were fitted on. A new lake splits by content, unless its corpus states"
+                " the split"
+            )
     for space in names:
         ids = image_ids(lake, space)
         config = {
@@ -123,6 +139,7 @@ def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> lis
             config["rank"] or 0,
             config["permutations"],
             device=device,
+            groups=groups_of(lake, ids),
         )
     except NonFiniteLatents as error:
         raise UneError(

@@ -1,0 +1,33 @@
+"""Which side of a split an image stands on: its corpus' word, or a hash of what must not be torn apart.
+
+Equal pictures on both sides would let a probe recite what it was fitted on, so the hash is of the picture's
+bytes, unless the corpus names a group: a person, or the picture's perceptual hash. Lakes of earlier une_rays
+go by image ids, and keep the split that they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from une_ray.corpora.base import PHASH, split_of
+
+BY_CONTENT = "sha256"  # what the manifest of a lake says that is split so
+
+
+def placed(
+    planned: Mapping[str, Any], sha256: str | None, perceptual: Callable[[], str]
+) -> dict[str, str | None]:
+    """`split` and `split_group` of an image by its row of the plan, its bytes' hash (None where it can't be
+    read), and `perceptual`, which is asked where the plan's group is PHASH."""
+    if "split_group" not in planned:
+        return {"split": planned["split"], "split_group": None}
+    group = planned["split_group"] or (sha256 and f"sha256/{sha256}")
+    if group == PHASH:
+        group = sha256 and f"phash/{perceptual()}"
+    return {"split": planned["split"] or split_of(group or planned["image_id"]), "split_group": group}
+
+
+def by_id(planned: Mapping[str, Any], split: str) -> dict[str, Any]:
+    """The row of a plan that was made by an earlier une_ray, with the split that it has there."""
+    return {key: value for key, value in planned.items() if key != "split_group"} | {"split": split}
