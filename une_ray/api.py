@@ -373,16 +373,18 @@ class Space:
         return export_space(self.table(), Path(path))
 
     def table(self) -> pa.Table:
-        """image_id, split, caption, a column for each attribute, and z, in the lake's order: for pandas,
-        polars or a file."""
+        """image_id, split, caption, a column for each attribute, `metadata.KEY` for each key of the metadata,
+        and z, in the lake's order: for pandas, polars or a file."""
         import pyarrow.compute as pc
 
-        from une_ray.lake.latents import attributes_of
+        from une_ray.lake.latents import attributes_of, metadata_of
 
-        names = attributes_of(self.lake)
+        names, keys = attributes_of(self.lake), metadata_of(self.lake)
         columns = ["image_id", "split", "caption", *(f"attributes[{_quoted(name)}]" for name in names)]
+        columns += [f"metadata[{_quoted(key)}]" for key in keys]
         labels = self.lake.session.sql(f"SELECT {', '.join(columns)} FROM images").to_arrow_table()
-        labels = labels.rename_columns(["image_id", "split", "caption", *names])
+        headers = ["image_id", "split", "caption", *names, *(f"metadata.{key}" for key in keys)]
+        labels = labels.rename_columns(headers)
         query = "SELECT image_id, z FROM latents WHERE space = ?"
         latents = self.lake.session.sql(query, params=[self.name]).to_arrow_table()
         # A join would not keep the lake's order.

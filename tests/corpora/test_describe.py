@@ -40,6 +40,14 @@ def test_a_corpus_without_labels_has_neither(tmp_path):
     assert str(folder).endswith("first: a.png, caption: (none)\nno attributes")
 
 
+def test_factors_and_metadata_are_counted(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.png").write_bytes(png())
+    (tmp_path / "labels.csv").write_text("file,class,person\na.png,3,ann\nb.png,3,bob\nc.png,4,ann\n")
+    lines = str(describe(f"folder:{tmp_path}?table={tmp_path}/labels.csv&factors=class")).splitlines()
+    assert "factors: class (2 values)" in lines and "metadata: person (2 values)" in lines
+
+
 def test_unknown_labels_do_not_count(tmp_path):
     for name in "abcd":
         (tmp_path / f"{name}.png").write_bytes(png())

@@ -43,7 +43,7 @@ def test_a_folders_table_gives_captions_splits_and_attributes(tmp_path):
     ("text", "message"),
     [
         ("name,Smiling\na.png,1\n", "no column 'file'"),
-        ("file,Smiling\na.png,maybe\n", "'maybe'"),
+        ("file,Smiling\na.png,maybe\nb.png,1\nc.png,0\n", "'maybe'"),
         ("file,Smiling\nz.png,1\n", "no row of"),
     ],
 )
@@ -106,14 +106,19 @@ def test_parquet_images_come_back_by_row(tmp_path, nested):
             "key": [f"k{i}" for i in range(5)],
             "text": ["t"] * 5,
             "Smiling": [True, False, None, True, True],
+            "age": [31, None, 0, 1, 2],
         }
     )
     pq.write_table(table, tmp_path / "x.parquet", row_group_size=2)
-    corpus = open_corpus(f"parquet:{tmp_path}?id=key&caption=text")
+    corpus = open_corpus(f"parquet:{tmp_path}?id=key&caption=text&metadata=age,key")
     items = list(corpus.items())
     assert [corpus.read(item.source) for item in items] == data
     assert [item.image_id for item in items] == [f"k{i}" for i in range(5)]
     assert items[0].attributes == {"Smiling": True} and items[2].attributes == {} and items[0].caption == "t"
+    assert items[0].metadata == {"age": "31", "key": "k0"} and items[1].metadata == {"key": "k1"}
+    assert open_corpus(corpus.name) == corpus
+    with pytest.raises(UneError, match="column 'image' .* no metadata"):
+        list(open_corpus(f"parquet:{tmp_path}?metadata=image").items())
 
 
 def test_a_missing_parquet_column_names_those_there_are(tmp_path):
@@ -129,15 +134,24 @@ def test_a_data_set_in_the_hubs_layout_is_read(tmp_path):
         "image": [{"bytes": png(seed=i), "path": None} for i in range(3)],
         "text": ["a", "b", "c"],
         "Smiling": [True, False, True],
+        "label": [1, 0, None],
     }
     features = datasets.Features(
-        {"image": datasets.Image(), "text": datasets.Value("string"), "Smiling": datasets.Value("bool")}
+        {
+            "image": datasets.Image(),
+            "text": datasets.Value("string"),
+            "Smiling": datasets.Value("bool"),
+            "label": datasets.ClassLabel(names=["cat", "dog"]),
+        }
     )
     datasets.Dataset.from_dict(rows, features).to_parquet(tmp_path / "train-00000-of-00001.parquet")
-    corpus = open_corpus(f"hub:{tmp_path}?caption=text")
+    corpus = open_corpus(f"hub:{tmp_path}?caption=text&metadata=label")
     items = list(corpus.items())
     assert [item.caption for item in items] == ["a", "b", "c"] and items[1].attributes == {"Smiling": False}
     assert corpus.read(items[2].source) == png(seed=2)
+    assert [item.metadata for item in items] == [{"label": "dog"}, {"label": "cat"}, {}]
+    with pytest.raises(UneError, match="column 'image' .* no metadata"):
+        list(open_corpus(f"hub:{tmp_path}?metadata=image").items())
 
 
 @pytest.mark.parametrize(

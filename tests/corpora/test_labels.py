@@ -111,6 +111,66 @@ def test_a_column_that_is_none_is_refused_with_every_remedy(folder, value):
     assert listed(folder, column(("1", "0", value)), "&skip=A")[0].attributes == {}
 
 
+PEOPLE = ("Ann Lee", "bob", "007", "", "N/A", "Ann Lee")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        PEOPLE,
+        ("31", "25", "1", "0", "31.0", "47"),  # ages: few are true/false words
+        ("3", "1", "7", "0", "2", "5"),  # classes: factors only where the caller says so
+        ("male", "female", "male", "male", "male", "male"),
+        ("2020-01-01",),
+    ],
+)
+def test_a_column_that_is_no_attribute_is_metadata_as_it_stands(folder, values):
+    corpus = opened(folder, column([f" {value}" for value in values], "person"))
+    items = list(corpus.items())
+    assert [item.metadata.get("person", "") for item in items][: len(values)] == list(values)
+    assert not any(item.attributes or item.factors for item in items)
+    assert "kept as metadata, as neither attributes nor factors: person" in remarks(corpus)
+
+
+@pytest.mark.parametrize(
+    ("values", "value", "row"),
+    [
+        (("1", "0", "1", "0", "ann", "bob"), "ann", 6),  # more than half are true or false
+        (("yes", "no", "unknown", "unknown", "unknown"), "unknown", 4),  # three values
+        (("1", "1", "1", "2"), "2", 5),
+        (("0", "1", "2", "2", "2"), "2", 4),
+        (("1.0", "0.0", "0.5"), "0.5", 4),
+    ],
+)
+def test_a_column_meant_as_an_attribute_is_not_turned_into_metadata(folder, values, value, row):
+    with pytest.raises(UneError, match=rf"'A' of .* holds '{value}' \(row {row}\).*\?metadata=A for text"):
+        listed(folder, column(values))
+    texts = [item.metadata.get("A") for item in listed(folder, column(values), "&metadata=A")]
+    assert texts[: len(values)] == list(values)
+    if "unknown" in values:
+        assert attributes(folder, values, "&unknown=unknown") == [True, False, None, None, None]
+
+
+def test_what_nobody_knows_is_no_metadata(folder):
+    items = listed(folder, column(("ann", "NA", "na", "bob"), "who"), "&unknown=NA")
+    assert [item.metadata for item in items][:4] == [{"who": "ann"}, {}, {}, {"who": "bob"}]
+
+
+def test_a_column_has_one_meaning(folder):
+    for options in ("&factors=A&metadata=A", "&skip=A&metadata=A", "&skip=A&group=A", "&metadata=caption"):
+        with pytest.raises(UneError, match="two of|both be skipped|are no factors, metadata"):
+            listed(folder, "file,A,caption\nx0.png,1,a\n", options)
+
+
+def test_vectors_in_a_parquet_table_are_no_labels(folder):
+    path = folder.parent / "labels.parquet"
+    pq.write_table(pa.table({"file": ["x0.png"], "person": ["ann"], "emb": [[1.0, 2.0]]}), path)
+    with pytest.raises(UneError, match=r"column 'emb' of .* no label: \?skip=emb .*une import"):
+        list(open_corpus(f"folder:{folder}?table={path}").items())
+    first = next(iter(open_corpus(f"folder:{folder}?table={path}&skip=emb").items()))
+    assert first.metadata == {"person": "ann"}
+
+
 def test_factors_are_whole_numbers(folder):
     items = listed(folder, column(("3", "0", "7.0", "")), "&factors=A")
     assert [item.factors.get("A") for item in items][:4] == [3, 0, 7, None] and not items[0].attributes
@@ -120,8 +180,9 @@ def test_factors_are_whole_numbers(folder):
 
 def test_a_group_stands_in_one_split(folder):
     people = ("ann", "ann", "bob", "bob", "cy", "cy")
-    splits = [item.split_group for item in listed(folder, column(people, "person"), "&group=person")]
-    assert splits[0] == "group/ann" and all(splits[i] == splits[i + 1] for i in (0, 2, 4))
+    items = listed(folder, column(people, "person"), "&group=person")
+    assert tuple(item.split_group for item in items) == tuple(f"group/{name}" for name in people)
+    assert tuple(item.metadata["person"] for item in items) == people
     both = "file,person,split\nx0.png,ann,train\nx1.png,ann,test\n"
     with pytest.raises(UneError, match="person 'ann' stands in train and in test"):
         listed(folder, both, "&group=person")
@@ -188,7 +249,7 @@ def test_splits_and_captions_may_be_skipped_and_are_no_factors(folder):
     item = listed(folder, table, "&skip=split,caption")[0]
     assert item.split is None and item.caption is None
     for options in ("&skip=file", "&factors=split", "&group=caption"):
-        with pytest.raises(UneError, match="no factors or groups"):
+        with pytest.raises(UneError, match="no factors, metadata or groups"):
             listed(folder, table.replace("fold1", "0"), options)
 
 

@@ -31,6 +31,7 @@ class Item:
     attributes: dict[str, bool] = field(default_factory=dict)
     factors: dict[str, int] = field(default_factory=dict)
     split_group: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 class Corpus(Protocol):

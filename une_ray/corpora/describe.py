@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -25,14 +26,17 @@ class Correlation(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """Items of each split, the first item, each attribute's share of true among the known, and every pair's
-    φ, the strongest first. `str()` of it is a table for people."""
+    """Items of each split, the first item, each attribute's share of true among the known, every pair's φ,
+    the strongest first, and how many values every factor and metadata key has. `str()` of it is a table for
+    people."""
 
     name: str
     splits: dict[str, int]
     first: Item | None
     shares: dict[str, float]
     correlations: tuple[Correlation, ...] = ()
+    factors: Mapping[str, int] = field(default_factory=dict)
+    metadata: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     @property
@@ -45,6 +49,9 @@ class Description:
         lines = [f"{self.name}: {self.images:,} images; {splits}", *self.remarks]
         if self.first is not None:
             lines.append(f"first: {self.first.image_id}, caption: {self.first.caption or '(none)'}")
+        for kind, values in (("factors", self.factors), ("metadata", self.metadata)):
+            if values:
+                lines.append(f"{kind}: {', '.join(f'{key} ({n:,} values)' for key, n in values.items())}")
         if not self.shares:
             return "\n".join([*lines, "no attributes"])
         lines += ["", f"{'attribute':18} {'share':>6}"]
@@ -62,10 +69,16 @@ def describe(name: str) -> Description:
     corpus = open_corpus(name)
     splits: Counter[str] = Counter()
     labels: list[dict[str, bool]] = []
+    factors: defaultdict[str, set[int]] = defaultdict(set)
+    metadata: defaultdict[str, set[str]] = defaultdict(set)
     first = None
     for item in corpus.items():
         splits[item.split or BY_HASH] += 1
         labels.append(item.attributes)
+        for factor, level in item.factors.items():
+            factors[factor].add(level)
+        for key, text in item.metadata.items():
+            metadata[key].add(text)
         first = first or item
     attributes = _attributes(labels)
     values = np.array([[row.get(attribute, np.nan) for attribute in attributes] for row in labels], float)
@@ -76,6 +89,8 @@ def describe(name: str) -> Description:
         first=first,
         shares=dict(zip(attributes, shares, strict=True)),
         correlations=_correlations(values, attributes) if attributes else (),
+        factors={factor: len(levels) for factor, levels in factors.items()},
+        metadata={key: len(texts) for key, texts in metadata.items()},
         remarks=tuple(remarks(corpus)),
     )
 

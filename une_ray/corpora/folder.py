@@ -10,8 +10,9 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from une_ray.corpora.base import PHASH, Item
+from une_ray.corpora.columns import Rules, listed
 from une_ray.corpora.files import absolute, read_within
-from une_ray.corpora.labels import Label, Labels, Rules, plain_name, read_labels
+from une_ray.corpora.labels import Label, Labels, plain_name, read_labels
 from une_ray.corpora.listing import Listing, pictures_in
 from une_ray.errors import UneError
 
@@ -30,8 +31,9 @@ class Folder:
     OPTIONS: ClassVar[Mapping[str, str]] = {
         "table": "a CSV or Parquet file of labels, one row an image",
         "encoding": "the CSV's, as latin-1; UTF-8 if not given",
-        "unknown": "the text that means that nobody knows, in every attribute and factor, as -1 or NA",
+        "unknown": "the text that means that nobody knows, in every column but captions, as -1 or NA",
         "factors": "columns that are small whole numbers, comma-separated, as class",
+        "metadata": "columns that are text whatever they hold, comma-separated, as initials",
         "group": "a column whose equals stand in one split, as person: probes must not be tested on faces "
         "that they were fitted on; or phash, with or without a table: pictures of one perceptual hash",
         "skip": "columns that are not read, comma-separated",
@@ -42,7 +44,8 @@ class Folder:
         "split": "train, val or test in their usual spellings, or 0, 1, 2: probes are fitted on train and "
         "val, tested on test; empty, or the same in all rows: by the picture's bytes (or its group), one in "
         "five is test",
-        "any other": "an attribute: true/false, yes/no, 1/0 or 1/-1; empty where it is unknown",
+        "any other": "an attribute: true/false, yes/no, 1/0 or 1/-1, empty where it is unknown; or, where "
+        "those are not more than half of its values, metadata: text, as person or age",
     }
 
     @classmethod
@@ -58,9 +61,10 @@ class Folder:
         rules = Rules(
             encoding=options.get("encoding"),
             unknown=options.get("unknown"),
-            factors=_listed(options.get("factors", "")),
+            factors=listed(options.get("factors")),
+            metadata=listed(options.get("metadata")),
             group=options.get("group"),
-            skip=_listed(options.get("skip", "")),
+            skip=listed(options.get("skip")),
         )
         return cls(absolute(argument), absolute(options["table"]), rules)
 
@@ -71,6 +75,7 @@ class Folder:
             "encoding": self.rules.encoding,
             "unknown": self.rules.unknown,
             "factors": ",".join(self.rules.factors),
+            "metadata": ",".join(self.rules.metadata),
             "group": self.rules.group,
             "skip": ",".join(self.rules.skip),
         }
@@ -89,7 +94,16 @@ class Folder:
             label = self._label(name) or Label()
             group = f"group/{label.group}" if label.group else self._by_phash
             split = None if self._single_split else label.split
-            yield Item(name, name, split, label.caption, label.attributes, label.factors, group)
+            yield Item(
+                image_id=name,
+                source=name,
+                split=split,
+                caption=label.caption,
+                attributes=label.attributes,
+                factors=label.factors,
+                split_group=group,
+                metadata=label.metadata,
+            )
 
     def remarks(self) -> list[str]:
         """What was read, and what was left out."""
@@ -140,10 +154,6 @@ class Folder:
 
     def __getstate__(self) -> dict[str, object]:
         return {"url": self.url, "table": self.table, "rules": self.rules}
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, text.split(",")))
 
 
 def _counted(names: list[str], what: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from une_ray.corpora.base import Item, Unreadable, phash_alone
+from une_ray.corpora.columns import is_text, listed
 from une_ray.errors import UneError, unknown
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class HubDataset:
     image: str = "image"
     caption: str | None = None
     group: str | None = None
+    metadata: str | None = None
 
     FORM: ClassVar[str] = "hub:OWNER/NAME?revision=COMMIT"
     OPTIONS: ClassVar[Mapping[str, str]] = {
@@ -38,6 +40,7 @@ class HubDataset:
         "image": "the column of images, image if not given",
         "caption": "the column of captions; none if not given",
         "group": "phash: pictures of one perceptual hash stand on one side of every split",
+        "metadata": "columns that are kept as text, comma-separated, classes by name; none if not given",
     }
     COLUMNS: ClassVar[Mapping[str, str]] = {"any boolean": "an attribute; empty where it is unknown"}
 
@@ -62,17 +65,38 @@ class HubDataset:
     def items(self) -> Iterator[Item]:
         rows = _load(self)
         flags = [name for name, feature in rows.features.items() if getattr(feature, "dtype", "") == "bool"]
-        wanted = [*flags, *([self.caption] if self.caption else [])]
+        wanted = list(dict.fromkeys([*flags, *listed(self.metadata), *filter(None, [self.caption])]))
         for column in (self.image, *wanted):
             if column not in rows.features:
                 raise unknown(f"column of {self.source}", column, rows.features)
+        texts = {column: self._as_text(rows.features[column], column) for column in listed(self.metadata)}
         labels = rows.select_columns(wanted) if wanted else None
         for number in range(len(rows)):
             values = labels[number] if labels else {}
             image_id = f"{self.split}-{number:08d}"
             attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
             caption = values[self.caption] if self.caption else None
-            yield Item(image_id, str(number), None, caption, attributes, split_group=self.group)
+            metadata = {key: text(values[key]) for key, text in texts.items() if values[key] is not None}
+            yield Item(
+                image_id,
+                str(number),
+                None,
+                caption,
+                attributes,
+                split_group=self.group,
+                metadata=metadata,
+            )
+
+    def _as_text(self, feature: Any, column: str) -> Callable[[Any], str]:
+        """How a column's values are written: the names of classes, else as they are. Raises UneError for
+        lists, pictures and the like."""
+        import datasets
+
+        if isinstance(feature, datasets.ClassLabel):
+            return feature.int2str
+        if isinstance(feature, datasets.Value) and is_text(feature()):
+            return str
+        raise UneError(f"column {column!r} of {self.source} is {feature}, no metadata")
 
     def read(self, source: str) -> bytes:
         value = _load(self)[int(source)][self.image]

@@ -1,8 +1,8 @@
 """A table of labels, read as text and typed by stated rules, never by what its values happen to look like.
 
 Captions stay the text that they are. Splits are train, val and test in their known spellings, or 0, 1 and 2.
-An attribute has two values; a column of three says which of them means that nobody knows. A column that is
-none of these is named by the caller as a factor or skipped, or refused.
+What a column of another name is, `une_ray.corpora.columns` decides: an attribute of two values, metadata, or
+what the caller says.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from une_ray.corpora.base import PHASH
+from une_ray.corpora.columns import Rules, is_text, typed_columns, whole
 from une_ray.errors import UneError, unknown
 
-Value = TypeVar("Value", bool, int)
+Value = TypeVar("Value", bool, int, str)
 
 FILE, CAPTION, SPLIT = "file", "caption", "split"
 RESERVED = (FILE, CAPTION, SPLIT)
@@ -29,24 +30,6 @@ SPLITS = {
     **dict.fromkeys(("val", "valid", "validation", "dev", "1"), "val"),
     **dict.fromkeys(("test", "testing", "2"), "test"),
 }
-BOOLEANS = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1"), "1"),
-    **dict.fromkeys(("false", "f", "no", "n", "0"), "0"),
-    "-1": "-1",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What the caller says of a table: its `encoding`, the text that stands for `unknown` in columns of three
-    values, columns that are small whole numbers (`factors`), that decide the split together (`group`), or
-    that are not read (`skip`)."""
-
-    encoding: str | None = None
-    unknown: str | None = None
-    factors: tuple[str, ...] = ()
-    group: str | None = None
-    skip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +41,7 @@ class Label:
     group: str | None = None
     attributes: dict[str, bool] = field(default_factory=dict)
     factors: dict[str, int] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +59,7 @@ def read_labels(path: str, rules: Rules) -> Labels:
     data = _bytes(path)
     remarks: list[str] = []
     if path.lower().endswith(".parquet"):
-        header, rows = _parquet(path, data)
+        header, rows = _parquet(path, data, rules)
     else:
         header, rows, remarks = _csv(path, data, rules)
     if rules.group == PHASH and PHASH not in header:
@@ -83,23 +67,23 @@ def read_labels(path: str, rules: Rules) -> Labels:
     _check_columns(path, header, rules)
     if "" in header:
         remarks = [*remarks, "a column without a name is not read"]
-    named = [column for column in header if column and column not in RESERVED]
-    wanted = [column for column in named if column not in (rules.group, *rules.skip)]
     table = {column: [row.get(column, "") for row in rows] for column in header if column not in rules.skip}
-    factors = {column: _factor(path, column, table[column], rules) for column in rules.factors}
-    attributes = {
-        column: _attribute(path, column, table[column], rules)
-        for column in wanted
-        if column not in rules.factors
-    }
+    wanted = {column: values for column, values in table.items() if column and column not in RESERVED}
+    typed = typed_columns(path, wanted, rules)
+    if typed.metadata:
+        remarks = [
+            *remarks,
+            f"kept as metadata, as neither attributes nor factors: {', '.join(typed.metadata)}",
+        ]
     splits = [_split(path, row, value) for row, value in enumerate(table.get(SPLIT, [""] * len(rows)))]
     labels = [
         Label(
             split=splits[row],
             caption=table[CAPTION][row] or None if CAPTION in table else None,
             group=table[rules.group][row].strip() or None if rules.group else None,
-            attributes=_known(attributes, row),
-            factors=_known(factors, row),
+            attributes=_known(typed.attributes, row),
+            factors=_known(typed.factors, row),
+            metadata=_known(typed.metadata, row),
         )
         for row in range(len(rows))
     ]
@@ -181,7 +165,7 @@ def _csv(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str
     return header, [dict(zip(header, line)) for line in lines[1:]], said
 
 
-def _parquet(path: str, data: bytes) -> tuple[list[str], list[dict[str, str]]]:
+def _parquet(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str, str]]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -189,7 +173,14 @@ def _parquet(path: str, data: bytes) -> tuple[list[str], list[dict[str, str]]]:
         table = pq.read_table(pa.BufferReader(data))
     except (OSError, pa.ArrowInvalid) as error:
         raise UneError(f"can't read the label table {path}: {error}") from error
-    rows = table.to_pylist()
+    wanted = table.select([name for name in table.column_names if name not in rules.skip])
+    for column in wanted.schema:
+        if not is_text(column.type):
+            raise UneError(
+                f"column {column.name!r} of {path} is {column.type}, which is no label: ?skip={column.name}"
+                " leaves it out; une import makes vectors a space"
+            )
+    rows = wanted.to_pylist()
     return table.column_names, [{key: _as_text(value) for key, value in row.items()} for row in rows]
 
 
@@ -202,15 +193,22 @@ def _check_columns(path: str, header: Sequence[str], rules: Rules) -> None:
         raise UneError(f"{path} has no column 'file' (path below the folder); it has {', '.join(header)}")
     if repeated := [name for name, times in Counter(header).items() if name and times > 1]:
         raise UneError(f"{path} has the column {repeated[0]!r} more than once")
-    for column in (*rules.factors, *rules.skip, *filter(None, [rules.group])):
+    named = [*rules.factors, *rules.metadata, *rules.skip]
+    for column in (*named, *filter(None, [rules.group])):
         if column not in header:
             raise unknown(f"column of {path}", column, header)
-    if FILE in rules.skip or set(RESERVED) & {*rules.factors, rules.group}:
-        raise UneError(f"{path}: {', '.join(RESERVED)} are no factors or groups, and file can't be skipped")
+    if FILE in rules.skip or set(RESERVED) & {*rules.factors, *rules.metadata, rules.group}:
+        raise UneError(
+            f"{path}: {', '.join(RESERVED)} are no factors, metadata or groups, and file can't be skipped"
+        )
+    if twice := [name for name, times in Counter(named).items() if times > 1]:
+        raise UneError(f"{path}: column {twice[0]!r} is named by two of ?factors=, ?metadata= and ?skip=")
+    if rules.group in rules.skip:
+        raise UneError(f"{path}: column {rules.group!r} can't both be skipped and decide the split")
 
 
 def _split(path: str, row: int, value: str) -> str | None:
-    text = _whole(value)
+    text = whole(value)
     if not text:
         return None
     if text not in SPLITS:
@@ -219,51 +217,6 @@ def _split(path: str, row: int, value: str) -> str | None:
             " or 0, 1 and 2; ?skip=split goes by the files' names"
         )
     return SPLITS[text]
-
-
-def _attribute(path: str, column: str, values: Sequence[str], rules: Rules) -> list[bool | None]:
-    """True, False, or None where unknown."""
-    texts = [_whole(value) for value in values]
-    known = {BOOLEANS.get(text, text) for text in texts if text}
-    unknown_text = _whole(rules.unknown or "")
-    blank = BOOLEANS.get(unknown_text, unknown_text)
-    left = sorted(known - {blank})
-    remedy = f"?factors={column} for whole numbers, or ?skip={column} to leave it out"
-    if strange := [value for value in left if value not in ("0", "1", "-1")]:
-        row = next(n for n, text in enumerate(texts) if BOOLEANS.get(text, text) == strange[0])
-        raise UneError(
-            f"column {column!r} of {path} holds {values[row]!r} (row {row + 2}); attributes are true/false,"
-            f" yes/no, 1/0 or 1/-1, empty where unknown. Say ?unknown={values[row]} if it means"
-            f" that, {remedy}"
-        )
-    if {"0", "-1"} <= set(left):
-        raise UneError(
-            f"column {column!r} of {path} has the values {', '.join(left)}: say which of them means that it"
-            f" is unknown, ?unknown=-1 or ?unknown=0; {remedy}"
-        )
-    return [None if not text or BOOLEANS.get(text, text) == blank else _is_true(text) for text in texts]
-
-
-def _is_true(text: str) -> bool:
-    return BOOLEANS[text] == "1"
-
-
-def _factor(path: str, column: str, values: Sequence[str], rules: Rules) -> list[int | None]:
-    found: list[int | None] = []
-    for row, value in enumerate(values):
-        text = "" if _whole(value) == _whole(rules.unknown or "") else _whole(value)
-        if not re.fullmatch(r"-?\d{1,9}|", text):
-            raise UneError(
-                f"row {row + 2} of {path}: factor {column!r} is {value!r}, not a whole number of up to nine"
-                " digits"
-            )
-        found.append(int(text) if text else None)
-    return found
-
-
-def _whole(value: str) -> str:
-    """Lower case; 1.0, as spreadsheets save whole numbers beside empty cells, is 1."""
-    return re.sub(r"\.0+$", "", value.strip().lower())
 
 
 def _splits_of_groups(path: str, labels: Iterable[Label], rules: Rules) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from une_ray.corpora.base import Item, Unreadable, phash_alone
+from une_ray.corpora.columns import is_text, listed
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 
@@ -30,6 +31,7 @@ class ParquetFiles:
     id: str | None = None
     caption: str | None = None
     group: str | None = None
+    metadata: str | None = None
 
     FORM: ClassVar[str] = "parquet:PATH"
     OPTIONS: ClassVar[Mapping[str, str]] = {
@@ -37,6 +39,7 @@ class ParquetFiles:
         "id": "the column of ids, each its own; the rows' numbers if not given",
         "caption": "the column of captions; none if not given",
         "group": "phash: pictures of one perceptual hash stand on one side of every split",
+        "metadata": "columns that are kept as text, comma-separated, as person,age; none if not given",
     }
     COLUMNS: ClassVar[Mapping[str, str]] = {"any boolean": "an attribute; empty where it is unknown"}
 
@@ -60,7 +63,8 @@ class ParquetFiles:
             file = _open(self.url, path)
             self._check_columns(path, file.schema_arrow)
             flags = [field.name for field in file.schema_arrow if pa.types.is_boolean(field.type)]
-            wanted = [*flags, *filter(None, (self.id, self.caption))]
+            texts = listed(self.metadata)
+            wanted = list(dict.fromkeys([*flags, *texts, *filter(None, (self.id, self.caption))]))
             for group in range(file.num_row_groups):
                 count = file.metadata.row_group(group).num_rows
                 rows = file.read_row_group(group, columns=wanted).to_pylist() if wanted else [{}] * count
@@ -69,13 +73,25 @@ class ParquetFiles:
                     attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
                     caption = values[self.caption] if self.caption else None
                     source = f"{path}#{group}#{row}"
-                    yield Item(image_id, source, None, caption, attributes, split_group=self.group)
+                    metadata = {text: str(values[text]) for text in texts if values[text] is not None}
+                    yield Item(
+                        image_id,
+                        source,
+                        None,
+                        caption,
+                        attributes,
+                        split_group=self.group,
+                        metadata=metadata,
+                    )
 
     def _check_columns(self, path: str, schema: pa.Schema) -> None:
         """Raise UneError where a file lacks a column, or its column of images holds none."""
-        for column in filter(None, (self.image, self.id, self.caption)):
+        for column in filter(None, (self.image, self.id, self.caption, *listed(self.metadata))):
             if column not in schema.names:
                 raise unknown(f"column of {path}", column, schema.names)
+        for column in listed(self.metadata):
+            if not is_text(schema.field(column).type):
+                raise UneError(f"column {column!r} of {path} is {schema.field(column).type}, no metadata")
         kind = schema.field(self.image).type
         if not _holds_bytes(kind):
             raise UneError(

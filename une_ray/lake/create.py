@@ -42,10 +42,11 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
     _claim(lake, corpus, shard_size)
     fresh = not lake.exists()
     splits_by_id = not fresh and "split_by" not in lake.manifest  # of an earlier une_ray: it stays as it is
+    has_metadata = fresh or schema.METADATA in lake.plan(0).column_names  # so does one without
     digest = hashlib.sha256()
     images = shards = 0
     while rows := list(islice(items, shard_size)):
-        plan = [_row(item) for item in rows]
+        plan = [_row(item, has_metadata) for item in rows]
         if splits_by_id:
             known = lake.plan(shards)["split"].to_pylist() if shards < lake.shards else []
             plan = [by_id(row, split) for row, split in zip(plan, known)]
@@ -82,8 +83,10 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int) -> L
 
 
 def plan_digest(rows: list[dict]) -> bytes:
-    """SHA-256 of planned rows, labels included: a corrected caption or attribute is another corpus."""
-    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).digest()
+    """SHA-256 of planned rows, labels included: a corrected caption or attribute is another corpus. Rows
+    without metadata hash as they did before there was any."""
+    said = [{key: value for key, value in row.items() if value or key != schema.METADATA} for row in rows]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
 
 
 def _claim(lake: Lake, corpus: str, shard_size: int) -> None:
@@ -111,7 +114,7 @@ def _refuse_repeated_ids(lake: Lake, shards: int) -> None:
         )
 
 
-def _row(item: Item) -> dict:
+def _row(item: Item, has_metadata: bool) -> dict:
     return {
         "image_id": item.image_id,
         "source": item.source,
@@ -119,5 +122,6 @@ def _row(item: Item) -> dict:
         "caption": item.caption,
         "attributes": list(item.attributes.items()),
         "factors": list(item.factors.items()),
+        schema.METADATA: list(item.metadata.items()) if has_metadata else [],
         "split_group": item.split_group,
     }

@@ -43,6 +43,11 @@ def attributes_of(lake: Lake) -> list[str]:
     return [name for (name,) in lake.rows("SELECT DISTINCT attribute FROM attributes ORDER BY attribute")]
 
 
+def metadata_of(lake: Lake) -> list[str]:
+    """Every key of metadata that some readable image of the lake has."""
+    return [key for (key,) in lake.rows("SELECT DISTINCT key FROM metadata ORDER BY key")]
+
+
 def image_ids(lake: Lake, space: str) -> pa.Array:
     """Ids of the images that have a latent in `space`, in the lake's order. Raises UneError where there is
     none."""

@@ -11,7 +11,13 @@ import pyarrow.parquet as pq
 
 VERSION = 1
 
-LABELS = [("attributes", pa.map_(pa.string(), pa.bool_())), ("factors", pa.map_(pa.string(), pa.int32()))]
+METADATA = "metadata"
+
+LABELS = [
+    ("attributes", pa.map_(pa.string(), pa.bool_())),
+    ("factors", pa.map_(pa.string(), pa.int32())),
+    (METADATA, pa.map_(pa.string(), pa.string())),
+]
 
 PLAN = pa.schema(
     [
@@ -67,7 +73,7 @@ RUNS = pa.schema(
     ]
 )
 
-ADDED_LATER = ("split_group",)  # columns that lakes of earlier une_rays lack
+ADDED_LATER = ("split_group", METADATA)  # columns that lakes of earlier une_rays lack
 
 OK, REJECT = "ok", "reject"
 

@@ -25,10 +25,11 @@ SELECT space, coalesce(fingerprint->>'role', CASE
 FROM files ORDER BY space;
 
 -- One row per image of the corpus, rejected ones included. What is alike in `split_group` stands on one side of every split: the picture's
--- hash, or a group that the corpus names; NULL in lakes of earlier une_rays, which go by image ids.
+-- hash, or a group that the corpus names. In lakes of earlier une_rays `split_group` is NULL, as they go by image ids, and `metadata` empty.
 CREATE OR REPLACE VIEW images AS
-SELECT * FROM read_parquet(getvariable('lake') || '/images/*.parquet', hive_partitioning = false)
-UNION ALL BY NAME SELECT NULL::VARCHAR AS split_group WHERE false;
+SELECT * REPLACE (coalesce(metadata, MAP {}) AS metadata) FROM (
+    FROM read_parquet(getvariable('lake') || '/images/*.parquet', hive_partitioning = false)
+    UNION ALL BY NAME SELECT NULL::VARCHAR AS split_group, NULL::MAP(VARCHAR, VARCHAR) AS metadata WHERE false);
 
 -- Every image × space, rejected ones included: status, error, and z where the status is 'ok'.
 -- The space is the last folder's name alone (space=NAME): hive_partitioning would take keys from folders above the lake as well. DuckDB
@@ -49,6 +50,10 @@ SELECT image_id, split, unnest(map_keys(attributes)) AS attribute, unnest(map_va
 -- Small-integer factors in long form: image_id, split, factor, value.
 CREATE OR REPLACE VIEW factors AS
 SELECT image_id, split, unnest(map_keys(factors)) AS factor, unnest(map_values(factors)) AS value FROM images WHERE status = 'ok';
+
+-- What else the corpus says, as text, in long form: image_id, split, key, value.
+CREATE OR REPLACE VIEW metadata AS
+SELECT image_id, split, unnest(map_keys(metadata)) AS key, unnest(map_values(metadata)) AS value FROM images WHERE status = 'ok';
 
 -- What was read in vain, and why; `space` is NULL where the image itself could not be read.
 CREATE OR REPLACE VIEW rejects AS

@@ -15,7 +15,7 @@ import pyarrow as pa
 from une_ray.corpora import Corpus, open_corpus
 from une_ray.corpora.base import Unreadable
 from une_ray.errors import UneError
-from une_ray.lake.schema import IMAGES, OK, REJECT
+from une_ray.lake.schema import IMAGES, METADATA, OK, REJECT
 from une_ray.lake.splits import placed
 from une_ray.pictures.decode import Reject, decode
 from une_ray.pictures.phash import phash
@@ -91,6 +91,7 @@ def images_table(plan: pa.Table, contents: Sequence[bytes | Unreadable]) -> pa.T
     rows = []
     for item, data in zip(plan.to_pylist(), contents):
         row = {key: item[key] for key in ("image_id", "caption", "source", "attributes", "factors")}
+        row[METADATA] = item.get(METADATA, [])
         if isinstance(data, Unreadable):
             row |= {"status": REJECT, "error": str(data)} | placed(item, None, str)
         else:

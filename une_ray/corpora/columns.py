@@ -1,0 +1,145 @@
+"""What the columns of a label table are: attributes, factors or metadata, by one stated rule.
+
+A column whose values are true/false words is an attribute. One where such words are more than half, or where
+true and false stand beside a single third value, was meant as one: its other value is refused, with its row,
+until the caller says how it is read. Any other column is metadata: text that stays as it is. Factors, small
+whole numbers, are those that the caller names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from une_ray.errors import UneError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BOOLEANS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), "1"),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), "0"),
+    "-1": "-1",
+}
+WORDS = frozenset(BOOLEANS.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the caller says of a table: its `encoding`, the text that stands for `unknown`, columns that are
+    small whole numbers (`factors`) or text (`metadata`) whatever they hold, that decide the split together
+    (`group`), or that are not read (`skip`)."""
+
+    encoding: str | None = None
+    unknown: str | None = None
+    factors: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+    group: str | None = None
+    skip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """Columns by name, a value per row, None where it is unknown."""
+
+    attributes: Mapping[str, Sequence[bool | None]]
+    factors: Mapping[str, Sequence[int | None]]
+    metadata: Mapping[str, Sequence[str | None]]
+
+
+def typed_columns(path: str, columns: Mapping[str, Sequence[str]], rules: Rules) -> Typed:
+    """Texts by column name, typed; a column that decides the split is metadata. Raises UneError that names
+    row, value and remedy."""
+    as_text = {*rules.metadata, rules.group} | {
+        name for name, values in columns.items() if not _is_meant_as_attribute(values, rules)
+    }
+    return Typed(
+        attributes={
+            name: _attribute(path, name, values, rules)
+            for name, values in columns.items()
+            if name not in as_text and name not in rules.factors
+        },
+        factors={name: _factor(path, name, columns[name], rules) for name in rules.factors},
+        metadata={
+            name: _metadata(values, rules)
+            for name, values in columns.items()
+            if name in as_text and name not in rules.factors
+        },
+    )
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """The columns that an option names, comma-separated."""
+    return tuple(filter(None, (text or "").split(",")))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of Parquet holds words, numbers or dates, which have one way to be written."""
+    import pyarrow as pa
+
+    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def whole(value: str) -> str:
+    """Lower case; 1.0, as spreadsheets save whole numbers beside empty cells, is 1."""
+    return re.sub(r"\.0+$", "", value.strip().lower())
+
+
+def _word(text: str) -> str:
+    """1, 0 or -1 of a true/false word, any other text as it is."""
+    return BOOLEANS.get(whole(text), whole(text))
+
+
+def _is_meant_as_attribute(values: Sequence[str], rules: Rules) -> bool:
+    known = Counter(map(_word, values))
+    del known[""], known[_word(rules.unknown or "")]
+    words = known.keys() & WORDS
+    has_both = "1" in words and len(words) > 1
+    is_three_valued = has_both and len(known.keys() - WORDS) == 1
+    return is_three_valued or 2 * sum(known[word] for word in words) > known.total() or not known
+
+
+def _attribute(path: str, column: str, values: Sequence[str], rules: Rules) -> list[bool | None]:
+    """True, False, or None where unknown."""
+    texts = list(map(_word, values))
+    blank = _word(rules.unknown or "")
+    left = sorted(set(texts) - {"", blank})
+    remedy = (
+        f"?factors={column} for whole numbers, ?metadata={column} for text, or ?skip={column} to leave it out"
+    )
+    if strange := [value for value in left if value not in WORDS]:
+        row = texts.index(strange[0])
+        raise UneError(
+            f"column {column!r} of {path} is true/false elsewhere and holds {values[row]!r} (row {row + 2});"
+            " attributes are true/false, yes/no, 1/0 or 1/-1, empty where unknown. Say"
+            f" ?unknown={values[row]} if it means that, {remedy}"
+        )
+    if {"0", "-1"} <= set(left):
+        raise UneError(
+            f"column {column!r} of {path} has the values {', '.join(left)}: say which of them means that it"
+            f" is unknown, ?unknown=-1 or ?unknown=0; {remedy}"
+        )
+    return [None if text in ("", blank) else text == "1" for text in texts]
+
+
+def _factor(path: str, column: str, values: Sequence[str], rules: Rules) -> list[int | None]:
+    found: list[int | None] = []
+    for row, value in enumerate(values):
+        text = "" if whole(value) == whole(rules.unknown or "") else whole(value)
+        if not re.fullmatch(r"-?\d{1,9}|", text):
+            raise UneError(
+                f"row {row + 2} of {path}: factor {column!r} is {value!r}, not a whole number of up to nine"
+                " digits"
+            )
+        found.append(int(text) if text else None)
+    return found
+
+
+def _metadata(values: Sequence[str], rules: Rules) -> list[str | None]:
+    """Text without the blanks around it, None where there is none."""
+    blank = (rules.unknown or "").strip().lower()
+    texts = [value.strip() for value in values]
+    return [None if text.lower() in ("", blank) else text for text in texts]
