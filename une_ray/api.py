@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from une_ray.run.cluster import Cluster
     from une_ray.studies.edits.study import EditResult
     from une_ray.studies.gaussianity.study import GaussianityResult
+    from une_ray.studies.maps.study import MapResult
     from une_ray.studies.memorization.audit import Audit
     from une_ray.studies.memorization.study import MemorizationResult
     from une_ray.studies.probes.study import ProbeResult
@@ -144,6 +145,20 @@ class Lake(layout.Lake):
         from une_ray.studies.transfer.study import transfer
 
         return transfer(self, _names(source), _names(target), split_seed)
+
+    def fit_map(
+        self,
+        source: str,
+        target: str,
+        *,
+        classes: Names = None,
+        draws: int = 5,
+        split_seed: int = 0,
+    ) -> MapResult:
+        """Are two spaces a rotation apart? See `une_ray.studies.maps.study.fit_maps`."""
+        from une_ray.studies.maps.study import fit_maps
+
+        return fit_maps(self, source, target, classes=_names(classes), draws=draws, split_seed=split_seed)
 
     def edit(
         self,

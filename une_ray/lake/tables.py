@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-TEXT, WHOLE, REAL, VECTOR = pa.string(), pa.int64(), pa.float64(), pa.list_(pa.float64())
+TEXT, WHOLE, REAL, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+VECTOR = pa.list_(pa.float64())
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from tests.helpers.planted import DIMS, Planted, fold
 from une_ray.errors import UneError
+from une_ray.lake import paired
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 from une_ray.studies.transfer import command, study
@@ -99,12 +100,12 @@ def test_default_is_every_pair_both_ways_with_both_controls(lake):
 
 def test_what_is_finished_is_not_done_again(lake, monkeypatch):
     before = transfer(lake).table
-    monkeypatch.setattr(study, "_rows", lambda *_: pytest.fail("latents were read again"))
+    monkeypatch.setattr(study, "side_by_side", lambda *_: pytest.fail("latents were read again"))
     assert transfer(lake).table == before
 
 
 def test_small_batches_give_the_same_map(planted, lake, tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "BATCH", 7)
+    monkeypatch.setattr(paired, "BATCH", 7)
     other = planted.lake(str(tmp_path / "lake"))
     planted.probe(other, list(DIMS))
     one, two = pair(lake, "enc", "pixels-4"), pair(other, "enc", "pixels-4")

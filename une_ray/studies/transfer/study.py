@@ -15,18 +15,9 @@ from une_ray.errors import UneError
 from une_ray.geometry.agreement import direction_agreement
 from une_ray.geometry.transfer import JointMoments, MapEvaluation, Probes, Ridge
 from une_ray.lake import results
-from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, matrix, spaces_of
+from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
-
-# Every image that all of $spaces have.
-IMAGES = f"""
-    WITH shared AS (
-        SELECT image_id FROM latents WHERE space IN (SELECT unnest($spaces)) GROUP BY image_id
-        HAVING count(DISTINCT space) = len($spaces)),
-    hashed AS ({HASHED} SEMI JOIN shared USING (image_id))
-    SELECT image_id, {FOLD} AS fold,
-        list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels
-    FROM hashed"""
+from une_ray.lake.paired import check_split_seed, paired_images, side_by_side
 
 PROBES = """
     SELECT space, attribute, w, b, config FROM best_probes
@@ -99,17 +90,16 @@ class _Study:
 
     @classmethod
     def open(cls, lake: Lake, pairs: list[tuple[str, str]], split_seed: int) -> _Study:
-        if split_seed not in range(FOLDS):
-            raise UneError(f"split seed {split_seed}: there are {FOLDS} folds, 0 to {FOLDS - 1}")
+        check_split_seed(split_seed)
         spaces = sorted({space for pair in pairs for space in pair})
         probes, probed_by = _probes(lake, spaces, sorted({target for _, target in pairs}), split_seed)
         attributes = sorted({attribute for own in probes.values() for attribute in own.attributes})
         fingerprints = {
             space: fingerprint for space, fingerprint in lake.fingerprints().items() if space in spaces
         }
-        return cls(
-            lake, split_seed, fingerprints, probes, probed_by, *_images(lake, spaces, attributes, split_seed)
-        )
+        images = paired_images(lake, spaces, attributes, split_seed)
+        labels = dict(zip(attributes, images.test_labels.T))
+        return cls(lake, split_seed, fingerprints, probes, probed_by, images.train, images.test, labels)
 
     def settings(self, source: str, target: str) -> dict[str, Any]:
         """All that decides a pair's rows."""
@@ -137,7 +127,7 @@ class _Study:
                 if other == source
             }
             order = []
-            for ids, batch in _rows(self.lake, [source, *evaluations], self.test):
+            for ids, batch in side_by_side(self.lake, [source, *evaluations], self.test):
                 order.append(pc.index_in(ids, self.test).to_numpy())
                 for target, evaluation in evaluations.items():
                     evaluation.add(batch[source], batch[target])
@@ -148,7 +138,7 @@ class _Study:
 
     def _moments(self, spaces: list[str]) -> JointMoments:
         """Of all train images, in one pass."""
-        batches = _rows(self.lake, spaces, self.train)
+        batches = side_by_side(self.lake, spaces, self.train)
         _, first = next(batches)
         moments = JointMoments({space: z.shape[1] for space, z in first.items()})
         moments.add(first)
@@ -219,28 +209,6 @@ def _probes(
     return probes, {space: sorted(set(configs)) for space, (*_, configs) in columns.items()}
 
 
-def _images(
-    lake: Lake, spaces: list[str], attributes: list[str], split_seed: int
-) -> tuple[pa.Array, pa.Array, dict[str, np.ndarray]]:
-    """Ids of the train and test images that all spaces have, and the test labels: 0, 1 or NaN per
-    attribute."""
-    settings = {"spaces": spaces, "seed": split_seed, "attributes": attributes}
-    table = lake.session.sql(IMAGES, params=settings).to_arrow_table()
-    tested = pc.equal(table["fold"], "test")
-    train, test = table.filter(pc.invert(tested)), table.filter(tested)
-    if not len(train) or not len(test):
-        raise UneError(
-            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed"
-            f" {split_seed}, and a transfer needs both; une sql --lake {lake.url} -c 'SELECT * FROM counts'"
-            " shows what each space has"
-        )
-    return (
-        _whole(train["image_id"]),
-        _whole(test["image_id"]),
-        dict(zip(attributes, matrix(test["labels"], np.float64).T)),
-    )
-
-
 def _directions(
     own: Probes | None, theirs: Probes, scatter: np.ndarray
 ) -> dict[str, tuple[float | None, float | None]]:
@@ -269,39 +237,3 @@ def _known(value: float) -> float | None:
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def _rows(lake: Lake, spaces: list[str], ids: pa.Array) -> Iterator[tuple[pa.Array, dict[str, np.ndarray]]]:
-    """The images of `ids` side by side: (image ids, {space: (n, dim) float32}), a batch at a time, in the
-    lake's order.
-
-    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan,
-    so walking them in step needs none; that they keep step is checked.
-    """
-    for parts in zip(*(_stream(lake, space, ids) for space in spaces), strict=True):
-        first = parts[0]["image_id"]
-        for space, part in zip(spaces, parts):
-            if not part["image_id"].equals(first):
-                raise UneError(
-                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify"
-                    f" {lake.url}"
-                )
-        yield _whole(first), {space: matrix(part["z"], np.float32) for space, part in zip(spaces, parts)}
-
-
-def _stream(lake: Lake, space: str, ids: pa.Array) -> Iterator[pa.Table]:
-    """image_id and z of `ids` in one space, BATCH rows at a time."""
-    query = lake.cursor().sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space])
-    reader = query.to_arrow_reader(BATCH)
-    waiting = reader.schema.empty_table()
-    for batch in reader:
-        waiting = pa.concat_tables([waiting, pa.table(batch).filter(pc.is_in(batch["image_id"], ids))])
-        while len(waiting) >= BATCH:
-            yield waiting[:BATCH]
-            waiting = waiting[BATCH:]
-    if len(waiting):
-        yield waiting
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    return pa.concat_arrays(column.chunks)

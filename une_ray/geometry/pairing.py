@@ -1,0 +1,46 @@
+"""How well mapped rows find their own in another space: cosine and retrieval (paper 2, metrics)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from une_ray.geometry.arrays import Booleans, Floats, Integers
+from une_ray.geometry.transfer import row_cosines
+from une_ray.geometry.unit import unit_rows
+
+BLOCK = 1024  # queries at a time: a square of all cosines is never in memory
+
+
+def paired_cosine(mapped: Floats, true: Floats) -> float:
+    """Mean cosine of each row (n, d) with its partner."""
+    return float(row_cosines(mapped, true).mean())
+
+
+def nearest(queries: Floats, gallery: Floats, without_itself: bool = False) -> Integers:
+    """(n,) number of the gallery's row (m, d) with the largest cosine to each query (n, d).
+
+    `without_itself`: row i is not an answer to query i.
+    """
+    queries, gallery = unit_rows(queries), unit_rows(gallery)
+    found = []
+    for start in range(0, len(queries), BLOCK):
+        cosines = queries[start : start + BLOCK] @ gallery.T
+        if without_itself:
+            own = np.arange(len(cosines))
+            cosines[own, start + own] = -np.inf
+        found.append(cosines.argmax(1))
+    return np.concatenate(found)
+
+
+def item_retrieval(mapped: Floats, gallery: Floats) -> float:
+    """Share of rows (n, d) whose nearest in the gallery (n, d) is the same item."""
+    return float((nearest(mapped, gallery) == np.arange(len(mapped))).mean())
+
+
+def class_retrieval(mapped: Floats, gallery: Floats, classes: Integers) -> float | None:
+    """Share of rows whose nearest *other* item is of their class (n,); None where no class has two items."""
+    repeated: Booleans = np.bincount(classes)[classes] > 1
+    if not repeated.any():
+        return None
+    hits = classes[nearest(mapped, gallery, without_itself=True)] == classes
+    return float(hits[repeated].mean())

@@ -1,0 +1,111 @@
+"""Several spaces of the same images side by side: which images all of them have, and latents in step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from une_ray.errors import UneError
+from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, matrix
+from une_ray.lake.layout import Lake
+
+# Every image that all of $spaces have.
+IMAGES = f"""
+    WITH shared AS (
+        SELECT image_id FROM latents WHERE space IN (SELECT unnest($spaces)) GROUP BY image_id
+        HAVING count(DISTINCT space) = len($spaces)),
+    hashed AS ({HASHED} SEMI JOIN shared USING (image_id))
+    SELECT image_id, {FOLD} AS fold,
+        list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels
+    FROM hashed"""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairedImages:
+    """Ids that all spaces have, to fit and to measure on, and labels (n, attributes): 0, 1 or NaN."""
+
+    train: pa.Array
+    test: pa.Array
+    train_labels: np.ndarray
+    test_labels: np.ndarray
+
+
+def paired_images(
+    lake: Lake, spaces: Sequence[str], attributes: Sequence[str] = (), split_seed: int = 0
+) -> PairedImages:
+    """The images that every one of `spaces` has, by fold. Raises UneError where they share none of either."""
+    check_split_seed(split_seed)
+    settings = {"spaces": list(spaces), "seed": split_seed, "attributes": list(attributes)}
+    table = lake.session.sql(IMAGES, params=settings).to_arrow_table()
+    tested = pc.equal(table["fold"], "test")
+    train, test = table.filter(pc.invert(tested)), table.filter(tested)
+    if not len(train) or not len(test):
+        raise UneError(
+            f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed"
+            f" {split_seed}, and both are needed; une sql --lake {lake.url} -c 'SELECT * FROM counts'"
+            " shows what each space has"
+        )
+    return PairedImages(
+        train=whole(train["image_id"]),
+        test=whole(test["image_id"]),
+        train_labels=matrix(train["labels"], np.float64),
+        test_labels=matrix(test["labels"], np.float64),
+    )
+
+
+def check_split_seed(split_seed: int) -> None:
+    """Raise UneError for one that has no fold."""
+    if split_seed not in range(FOLDS):
+        raise UneError(f"split seed {split_seed}: there are {FOLDS} folds, 0 to {FOLDS - 1}")
+
+
+def side_by_side(
+    lake: Lake, spaces: Sequence[str], ids: pa.Array
+) -> Iterator[tuple[pa.Array, dict[str, np.ndarray]]]:
+    """The images of `ids`: (image ids, {space: (n, dim) float32}), a batch at a time, in the lake's order.
+
+    A join would hold all spaces but one in memory. Every space lists its images in the order of the plan,
+    so walking them in step needs none; that they keep step is checked.
+    """
+    for parts in zip(*(_stream(lake, space, ids) for space in spaces), strict=True):
+        first = parts[0]["image_id"]
+        for space, part in zip(spaces, parts):
+            if not part["image_id"].equals(first):
+                raise UneError(
+                    f"space {space!r} lists its images in another order than {spaces[0]!r}; see une verify"
+                    f" {lake.url}"
+                )
+        yield whole(first), {space: matrix(part["z"], np.float32) for space, part in zip(spaces, parts)}
+
+
+def rows_of(lake: Lake, spaces: Sequence[str], ids: pa.Array) -> dict[str, np.ndarray]:
+    """All of it at once: {space: (n, dim) float32}, row i of image `ids[i]`."""
+    order, parts = [], []
+    for found, batch in side_by_side(lake, spaces, ids):
+        order.append(pc.index_in(found, ids).to_numpy())
+        parts.append(batch)
+    places = np.argsort(np.concatenate(order))
+    return {space: np.concatenate([part[space] for part in parts])[places] for space in spaces}
+
+
+def _stream(lake: Lake, space: str, ids: pa.Array) -> Iterator[pa.Table]:
+    """image_id and z of `ids` in one space, BATCH rows at a time."""
+    query = lake.cursor().sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space])
+    reader = query.to_arrow_reader(BATCH)
+    waiting = reader.schema.empty_table()
+    for batch in reader:
+        waiting = pa.concat_tables([waiting, pa.table(batch).filter(pc.is_in(batch["image_id"], ids))])
+        while len(waiting) >= BATCH:
+            yield waiting[:BATCH]
+            waiting = waiting[BATCH:]
+    if len(waiting):
+        yield waiting
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """The column as one array."""
+    return pa.concat_arrays(column.chunks)

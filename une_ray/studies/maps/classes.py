@@ -1,0 +1,37 @@
+"""Classes of items: the combinations of a few attributes' values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from une_ray.errors import UneError, unknown
+from une_ray.lake.latents import attributes_of
+from une_ray.lake.layout import Lake
+
+DEFAULT = 4  # attributes, and so at most sixteen classes
+SHARES = "SELECT attribute FROM attributes GROUP BY attribute ORDER BY abs(avg(value::INT) - 0.5), attribute"
+
+
+def class_attributes(lake: Lake, names: Sequence[str] | None) -> list[str]:
+    """The attributes whose combinations are classes: those named, or the four that are most evenly split.
+
+    Raises UneError for one that the lake has not.
+    """
+    known = attributes_of(lake)
+    for name in names or ():
+        if name not in known:
+            raise unknown("attribute", name, known)
+    return list(names) if names else [name for (name,) in lake.rows(SHARES)[:DEFAULT]]
+
+
+def classes_of(labels: np.ndarray) -> np.ndarray:
+    """(n,) a whole number for every combination in `labels` (n, attributes); an unknown label counts as one.
+
+    The same combination has the same number in every call.
+    """
+    if labels.shape[1] > 30:
+        raise UneError(f"{labels.shape[1]} attributes make too many classes; name a few with --classes")
+    digits = np.where(np.isnan(labels), 2, labels).astype(np.int64)
+    return digits @ 3 ** np.arange(labels.shape[1], dtype=np.int64)

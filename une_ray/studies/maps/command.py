@@ -1,0 +1,148 @@
+"""`une map`: are two spaces a rotation apart?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from une_ray.cli.command import Command
+from une_ray.cli.options import LakeOption, names
+
+if TYPE_CHECKING:
+    from une_ray.studies.maps.figures import Figure
+    from une_ray.studies.maps.study import MapResult
+
+FIT_EPILOG = """Examples:
+
+`une map fit --lake demo/lake --from mini-clip-a --to mini-clip-b`
+
+`une map fit --lake demo/lake --from mini-dino --to mini-clip-a --classes Male,Eyeglasses,Wearing_Hat`
+
+`une sql --lake demo/lake -c "SELECT * FROM map_figures WHERE metric = 'centred cosine' ORDER BY ALL"`"""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Orthogonal maps between spaces, beside other maps and random ones.",
+)
+
+FromOption = Annotated[str, typer.Option("--from", help="The space to map from")]
+ToOption = Annotated[str, typer.Option("--to", help="The space to map to")]
+SplitOption = Annotated[int, typer.Option(min=0, max=4, help="Test fold: 0 is the corpus' own split")]
+
+
+@app.command(epilog=FIT_EPILOG)
+def fit(
+    lake: LakeOption,
+    source: FromOption,
+    target: ToOption,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated attributes; items that agree in all of them are one class. Default: the"
+            " four that are most evenly split"
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(min=2, help="Random sets of anchors of every size")] = 5,
+    split_seed: SplitOption = 0,
+) -> None:
+    """Fit orthogonal and other maps on ever more anchors, and ask them of test images."""
+    from une_ray.api import open
+
+    result = open(lake).fit_map(source, target, classes=names(classes), draws=draws, split_seed=split_seed)
+    print("\n".join(lines(result)))
+
+
+def lines(result: MapResult) -> list[str]:
+    """The table of maps at the most anchors, the curves, seen and unseen classes, and the noise bound."""
+    from une_ray.studies.maps.figures import largest
+
+    figures, settings, (kept, *_) = result.figures, result.settings, result.maps.to_pylist()
+    most = largest(figures)
+    text = [
+        f"{settings.source} ({kept['source_dim']}) → {settings.target} ({kept['target_dim']}):"
+        f" {kept['train']:,} train images, {most[0].items:,} test images; {most[0].anchors:,} anchors,"
+        f" {settings.draws} draws of them",
+        *_table(most),
+        "",
+        *_curve(figures),
+        *_classes(figures, settings.classes),
+        "",
+        "± is half a 95 % interval over draws of anchors. centred: less the target's mean, which is what of"
+        " the cosine is\nabout the image. class: of the nearest other image. The maps of all train images are"
+        " in the table maps.",
+    ]
+    return text
+
+
+def _table(most: Sequence[Figure]) -> list[str]:
+    from une_ray.studies.maps.figures import CAPTIONS, find
+
+    columns = ("cosine", "centred cosine", "retrieval", "class retrieval")
+    lines = [f"{'map':28}" + "".join(f"{column:>19}" for column in columns)]
+    for key, caption in CAPTIONS.items():
+        cells = [
+            find(most, of="images", map=key[0], centred=key[1], metric=column, subset="all")
+            for column in columns
+        ]
+        if any(cells):
+            shown = "".join(f"{cell.text() if cell else '–':>19}" for cell in cells)
+            lines.append(f"{caption:28}{shown}")
+    return lines
+
+
+def _curve(figures: Sequence[Figure]) -> list[str]:
+    """Centred cosine and retrieval against the number of anchors, and what two halves of them agree on."""
+    from une_ray.studies.maps.figures import find
+
+    counts = sorted({figure.anchors for figure in figures if figure.classes_fitted is None})
+    lines = [f"{'anchors':28}" + "".join(f"{count:>19,}" for count in counts)]
+    for caption, name, of, metric in (
+        ("orthogonal: centred cosine", "orthogonal", "images", "centred cosine"),
+        ("ridge: centred cosine", "ridge", "images", "centred cosine"),
+        ("orthogonal: retrieval", "orthogonal", "images", "retrieval"),
+        ("two halves' maps: cosine", "orthogonal", "maps", "half cosine"),
+        ("two halves' maps: distance", "orthogonal", "maps", "half distance"),
+        ("dimensions left open", "orthogonal", "maps", "undetermined"),
+    ):
+        cells = [
+            find(figures, of=of, map=name, centred=True, metric=metric, anchors=count, classes_fitted=None)
+            for count in counts
+        ]
+        digits = 0 if metric == "undetermined" else 3
+        lines.append(f"{caption:28}" + "".join(f"{c.text(digits) if c else '–':>19}" for c in cells))
+    return lines
+
+
+def _classes(figures: Sequence[Figure], attributes: Sequence[str]) -> list[str]:
+    """Fitted on some classes: centred cosine of test images of those, and of the others."""
+    from une_ray.studies.maps.figures import find
+
+    fitted = sorted({figure.classes_fitted for figure in figures if figure.classes_fitted is not None})
+    if not fitted:
+        return []
+    lines = ["", f"fitted on some classes alone ({', '.join(attributes)}); centred cosine of"]
+    lines.append(f"{'classes':28}" + "".join(f"{count:>19}" for count in fitted))
+    for name in ("orthogonal", "ridge"):
+        for subset in ("seen", "unseen"):
+            cells = [
+                find(
+                    figures,
+                    map=name,
+                    centred=True,
+                    metric="centred cosine",
+                    subset=subset,
+                    classes_fitted=count,
+                )
+                for count in fitted
+            ]
+            lines.append(
+                f"{f'{name}: {subset}':28}" + "".join(f"{c.text() if c else '–':>19}" for c in cells)
+            )
+    return lines
+
+
+COMMAND = Command("map", app)

@@ -1,0 +1,66 @@
+"""What a fitted map is asked: paper 2's figures, and which of them any orthogonal matrix would give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from une_ray.geometry.arrays import Floats
+from une_ray.geometry.pairing import class_retrieval, item_retrieval, paired_cosine
+from une_ray.geometry.peers import FittedMap
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pairs:
+    """Rows of both spaces, (n, d_a) and (n, d_b) of unit length, and the class of each item (n,)."""
+
+    a: Floats
+    b: Floats
+    classes: np.ndarray
+
+    def of(self, chosen: np.ndarray) -> Pairs:
+        """Some of the items, by number or by mask."""
+        return Pairs(a=self.a[chosen], b=self.b[chosen], classes=self.classes[chosen])
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One number of one map: of 'images' or 'texts', and of all items or of 'seen' or 'unseen' classes."""
+
+    of: str
+    metric: str
+    value: float
+    items: int
+    subset: str = "all"
+    any_orthogonal: bool = False
+
+
+def image_figures(fitted: FittedMap, test: Pairs, centre: Floats, subset: str = "all") -> Iterator[Figure]:
+    """Of test images: cosine with and without the target's train mean `centre` (d_b,), and retrieval.
+
+    Where both sides come into a third space there is no centre to subtract.
+    """
+    yield from paired_figures("images", fitted, test, centre, subset)
+
+
+def paired_figures(
+    of: str, fitted: FittedMap, test: Pairs, centre: Floats, subset: str = "all"
+) -> Iterator[Figure]:
+    """The same for pairs of any sort: pictures, or texts about their own mean."""
+    mapped, true = fitted.source(test.a), fitted.target(test.b)
+    values: dict[str, float | None] = {"cosine": paired_cosine(mapped, true)}
+    if true.shape[1] == len(centre):
+        values["centred cosine"] = paired_cosine(mapped - centre, true - centre)
+    values["retrieval"] = item_retrieval(mapped, true)
+    if len(set(test.classes.tolist())) > 1:
+        values["class retrieval"] = class_retrieval(
+            mapped, true, np.unique(test.classes, return_inverse=True)[1]
+        )
+    for metric, value in values.items():
+        if value is not None:
+            yield Figure(of=of, metric=metric, value=value, items=len(test), subset=subset)

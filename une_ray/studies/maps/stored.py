@@ -1,0 +1,110 @@
+"""Maps that are kept: fitted on all train images in one pass, and applied again from their numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from une_ray.geometry.arrays import AnyFloats, Floats
+from une_ray.geometry.procrustes import procrustes_of_moments
+from une_ray.geometry.transfer import JointMoments, Ridge
+from une_ray.geometry.unit import unit_rows
+from une_ray.lake.layout import Lake
+from une_ray.lake.paired import PairedImages, side_by_side
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoredMap:
+    """A row of the table `maps`, as numbers: see `columns.py`."""
+
+    normalised: bool
+    scale: float
+    target_norm: float
+    source_mean: Floats
+    target_mean: Floats
+    matrix: Floats
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> StoredMap:
+        matrix = np.array(row["matrix"], np.float64).reshape(row["target_dim"], row["source_dim"]).T
+        return cls(
+            normalised=row["normalised"],
+            scale=row["scale"],
+            target_norm=row["target_norm"],
+            source_mean=np.array(row["source_mean"], np.float64),
+            target_mean=np.array(row["target_mean"], np.float64),
+            matrix=matrix,
+        )
+
+    def __call__(self, z: AnyFloats) -> Floats:
+        """(n, target dim) of latents (n, source dim), in the target's own scale."""
+        rows = unit_rows(z) if self.normalised else np.asarray(z, np.float64)
+        mapped = self.scale * ((rows - self.source_mean) @ self.matrix) + self.target_mean
+        return self.target_norm * mapped if self.normalised else mapped
+
+    def to_row(self) -> dict[str, Any]:
+        """Columns of `maps`, with a hash of all numbers."""
+        flat = np.ascontiguousarray(self.matrix.T).ravel()
+        digest = hashlib.sha256(np.array([self.normalised, self.scale, self.target_norm]).tobytes())
+        for numbers in (self.source_mean, self.target_mean, flat):
+            digest.update(np.ascontiguousarray(numbers).tobytes())
+        return {
+            "normalised": self.normalised,
+            "scale": self.scale,
+            "target_norm": self.target_norm,
+            "source_mean": self.source_mean,
+            "target_mean": self.target_mean,
+            "matrix": flat,
+            "source_dim": self.matrix.shape[0],
+            "target_dim": self.matrix.shape[1],
+            "sha256": digest.hexdigest(),
+        }
+
+
+def stored_maps(lake: Lake, source: str, target: str, images: PairedImages) -> Iterator[dict[str, Any]]:
+    """Rows of `maps`: orthogonal, about the means and not, and ridge, of all train images.
+
+    Memory is (d_a + d_b)² numbers, however many the images.
+    """
+    moments: JointMoments | None = None
+    norms = 0.0
+    for _, batch in side_by_side(lake, [source, target], images.train):
+        unit: dict[str, AnyFloats] = {space: unit_rows(z) for space, z in batch.items()}
+        moments = moments or JointMoments({space: z.shape[1] for space, z in unit.items()})
+        moments.add(unit)
+        norms += float(np.linalg.norm(batch[target], axis=1).sum())
+    assert moments is not None  # there are train images, or paired_images would have said so
+    rows = moments.rows
+    norm = norms / rows
+    means = moments.mean(source), moments.mean(target)
+    zeros = tuple(np.zeros_like(mean) for mean in means)
+    cross = moments.scatter(source, target)
+    raw = cross + rows * np.outer(*means)
+    for centred, product, (mean_a, mean_b) in ((True, cross, means), (False, raw, zeros)):
+        found = procrustes_of_moments(product, mean_a, mean_b, rows=rows - centred)
+        stored = _stored(norm, mean_a, mean_b, found.q)
+        row = {
+            "map": "orthogonal",
+            "centred": centred,
+            "rank": found.rank,
+            "undetermined": found.undetermined,
+        }
+        yield row | {"train": rows} | stored.to_row()
+    ridge = Ridge(moments, source).fit(target)
+    stored = _stored(norm, zeros[0], ridge.intercept, ridge.weight)
+    yield {"map": "ridge", "centred": True, "train": rows} | stored.to_row()
+
+
+def _stored(norm: float, source_mean: Floats, target_mean: Floats, matrix: Floats) -> StoredMap:
+    return StoredMap(
+        normalised=True,
+        scale=1.0,
+        target_norm=norm,
+        source_mean=source_mean,
+        target_mean=target_mean,
+        matrix=matrix,
+    )

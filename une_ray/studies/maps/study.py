@@ -1,0 +1,187 @@
+"""`une map fit`: an orthogonal map between two spaces beside its peers, on ever more anchors (paper 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from une_ray.errors import UneError
+from une_ray.geometry.pairing import paired_cosine
+from une_ray.geometry.peers import PEERS, Anchors
+from une_ray.geometry.procrustes import distance_between, procrustes
+from une_ray.geometry.unit import unit_rows
+from une_ray.lake import results
+from une_ray.lake.latents import spaces_of
+from une_ray.lake.layout import Lake
+from une_ray.lake.paired import PairedImages, paired_images, rows_of
+from une_ray.studies.maps import figures
+from une_ray.studies.maps.classes import class_attributes, classes_of
+from une_ray.studies.maps.evaluation import Figure, Pairs, image_figures
+from une_ray.studies.maps.stored import stored_maps
+
+MOST = 20_000  # pairs that peers are fitted on, and a quarter of it that retrieval searches among
+FIRST, FACTOR, LARGEST = 16, 4, 0.8  # numbers of anchors: 16, 64, … and four fifths of what there is
+SHARES_OF_CLASSES = (0.25, 0.5, 0.75)
+SLOW = ("mlp",)  # fitted on the largest number of anchors alone
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapSettings:
+    """All that decides a fit, but for the spaces' fingerprints."""
+
+    source: str
+    target: str
+    classes: tuple[str, ...]
+    draws: int
+    split_seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class MapResult:
+    """`fits`: rows of the view `map_fits`; `maps`: those of `maps`, the maps that are kept; `figures`: means
+    over draws."""
+
+    fits: pa.Table
+    maps: pa.Table
+    settings: MapSettings
+    figures: list[figures.Figure]
+
+
+def fit_maps(
+    lake: Lake,
+    source: str,
+    target: str,
+    *,
+    classes: Sequence[str] | None = None,
+    draws: int = 5,
+    split_seed: int = 0,
+) -> MapResult:
+    """Fit maps of `source` onto `target` on train images of both, and ask them of test images.
+
+    Every map is fitted on `draws` random sets of 16, 64, 256, … anchors, and the orthogonal and the ridge
+    map also on the anchors of some classes alone, which are combinations of the attributes `classes`. Rows
+    are brought to unit length first. The maps fitted on all train images are kept. What the lake has already
+    is not done again. Raises UneError for unknown spaces and attributes, and spaces that share no images.
+    """
+    spaces_of(lake, [source, target])
+    if source == target:
+        raise UneError(f"a map goes from one space to another, and {source!r} is named twice")
+    if draws < 2:
+        raise UneError(f"{draws} draws of anchors give no interval; take two or more")
+    attributes = class_attributes(lake, classes)
+    settings = MapSettings(
+        source=source, target=target, classes=tuple(attributes), draws=draws, split_seed=split_seed
+    )
+    images = paired_images(lake, [source, target], attributes, split_seed)
+    fingerprints = lake.fingerprints()
+    config = asdict(settings) | {
+        "train": len(images.train),
+        "test": len(images.test),
+        "fingerprints": [fingerprints[source], fingerprints[target]],
+    }
+    stamps = {
+        "source": source,
+        "target": target,
+        "split_seed": split_seed,
+        "source_fingerprint": results.config_hash(fingerprints[source]),
+        "target_fingerprint": results.config_hash(fingerprints[target]),
+    }
+    if not results.is_done(lake, "maps", config):
+        results.commit(
+            lake, "maps", config, [stamps | row for row in stored_maps(lake, source, target, images)]
+        )
+    if not results.is_done(lake, "map_fits", config):
+        train, test = pairs_of(lake, source, target, images)
+        results.commit(lake, "map_fits", config, [{**stamps, **row} for row in _fits(train, test, draws)])
+    name = results.config_hash(config)
+    fits, maps, means = (
+        lake.session.sql(f"SELECT * FROM {table} WHERE config = ?", params=[name]).to_arrow_table()
+        for table in ("map_fits", "maps", "map_figures")
+    )
+    return MapResult(fits, maps, settings, [figures.Figure.from_row(row) for row in means.to_pylist()])
+
+
+def pairs_of(lake: Lake, source: str, target: str, images: PairedImages) -> tuple[Pairs, Pairs]:
+    """Train and test pairs of unit length, no more than MOST of them."""
+    both = []
+    for ids, labels, most in (
+        (images.train, images.train_labels, MOST),
+        (images.test, images.test_labels, MOST // 4),
+    ):
+        chosen = np.sort(np.random.default_rng(0).permutation(len(ids))[:most])
+        rows = rows_of(lake, [source, target], ids.take(pa.array(chosen)))
+        both.append(
+            Pairs(a=unit_rows(rows[source]), b=unit_rows(rows[target]), classes=classes_of(labels[chosen]))
+        )
+    return both[0], both[1]
+
+
+def numbers_of_anchors(rows: int) -> list[int]:
+    """16, 64, 256, … up to four fifths of the rows."""
+    largest = max(2, int(LARGEST * rows))
+    grid = [FIRST * FACTOR**step for step in range(20) if FIRST * FACTOR**step < 0.75 * largest]
+    return [*grid, largest]
+
+
+def _fits(train: Pairs, test: Pairs, draws: int) -> Iterator[Mapping[str, Any]]:
+    centre = train.b.mean(0)
+    for draw in range(draws):
+        random = np.random.default_rng(draw)
+        order = random.permutation(len(train))
+        counts = numbers_of_anchors(len(train))
+        for count in counts:
+            chosen = train.of(order[:count])
+            anchors = Anchors(a=chosen.a, b=chosen.b, seed=draw)
+            for (name, centred), fit in PEERS.items():
+                if name in SLOW and count < counts[-1]:
+                    continue
+                about = {"map": name, "centred": centred, "anchors": count, "draw": draw}
+                for figure in image_figures(fit(anchors), test, centre):
+                    yield about | asdict(figure)
+            yield from _noise_bound(chosen, test, draw)
+        yield from _by_class(train, test, centre, draw, random)
+
+
+def _noise_bound(chosen: Pairs, test: Pairs, draw: int) -> Iterator[Mapping[str, Any]]:
+    """How far apart the maps of two halves of the anchors are, as matrices and in what they make of test
+    images, and how many dimensions the anchors leave open."""
+    half = len(chosen) // 2
+    for centred in (True, False):
+        about = {"map": "orthogonal", "centred": centred, "anchors": len(chosen), "draw": draw}
+        if half > 1:
+            one, other = (
+                procrustes(chosen.a[part], chosen.b[part], centred=centred)
+                for part in (slice(0, half), slice(half, 2 * half))
+            )
+            distance = distance_between(one, other)
+            alike = paired_cosine(one(test.a) - one.target_mean, other(test.a) - other.target_mean)
+            for metric, value in (("half distance", distance), ("half cosine", alike)):
+                yield about | asdict(Figure(of="maps", metric=metric, value=value, items=half))
+        open_dims = float(procrustes(chosen.a, chosen.b, centred=centred).undetermined)
+        yield about | asdict(Figure(of="maps", metric="undetermined", value=open_dims, items=len(chosen)))
+
+
+def _by_class(
+    train: Pairs, test: Pairs, centre: np.ndarray, draw: int, random: np.random.Generator
+) -> Iterator[Mapping[str, Any]]:
+    """Maps that were fitted on some classes alone, on test images of those and of the others."""
+    known = random.permutation(np.unique(train.classes))
+    for share in SHARES_OF_CLASSES:
+        fitted_on = known[: max(1, round(share * len(known)))]
+        if len(known) < 4 or len(fitted_on) == len(known):
+            return
+        chosen = train.of(np.isin(train.classes, fitted_on))
+        is_seen = np.isin(test.classes, fitted_on)
+        if len(chosen) < 3 or not is_seen.any() or is_seen.all():
+            continue
+        anchors = Anchors(a=chosen.a, b=chosen.b, seed=draw)
+        for key in (("orthogonal", True), ("orthogonal", False), ("ridge", True)):
+            about = {"map": key[0], "centred": key[1], "anchors": len(chosen), "draw": draw}
+            fitted = PEERS[key](anchors)
+            for subset, mask in (("seen", is_seen), ("unseen", ~is_seen)):
+                for figure in image_figures(fitted, test.of(mask), centre, subset):
+                    yield about | {"classes_fitted": len(fitted_on)} | asdict(figure)
