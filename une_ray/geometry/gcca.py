@@ -1,0 +1,245 @@
+"""Generalised CCA, MAXVAR with ridge (Kettenring 1971; paper 1, shared space), without anything of n rows.
+
+It looks for X (n, k), orthonormal, that every view predicts: min Σ_i ‖X − Z_i·A_i‖² + λ_i‖A_i‖². With the
+SVD Z_i = U_i·S_i·V_iᵀ of each centred view the solution is X = the leading left singular vectors of
+B = [B_1 … B_m], B_i = U_i·S_i/√(S_i² + λ_i). BᵀB needs the views' scores on their principal components
+through their joint scatter alone, so that X is never formed: (Σ r)² numbers, and as many passes over the rows
+as it takes to add up a scatter, whatever n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from une_ray.errors import UneError
+from une_ray.geometry.arrays import AnyFloats, Floats
+
+RIDGE = 1e-3  # in units of the mean squared singular value of a view's kept components
+VARYING = 1e-7  # of a view's first eigenvalue: float16 latents hold a rounding noise of some 1e-7
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Components:
+    """The leading principal components of a view: `vectors` (d, r), `squares` (r,) = S², `mean` (d,)."""
+
+    vectors: Floats
+    squares: Floats
+    mean: Floats
+
+    def scores(self, z: AnyFloats) -> Floats:
+        """(n, r) of rows (n, d)."""
+        return (z - self.mean) @ self.vectors
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SharedSpace:
+    """Fitted by `gcca`: `weights` {view: A_i (d_i, k)}, `means` {view: (d_i,)}, `variances` (k,), falling.
+
+    A variance is how many of the views' worth of X they predict together: m where all predict it fully, 1
+    where one does so alone. X is in units of standard deviations: its columns have variance one over the
+    rows it was fitted on.
+    """
+
+    weights: Mapping[str, Floats]
+    means: Mapping[str, Floats]
+    variances: Floats
+    rows: int
+    blocks: Mapping[tuple[str, str], Floats]
+    components: Mapping[str, Components]
+    penalties: Mapping[str, float]
+
+    def predicted(self, view: str, z: AnyFloats) -> Floats:
+        """(n, k): what one view's rows (n, d) say of X, Z_i·A_i."""
+        return (z - self.means[view]) @ self.weights[view]
+
+    def maps(self, views: Sequence[str] | None = None) -> dict[str, Floats]:
+        """{view: (d, k)}: X from the views at hand is the sum of their centred rows times these.
+
+        Of all views (the default) it is X itself, Σ Z_i·A_i / variance. Of some it is the ridge regression of
+        X on those alone, which of a single view is Z_i·A_i. Raises UneError for views it was not fitted on.
+        """
+        names = list(self.weights) if views is None else list(views)
+        if not names or not set(names) <= set(self.weights):
+            raise UneError(f"views are of {', '.join(self.weights)}; got {', '.join(names) or 'none'}")
+        if set(names) == set(self.weights):
+            return {name: self.weights[name] / self.variances for name in names}
+        parts = [self.components[name] for name in names]
+        gram = np.block([[self.blocks[a, b] for b in names] for a in names])
+        gram[np.diag_indices_from(gram)] += np.concatenate(
+            [np.full(len(part.squares), self.penalties[name]) for name, part in zip(names, parts)]
+        )
+        # UᵀX of a view follows from its A: A_i = V·diag(S/(S² + λ))·UᵀX, and ZᵀX = V·S·UᵀX.
+        towards = np.concatenate(
+            [
+                (part.squares + self.penalties[name])[:, None] * (part.vectors.T @ self.weights[name])
+                for name, part in zip(names, parts)
+            ]
+        )
+        solved = linalg.solve(gram, towards, assume_a="pos")
+        ends = np.cumsum([0, *(len(part.squares) for part in parts)])
+        return {
+            name: part.vectors @ solved[ends[i] : ends[i + 1]]
+            for i, (name, part) in enumerate(zip(names, parts))
+        }
+
+    def transform(self, rows: Mapping[str, AnyFloats]) -> Floats:
+        """X (n, k) from the rows (n, d_i) of all views or of some."""
+        maps = self.maps(list(rows))
+        return np.sum([(z - self.means[name]) @ maps[name] for name, z in rows.items()], axis=0)
+
+    def back(self, view: str) -> Floats:
+        """(k, d): the least move of a view's latent for a step in X as that view sees it, A_i⁺."""
+        return np.linalg.pinv(self.weights[view])
+
+
+def leading_components(scatter: Floats, mean: Floats, rank: int) -> Components:
+    """The components of a scatter (d, d) about `mean` that vary, `rank` of them at most.
+
+    Raises UneError for a view that does not vary.
+    """
+    dim = len(scatter)
+    first = max(0, dim - rank)
+    squares, vectors = linalg.eigh(scatter, subset_by_index=(first, dim - 1), check_finite=False)
+    squares, vectors = squares[::-1], vectors[:, ::-1]
+    if not squares[0] > 0:
+        raise UneError("a view is the same for every image; leave it out")
+    kept = squares > VARYING * squares[0]
+    return Components(vectors=np.ascontiguousarray(vectors[:, kept]), squares=squares[kept], mean=mean)
+
+
+class ScoreMoments:
+    """Joint scatter of all views' scores, block by block of rows: (Σ r)² numbers in float64."""
+
+    def __init__(self, components: Mapping[str, Components]) -> None:
+        self.components = components
+        ends = np.cumsum([0, *(len(part.squares) for part in components.values())])
+        self.columns = {view: slice(*ends[i : i + 2]) for i, view in enumerate(components)}
+        self.products, self.rows = np.zeros((ends[-1], ends[-1])), 0
+
+    def add(self, rows: Mapping[str, AnyFloats]) -> None:
+        """Count rows {view: (n, d)} in, row i of each of one image."""
+        scores = np.concatenate([part.scores(rows[view]) for view, part in self.components.items()], axis=1)
+        self.products += scores.T @ scores
+        self.rows += len(scores)
+
+    def blocks(self) -> dict[tuple[str, str], Floats]:
+        """{(a, b): (r_a, r_b)}."""
+        return {
+            (a, b): self.products[one, other]
+            for a, one in self.columns.items()
+            for b, other in self.columns.items()
+        }
+
+
+def gcca(
+    components: Mapping[str, Components],
+    blocks: Mapping[tuple[str, str], Floats],
+    rows: int,
+    dim: int,
+    ridge: float = RIDGE,
+) -> SharedSpace:
+    """The shared space of `dim` from the views' components and the joint scatter of their scores.
+
+    `ridge` is λ in units of each view's mean squared singular value. Raises UneError for fewer than two
+    views, and for more dimensions than the views have together.
+    """
+    views = list(components)
+    if len(views) < 2:
+        raise UneError(f"a shared space is of two views or more; got {', '.join(views) or 'none'}")
+    sizes = [len(components[view].squares) for view in views]
+    if not 0 < dim <= sum(sizes):
+        raise UneError(f"{dim} shared dimensions; the views have {sum(sizes)} together")
+    penalties = {view: ridge * float(part.squares.mean()) for view, part in components.items()}
+    scales = {view: 1 / np.sqrt(part.squares + penalties[view]) for view, part in components.items()}
+    stacked = np.block([[scales[a][:, None] * blocks[a, b] * scales[b] for b in views] for a in views])
+    total = len(stacked)
+    values, vectors = linalg.eigh(stacked, subset_by_index=(total - dim, total - 1), check_finite=False)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    if not values[-1] > VARYING:
+        raise UneError(f"{dim} shared dimensions are more than vary: {(values > VARYING).sum()} do")
+    ends = np.cumsum([0, *sizes])
+    # A_i = √value · V_i·D_i·w_i, and √(rows) makes X's columns of unit variance.
+    weights = {
+        view: np.sqrt(values * rows)
+        * (components[view].vectors @ (scales[view][:, None] * vectors[ends[i] : ends[i + 1]]))
+        for i, view in enumerate(views)
+    }
+    return SharedSpace(
+        weights=weights,
+        means={view: part.mean for view, part in components.items()},
+        variances=values,
+        rows=rows,
+        blocks=blocks,
+        components=components,
+        penalties=penalties,
+    )
+
+
+class HeldOut:
+    """How well the views agree about images that nothing was fitted on: correlations of what they predict.
+
+    Sums over rows, so that no row is kept. `shuffled` pairs each image with its neighbour in the batch: the
+    null that the same maps reach on pairs that do not belong together.
+    """
+
+    def __init__(self, shared: SharedSpace) -> None:
+        self.shared = shared
+        views, dim = len(shared.weights), len(shared.variances)
+        self.rows = 0
+        self.sums = np.zeros((views, dim))
+        self.products, self.shuffled = np.zeros((2, views, views, dim))
+
+    def add(self, rows: Mapping[str, AnyFloats]) -> None:
+        """Count held-out rows {view: (n, d)} in."""
+        seen = np.stack([self.shared.predicted(view, rows[view]) for view in self.shared.weights])
+        self.rows += seen.shape[1]
+        self.sums += seen.sum(1)
+        self.products += np.einsum("ank,bnk->abk", seen, seen)
+        for shift, row in enumerate(self.shuffled):  # each view by another step, so that no two stay together
+            for other, turned in enumerate(seen):
+                row[other] += np.einsum(
+                    "nk,nk->k", seen[shift], np.roll(turned, (other - shift) or 1, axis=0)
+                )
+
+    def correlations(self, shuffled: bool = False) -> Floats:
+        """(k,): the mean over pairs of views of their correlation in each shared dimension."""
+        mean = self.sums / self.rows
+        covariance = self.products / self.rows - mean[:, None] * mean[None]
+        spread = np.sqrt(np.maximum(np.einsum("aak->ak", covariance), 0))
+        if shuffled:
+            covariance = self.shuffled / self.rows - mean[:, None] * mean[None]
+        lengths = spread[:, None] * spread[None]
+        found = np.divide(covariance, lengths, out=np.zeros_like(covariance), where=lengths > 0)
+        return found[np.triu_indices(len(mean), 1)].mean(0)
+
+
+def scatters(batches: Iterable[Mapping[str, AnyFloats]]) -> tuple[dict[str, Floats], dict[str, Floats], int]:
+    """Each view's own scatter and mean, and the number of rows, from one pass over batches {view: (n, d)}.
+
+    Σ d² numbers in float64: the views' cross-scatters wait for their scores, which are fewer. Means are
+    brought up to date batch by batch (Chan, Golub & LeVeque 1983), so large ones cost no digits. Raises
+    UneError for a latent that is not finite, and where there are no rows.
+    """
+    own: dict[str, Floats] = {}
+    means: dict[str, Floats] = {}
+    rows = 0
+    for batch in batches:
+        count = len(next(iter(batch.values())))
+        for view, part in batch.items():
+            z = np.asarray(part, np.float64)
+            if not np.isfinite(z).all():
+                raise UneError(f"space {view!r} has a latent that is not finite; find it with une verify")
+            mean = z.mean(0)
+            z = z - mean
+            step = mean - means.get(view, 0.0)
+            added = z.T @ z + rows * count / (rows + count) * np.outer(step, step)
+            own[view] = own[view] + added if view in own else added
+            means[view] = means.get(view, 0.0) + step * count / (rows + count)
+        rows += count
+    if not rows:
+        raise UneError("there are no rows to fit a shared space on")
+    return own, means, rows
