@@ -93,7 +93,7 @@ class SharedSpace:
 
     def back(self, view: str) -> Floats:
         """(k, d): the least move of a view's latent for a step in X as that view sees it, A_i⁺."""
-        return np.linalg.pinv(self.weights[view])
+        return np.asarray(np.linalg.pinv(self.weights[view]), np.float64)
 
 
 def leading_components(scatter: Floats, mean: Floats, rank: int) -> Components:

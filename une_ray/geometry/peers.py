@@ -94,7 +94,9 @@ def fit_ridge(anchors: Anchors) -> FittedMap:
 def fit_affine(anchors: Anchors) -> FittedMap:
     """Least squares without a penalty, of least norm where the anchors leave it open."""
     mean_a, mean_b = anchors.means
-    weight = np.linalg.lstsq(anchors.a - mean_a, anchors.b - mean_b, rcond=1e-6)[0]
+    weight: Floats = np.asarray(
+        np.linalg.lstsq(anchors.a - mean_a, anchors.b - mean_b, rcond=1e-6)[0], np.float64
+    )
     return _linear(LinearMap(weight, mean_b - mean_a @ weight), anchors)
 
 
