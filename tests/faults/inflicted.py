@@ -33,7 +33,7 @@ from tests.faults.scene import (
     wait_for,
 )
 from une_ray.errors import UneError
-from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.layout import Lake, growth_file, shard_file, space_folder
 from une_ray.run import ray_data
 
 CURSED = {"05.png", "44.png"}  # a model gives NaN for these
@@ -201,19 +201,76 @@ def clocks_apart(scene: Scene, lake: Lake, times: int) -> float:
 
 
 def another_plan(scene: Scene, lake: Lake, times: int) -> float:
-    """A lake is asked for with another shard size, and with a corpus that has grown."""
+    """A lake is asked for with another shard size, and with a corpus that lacks a picture."""
     scene.build(lake)
     for shard in range(0, lake.shards, 2):
         lake.store.filesystem.rm(lake.store.path(f"{space_folder(scene.spaces[1])}/{shard_file(shard)}"))
     with pytest.raises(UneError, match="was made with"):
         scene.build(lake, shard_size=4)
-    grown = Path(scene.folder, "pictures", "99.png")
-    grown.write_bytes(Path(scene.folder, "pictures", "00.png").read_bytes())
-    with pytest.raises(UneError, match="The plan is fixed when a lake is made"):
+    picture = Path(scene.folder, "pictures", "44.png")
+    away = picture.rename(picture.with_suffix(".away"))
+    with pytest.raises(UneError, match="'44.png'; put them back"):
         scene.build(lake)
-    grown.unlink()
+    away.rename(picture)
     since = time.monotonic()
     scene.build(lake)
+    return since
+
+
+def half_a_corpus(scene: Scene, lake: Lake) -> tuple[Callable[..., subprocess.Popen], Callable[[], None]]:
+    """A driver for a corpus that holds the first half of the pictures, and what lets the others arrive.
+
+    Their shards are then the undisturbed lake's, so all files are.
+    """
+    pictures = sorted(Path(scene.folder, "pictures").glob("*.png"))
+    folder = Path(f"{lake.url}-pictures")
+    folder.mkdir()
+
+    def arrive(some: list[Path]) -> None:
+        for picture in some:
+            (folder / picture.name).write_bytes(picture.read_bytes())
+
+    arrive(pictures[: len(pictures) // 2])
+    shared = ("--address", scene.cluster.address, "--corpus", f"folder:{folder}")
+    return functools.partial(scene.driver, lake, *shared), lambda: arrive(pictures[len(pictures) // 2 :])
+
+
+def grown_meanwhile(scene: Scene, lake: Lake, times: int) -> float:
+    """The other half arrives during a build, and a second driver is started for it beside the first."""
+    driver, arrive = half_a_corpus(scene, lake)
+    first = driver()
+    wait_for(lambda: committed(lake) or first.poll() is not None, "shards")
+    arrive()
+    since = time.monotonic()
+    finish(driver())
+    finish(first)
+    return since
+
+
+def grown_twice(scene: Scene, lake: Lake, times: int) -> float:
+    """Two drivers at once find that the corpus of a finished lake has grown."""
+    driver, arrive = half_a_corpus(scene, lake)
+    finish(driver())
+    arrive()
+    since = time.monotonic()
+    for each in [driver(), driver()]:
+        finish(each)
+    return since
+
+
+def killed_while_growing(scene: Scene, lake: Lake, times: int) -> float:
+    """At moments from the listing on to the last new shard."""
+    driver, arrive = half_a_corpus(scene, lake)
+    finish(driver())
+    arrive()
+    for number in range(times):
+        growing = driver()
+        recorded = Path(lake.url, growth_file(1))
+        wait_for(lambda: recorded.exists() or growing.poll() is not None, "the growth's record")  # noqa: B023
+        time.sleep(scene.chance.uniform(0, 2.0 * number))
+        kill(growing)
+    since = time.monotonic()
+    finish(driver())
     return since
 
 
@@ -250,7 +307,10 @@ FAULTS = (
     Fault("disk full", disk_full),
     Fault("two drivers on one lake", two_drivers),
     Fault("two drivers, clocks two days apart", clocks_apart),
-    Fault("another shard size, a grown corpus", another_plan, 1, 2),
+    Fault("another shard size, a picture less", another_plan, 1, 2),
+    Fault("corpus grows during a build", grown_meanwhile, short=1, long=2),
+    Fault("two drivers let a lake grow at once", grown_twice, long=2),
+    Fault("driver killed while a lake grows", killed_while_growing, long=4),
     *(
         Fault(f"object store that {trouble}", functools.partial(objects.build_in, trouble=trouble))
         for trouble in objects.TROUBLES

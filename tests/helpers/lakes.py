@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Collection
+
 import numpy as np
 import pyarrow as pa
 
 from une_ray.corpora import Item
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.parts import plan_digest
 
 FINGERPRINT = {"model": "m", "steps": 3}
 
@@ -32,6 +37,26 @@ def fill(lake: Lake, space: str = "a/b", dim: int = 4) -> Lake:
         write(lake, f"images/{shard_file(shard)}", rows, schema.IMAGES)
         write(lake, f"{space_folder(space)}/{shard_file(shard)}", [latent(i, dim) for i in ids], schema.SPACE)
     return lake
+
+
+def of_before(lake: Lake, without: Collection[str] = ("metadata",)) -> Lake:
+    """The lake as an early une_ray wrote it: a file of the plan per shard, and columns less; without
+    split_group it splits by ids."""
+    digests = []
+    for shard in range(lake.shards):
+        table = lake.plan(shard).drop_columns(list(without))
+        lake.store.commit(f"plan/{shard_file(shard)}", schema.parquet(table, {}))
+        digests.append(plan_digest(table.to_pylist()))
+    for name in lake.store.names("images"):
+        table = lake.read_table(f"images/{name}").drop_columns(list(without))
+        lake.store.commit(f"images/{name}", schema.parquet(table, {}))
+    later = {"parts", *(["split_by"] if "split_group" in without else [])}
+    manifest = {key: value for key, value in lake.generations[0].items() if key not in later}
+    manifest["plan_sha256"] = hashlib.sha256(b"".join(digests)).hexdigest()
+    for part in lake.parts:
+        lake.store.remove(part.file)
+    lake.store.commit("noisezoo.json", json.dumps(manifest).encode())
+    return Lake(lake.url)
 
 
 def latent(image_id: str, dim: int = 4) -> dict:

@@ -16,9 +16,10 @@ from une_ray.corpora import open_corpus
 from une_ray.corpora.base import Item, split_of
 from une_ray.errors import UneError
 from une_ray.lake import schema
-from une_ray.lake.create import create, plan_digest
+from une_ray.lake.create import create
 from une_ray.lake.latents import FOLDS, groups_of, image_ids, labels_and_folds, on_both_sides
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.parts import plan_digest
 from une_ray.lake.verify import verify
 from une_ray.run.shard import images_table
 from une_ray.studies.probes.study import probe

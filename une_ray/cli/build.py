@@ -54,6 +54,12 @@ def build(
     address: AddressOption = None,
     actors: ActorsOption = None,
     gpus: GpusOption = None,
+    check_corpus: Annotated[
+        bool,
+        typer.Option(
+            "--check-corpus", help="List the corpus anew, though nothing says that it has changed since"
+        ),
+    ] = False,
     place: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,7 +80,14 @@ def build(
     print(f"{corpus} → {', '.join(names)} → {lake}", file=sys.stderr, flush=True)
     try:
         done = run(
-            lake, corpus, names, shard_size, dtype, Cluster(address, actors, gpus), labels(place or [])
+            lake,
+            corpus,
+            names,
+            shard_size,
+            dtype,
+            Cluster(address, actors, gpus),
+            labels(place or []),
+            check_corpus,
         )
     except KeyboardInterrupt:
         print("\nune: stopped; the same command goes on from here", file=sys.stderr)

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from une_ray.corpora import avatar_features, avatar_words
 from une_ray.corpora.avatar_features import ATTRIBUTES, Dice, Features, attributes_of, sample_features
 from une_ray.corpora.avatar_words import PROMPTS, caption_of
-from une_ray.corpora.base import Item
+from une_ray.corpora.base import Item, code
 from une_ray.errors import UneError
 
 __all__ = ["ATTRIBUTES", "PROMPTS", "SIZE", "Avatars", "attributes_of", "caption", "features", "picture"]
@@ -65,6 +66,15 @@ class Avatars:
     @property
     def name(self) -> str:
         return f"avatars:{self.count}" + (f"?seed={self.seed}" if self.seed else "")
+
+    @property
+    def lineage(self) -> str:
+        """Fewer avatars of a seed are the first of more."""
+        return f"avatars?seed={self.seed}"
+
+    def stamp(self) -> str:
+        """The name and the code that draws features and words."""
+        return f"{self.name} by {code(avatar_features, avatar_words)}"
 
     def items(self) -> Iterator[Item]:
         for index in range(self.count):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
 from typing import ClassVar, Protocol
 
 from une_ray.errors import UneError
@@ -40,7 +42,9 @@ class Corpus(Protocol):
     A corpus is one file of `une_ray/corpora`, or of another package by an entry point of the group
     `une_ray.corpora`, that defines `CORPUS`. The file's name is the kind's, its docstring's first sentence
     what help says of it. A corpus that reads a table has `COLUMNS` besides: column → what its values are. One
-    that leaves anything out has `remarks()` besides: lines that say what and how much.
+    that leaves anything out has `remarks()` besides: lines that say what and how much. One of which can be
+    told cheaply whether it lists what it did has `stamp()`, and one whose name says how many items it has
+    the `lineage` that its larger and smaller kin share.
     """
 
     FORM: ClassVar[str]
@@ -81,6 +85,26 @@ def split_of(key: str, test_fraction: float = 0.2) -> str:
     size."""
     digest = hashlib.sha256(f"split/{key}".encode("utf-8", "surrogateescape")).digest()
     return "test" if int.from_bytes(digest[:8], "big") < test_fraction * 2**64 else "train"
+
+
+def stamp(corpus: Corpus) -> str | None:
+    """A text that is another one wherever `items()` would list otherwise, found without listing; None for a
+    corpus that has none, and must be listed to be known."""
+    said = getattr(corpus, "stamp", None)
+    return said() if said else None
+
+
+def lineage(corpus: Corpus) -> str:
+    """What a corpus is called however many items it has: its name, unless it says another."""
+    return getattr(corpus, "lineage", corpus.name)
+
+
+def code(*modules: ModuleType) -> str:
+    """A hash of modules' sources, for the stamp of a corpus that they make."""
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(Path(module.__file__ or "").read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def remarks(corpus: Corpus) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from une_ray.corpora.base import PHASH, Item, phash_alone
-from une_ray.corpora.files import absolute, open_folder, read_within
+from une_ray.corpora.files import absolute, identity, open_folder, read_within
 from une_ray.errors import UneError, unknown
 
 IMAGES, ATTRIBUTES, PARTITIONS = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"
@@ -95,6 +95,18 @@ class CelebA:
             raise UneError(
                 f"{self.url}: {IDENTITIES} is not as published ({error}); download it again"
             ) from error
+
+    def stamp(self) -> str:
+        """When the tables were written, and how deep the pictures lie."""
+        filesystem, root = open_folder(self.url)
+        deeper = filesystem.isdir(f"{root}/{IMAGES}/{IMAGES}")
+        names = [
+            name
+            for name in (ATTRIBUTES, PARTITIONS, IDENTITIES)
+            for name in (name, name.replace(".txt", ".csv"))
+        ]
+        present = [f"{self.url}/{name}" for name in names if filesystem.exists(f"{root}/{name}")]
+        return f"{self.name} {deeper} {' '.join(map(identity, present))}"
 
     def _tables(self) -> tuple[list[str], list[list[str]], dict[str, str]]:
         """Attributes, rows of a file and its values, and partitions, of the two text files."""

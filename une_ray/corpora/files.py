@@ -34,6 +34,13 @@ def open_folder(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     return filesystem, root
 
 
+def identity(url: str) -> str:
+    """What changes whenever a file is written anew: size and times, or an object store's own. Raises
+    FileNotFoundError where there is none."""
+    filesystem, path = _filesystem(url)
+    return filesystem.ukey(path)
+
+
 def absolute(url: str) -> str:
     """The URL as any worker can use it: local paths made absolute."""
     return url if "://" in url else os.path.abspath(os.path.expanduser(url))

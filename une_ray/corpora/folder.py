@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from une_ray.corpora.base import PHASH, Item
 from une_ray.corpora.columns import Rules, listed
-from une_ray.corpora.files import absolute, read_within
+from une_ray.corpora.files import absolute, identity, read_within
 from une_ray.corpora.labels import Label, Labels, plain_name, read_labels
-from une_ray.corpora.listing import Listing, pictures_in
+from une_ray.corpora.listing import Listing, pictures_in, stamp_of
 from une_ray.errors import UneError
 
 SHOWN = 3
@@ -104,6 +104,10 @@ class Folder:
                 split_group=group,
                 metadata=label.metadata,
             )
+
+    def stamp(self) -> str:
+        """Names of the folder's files, and when the table was written."""
+        return f"{self.name} {stamp_of(self.url)} {identity(self.table) if self.table else ''}"
 
     def remarks(self) -> list[str]:
         """What was read, and what was left out."""

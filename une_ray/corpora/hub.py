@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,8 @@ from une_ray.errors import UneError, unknown
 
 if TYPE_CHECKING:
     import datasets
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,10 @@ class HubDataset:
         if isinstance(feature, datasets.Value) and is_text(feature()):
             return str
         raise UneError(f"column {column!r} of {self.source} is {feature}, no metadata")
+
+    def stamp(self) -> str | None:
+        """The name, where it has a commit; what else a revision names may move."""
+        return self.name if self.revision and COMMIT.fullmatch(self.revision) else None
 
     def read(self, source: str) -> bytes:
         value = _load(self)[int(source)][self.image]

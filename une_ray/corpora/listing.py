@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections import Counter
@@ -63,6 +64,18 @@ def pictures_in(url: str) -> Listing:
         else:
             left_out[PurePosixPath(name).suffix.lower() or "without a suffix"] += 1
     return Listing(sorted(names), left_out)
+
+
+def stamp_of(url: str) -> str:
+    """Another text wherever `pictures_in` would give another listing, from names alone; of a file that only
+    its content makes a picture, also from its size and times."""
+    filesystem, root = open_folder(url)
+    digest = hashlib.sha256()
+    for name, kind in sorted(_files(filesystem, root)):
+        digest.update(f"{kind}/{name}\n".encode("utf-8", "surrogateescape"))
+        if not kind and PurePosixPath(name).suffix.lower() not in SUFFIXES:
+            digest.update(filesystem.ukey(f"{root}/{name}").encode())
+    return digest.hexdigest()
 
 
 def _files(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[str, str]]:

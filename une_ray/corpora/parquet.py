@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -98,6 +99,13 @@ class ParquetFiles:
                 f"column {self.image!r} of {path} is {kind}, not encoded images (bytes, or a struct of bytes "
                 "and path)"
             )
+
+    def stamp(self) -> str:
+        """Names, sizes and times of the files."""
+        filesystem, _ = _filesystem(self.url)
+        infos = filesystem.get_file_info(_files(self.url))
+        facts = [(info.path, info.size, info.mtime_ns) for info in infos]
+        return f"{self.name} {hashlib.sha256(repr(facts).encode()).hexdigest()}"
 
     def remarks(self) -> list[str]:
         """Which files are left out."""

@@ -1,7 +1,8 @@
-"""A lake on disk: `noisezoo.json`, the fixed shard plan, and one file per shard and table."""
+"""A lake on disk: `noisezoo.json`, the plan of its shards, and one file per shard and table."""
 
 from __future__ import annotations
 
+import bisect
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
+from une_ray.lake.parts import Part, read_shard
 from une_ray.lake.store import Store
 
 if TYPE_CHECKING:
@@ -30,6 +32,11 @@ def shard_file(shard: int) -> str:
     return f"shard-{shard:05d}.parquet"
 
 
+def growth_file(number: int) -> str:
+    """The record of a lake's first growth, or its second, …"""
+    return f"plan/growth-{number:05d}.json"
+
+
 def space_folder(space: str) -> str:
     """`mini-sd-a/ddim50` → `spaces/space=mini-sd-a%2Fddim50`: hive naming, which DuckDB and pyarrow
     decode."""
@@ -43,7 +50,7 @@ def fingerprint_file(space: str) -> str:
 
 @dataclass(frozen=True)
 class Lake:
-    """One lake. Opening never writes; `lake.create` fixes the plan for good."""
+    """One lake. Opening never writes; `lake.create` plans its shards, `lake.growing` adds to them."""
 
     url: str
 
@@ -79,8 +86,40 @@ class Lake:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """`noisezoo.json`: version, corpus, images, shard_size, shards, plan hash. Refuses lakes that are
-        newer than us."""
+        """Version, corpus, images, shard_size and shards of the whole lake, whatever it has grown by."""
+        first, *growths = self.generations
+        totals = {key: first[key] + sum(growth[key] for growth in growths) for key in ("images", "shards")}
+        return first | totals | {"corpus": self.generations[-1]["corpus"]}
+
+    @cached_property
+    def generations(self) -> list[dict[str, Any]]:
+        """`noisezoo.json` and a record of every growth: each has its corpus, images, shards and plan hash."""
+        records = [self._first()]
+        while True:
+            try:
+                records.append(json.loads(self.store.read(growth_file(len(records)))))
+            except FileNotFoundError:
+                return records
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """Files of the plan, in the order of their shards; of an early une_ray's, one file per shard."""
+        first = self.generations[0]
+        size, last = first["shard_size"], first["shards"] - 1
+        early = [] if "parts" in first else range(first["shards"])
+        parts = [
+            Part(
+                file=f"plan/{shard_file(shard)}",
+                first=shard,
+                shards=1,
+                images=first["images"] - size * last if shard == last else size,
+            )
+            for shard in early
+        ]
+        return parts + [Part(**part) for record in self.generations for part in record.get("parts", [])]
+
+    def _first(self) -> dict[str, Any]:
+        """`noisezoo.json`. Refuses lakes that are newer than us."""
         try:
             manifest = json.loads(self.store.read(MANIFEST))
         except FileNotFoundError as error:
@@ -101,16 +140,23 @@ class Lake:
         return self.manifest["shards"]
 
     def images_in(self, shards: Collection[int]) -> int:
-        """How many images the plan has in `shards`; only the lake's last shard may be short."""
-        size, last = self.manifest["shard_size"], self.shards - 1
-        short = self.shards * size - self.manifest["images"]
-        return len(shards) * size - (short if last in shards else 0)
+        """How many images the plan has in `shards`; only a part's last shard may be short."""
+        size = self.manifest["shard_size"]
+        short = {part.first + part.shards - 1: part.shards * size - part.images for part in self.parts}
+        return len(shards) * size - sum(less for last, less in short.items() if last in shards)
 
     def read_table(self, name: str) -> pa.Table:
         return schema.read_parquet(self.store.read(name))
 
-    def plan(self, shard: int) -> pa.Table:
-        return self.read_table(f"plan/{shard_file(shard)}")
+    def plan(self, shard: int, **options: Any) -> pa.Table:
+        """The planned items of one shard; `options` are pyarrow's, for reading. Raises FileNotFoundError
+        where the plan's file is gone."""
+        part = self.parts[bisect.bisect_right(self._firsts, shard) - 1]
+        return read_shard(self.store, part, shard, **options)
+
+    @cached_property
+    def _firsts(self) -> list[int]:
+        return [part.first for part in self.parts]
 
     def committed(self, folder: str) -> set[int]:
         """Shard numbers that have a file in `folder`; one listing, however many shards."""

@@ -28,6 +28,7 @@ def placed(
     return {"split": planned["split"] or split_of(group or planned["image_id"]), "split_group": group}
 
 
-def by_id(planned: Mapping[str, Any], split: str) -> dict[str, Any]:
-    """The row of a plan that was made by an earlier une_ray, with the split that it has there."""
+def by_id(planned: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the plan as an earlier une_ray would have made it, for a lake of its that grows."""
+    split = planned["split"] or split_of(planned["split_group"] or planned["image_id"])
     return {key: value for key, value in planned.items() if key != "split_group"} | {"split": split}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
-from une_ray.lake.create import plan_digest
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.parts import forget_parts, plan_digest
 from une_ray.lake.splits import placed
 
 
@@ -42,18 +42,21 @@ def verify(lake: Lake) -> Iterator[str]:
 
 def _plan(lake: Lake) -> list[list[str]]:
     """Ids per shard."""
-    manifest, digest, shards = lake.manifest, hashlib.sha256(), []
-    for shard in range(manifest["shards"]):
-        plan = _table(lake, f"plan/{shard_file(shard)}", schema.PLAN)
-        digest.update(plan_digest(plan.to_pylist()))
-        shards.append(plan["image_id"].to_pylist())
+    forget_parts()  # what is on disk now
+    shards: list[list[str]] = []
+    for record in lake.generations:
+        digest = hashlib.sha256()
+        for shard in range(len(shards), len(shards) + record["shards"]):
+            plan = _planned(lake, shard)
+            digest.update(plan_digest(plan.to_pylist()))
+            shards.append(plan["image_id"].to_pylist())
+        if digest.hexdigest() != record["plan_sha256"]:
+            raise UneError(
+                f"plan: its hash {digest.hexdigest()[:12]} is not the manifest's {record['plan_sha256'][:12]}"
+            )
     count = sum(map(len, shards))
-    if count != manifest["images"]:
-        raise UneError(f"plan: {count:,} images, the manifest says {manifest['images']:,}")
-    if digest.hexdigest() != manifest["plan_sha256"]:
-        raise UneError(
-            f"plan: its hash {digest.hexdigest()[:12]} is not the manifest's {manifest['plan_sha256'][:12]}"
-        )
+    if count != lake.manifest["images"]:
+        raise UneError(f"plan: {count:,} images, the manifest says {lake.manifest['images']:,}")
     if len(set().union(*shards)) != count:
         raise UneError("plan: an image id comes twice")
     return shards
@@ -144,11 +147,33 @@ def _space(
     return len(readable_rows), lengths.pop()
 
 
+def _planned(lake: Lake, shard: int) -> pa.Table:
+    try:
+        return _read(
+            f"the plan of shard {shard}",
+            schema.PLAN,
+            lambda: lake.plan(shard, page_checksum_verification=True),
+        )
+    except FileNotFoundError as error:
+        raise UneError(f"the plan of shard {shard} is missing ({error}); restore it from a copy") from None
+
+
 def _table(lake: Lake, name: str, columns: pa.Schema) -> pa.Table:
     try:
-        table = schema.read_parquet(lake.store.read(name), page_checksum_verification=True)
+        return _read(
+            name,
+            columns,
+            lambda: schema.read_parquet(lake.store.read(name), page_checksum_verification=True),
+        )
     except FileNotFoundError:
         raise UneError(f"{name} is missing; the same une build makes it") from None
+
+
+def _read(name: str, columns: pa.Schema, read: Callable[[], pa.Table]) -> pa.Table:
+    try:
+        table = read()
+    except FileNotFoundError:
+        raise
     except (pa.ArrowInvalid, OSError) as error:
         raise UneError(f"{name} is not readable Parquet ({error}); delete it and build again") from error
     added = [key for key in schema.ADDED_LATER if key not in table.schema.names and key in columns.names]

@@ -14,13 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from une_ray.corpora import open_corpus
-from une_ray.corpora.base import Corpus, remarks
+from une_ray.corpora import Corpus, open_corpus
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 from une_ray.lake import schema
-from une_ray.lake.create import create, default_shard_size
 from une_ray.lake.layout import Lake
+from une_ray.lake.listed import last_listing, planned
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.run.plan import ShardWork, missing
 from une_ray.run.progress import Progress
@@ -49,8 +48,12 @@ def build(
     dtype: str | None = None,
     cluster: Cluster = DEFAULT,
     place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    check_corpus: bool = False,
 ) -> Built:
     """Bring the lake to hold every one of `spaces` for every image of `corpus`; does only what is missing.
+
+    A corpus that has grown since gets new shards after the last. It is listed where its stamp says that it
+    may have changed, or with `check_corpus`.
 
     Safe to kill at any moment and run again, and to run twice at once: shards are visited from a random
     start, so that two builds mostly share the work. `cluster` says which Ray and how much of it; `place`
@@ -68,9 +71,7 @@ def build(
     opened, lake = open_corpus(corpus), Lake(absolute(lake_url))
     known = lake.fingerprints()
     pinned = [space.as_in(known.get(space.name)).pinned() for space in parsed]
-    lake = create(lake, opened.name, opened.items(), shard_size or _shard_size(lake, opened))
-    for remark in remarks(opened):
-        print(remark, file=sys.stderr, flush=True)
+    lake = _planned(lake, opened, shard_size, check_corpus)
     for space, fingerprint in pinned:  # all are checked before any is registered
         lake.refuse_another(space.name, fingerprint)
     for space, fingerprint in pinned:
@@ -86,10 +87,18 @@ def build(
     return Built(lake.manifest["images"], len(work), lake.shards, rejects, time.monotonic() - started)
 
 
-def _shard_size(lake: Lake, corpus: Corpus) -> int:
-    return (
-        lake.manifest["shard_size"] if lake.exists() else default_shard_size(sum(1 for _ in corpus.items()))
-    )
+def _planned(lake: Lake, corpus: Corpus, shard_size: int | None, check: bool) -> Lake:
+    """The lake with a shard for every item; says what was read, and how much of it is new."""
+    before = lake.manifest if lake.exists() else None
+    lake = planned(lake, corpus, shard_size, check)
+    listing = last_listing(lake)
+    for remark in listing.remarks if listing else ():
+        print(remark, file=sys.stderr, flush=True)
+    if before and (images := lake.manifest["images"] - before["images"]):
+        shards = lake.shards - before["shards"]
+        what = f"{images:,} new item{'s' * (images > 1)}, {shards:,} new shard{'s' * (shards > 1)}"
+        print(f"{lake.url} grows: {what}", file=sys.stderr, flush=True)
+    return lake
 
 
 def _do(
