@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 import numpy as np
 from PIL import Image
 
-from une_ray.corpora.base import Item, split_of
+from une_ray.corpora.base import Item
 from une_ray.corpora.factor_grid import STRONGEST, FactorGrid
 from une_ray.corpora.files import absolute
 from une_ray.corpora.published import Published
@@ -138,9 +138,7 @@ class Factored:
             for index, values in zip(some.tolist(), self.grid.factors_of(some).tolist()):
                 image_id = f"{self.KIND}-{index:06d}"
                 factors = dict(zip(self.FACTORS, values))
-                yield Item(
-                    image_id, str(index), split_of(image_id), None, self.attributes_of(factors), factors
-                )
+                yield Item(image_id, str(index), None, None, self.attributes_of(factors), factors)
 
     @classmethod
     def attributes_of(cls, factors: Mapping[str, int]) -> dict[str, bool]:

@@ -1,0 +1,2 @@
+"""Does each coordinate of a representation say one thing? Models that are made for it, and the metrics of the
+field on them and on any space whose corpus has known factors (paper 5)."""

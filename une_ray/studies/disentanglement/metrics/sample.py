@@ -1,0 +1,137 @@
+"""What every metric starts from: codes and factors that are whole, split into rows to train and to measure
+on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from une_ray.errors import UneError
+
+TRAIN, TEST = 10_000, 5_000  # rows at most, as unsupervised_study_v1 has them
+FAST_TRAIN, FAST_TEST = 1_000, 500
+BINS = 20
+FEWEST = 3 * BINS // 2  # rows, of which two thirds are as many as bins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """codes (n, d) float64 and factors (n, f) int64, each factor's values numbered from 0."""
+
+    codes: np.ndarray
+    factors: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """`train` to fit on, `test` to measure on, and the generator of whatever else is drawn."""
+
+    train: Rows
+    test: Rows
+    random: np.random.Generator
+
+    @property
+    def whole(self) -> Rows:
+        """Both together."""
+        return Rows(
+            codes=np.concatenate([self.train.codes, self.test.codes]),
+            factors=np.concatenate([self.train.factors, self.test.factors]),
+        )
+
+
+def sample(codes: np.ndarray, factors: np.ndarray, seed: int, fast: bool) -> Sample:
+    """Two thirds and one third of the rows, at random. Raises UneError for what no metric is defined of."""
+    z, v = checked(codes, factors)
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(z))
+    most_train, most_test = (FAST_TRAIN, FAST_TEST) if fast else (TRAIN, TEST)
+    train = order[: min(most_train, 2 * len(order) // 3)]
+    test = order[len(train) :][:most_test]
+    return Sample(
+        train=Rows(codes=z[train], factors=v[train]), test=Rows(codes=z[test], factors=v[test]), random=random
+    )
+
+
+def checked(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """codes (n, d) float64 and factors (n, f) int64 whose values are 0, 1, 2, …; UneError for others."""
+    z, v = np.asarray(codes, np.float64), np.asarray(factors)
+    if z.ndim != 2 or v.ndim != 2 or len(z) != len(v) or not z.shape[1] or not v.shape[1]:
+        raise UneError(
+            f"codes are (n, d) and factors (n, f) of the same n items; got {z.shape} and {v.shape}"
+            + ("; a corpus without factors has none of these metrics" if v.ndim == 2 and not v.size else "")
+        )
+    if len(z) < FEWEST:
+        raise UneError(f"{len(z)} rows are fewer than {BINS} bins need; give at least {FEWEST}")
+    if not np.isfinite(z).all():
+        row, column = np.argwhere(~np.isfinite(z))[0]
+        raise UneError(f"code {column} of row {row} is {z[row, column]}; leave such rows out")
+    if not np.issubdtype(v.dtype, np.integer):
+        raise UneError(f"factors are whole numbers; got {v.dtype}")
+    numbered = np.empty(v.shape, np.int64)
+    for column in range(v.shape[1]):
+        values, numbered[:, column] = np.unique(v[:, column], return_inverse=True)
+        if len(values) < 2:
+            raise UneError(
+                f"factor {column} has one value, {values[0]}, in all {len(v):,} rows; leave it out or give"
+                " rows in which it varies"
+            )
+    return z, numbered
+
+
+def binned(values: np.ndarray) -> np.ndarray:
+    """(n, d) int64: each column in 20 bins of equal width from its least to its largest value."""
+    columns = [np.digitize(column, np.histogram(column, BINS)[1][1:-1]) for column in values.T]
+    return np.stack(columns, axis=1)
+
+
+def mutual_information(bins: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """(d, f): in nats, between each column of bins (n, d) and each of factors (n, f), as counted."""
+    information = np.empty((bins.shape[1], factors.shape[1]))
+    for place, (code, factor) in _pairs(bins, factors):
+        joint = np.zeros((code.max() + 1, factor.max() + 1))
+        np.add.at(joint, (code, factor), 1 / len(code))
+        independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+        present = joint > 0
+        information[place] = (joint[present] * np.log(joint[present] / independent[present])).sum()
+    return np.maximum(information, 0)
+
+
+def entropies(factors: np.ndarray) -> np.ndarray:
+    """(f,): of each factor, in nats."""
+    shares = [np.bincount(column) / len(column) for column in factors.T]
+    return np.array([-(share[share > 0] * np.log(share[share > 0])).sum() for share in shares])
+
+
+def _pairs(
+    bins: np.ndarray, factors: np.ndarray
+) -> Iterator[tuple[tuple[int, int], tuple[np.ndarray, np.ndarray]]]:
+    for row, code in enumerate(bins.T):
+        for column, factor in enumerate(factors.T):
+            yield (row, column), (code, factor)
+
+
+def top_two(scores: np.ndarray) -> np.ndarray:
+    """(f,): by how much the best of codes (d, f) is ahead of the second; of a single code, of nothing."""
+    ordered = np.sort(np.concatenate([scores, np.zeros((1, scores.shape[1]))]), axis=0)
+    if len(scores) > 1:
+        ordered = np.sort(scores, axis=0)
+    return ordered[-1] - ordered[-2]
+
+
+class Partners:
+    """Draws, for rows (…) and the factor that each holds, other rows that share its value."""
+
+    def __init__(self, factors: np.ndarray) -> None:
+        self.factors = factors
+        self.order = np.argsort(factors, axis=0, kind="stable")
+        counts = [np.bincount(column) for column in factors.T]
+        self.counts = counts
+        self.starts = [np.concatenate([[0], np.cumsum(count)[:-1]]) for count in counts]
+
+    def draw(self, rows: np.ndarray, held: int, random: np.random.Generator) -> np.ndarray:
+        """(…): a random row each, with the same value of factor `held`; perhaps itself."""
+        values = self.factors[rows, held]
+        offsets = (random.random(rows.shape) * self.counts[held][values]).astype(np.int64)
+        return self.order[self.starts[held][values] + offsets, held]
