@@ -121,7 +121,7 @@ def _row(image: dict[str, str], z: np.ndarray, rows: Mapping[str, int], source: 
     if not np.isfinite(vector).all() or np.abs(vector).max(initial=0) > FLOAT16_MAX:
         return row | {"error": "vector is not finite in float16"}
     norm = float(np.linalg.norm(vector))
-    return row | {"status": schema.OK, "z": vector.astype(np.float16), "norm": norm}
+    return row | {"status": schema.OK, "z": vector.astype(np.float16), "norm": norm, "dim": len(vector)}
 
 
 def _joined(lake: Lake, vectors: Vectors) -> dict[str, int]:

@@ -47,13 +47,15 @@ IMAGES = pa.schema(
     ]
 )
 
+# z stands first, so that all other columns lie beside the footer: who asks for no latents reads a file's end.
 SPACE = pa.schema(
     [
+        ("z", pa.list_(pa.float16())),
         ("image_id", pa.string()),
         ("status", pa.string()),
         ("error", pa.string()),
-        ("z", pa.list_(pa.float16())),
         ("norm", pa.float32()),
+        ("dim", pa.int32()),
         ("round_trip_psnr", pa.float32()),
         ("final_timestep", pa.int32()),
     ]
@@ -73,9 +75,21 @@ RUNS = pa.schema(
     ]
 )
 
-ADDED_LATER = ("split_group", METADATA)  # columns that lakes of earlier une_rays lack
+ADDED_LATER = ("split_group", METADATA, "dim")  # columns that lakes of earlier une_rays lack
 
 OK, REJECT = "ok", "reject"
+
+
+def has_columns(table: pa.Schema, columns: pa.Schema) -> bool:
+    """Whether a file has the columns of its kind, in whatever order; one of before lacks those that came
+    later."""
+    lacking = {*columns.names} - {*table.names}
+    known = [field for field in columns if field.name not in lacking]
+    return (
+        lacking <= {*ADDED_LATER}
+        and len(table) == len(known)
+        and all(table.field(field.name).equals(field) for field in known)
+    )
 
 
 def read_parquet(data: bytes, **options: Any) -> pa.Table:

@@ -17,7 +17,8 @@ HELP = """.help          this list
 
 Statements end in a semicolon. What the views and macros mean stands in queries/README.md."""
 NAMES = """
-    SELECT schema_name, view_name AS name FROM duckdb_views() WHERE NOT internal
+    SELECT schema_name, view_name AS name FROM duckdb_views()
+        WHERE NOT internal AND NOT starts_with(view_name, 'nz_')
     UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal
     UNION ALL SELECT schema_name, function_name || '(' || array_to_string(parameters, ', ') || ')'
         FROM duckdb_functions()

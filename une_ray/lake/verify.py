@@ -129,6 +129,8 @@ def _space(
     lengths = set(pc.list_value_length(readable_rows["z"]).to_pylist())
     if len(lengths) > 1:
         raise UneError(f"{name}: latents of several lengths, {sorted(lengths)}")
+    if "dim" in table.column_names and set(readable_rows["dim"].to_pylist()) - {None, *lengths}:
+        raise UneError(f"{name}: dim is not the length of the latents")
     values = (
         readable_rows["z"]
         .combine_chunks()
@@ -176,8 +178,7 @@ def _read(name: str, columns: pa.Schema, read: Callable[[], pa.Table]) -> pa.Tab
         raise
     except (pa.ArrowInvalid, OSError) as error:
         raise UneError(f"{name} is not readable Parquet ({error}); delete it and build again") from error
-    added = [key for key in schema.ADDED_LATER if key not in table.schema.names and key in columns.names]
-    if not table.schema.equals(pa.schema([field for field in columns if field.name not in added])):
+    if not schema.has_columns(table.schema, columns):
         raise UneError(f"{name}: columns {table.schema.names} are not those of format {schema.VERSION}")
     return table
 

@@ -33,15 +33,28 @@ SELECT * REPLACE (coalesce(metadata, MAP {}) AS metadata) FROM (
 
 -- Every image × space, rejected ones included: status, error, and z where the status is 'ok'.
 -- The space is the last folder's name alone (space=NAME): hive_partitioning would take keys from folders above the lake as well. DuckDB
--- reads only the files whose names a condition on `space` lets through.
+-- reads only the files whose names a condition on `space` lets through. The columns stand here, so that no file is opened to learn them and
+-- files of earlier une_rays, which lack `dim`, are read beside later ones.
 CREATE OR REPLACE VIEW readings AS
-SELECT * EXCLUDE (filename), url_decode(regexp_extract(filename, '/space=([^/]*)/[^/]*$', 1)) AS space
-FROM read_parquet(getvariable('lake') || '/spaces/*/*.parquet', hive_partitioning = false, filename = true);
+SELECT image_id, status, error, z, norm, round_trip_psnr, final_timestep, dim,
+    url_decode(regexp_extract(filename, '/space=([^/]*)/[^/]*$', 1)) AS space
+FROM read_parquet(getvariable('lake') || '/spaces/*/*.parquet', hive_partitioning = false, filename = true, schema = MAP {
+    'image_id': {name: 'image_id', type: 'VARCHAR', default_value: NULL}, 'status': {name: 'status', type: 'VARCHAR', default_value: NULL},
+    'error': {name: 'error', type: 'VARCHAR', default_value: NULL}, 'z': {name: 'z', type: 'FLOAT[]', default_value: NULL},
+    'norm': {name: 'norm', type: 'FLOAT', default_value: NULL}, 'dim': {name: 'dim', type: 'INTEGER', default_value: NULL},
+    'round_trip_psnr': {name: 'round_trip_psnr', type: 'FLOAT', default_value: NULL},
+    'final_timestep': {name: 'final_timestep', type: 'INTEGER', default_value: NULL}});
 
 -- One row per image × space that has a latent: z is a FLOAT[], `dim` numbers long.
 -- `z[:]` copies the list: DuckDB's reader leaves NULL elements of filtered rows behind it, at which list_cosine_similarity stops.
 CREATE OR REPLACE VIEW latents AS
-SELECT space, image_id, z[:] AS z, len(z) AS dim, norm, round_trip_psnr, final_timestep FROM readings WHERE status = 'ok';
+SELECT space, image_id, z[:] AS z, coalesce(dim, len(z)) AS dim, norm, round_trip_psnr, final_timestep FROM readings WHERE status = 'ok';
+
+-- The same rows and rejects without their latents. Two halves: z is read only of files that lack `dim`.
+CREATE OR REPLACE VIEW nz_lengths AS
+SELECT space, status, norm, dim::BIGINT AS dim FROM readings WHERE dim IS NOT NULL OR status <> 'ok'
+UNION ALL
+SELECT space, status, norm, len(z) AS dim FROM readings WHERE dim IS NULL AND status = 'ok';
 
 -- Attributes in long form: image_id, split, attribute, value.
 CREATE OR REPLACE VIEW attributes AS
@@ -92,12 +105,12 @@ SELECT * FROM read_parquet(getvariable('lake') || '/sweeps/*.parquet', hive_part
 
 -- How many images each space has, by status.
 CREATE OR REPLACE VIEW counts AS
-SELECT space, status, count(*) AS images, max(len(z)) AS dim FROM readings GROUP BY ALL ORDER BY ALL;
+SELECT space, status, count(*) AS images, max(dim) AS dim FROM nz_lengths GROUP BY ALL ORDER BY ALL;
 
 -- ‖z‖ per space beside √dim, what a standard normal of that dimension has.
 CREATE OR REPLACE VIEW norms AS
 SELECT space, any_value(dim) AS dim, avg(norm) AS mean_norm, stddev_samp(norm) AS std_norm, sqrt(any_value(dim)) AS gaussian_norm
-FROM latents GROUP BY space ORDER BY space;
+FROM nz_lengths WHERE status = 'ok' GROUP BY space ORDER BY space;
 
 -- Names as an error message lists them, those that look like `given` first.
 CREATE OR REPLACE MACRO nz_nearest_first(names, given) AS array_to_string(list_transform(list_sort(list_transform(

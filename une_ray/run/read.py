@@ -51,6 +51,7 @@ def read_space(
                 continue
             columns["status"][row] = OK
             columns["z"][row], columns["norm"][row] = z[i].astype(np.float16), norms[i]
+            columns["dim"][row] = len(z[i])
             for name, values in out.items():
                 columns[name][row] = None if np.isnan(values[i]) else values[i]
     return pa.Table.from_pydict(columns, schema=SPACE)
