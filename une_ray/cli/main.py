@@ -11,6 +11,7 @@ import typer
 from une_ray import __version__
 from une_ray.cli import (
     build,
+    compact,
     corpus,
     export,
     import_,
@@ -53,6 +54,7 @@ def commands() -> list[Command]:
         show.COMMAND,
         status.COMMAND,
         verify.COMMAND,
+        compact.COMMAND,
         space.COMMAND,
         import_.COMMAND,
         export.COMMAND,

@@ -106,7 +106,7 @@ def _fingerprint(vectors: Vectors, model: str) -> dict[str, object]:
 
 
 def _table(lake: Lake, shard: int, z: np.ndarray, rows: Mapping[str, int], source: str) -> pa.Table:
-    images = lake.read_table(f"images/{shard_file(shard)}").select(["image_id", "status"]).to_pylist()
+    images = lake.read_shard("images", shard).select(["image_id", "status"]).to_pylist()
     return pa.Table.from_pylist([_row(image, z, rows, source) for image in images], schema=schema.SPACE)
 
 

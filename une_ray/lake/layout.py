@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import json
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
+from une_ray.lake.files import ShardFile, current, read_merged, shard_file, shard_files
 from une_ray.lake.parts import Part, read_shard
 from une_ray.lake.store import Store
 
@@ -25,11 +25,8 @@ MANIFEST = "noisezoo.json"
 ADDED_LATER = (
     "role",
 )  # keys that fingerprints of earlier une_rays lack; the view `spaces` says what they would be
-SHARD = re.compile(r"shard-(\d{5,})\.parquet")
-
-
-def shard_file(shard: int) -> str:
-    return f"shard-{shard:05d}.parquet"
+TRIES = 3  # of a query under which files are merged
+COMPACTION = "compaction.json"  # there while `une compact` is at work: who it is
 
 
 def growth_file(number: int) -> str:
@@ -62,10 +59,27 @@ class Lake:
     def store(self) -> Store:
         return Store(self.url)
 
-    @cached_property
+    @property
     def session(self) -> duckdb.DuckDBPyConnection:
         """The lake in SQL: one DuckDB with its views and macros, opened when it is first asked. Raises
         UneError where there is no lake."""
+        from une_ray.lake.session import choose_files
+
+        merging = self.store.is_local and self.store.exists(COMPACTION)
+        if (
+            merging or self._seen["merging"]
+        ):  # else a result that is being read would be disturbed for nothing
+            choose_files(self._session, self)
+        self._seen["merging"] = merging
+        return self._session
+
+    @cached_property
+    def _seen(self) -> dict[str, bool]:
+        """Whether `une compact` was at work when the session was last asked for."""
+        return {"merging": False}
+
+    @cached_property
+    def _session(self) -> duckdb.DuckDBPyConnection:
         from une_ray.lake.session import connect
 
         return connect(self)
@@ -78,7 +92,15 @@ class Lake:
         return cursor(self.session, self)
 
     def rows(self, query: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-        """What a query of the lake's SQL gives."""
+        """What a query of the lake's SQL gives. One that files were merged under is asked again."""
+        from une_ray.lake.session import is_of_a_merge
+
+        for _ in range(TRIES):
+            try:
+                return self.session.execute(query, parameters).fetchall()
+            except Exception as error:
+                if not is_of_a_merge(error):
+                    raise
         return self.session.execute(query, parameters).fetchall()
 
     def exists(self) -> bool:
@@ -159,8 +181,28 @@ class Lake:
         return [part.first for part in self.parts]
 
     def committed(self, folder: str) -> set[int]:
-        """Shard numbers that have a file in `folder`; one listing, however many shards."""
-        return {int(match[1]) for name in self.store.names(folder) if (match := SHARD.fullmatch(name))}
+        """Shard numbers that are in a file in `folder`; one listing, however many shards."""
+        return {shard for file in shard_files(self.store.names(folder)) for shard in file.shards}
+
+    def files(self, folder: str) -> list[ShardFile]:
+        """The files in `folder` that count, in the order of their shards."""
+        return current(self.store.names(folder))
+
+    def has_shard(self, folder: str, shard: int) -> bool:
+        """Whether a shard is committed in `folder`, in a file of its own or in a merged one."""
+        return self.store.exists(f"{folder}/{shard_file(shard)}") or shard in self.committed(folder)
+
+    def read_shard(self, folder: str, shard: int, **options: Any) -> pa.Table:
+        """One shard's table in `folder`; `options` are pyarrow's, for reading. Raises FileNotFoundError where
+        it is not committed."""
+        name = f"{folder}/{shard_file(shard)}"
+        try:
+            return schema.read_parquet(self.store.read(name), **options)
+        except FileNotFoundError:
+            for file in self.files(folder):
+                if shard in file.shards and file.first < file.last:
+                    return read_merged(self.store, folder, file, shard, **options)
+            raise
 
     def fingerprints(self) -> dict[str, dict[str, Any]]:
         """Every registered space and its full fingerprint."""

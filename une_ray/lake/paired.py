@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from une_ray.errors import UneError
-from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, matrix
+from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, image_ids, matrix
 from une_ray.lake.layout import Lake
 
 # Every image that all of $spaces have.
@@ -84,26 +84,33 @@ def side_by_side(
 
 def rows_of(lake: Lake, spaces: Sequence[str], ids: pa.Array) -> dict[str, np.ndarray]:
     """All of it at once: {space: (n, dim) float32}, row i of image `ids[i]`."""
-    order, parts = [], []
-    for found, batch in side_by_side(lake, spaces, ids):
-        order.append(pc.index_in(found, ids).to_numpy())
-        parts.append(batch)
-    places = np.argsort(np.concatenate(order))
+    found, parts = zip(*side_by_side(lake, spaces, ids))
+    places = np.argsort(pc.index_in(pa.concat_arrays(found), ids).to_numpy())
     return {space: np.concatenate([part[space] for part in parts])[places] for space in spaces}
 
 
 def _stream(lake: Lake, space: str, ids: pa.Array) -> Iterator[pa.Table]:
-    """image_id and z of `ids` in one space, BATCH rows at a time."""
+    """image_id and z of `ids` in one space, BATCH rows at a time.
+
+    Who is wanted is decided once, without latents; a batch's rows are then among the next of them, and are
+    not looked up among all.
+    """
+    order = image_ids(lake, space)
+    wanted, at = order.filter(pc.is_in(order, ids)), 0
     query = lake.cursor().sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space])
     reader = query.to_arrow_reader(BATCH)
     waiting = reader.schema.empty_table()
     for batch in reader:
-        waiting = pa.concat_tables([waiting, pa.table(batch).filter(pc.is_in(batch["image_id"], ids))])
+        found = pa.table(batch).filter(pc.is_in(batch["image_id"], wanted[at : at + len(batch)]))
+        at += len(found)
+        waiting = pa.concat_tables([waiting, found])
         while len(waiting) >= BATCH:
             yield waiting[:BATCH]
             waiting = waiting[BATCH:]
     if len(waiting):
         yield waiting
+    if at < len(wanted):
+        raise UneError(f"space {space!r} changed its order while it was read; see une verify {lake.url}")
 
 
 def whole(column: pa.ChunkedArray) -> pa.Array:

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results, schema
+from une_ray.lake.files import metadata
 from une_ray.lake.layout import Lake, fingerprint_file, space_folder
 from une_ray.lake.names import check_name
 
@@ -76,12 +77,8 @@ def remove_space(lake: Lake, name: str) -> None:
 
 def _copy_shard(lake: Lake, old: str, new: str, to: str) -> None:
     table = schema.read_parquet(lake.store.read(old))
-    metadata = {
-        key.decode(): value.decode()
-        for key, value in (table.schema.metadata or {}).items()
-        if key not in (b"ARROW:schema", b"noisezoo_version", b"space")
-    }
-    lake.store.commit(new, schema.parquet(table, metadata | {"space": to}))
+    stamped = metadata(lake.store, old)
+    lake.store.commit(new, schema.parquet(table, stamped | {"space": to}))
 
 
 def _results(lake: Lake, name: str, names: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 VERSION = 1
@@ -101,19 +102,32 @@ def read_parquet(data: bytes, **options: Any) -> pa.Table:
 def parquet(table: pa.Table, metadata: Mapping[str, Any], row_group_rows: int = 4096) -> bytes:
     """The table as Parquet bytes: zstd, dictionaries on text only, latents plain (DuckDB reads no split
     float16)."""
-    text = [field.name for field in table.schema if pa.types.is_string(field.type)]
     stamped = {
         key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         for key, value in metadata.items()
     }
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        table.replace_schema_metadata({"noisezoo_version": str(VERSION), **stamped}),
+    table = table.replace_schema_metadata({"noisezoo_version": str(VERSION), **stamped})
+    with writer(sink, table.schema) as file:
+        file.write_table(table, row_group_size=row_group_rows)
+    return sink.getvalue().to_pybytes()
+
+
+def writer(sink: pa.NativeFile, columns: pa.Schema) -> pq.ParquetWriter:
+    """What writes tables as `parquet` does, one row group after another."""
+    text = [field.name for field in columns if pa.types.is_string(field.type)]
+    return pq.ParquetWriter(
         sink,
-        row_group_size=row_group_rows,
+        columns,
         compression="zstd",
         use_dictionary=text,
         store_schema=True,
         write_page_checksum=True,
     )
-    return sink.getvalue().to_pybytes()
+
+
+def completed(table: pa.Table, columns: pa.Schema) -> pa.Table:
+    """The columns of its kind in their order; those that an earlier une_ray did not write are worked out."""
+    if "dim" in columns.names and "dim" not in table.column_names:
+        table = table.append_column("dim", pc.list_value_length(table["z"]).cast(pa.int32()))
+    return table.select(columns.names).replace_schema_metadata(None)

@@ -7,21 +7,27 @@ for a second stream or a second thread. `attach` shows another lake beside the f
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
 import duckdb
+from fsspec import AbstractFileSystem
 
 from une_ray.errors import UneError
-from une_ray.lake.layout import Lake
+from une_ray.lake.files import without_superseded
+from une_ray.lake.layout import COMPACTION, Lake
 from une_ray.lake.products import PRODUCTS_OF, add_blas
+from une_ray.lake.remote import RemoteFiles
 from une_ray.lake.results import tables, write_empty_tables
 from une_ray.registry import STUDIES
 
 QUERIES = Path(__file__).resolve().parents[1] / "queries"  # `queries/` of a checkout is a link to it
 DEFINED = re.compile(r"CREATE OR REPLACE (VIEW|MACRO) (\w+)")
+WAITING = 16  # threads over an object store: they wait for answers, not for a core
 RESERVED = ("main", "memory", "temp", "system", "pg_catalog", "information_schema")
 
 
@@ -63,7 +69,7 @@ def attach(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str) -> None
         connection.execute(f'CREATE SCHEMA "{name}"')
     except duckdb.CatalogException as error:
         raise UneError(f"the name {name!r} is taken in this session; choose another: {error}") from error
-    _define(connection, lake, _views_in(name, duckdb_path(lake, lake.store.root)))
+    _define(connection, lake, _views_in(name, duckdb_path(lake, lake.store.root), _merging(lake)))
 
 
 def cursor(connection: duckdb.DuckDBPyConnection, lake: Lake) -> duckdb.DuckDBPyConnection:
@@ -103,6 +109,35 @@ def refuse_unreadable_path(lake: Lake) -> None:
         )
 
 
+def choose_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """While `une compact` is at work, have the views read the files that count instead of all that are there.
+
+    Of an object store every listing is looked through by `RemoteFiles`; a local one DuckDB lists itself.
+    """
+    for name, files in _merging(lake).items():
+        connection.execute(f"SET VARIABLE {name} = ?::VARCHAR[]", [files]).fetchall()
+
+
+def is_of_a_merge(error: Exception) -> bool:
+    """Whether a query failed because files were merged between its beginning and its end."""
+    return isinstance(error, duckdb.Error) and bool(
+        re.search(r"/merging-|(No such file|Cannot open file|No files found).*shard-", str(error))
+    )
+
+
+def _merging(lake: Lake) -> dict[str, list[str] | None]:
+    """By variable of noisezoo.sql, the paths to read; None for what a pattern finds."""
+    if not lake.store.is_local or not lake.store.exists(COMPACTION):
+        return {"images_files": None, "spaces_files": None}
+    spaces = [f"spaces/{name}" for name in sorted(lake.store.names("spaces"))]
+    return {"images_files": _counting(lake, ["images"]), "spaces_files": _counting(lake, spaces)}
+
+
+def _counting(lake: Lake, folders: list[str]) -> list[str]:
+    paths = [f"{folder}/{name}" for folder in folders for name in lake.store.names(folder)]
+    return [lake.store.path(path) for path in without_superseded(paths) if path.endswith(".parquet")]
+
+
 def _refuse_missing(lake: Lake) -> None:
     """Raise UneError for a missing or newer lake, before DuckDB fails in its own words."""
     refuse_unreadable_path(lake)
@@ -116,11 +151,13 @@ def _register(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     protocol = lake.store.filesystem.protocol
     protocols = {protocol} if isinstance(protocol, str) else set(protocol)
     if not protocols & set(connection.list_filesystems()):
-        connection.register_filesystem(lake.store.filesystem)
+        connection.register_filesystem(_remote(lake.store.filesystem))
+        connection.execute(f"SET threads = {max(WAITING, os.cpu_count() or 1)}")
 
 
 def _set_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     connection.execute("SET VARIABLE lake = ?", [duckdb_path(lake, lake.store.root)])
+    choose_files(connection, lake)
 
 
 def _views() -> str:
@@ -143,7 +180,7 @@ def _views_of_studies() -> list[str]:
     return [file.read_text(encoding="utf-8") + "\n" for file in files if file.is_file()]
 
 
-def _views_in(schema: str, path: str) -> str:
+def _views_in(schema: str, path: str, files: Mapping[str, list[str] | None]) -> str:
     """The same for a schema of its own.
 
     The path is written out, as a session has one variable `lake`, and every view and macro stands under its
@@ -156,8 +193,14 @@ def _views_in(schema: str, path: str) -> str:
     text = re.sub(rf"\b(FROM|JOIN) ({views})\b(?!\()", rf'\1 "{schema}".\2', text)
     text = re.sub(rf"(?<!MACRO )\b({macros})\(", rf'"{schema}".\1(', text)
     text = DEFINED.sub(rf'CREATE OR REPLACE \1 "{schema}".\2', text)
-    literal = "'" + path.replace("'", "''") + "'"
-    return text.replace("getvariable('lake')", literal)
+    for variable, paths in files.items():
+        listed = "NULL" if paths is None else f"[{', '.join(map(_literal, paths))}]"
+        text = text.replace(f"getvariable('{variable}')", listed)
+    return text.replace("getvariable('lake')", _literal(path))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _define(connection: duckdb.DuckDBPyConnection, lake: Lake, views: str) -> None:
@@ -166,14 +209,24 @@ def _define(connection: duckdb.DuckDBPyConnection, lake: Lake, views: str) -> No
     A table that the lake's maker did not know yet is made, empty; where the lake can't be written, its view
     is left out, and so are those that read it.
     """
-    completed = False
-    for statement in connection.extract_statements(views):
-        try:
-            connection.execute(statement)
-        except (duckdb.IOException, duckdb.CatalogException):
-            if not completed:
-                with contextlib.suppress(UneError):  # read-only
-                    write_empty_tables(lake)
-            completed = True
-            with contextlib.suppress(duckdb.IOException, duckdb.CatalogException):
+    files = None if lake.store.is_local else _remote(lake.store.filesystem)
+    with contextlib.nullcontext() if files is None else files.listed_once():
+        completed = False
+        for statement in connection.extract_statements(views):
+            try:
                 connection.execute(statement)
+            except (duckdb.IOException, duckdb.CatalogException):
+                if not completed:
+                    with contextlib.suppress(UneError):  # read-only
+                        write_empty_tables(lake)
+                    if files is not None:
+                        files.listings = {}
+                completed = True
+                with contextlib.suppress(duckdb.IOException, duckdb.CatalogException):
+                    connection.execute(statement)
+
+
+@functools.cache
+def _remote(files: AbstractFileSystem) -> RemoteFiles:
+    """One for all sessions of a process, so that what it remembers serves them all."""
+    return RemoteFiles(files)

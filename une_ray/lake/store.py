@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -56,6 +57,21 @@ class Store:
     def read(self, name: str) -> bytes:
         with self._answering(name), self.filesystem.open(self.path(name), "rb") as file:
             return file.read()
+
+    def open(self, name: str) -> IO[bytes]:
+        """The file, read where it is asked for. Raises FileNotFoundError."""
+        with self._answering(name):
+            return self.filesystem.open(self.path(name), "rb")
+
+    def move(self, name: str, to: str) -> None:
+        """Give a file another name, at once; one that has it already is replaced."""
+        with self._answering(name):
+            if self.is_local:
+                final = Path(self.path(to))
+                os.replace(self.path(name), final)
+                _fsync_folder(final.parent)
+            else:
+                self.filesystem.mv(self.path(name), self.path(to))
 
     def remove(self, name: str) -> None:
         """Delete a file, or a folder with all that is in it; nothing where there is neither."""

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
-from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.files import MARKER, current, shard_file, shard_files
+from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.parts import forget_parts, plan_digest
 from une_ray.lake.splits import placed
 
@@ -65,13 +66,20 @@ def _plan(lake: Lake) -> list[list[str]]:
 def _no_strangers(lake: Lake, shards: int) -> None:
     """The views read every file of these folders, so one that no build wrote would be rows that nobody
     planned."""
-    planned = {shard_file(shard) for shard in range(shards)} | {"empty.parquet"}
     folders = {"images", *(space_folder(space) for space in lake.fingerprints())}
     for folder in sorted(folders):
-        if strange := {name for name in lake.store.names(folder) if name.endswith(".parquet")} - planned:
+        names = {name for name in lake.store.names(folder) if name.endswith(".parquet")}
+        counting = current(names)
+        if len(counting) < len(shard_files(names)) or any(map(MARKER.fullmatch, names)):
+            raise UneError(f"{folder}: files are being merged; une compact {lake.url} finishes it, or wait")
+        planned = {file.name for file in counting if file.last < shards} | {"empty.parquet"}
+        if strange := names - planned:
             raise UneError(
                 f"{folder}/{min(strange)} belongs to no shard of the plan; SQL would read it: delete it"
             )
+        for file, following in zip(counting, counting[1:]):
+            if following.first <= file.last:
+                raise UneError(f"{folder}: {file.name} and {following.name} share shards; delete one of them")
     known = {space_folder(space) for space in (*lake.fingerprints(), "none")}
     for name in sorted(lake.store.names("spaces")):
         if f"spaces/{name}" not in known:
@@ -81,7 +89,7 @@ def _no_strangers(lake: Lake, shards: int) -> None:
 def _images(lake: Lake, shard: int, expected: list[str]) -> list[bool]:
     """Which images of the shard are readable."""
     name = f"images/{shard_file(shard)}"
-    table = _table(lake, name, schema.IMAGES)
+    table = _shard(lake, "images", shard, schema.IMAGES)
     _same_ids(name, table, expected)
     _reasons(name, table)
     plan = lake.plan(shard)
@@ -110,7 +118,7 @@ def _space(
 ) -> tuple[int, int | None]:
     """Number and length of the shard's latents in one space."""
     name = f"{space_folder(space)}/{shard_file(shard)}"
-    table = _table(lake, name, schema.SPACE)
+    table = _shard(lake, space_folder(space), shard, schema.SPACE)
     stamped = json.loads((table.schema.metadata or {}).get(b"fingerprint", b"null"))
     if stamped != fingerprint:
         raise UneError(f"{name}: its fingerprint is not the space's; delete the file and build again")
@@ -160,13 +168,10 @@ def _planned(lake: Lake, shard: int) -> pa.Table:
         raise UneError(f"the plan of shard {shard} is missing ({error}); restore it from a copy") from None
 
 
-def _table(lake: Lake, name: str, columns: pa.Schema) -> pa.Table:
+def _shard(lake: Lake, folder: str, shard: int, columns: pa.Schema) -> pa.Table:
+    name = f"{folder}/{shard_file(shard)}"
     try:
-        return _read(
-            name,
-            columns,
-            lambda: schema.read_parquet(lake.store.read(name), page_checksum_verification=True),
-        )
+        return _read(name, columns, lambda: lake.read_shard(folder, shard, page_checksum_verification=True))
     except FileNotFoundError:
         raise UneError(f"{name} is missing; the same une build makes it") from None
 

@@ -8,6 +8,9 @@
 
 -- Every reading of files says hive_partitioning = false, so that no folder above a lake, such as runs/split=train/, is taken for a column.
 
+-- `spaces_files` and `images_files` are set by une_ray alone, while `une compact` merges files: in the stock shell what is being merged is
+-- an error whose text names the reason.
+
 -- Names that begin with nz_ are internal: parts of the macros, where no alias of a caller's is captured.
 
 -- One row per registered space: what it is, and its whole fingerprint. A control explains others away: pixels, fresh weights, signal leak,
@@ -28,7 +31,7 @@ FROM files ORDER BY space;
 -- hash, or a group that the corpus names. In lakes of earlier une_rays `split_group` is NULL, as they go by image ids, and `metadata` empty.
 CREATE OR REPLACE VIEW images AS
 SELECT * REPLACE (coalesce(metadata, MAP {}) AS metadata) FROM (
-    FROM read_parquet(getvariable('lake') || '/images/*.parquet', hive_partitioning = false)
+    FROM read_parquet(coalesce(getvariable('images_files'), [getvariable('lake') || '/images/*.parquet']), hive_partitioning = false)
     UNION ALL BY NAME SELECT NULL::VARCHAR AS split_group, NULL::MAP(VARCHAR, VARCHAR) AS metadata WHERE false);
 
 -- Every image × space, rejected ones included: status, error, and z where the status is 'ok'.
@@ -38,7 +41,8 @@ SELECT * REPLACE (coalesce(metadata, MAP {}) AS metadata) FROM (
 CREATE OR REPLACE VIEW readings AS
 SELECT image_id, status, error, z, norm, round_trip_psnr, final_timestep, dim,
     url_decode(regexp_extract(filename, '/space=([^/]*)/[^/]*$', 1)) AS space
-FROM read_parquet(getvariable('lake') || '/spaces/*/*.parquet', hive_partitioning = false, filename = true, schema = MAP {
+FROM read_parquet(coalesce(getvariable('spaces_files'), [getvariable('lake') || '/spaces/*/*.parquet']), hive_partitioning = false, filename = true,
+    schema = MAP {
     'image_id': {name: 'image_id', type: 'VARCHAR', default_value: NULL}, 'status': {name: 'status', type: 'VARCHAR', default_value: NULL},
     'error': {name: 'error', type: 'VARCHAR', default_value: NULL}, 'z': {name: 'z', type: 'FLOAT[]', default_value: NULL},
     'norm': {name: 'norm', type: 'FLOAT', default_value: NULL}, 'dim': {name: 'dim', type: 'INTEGER', default_value: NULL},

@@ -10,20 +10,22 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.geometry.gaussianity import CONTROLS, families
 from une_ray.lake import results
+from une_ray.lake.files import metadata
 from une_ray.lake.latents import matrix, spaces_of
 from une_ray.lake.layout import Lake, space_folder
 
 LIMIT = 5000  # latents per space: the components' eigenproblem grows as their cube
 
-LATENTS = "SELECT image_id, z FROM latents WHERE space = ? ORDER BY md5(image_id), image_id LIMIT ?"
-
-SHAPE = """
-    SELECT decode(value) FROM parquet_kv_metadata(getvariable('lake') || ? || '/shard-*.parquet')
-    WHERE decode(key) = 'shape' LIMIT 1"""
+# Who is drawn is decided without z: latents are read of those alone.
+DRAWN = """
+    SELECT image_id FROM readings WHERE space = ? AND status = 'ok'
+    ORDER BY md5(image_id), image_id LIMIT ?"""
+LATENTS = "SELECT image_id, z FROM latents WHERE space = ? AND image_id IN (SELECT unnest(?))"
 
 ROWS = """
     SELECT * FROM gaussianity WHERE config IN (SELECT unnest(?))
@@ -69,10 +71,12 @@ def gaussianity(
 
 def read_latents(lake: Lake, space: str, limit: int) -> tuple[list[str], np.ndarray]:
     """Ids and z (n, d) float32 of up to `limit` images, those with the smallest hashes of their ids."""
-    table = lake.session.sql(LATENTS, params=[space, limit]).to_arrow_table()
-    if not len(table):
+    drawn = [image_id for (image_id,) in lake.rows(DRAWN, [space, limit])]
+    if not drawn:
         raise UneError(f"space {space!r} has no latents yet; build it first")
-    return table["image_id"].to_pylist(), matrix(table["z"], np.float32)
+    table = lake.session.sql(LATENTS, params=[space, drawn]).to_arrow_table()
+    place = pc.index_in(pa.array(drawn), table["image_id"].combine_chunks())
+    return drawn, matrix(table["z"].take(place), np.float32)
 
 
 def _rows(lake: Lake, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -110,5 +114,7 @@ def _count(lake: Lake, space: str) -> int:
 
 def _shape(lake: Lake, space: str) -> tuple[int, ...] | None:
     """(c, h, w) of a space of maps, from its files' metadata; None for vectors."""
-    values = lake.rows(SHAPE, [f"/{space_folder(space)}"])
-    return tuple(json.loads(values[0][0])) if values else None
+    folder = space_folder(space)
+    first = lake.files(folder)[0]
+    shape = metadata(lake.store, f"{folder}/{first.name}").get("shape")
+    return tuple(json.loads(shape)) if shape else None

@@ -128,10 +128,11 @@ class _Study:
             }
             order = []
             for ids, batch in side_by_side(self.lake, [source, *evaluations], self.test):
-                order.append(pc.index_in(ids, self.test).to_numpy())
+                order.append(ids)
                 for target, evaluation in evaluations.items():
                     evaluation.add(batch[source], batch[target])
-            labels = {attribute: values[np.concatenate(order)] for attribute, values in self.labels.items()}
+            places = pc.index_in(pa.concat_arrays(order), self.test).to_numpy()
+            labels = {attribute: values[places] for attribute, values in self.labels.items()}
             scatter = moments.scatter(source, source)
             for target, evaluation in evaluations.items():
                 yield (source, target), self._pair(source, target, evaluation, labels, scatter)

@@ -1,0 +1,220 @@
+"""`une compact`: fewer files and the same answers, whoever is killed, comes second or reads in between."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import duckdb
+import pytest
+
+from tests.helpers import stock
+from tests.helpers.lakes import FINGERPRINT, fill, items, latent, write
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.compact import compact, groups
+from une_ray.lake.create import create
+from une_ray.lake.files import ShardFile, current, shard_file, shard_files, without_superseded
+from une_ray.lake.layout import COMPACTION, Lake, space_folder
+from une_ray.lake.renaming import rename_space
+from une_ray.lake.verify import verify
+
+SPACE = space_folder("a/b")
+QUERIES = (
+    "FROM counts",
+    "SELECT space, dim, round(mean_norm, 9), round(std_norm, 9) FROM norms",
+    "SELECT * FROM images ORDER BY image_id",
+    "SELECT * FROM latents ORDER BY image_id",
+    "FROM rejects",
+)
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return fill(create(Lake(str(tmp_path / "lake")), "made-up:40", iter(items(40)), 4))
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory) -> list:
+    """What a lake like `lake` answers."""
+    folder = tmp_path_factory.mktemp("before") / "lake"
+    return answers(fill(create(Lake(str(folder)), "made-up:40", iter(items(40)), 4)))
+
+
+def answers(lake: Lake) -> list:
+    return [Lake(lake.url).rows(query) for query in QUERIES]
+
+
+def test_answers_stay_the_same_and_files_become_few(lake, before):
+    stamped = lake.read_shard(SPACE, 3)
+    done = {folder.folder: (folder.before, folder.after) for folder in compact(lake, grace=0)}
+    assert done == {"images": (10, 1), SPACE: (10, 1)} and answers(lake) == before
+    assert lake.store.names(SPACE) == {"merged-00000-00009.parquet"} and not lake.store.exists(COMPACTION)
+    assert list(verify(Lake(lake.url))) and lake.committed(SPACE) == set(range(10))
+    again = lake.read_shard(SPACE, 3)
+    assert (
+        again.equals(stamped)
+        and again.schema.metadata[b"fingerprint"] == stamped.schema.metadata[b"fingerprint"]
+    )
+    assert stock.module(lake).execute("FROM counts").fetchall() == before[0]
+    with pytest.raises(FileNotFoundError):
+        lake.read_shard(SPACE, 10)
+    assert [(folder.before, folder.after) for folder in compact(lake, grace=0)] == [(1, 1), (1, 1)]
+
+
+def test_shards_that_come_later_are_read_beside_merged_ones_and_merged_in_turn(lake):
+    gone = lake.read_shard(SPACE, 9)
+    lake.store.remove(f"{SPACE}/{shard_file(9)}")
+    list(compact(lake, grace=0))
+    assert lake.store.names(SPACE) == {"merged-00000-00008.parquet"} and 9 not in lake.committed(SPACE)
+    write(lake, f"{SPACE}/{shard_file(9)}", gone.to_pylist(), schema.SPACE)
+    assert len(list(verify(Lake(lake.url)))) == 3
+    list(compact(lake, grace=0))
+    assert lake.store.names(SPACE) == {"merged-00000-00009.parquet"}
+    assert Lake(lake.url).rows("SELECT count(*), count(DISTINCT image_id) FROM readings") == [(40, 40)]
+
+
+def test_files_of_earlier_une_rays_get_their_dim(lake, before):
+    for shard in range(10):
+        table = lake.read_shard(SPACE, shard).drop_columns("dim")
+        lake.store.commit(f"{SPACE}/{shard_file(shard)}", schema.parquet(table, {"fingerprint": FINGERPRINT}))
+    assert answers(lake) == before
+    list(compact(lake, grace=0))
+    assert answers(lake) == before and list(verify(Lake(lake.url)))
+    dims = lake.rows("SELECT DISTINCT dim FROM readings WHERE status = 'ok'")
+    assert dims == [(4,)]
+
+
+KILLED = """
+import os, signal, sys
+from une_ray.lake import compact, store
+from une_ray.lake.layout import Lake
+left = int(sys.argv[2])
+def dying(call):
+    def one_more(self, name, *rest, **options):
+        global left
+        if "compaction" not in name:
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return call(self, name, *rest, **options)
+    return one_more
+for name in ("commit", "move", "remove"):
+    setattr(store.Store, name, dying(getattr(store.Store, name)))
+compact.BEAT, compact.DEAD = 0.02, 0.1
+compact.THREADS = 1
+list(compact.compact(Lake(sys.argv[1]), grace=0))
+print("whole")
+"""
+
+
+@pytest.mark.parametrize("writes", [1, 3, 8])
+def test_a_killed_one_loses_nothing_doubles_nothing_and_is_finished(lake, before, writes, monkeypatch):
+    """Killed after so many writes, moves and removals; the stock shell refuses what is half done."""
+    job = subprocess.run(
+        [sys.executable, "-c", KILLED, lake.url, str(writes)], capture_output=True, text=True
+    )
+    assert job.returncode == -signal.SIGKILL, job.stderr
+    assert answers(lake) == before
+    half = shard_files(lake.store.names("images")) != current(lake.store.names("images"))
+    if half:
+        with pytest.raises(duckdb.Error, match="une-compact-is-at-work"):
+            stock.module(lake).execute("FROM images").fetchall()
+        with pytest.raises(UneError, match="une compact .* finishes it"):
+            list(verify(Lake(lake.url)))
+    monkeypatch.setattr("une_ray.lake.compact.BEAT", 0.02)
+    monkeypatch.setattr("une_ray.lake.compact.DEAD", 0.1)
+    list(compact(lake, grace=0))
+    assert answers(lake) == before and list(verify(Lake(lake.url)))
+    assert lake.store.names(SPACE) == {"merged-00000-00009.parquet"} and not lake.store.exists(COMPACTION)
+
+
+def test_readers_in_between_get_the_same_answer_every_time(lake, before):
+    wrong, asked = [], 0
+    done = threading.Event()
+
+    def read() -> None:
+        nonlocal asked
+        reader = Lake(lake.url)
+        while not done.is_set():
+            for query, right in zip(QUERIES, before):
+                if reader.rows(query) != right:
+                    wrong.append(query)
+                asked += 1
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    for _ in compact(lake, grace=0.5):
+        pass
+    done.set()
+    thread.join()
+    assert not wrong and asked > len(QUERIES) and lake.store.names(SPACE) == {"merged-00000-00009.parquet"}
+
+
+def test_two_at_once_do_it_once(lake, before, monkeypatch):
+    monkeypatch.setattr("une_ray.lake.compact.BEAT", 0.02)
+    said = []
+
+    def work() -> None:
+        list(compact(Lake(lake.url), grace=0.2, say=said.append))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers(lake) == before and lake.store.names(SPACE) == {"merged-00000-00009.parquet"}
+    assert len(said) == 1 and f"process {os.getpid()}) has this lake; waiting" in said[0]
+
+
+def test_one_that_was_stopped_too_long_gives_up_what_another_took(lake, monkeypatch):
+    monkeypatch.setattr("une_ray.lake.compact.BEAT", 0.02)
+    with pytest.raises(UneError, match="has taken over"):
+        for _ in compact(lake, grace=0):
+            for _ in range(5):  # a sign of life may come between
+                lake.store.commit(COMPACTION, b'{"owner": "another", "host": "h", "pid": 1}')
+                time.sleep(0.1)
+    lake.store.remove(COMPACTION)
+
+
+def test_a_renamed_space_may_be_merged(lake):
+    list(compact(lake, grace=0))
+    rename_space(lake, "a/b", "c")
+    assert list(verify(Lake(lake.url))) and Lake(lake.url).rows("SELECT space, images FROM counts")[0] == (
+        "c",
+        39,
+    )
+    assert lake.read_shard(space_folder("c"), 9)["image_id"].to_pylist() == [f"i{n}" for n in range(36, 40)]
+
+
+def test_files_unlike_the_others_are_not_merged(lake):
+    rows = [latent(f"i{n}") for n in range(4)]
+    write(lake, f"{SPACE}/{shard_file(0)}", rows, schema.SPACE, {"model": "another"})
+    with pytest.raises(UneError, match="stamped otherwise"):
+        list(compact(lake, grace=0))
+    assert len(lake.store.names(SPACE)) == 10
+
+
+def test_groups_are_neighbours_of_about_the_size():
+    names = [*map(shard_file, (0, 1, 2, 3, 5, 6, 7)), "merged-00008-00019.parquet", shard_file(20)]
+    files = shard_files(names)
+    bytes_of = dict.fromkeys(names, 40) | {"merged-00008-00019.parquet": 90}
+    found = [(group[0].first, group[-1].last) for group in groups(files, bytes_of, 100)]
+    assert found == [(0, 2), (5, 7)]
+
+
+def test_of_two_files_with_a_shard_the_larger_counts():
+    names = [
+        shard_file(0),
+        shard_file(7),
+        "merged-00000-00003.parquet",
+        "merged-00000-00005.parquet",
+        "empty.parquet",
+    ]
+    assert [(file.first, file.last) for file in current(names)] == [(0, 5), (7, 7)]
+    assert current([shard_file(2)]) == [ShardFile(name=shard_file(2), first=2, last=2)]
+    paths = [f"x/{name}" for name in [*names, "merging-1.parquet"]] + ["y/shard-00000.parquet"]
+    left = ["x/empty.parquet", "x/merged-00000-00005.parquet", f"x/{shard_file(7)}", "y/shard-00000.parquet"]
+    assert without_superseded(paths) == left

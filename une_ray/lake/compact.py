@@ -1,0 +1,228 @@
+"""Shards' files merged into large ones: a query asks an object store once per file, whatever its size.
+
+A folder is merged in four steps: large files are written where nobody reads; a marker goes into the folder
+(see `lake.files`); the large files come in under their names; after a grace, in which queries that began
+before still find their files, those that are merged go, and then the marker. Whoever is killed between has
+lost nothing, and the next call takes up what it finds. One works on a lake at a time: others wait for its
+lease, and take that over when it no longer beats.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.files import MARKER, ShardFile, current, marker_file, merged_file, shard_files, sizes
+from une_ray.lake.layout import COMPACTION, Lake, space_folder
+
+SIZE = 256 << 20  # bytes of a merged file, about
+GRACE = 60.0  # seconds that queries may still read what is merged
+BEAT, DEAD = 2.0, 20.0  # seconds between two signs of life, and without one until a lease is taken over
+ROW_GROUP = 32 << 20  # bytes: what a thread of DuckDB holds
+THREADS = 2  # files that are merged at once: each is held in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compacted:
+    """What became of one folder."""
+
+    folder: str
+    before: int
+    after: int
+
+
+def compact(
+    lake: Lake, size: int = SIZE, grace: float = GRACE, say: Callable[[str], None] = lambda line: None
+) -> Iterator[Compacted]:
+    """Merge the files of every space, and of `images`, into ones of about `size` bytes; yields what became of
+    each folder.
+
+    Nothing that is asked of the lake changes by it. Raises UneError where files of one space are not alike,
+    and where another call takes the lease of one that was stopped for too long.
+    """
+    lake.manifest  # noqa: B018 - refuses what is no lake
+    with _lease(lake, say) as check:
+        lake.store.sweep()
+        for folder in ("images", *map(space_folder, lake.fingerprints())):
+            before = len(shard_files(lake.store.names(folder)))
+            check()
+            _finish(lake, folder, grace, check)
+            _merge(lake, folder, size, grace, check)
+            yield Compacted(folder=folder, before=before, after=len(shard_files(lake.store.names(folder))))
+
+
+def groups(files: Sequence[ShardFile], bytes_of: dict[str, int], size: int) -> list[list[ShardFile]]:
+    """Files to be merged with each other: neighbours, less than half of `size`, until they have it."""
+    found: list[list[ShardFile]] = []
+    group: list[ShardFile] = []
+    for file in files:
+        is_small = bytes_of[file.name] < size // 2
+        is_next = bool(group) and group[-1].last + 1 == file.first
+        if group and not (is_small and is_next and sum(bytes_of[f.name] for f in group) < size):
+            found.append(group)
+            group = []
+        if is_small:
+            group.append(file)
+    return [group for group in [*found, group] if len(group) > 1]
+
+
+def _merge(lake: Lake, folder: str, size: int, grace: float, check: Callable[[], None]) -> None:
+    bytes_of = sizes(lake.store, folder)
+    wanted = groups(current(bytes_of), bytes_of, size)
+    if not wanted:
+        return
+
+    def stage(group: list[ShardFile]) -> tuple[str, str]:
+        check()
+        staged = f"tmp/{uuid.uuid4().hex}.parquet"
+        lake.store.commit(staged, merged(lake, folder, group))
+        return staged, f"{folder}/{merged_file(group[0].first, group[-1].last)}"
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        staged = list(threads.map(stage, wanted))
+    check()
+    marker = f"{folder}/{marker_file()}"
+    lake.store.commit(marker, b"")
+    for temporary, final in staged:
+        check()
+        lake.store.move(temporary, final)
+    _finish(lake, folder, grace, check)
+
+
+def _finish(lake: Lake, folder: str, grace: float, check: Callable[[], None]) -> None:
+    """Remove files that are merged, then markers: this call's and those of killed ones."""
+    names = lake.store.names(folder)
+    superseded = {file.name for file in shard_files(names)} - {file.name for file in current(names)}
+    markers = {name for name in names if MARKER.fullmatch(name)}
+    if superseded and not markers:  # a shard that a build made again after it was merged
+        marker = marker_file()
+        lake.store.commit(f"{folder}/{marker}", b"")
+        markers = {marker}
+    if superseded:
+        _wait(grace, check)
+    for name in sorted(superseded):
+        check()
+        lake.store.remove(f"{folder}/{name}")
+    for name in sorted(markers):
+        lake.store.remove(f"{folder}/{name}")
+
+
+def _wait(seconds: float, check: Callable[[], None]) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(1.0, left))
+        check()
+
+
+def merged(lake: Lake, folder: str, group: Sequence[ShardFile]) -> bytes:
+    """One Parquet file of all that `group` holds, in the order of its shards."""
+    columns = schema.IMAGES if folder == "images" else schema.SPACE
+    stamp: dict[str, str] | None = None
+    sink, rows = pa.BufferOutputStream(), []
+    writer: pq.ParquetWriter | None = None
+    waiting: list[pa.Table] = []
+    for file in group:
+        for shard in file.shards:
+            table = lake.read_shard(folder, shard)
+            own = _stamp(table)
+            if stamp is not None and own != stamp:
+                raise UneError(
+                    f"{folder}: shard {shard} is stamped otherwise than {group[0].name}; see une verify"
+                )
+            stamp = own
+            writer = writer or schema.writer(sink, columns.with_metadata(_stamped(own)))
+            rows.append(len(table))
+            waiting.append(schema.completed(table, columns))
+            if sum(part.nbytes for part in waiting) >= ROW_GROUP:
+                _write(writer, waiting)
+    assert writer is not None
+    _write(writer, waiting)
+    writer.add_key_value_metadata({"rows_of_shards": json.dumps(rows)})
+    writer.close()
+    return sink.getvalue().to_pybytes()
+
+
+def _write(writer: pq.ParquetWriter, waiting: list[pa.Table]) -> None:
+    if waiting:
+        table = pa.concat_tables(waiting).combine_chunks()
+        writer.write_table(table, row_group_size=max(1, len(table)))
+        waiting.clear()
+
+
+def _stamped(stamp: dict[str, str]) -> dict[str, str]:
+    return {"noisezoo_version": str(schema.VERSION), **stamp}
+
+
+def _stamp(table: pa.Table) -> dict[str, str]:
+    """What a file says of itself, less what is its shard's alone."""
+    own = (b"ARROW:schema", b"noisezoo_version", b"shard", b"rows_of_shards")
+    return {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items() if k not in own}
+
+
+@contextmanager
+def _lease(lake: Lake, say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+    """Hold the lake's compaction; gives what raises UneError once another has it."""
+    record: dict[str, Any] = {"owner": uuid.uuid4().hex, "host": socket.gethostname(), "pid": os.getpid()}
+    _acquire(lake, record, say)
+    stop, lost = Event(), Event()
+
+    def beat() -> None:
+        count = 0
+        while not stop.wait(BEAT):
+            try:
+                if _holder(lake).get("owner") != record["owner"]:
+                    return lost.set()
+                count += 1
+                lake.store.commit(COMPACTION, json.dumps(record | {"beat": count}).encode())
+            except (UneError, OSError):
+                continue  # a store that does not answer now: another takes over if it stays so
+
+    def check() -> None:
+        if lost.is_set():
+            raise UneError(f"another une compact of {lake.url} has taken over; this one was stopped too long")
+
+    thread = Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield check
+    finally:
+        stop.set()
+        thread.join()
+        if not lost.is_set() and _holder(lake).get("owner") == record["owner"]:
+            lake.store.remove(COMPACTION)
+
+
+def _acquire(lake: Lake, record: dict[str, Any], say: Callable[[str], None]) -> None:
+    data, seen, since, said = json.dumps(record).encode(), {}, time.monotonic(), False
+    while not lake.store.commit(COMPACTION, data, replace=False):
+        holder = _holder(lake)
+        if holder != seen:
+            seen, since = holder, time.monotonic()
+        elif time.monotonic() - since > DEAD and _holder(lake) == seen:
+            lake.store.remove(COMPACTION)
+            continue
+        if holder and not said:
+            say(f"another une compact ({holder['host']}, process {holder['pid']}) has this lake; waiting")
+            said = True
+        time.sleep(BEAT / 2)
+
+
+def _holder(lake: Lake) -> dict[str, Any]:
+    try:
+        return json.loads(lake.store.read(COMPACTION))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}

@@ -1,0 +1,131 @@
+"""Which files a table's shards are in: one each, or many in a larger one that `une compact` wrote.
+
+    shard-00000.parquet           one shard
+    merged-00000-00063.parquet    shards 0 to 63; what they had before goes when this has come
+
+A shard is in two files only while `une compact` is at work, and the larger one counts. As long as that is so
+the folder holds a file that no reader of Parquet opens and whose name says why: nobody counts a row twice.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from une_ray.lake.store import Store
+
+SHARD = re.compile(r"(?:shard|merged)-(\d{5,})(?:-(\d{5,}))?\.parquet")
+MARKER = re.compile(r"merging-.*\.parquet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardFile:
+    """A file of the shards `first` to `last`."""
+
+    name: str
+    first: int
+    last: int
+
+    @property
+    def shards(self) -> range:
+        return range(self.first, self.last + 1)
+
+
+def shard_file(shard: int) -> str:
+    return f"shard-{shard:05d}.parquet"
+
+
+def merged_file(first: int, last: int) -> str:
+    return f"merged-{first:05d}-{last:05d}.parquet"
+
+
+def marker_file() -> str:
+    """Sorted between `merged-` and `shard-`: a listing that sees a shard twice sees this too."""
+    return f"merging-{uuid.uuid4().hex[:8]}-une-compact-is-at-work-or-was-killed-then-run-it-again.parquet"
+
+
+def shard_files(names: Iterable[str]) -> list[ShardFile]:
+    """Those of `names` that hold shards, in the order of their shards, a larger one first."""
+    matches = [match for name in names if (match := SHARD.fullmatch(name))]
+    files = [ShardFile(name=m[0], first=int(m[1]), last=int(m[2] or m[1])) for m in matches]
+    return sorted(files, key=lambda file: (file.first, -file.last))
+
+
+def current(names: Iterable[str]) -> list[ShardFile]:
+    """Those that count: not the ones whose shards are all in a larger file."""
+    kept: list[ShardFile] = []
+    for file in shard_files(names):
+        if not kept or file.last > kept[-1].last:
+            kept.append(file)
+    return kept
+
+
+def without_superseded(paths: Iterable[str]) -> list[str]:
+    """Paths of one listing of any folders, less the files that do not count and the marker of a merge."""
+    folders: dict[str, set[str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        folders.setdefault(folder, set()).add(name)
+    left = []
+    for folder, names in sorted(folders.items()):
+        gone = {file.name for file in shard_files(names)} - {file.name for file in current(names)}
+        left += [f"{folder}/{n}" for n in sorted(names - gone) if not MARKER.fullmatch(n)]
+    return left
+
+
+def read_merged(store: Store, folder: str, file: ShardFile, shard: int, **options: Any) -> pa.Table:
+    """The table of one shard of a merged file, with the file's metadata."""
+    name = f"{folder}/{file.name}"
+    rows = _rows_of_shards(store, name)
+    start, stop = sum(rows[: shard - file.first]), sum(rows[: shard - file.first + 1])
+    parts, at = [], 0
+    for group, count in enumerate(_rows_of_groups(store, name)):
+        if at < stop and start < at + count:
+            table = _row_group(store, name, group, **options)
+            parts.append(table.slice(max(0, start - at), min(stop, at + count) - max(start, at)))
+        at += count
+    return pa.concat_tables(parts)
+
+
+def metadata(store: Store, name: str) -> dict[str, Any]:
+    """What a file's footer says of it: texts and JSON by key."""
+    with store.open(name) as file:
+        stamped = pq.ParquetFile(file, pre_buffer=False).metadata.metadata or {}
+    return {key.decode(): value.decode() for key, value in stamped.items() if key != b"ARROW:schema"}
+
+
+@functools.lru_cache(maxsize=64)
+def _rows_of_shards(store: Store, name: str) -> list[int]:
+    return json.loads(metadata(store, name)["rows_of_shards"])
+
+
+@functools.lru_cache(maxsize=64)
+def _rows_of_groups(store: Store, name: str) -> list[int]:
+    with store.open(name) as file:
+        footer = pq.ParquetFile(file, pre_buffer=False).metadata
+    return [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+
+
+@functools.lru_cache(maxsize=2)
+def _row_group(store: Store, name: str, group: int, **options: Any) -> pa.Table:
+    """Shards come in order, so that a row group of several is read about once."""
+    with store.open(name) as file:
+        return pq.ParquetFile(file, pre_buffer=False, **options).read_row_group(group, use_threads=False)
+
+
+def sizes(store: Store, folder: str) -> dict[str, int]:
+    """Bytes of every file in `folder`, by name, from one listing; empty where it does not exist."""
+    try:
+        listed = store.filesystem.ls(store.path(folder), detail=True)
+    except FileNotFoundError:
+        return {}
+    return {os.path.basename(str(info["name"])): int(info["size"] or 0) for info in listed}
