@@ -61,6 +61,26 @@ def test_what_is_committed_is_counted_per_table(lake):
     ) == ("a/b", 2, 3, 6, 10, 1)
 
 
+def test_rejects_are_what_builds_counted_and_read_where_none_did(lake):
+    """Shard 0, which has the reject, is said to have 0 in one run, then 7, and its later count stands."""
+    record(lake, ("read", "h1", 4, 0, 1), ("a/b", "h1", 4, 1, 9))
+    images, space = status(lake).tables
+    assert (images.rejects, space.rejects) == (0, 0)
+    later = pa.Table.from_pylist(
+        [row | {"rejects": 7, "started": datetime.fromtimestamp(NOON + 99, UTC)} for row in runs(lake)],
+        schema=schema.RUNS,
+    )
+    lake.store.commit("runs/later.parquet", schema.parquet(later, {}))
+    images, space = status(lake).tables
+    assert (images.rejects, space.rejects) == (7, 7)
+    lake.store.filesystem.rm(lake.store.path(f"{space_folder('a/b')}/{shard_file(0)}"))
+    assert status(lake).tables[1].rejects == 0
+
+
+def runs(lake: Lake) -> list[dict]:
+    return lake.read_table("runs/run.parquet").to_pylist()
+
+
 def test_a_space_that_was_only_registered_is_at_nought(lake):
     lake.register("c", FINGERPRINT)
     assert [(table.shards, table.images) for table in status(lake).tables if table.name == "c"] == [(0, 0)]

@@ -207,7 +207,8 @@ def _lease(lake: Lake, say: Callable[[str], None]) -> Iterator[Callable[[], None
 
 
 def _acquire(lake: Lake, record: dict[str, Any], say: Callable[[str], None]) -> None:
-    data, seen, since, said = json.dumps(record).encode(), {}, time.monotonic(), False
+    data, since, said = json.dumps(record).encode(), time.monotonic(), False
+    seen: dict[str, Any] = {}
     while not lake.store.commit(COMPACTION, data, replace=False):
         holder = _holder(lake)
         if holder != seen:

@@ -190,7 +190,11 @@ class Lake:
 
     def has_shard(self, folder: str, shard: int) -> bool:
         """Whether a shard is committed in `folder`, in a file of its own or in a merged one."""
-        return self.store.exists(f"{folder}/{shard_file(shard)}") or shard in self.committed(folder)
+        alone = self.store.exists(f"{folder}/{shard_file(shard)}")
+        return alone or any(shard in file.shards for file in self._merged(folder))
+
+    def _merged(self, folder: str) -> list[ShardFile]:
+        return current(self.store.names(folder, "merged-"))
 
     def read_shard(self, folder: str, shard: int, **options: Any) -> pa.Table:
         """One shard's table in `folder`; `options` are pyarrow's, for reading. Raises FileNotFoundError where
@@ -199,8 +203,8 @@ class Lake:
         try:
             return schema.read_parquet(self.store.read(name), **options)
         except FileNotFoundError:
-            for file in self.files(folder):
-                if shard in file.shards and file.first < file.last:
+            for file in self._merged(folder):
+                if shard in file.shards:
                     return read_merged(self.store, folder, file, shard, **options)
             raise
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from une_ray.lake.files import ShardFile
 from une_ray.lake.layout import Lake, space_folder
+from une_ray.lake.session import duckdb_path
 
 RECENT_SECONDS = 600.0  # runs are saved every half minute, but one shard of a large model may take five
 
-REJECTS = """SELECT 'images' AS name, count(*) FROM images WHERE status = 'reject'
-UNION ALL SELECT space, count(*) FROM readings WHERE status = 'reject' GROUP BY space"""
+# What builds counted as they wrote; of a shard that was done twice the last count.
+COUNTED = """SELECT if(stage = 'read', 'images', stage) AS name, shard, arg_max(rejects, started) AS rejects
+FROM runs GROUP BY ALL"""
+UNCOUNTED = "SELECT count(*) FROM read_parquet(?, hive_partitioning = false) WHERE status = 'reject'"
 
 # What finished lately, counted from the newest. A shard done in no measurable time counts a microsecond.
 RECENT = """WITH shards AS (
@@ -65,7 +69,9 @@ class Record:
 def status(lake: Lake, now: float | None = None) -> Status:
     """What is done, how fast, and by whom; `now` in seconds since 1970. Raises UneError where there is no
     lake."""
-    rejects = dict(lake.rows(REJECTS))
+    counted: dict[str, dict[int, int]] = {}
+    for name, shard, rejects in lake.rows(COUNTED):
+        counted.setdefault(name, {})[shard] = rejects
     records = [Record(*row) for row in lake.rows(RECENT, {"window": RECENT_SECONDS})]
     age = (
         max(0.0, (time.time() if now is None else now) - max(record.finish for record in records))
@@ -79,23 +85,36 @@ def status(lake: Lake, now: float | None = None) -> Status:
     for record in records:
         places[record.place] += record.images
     folders = {"images": "images"} | {space: space_folder(space) for space in lake.fingerprints()}
-    tables = [_progress(lake, name, folder, rejects, rates) for name, folder in folders.items()]
+    tables = [_progress(lake, name, folder, counted.get(name, {}), rates) for name, folder in folders.items()]
     return Status(tables, age, dict(places))
 
 
 def _progress(
-    lake: Lake, name: str, folder: str, rejects: dict[str, int], rates: dict[str, float]
+    lake: Lake, name: str, folder: str, counted: dict[int, int], rates: dict[str, float]
 ) -> TableProgress:
-    shards = lake.committed(folder)
+    files = lake.files(folder)
+    shards = {shard for file in files for shard in file.shards}
     return TableProgress(
         name=name,
         shards=len(shards),
         shards_total=lake.shards,
         images=lake.images_in(shards),
         images_total=lake.manifest["images"],
-        rejects=rejects.get(name, 0),
+        rejects=_rejects(lake, folder, files, counted),
         rate=rates.get(name),
     )
+
+
+def _rejects(lake: Lake, folder: str, files: Sequence[ShardFile], counted: dict[int, int]) -> int:
+    """Counts that builds kept; files with a shard of which none did are read, such as an import's."""
+    known = [file for file in files if all(shard in counted for shard in file.shards)]
+    paths = [
+        duckdb_path(lake, lake.store.path(f"{folder}/{file.name}"))
+        for file in files
+        if any(shard not in counted for shard in file.shards)
+    ]
+    read = lake.rows(UNCOUNTED, [paths])[0][0] if paths else 0
+    return read + sum(counted[shard] for file in known for shard in file.shards)
 
 
 def rates_of(records: Collection[Record], window: float = RECENT_SECONDS) -> dict[str, float]:

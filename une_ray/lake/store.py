@@ -45,14 +45,19 @@ class Store:
         with self._answering(name):
             return self.filesystem.exists(self.path(name))
 
-    def names(self, folder: str) -> set[str]:
-        """Names of the files directly in `folder`; empty where it does not exist."""
+    def names(self, folder: str, prefix: str = "") -> set[str]:
+        """Names of the files directly in `folder`, of those that begin with `prefix`; empty where it does not
+        exist. An object store lists no others."""
         try:
             with self._answering(folder):
-                paths = self.filesystem.ls(self.path(folder), detail=False)
+                if prefix and not self.is_local:
+                    paths = self.filesystem.find(self.path(folder), prefix=prefix)
+                else:
+                    paths = self.filesystem.ls(self.path(folder), detail=False)
         except FileNotFoundError:
             return set()
-        return {os.path.basename(str(path).rstrip("/")) for path in paths}
+        names = (os.path.basename(str(path).rstrip("/")) for path in paths)
+        return {name for name in names if name.startswith(prefix)}
 
     def read(self, name: str) -> bytes:
         with self._answering(name), self.filesystem.open(self.path(name), "rb") as file:

@@ -107,11 +107,12 @@ def read_shard(row: Row, lake_url: str, corpus: str, tries: ActorHandle) -> Row:
     with tried(tries, name) as suspect:
         deadly = killers(shard.trial, (corpus, sources), len(sources)) if suspect else {}
         contents = shard.read_bytes(open_corpus(corpus), sources, deadly)
-        if not lake.store.exists(name):
+        if not lake.has_shard("images", shard_row.shard):
             table = shard.images_table(plan, contents)
             metadata = {"shard": str(shard_row.shard)}
             lake.store.commit(name, schema.parquet(table, metadata), replace=False)
-    table = lake.read_table(name)  # another build may have been first: the spaces must agree with its rows
+    # Another build may have been first: the spaces must agree with its rows.
+    table = lake.read_shard("images", shard_row.shard)
     images = shard.readable(table, contents)
     record = clock.record(shard_row.shard, table)
     return shard_row.with_images(plan["image_id"], images).recorded(record).to_row()
@@ -142,7 +143,8 @@ class ReadSpace:
     def __call__(self, row: Row) -> Row:
         shard_row, space = ShardRow.from_row(row), self.space.name
         name = f"{space_folder(space)}/{shard_file(shard_row.shard)}"
-        if space in shard_row.spaces and not self.lake.store.exists(name):
+        done = space not in shard_row.spaces or self.lake.has_shard(space_folder(space), shard_row.shard)
+        if not done:
             clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
             with tried(self.tries, name) as suspect:
                 table = self.read(shard_row.images(), suspect)
