@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from une_ray.corpora.base import Corpus
     from une_ray.models.kind import ModelKind
     from une_ray.spaces.kind import SpaceKind
+    from une_ray.studies.disentanglement.models import Disentangler
     from une_ray.studies.memorization.detectors import Detector
     from une_ray.studies.memorization.methods import Method
     from une_ray.studies.study import Study
@@ -163,3 +164,6 @@ DETECTORS: Registry[Detector] = Registry(
     "detector", "une_ray.studies.memorization.detectors", "DETECTOR", "une_ray.detectors"
 )
 STUDIES: Registry[Study] = Registry("study", "une_ray.studies", "STUDY", "une_ray.studies")
+DISENTANGLERS: Registry[type[Disentangler]] = Registry(
+    "disentanglement model", "une_ray.studies.disentanglement.models", "MODEL", "une_ray.disentanglers"
+)

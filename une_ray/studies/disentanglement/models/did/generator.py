@@ -1,0 +1,74 @@
+"""The generator G and its Wasserstein critic D: Gulrajani et al. 2017, arXiv 1704.00028, algorithm 1.
+
+Also what InfoGAN-CR and the DisCo-style model generate with, so that these differ from DiD in how they
+disentangle and in nothing else.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from une_ray.models.convolutional import Architecture, decoder, encoder
+from une_ray.studies.disentanglement.models import Batch, Group, Losses
+
+PENALTY = 10.0  # λ of the gradient penalty
+BETAS = (0.0, 0.9)  # of Adam, for everything that is trained against a critic
+
+
+class Generator(nn.Module):
+    """c, uniform in [−1, 1]ⁿ, → pictures in [0, 1]."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.latents = architecture.latents
+        self.network = decoder(architecture)
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.network(latents).sigmoid()
+
+    def draw(self, batch: Batch) -> torch.Tensor:
+        """(b, latents): latents of one batch."""
+        return 2 * batch.uniform(batch.size, self.latents) - 1
+
+
+class Critic(nn.Module):
+    """Pictures → one number, larger for pictures of the corpus; no normalisation of batches, so that the
+    penalty is one of each picture's own gradient."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.network = encoder(architecture, 1)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.network(pictures)[:, 0]
+
+
+def critic_loss(critic: nn.Module, generator: Generator, batch: Batch) -> Losses:
+    """E[D(G(c))] − E[D(x)] + λ E[(‖∇D(x̂)‖ − 1)²], x̂ between the two."""
+    pictures = batch.rows()
+    with torch.no_grad():
+        made = generator(generator.draw(batch))
+    both = critic(torch.cat([made, pictures]))
+    distance = both[: len(made)].mean() - both[len(made) :].mean()
+    penalty = gradient_penalty(critic, pictures, made, batch.uniform(len(made), 1, 1, 1))
+    return {"loss": distance + PENALTY * penalty, "distance": -distance, "penalty": penalty}
+
+
+def gradient_penalty(
+    critic: nn.Module, pictures: torch.Tensor, made: torch.Tensor, mixed: torch.Tensor
+) -> torch.Tensor:
+    """Mean of (‖∇D(x̂)‖₂ − 1)² at x̂ = made + mixed · (pictures − made)."""
+    between = (made + mixed * (pictures - made)).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (gradient.flatten(1).square().sum(1).add(1e-12).sqrt() - 1).square().mean()
+
+
+def generator_loss(critic: nn.Module, made: torch.Tensor) -> torch.Tensor:
+    """−E[D(G(c))]."""
+    return -critic(made).mean()
+
+
+def critic_group(critic: nn.Module) -> Group:
+    """The critic's own Adam."""
+    return Group(networks=[critic], betas=BETAS)
