@@ -23,7 +23,15 @@ from une_ray.corpora.help import corpus_markdown
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
 from une_ray.models.table import MODELS
-from une_ray.registry import DETECTORS, MITIGATIONS, MODEL_KINDS, SPACE_KINDS, Registry
+from une_ray.registry import (
+    DETECTORS,
+    DISENTANGLERS,
+    MITIGATIONS,
+    MODEL_KINDS,
+    SPACE_KINDS,
+    Registry,
+)
+from une_ray.settings import settings_of
 
 DOCS = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- /figures -->)", re.DOTALL)
@@ -196,6 +204,19 @@ def detectors_table() -> list[str]:
     return named(DETECTORS)
 
 
+def disentanglers_table() -> list[str]:
+    """Every model of disentanglement with its own settings and their defaults."""
+    rows = [
+        (
+            f"`{name}`",
+            DISENTANGLERS.about(name),
+            ", ".join(f"`{setting}`" for setting in settings_of(model.__init__).values()),
+        )
+        for name, model in DISENTANGLERS.items()
+    ]
+    return table(("model", "what it is", "settings"), rows)
+
+
 LAKE_TABLES: dict[str, Callable[[duckdb.DuckDBPyConnection], list[str]]] = {
     "spaces": spaces_table,
     "edits": edits_table,
@@ -207,6 +228,7 @@ CODE_TABLES: dict[str, Callable[[], list[str]]] = {
     "corpora": corpora_lines,
     "methods": methods_table,
     "detectors": detectors_table,
+    "disentanglers": disentanglers_table,
 }
 
 

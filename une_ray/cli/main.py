@@ -40,7 +40,7 @@ app = typer.Typer(
 def studies() -> list[Command]:
     """The commands of all studies, in the order that the studies ask for."""
     names = sorted(STUDIES.names(), key=lambda name: (STUDIES.find(name).order, name))
-    modules = [STUDIES.part(name, "command") for name in names]
+    modules = [STUDIES.part(name, file) for name in names for file in STUDIES.find(name).commands]
     return [module.COMMAND for module in modules if module is not None]
 
 

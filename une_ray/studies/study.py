@@ -2,7 +2,7 @@
 
     studies/NAME/__init__.py   `STUDY`, and in its docstring what it asks
                  columns.py    `TABLE`: the rows that it leaves in the lake
-                 command.py    `COMMAND`: how it is asked on the command line
+                 command.py    `COMMAND`: how it is asked on the command line; `commands` names others
                  section.py    `SECTIONS`: what the report shows of it
                  sweep.py      `SUBJECT`: what of it a sweep may search
                  views.sql     views and macros over its rows, of a study that is not in queries/noisezoo.sql
@@ -19,6 +19,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """`order` is the place of its command in the help: small first."""
+    """`order` is the place of its commands in the help: small first. `commands` are the files that define
+    one."""
 
     order: int = 1000
+    commands: tuple[str, ...] = ("command",)

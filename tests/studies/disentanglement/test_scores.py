@@ -1,0 +1,50 @@
+"""Means over seeds and their table."""
+
+import numpy as np
+import pytest
+
+from tests.helpers.trained import SCALE
+from une_ray.errors import UneError
+from une_ray.studies.disentanglement.scores import Score, mean_over_seeds, read_scores, table, write_scores
+from une_ray.studies.disentanglement.training.run import Run
+from une_ray.studies.disentanglement.training.scales import SCALES
+
+
+def score(model: str, seed: int, value: float, metric: str = "mig") -> Score:
+    facts = {"corpus": "c", "evaluated": "c", "scale": "tiny", "compute": 1.0}
+    return Score(model=model, seed=seed, metric=metric, score=value, **facts)
+
+
+def test_the_interval_is_student_s_over_seeds():
+    """Three values 1, 2, 3: s = 1, t(.975, 2) = 4.303."""
+    mean = mean_over_seeds([1.0, 2.0, 3.0])
+    assert (mean.mean, mean.seeds) == (2.0, 3) and mean.half == pytest.approx(4.3027 / np.sqrt(3), rel=1e-4)
+    assert mean_over_seeds([0.5]).half is None
+
+
+def test_the_table_has_the_best_mean_in_bold_and_gaps_where_there_is_nothing():
+    scores = [score("a", 0, 0.1), score("a", 1, 0.3), score("b", 0, 0.4), score("a", 0, 0.7, "sap")]
+    assert table(scores) == [
+        "| model | seeds | mig | sap |",
+        "|---|---|---|---|",
+        "| `a` | 2 | 0.200 ± 1.271 | **0.700** |",
+        "| `b` | 1 | **0.400** | – |",
+    ]
+
+
+def test_scores_on_one_corpus_do_not_replace_those_on_another(tmp_path, monkeypatch):
+    monkeypatch.setitem(SCALES, "test", SCALE)
+    run = Run(model="vae", corpus="c:1", scale="test")
+    write_scores(run, tmp_path, "c:1", {"mig": 0.1})
+    write_scores(run, tmp_path, "c:2", {"mig": 0.2})
+    write_scores(run, tmp_path, "c:1", {"mig": 0.3})
+    assert {score.evaluated: score.score for score in read_scores(tmp_path)} == {"c:1": 0.3, "c:2": 0.2}
+
+
+def test_a_comparison_goes_seed_by_seed_and_refuses_what_is_named_twice():
+    from une_ray.studies.disentanglement.compare import Comparison
+
+    runs = Comparison(models=[("vae", {}), ("did", {})], corpus="avatars:8", seeds=2).runs()
+    assert [(run.model, run.seed) for run in runs] == [("vae", 0), ("did", 0), ("vae", 1), ("did", 1)]
+    with pytest.raises(UneError, match="vae is named twice"):
+        Comparison(models=[("vae", {}), ("vae", {})], corpus="avatars:8").runs()

@@ -1,0 +1,121 @@
+"""`une disentangle`: train models whose codes are to be a corpus' factors, and compare them at equal
+compute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from une_ray.cli.command import Command
+from une_ray.cli.options import ActorsOption, AddressOption, GpusOption
+from une_ray.registry import DISENTANGLERS
+
+EPILOG = """Examples:
+
+`une disentangle train --model did --corpus dsprites --scale tiny`
+
+`une disentangle train --model did:contrast=false --corpus shapes3d --scale small --device cuda`
+
+`une disentangle compare --models vae,beta-vae,did --corpus dsprites --scale tiny --seeds 3`
+
+`une build --corpus dsprites:2000 --spaces codes=disentangled:disentangled/did-seed0 --lake sprites`"""
+
+DEFAULT_MODELS = "untrained,vae,beta-vae,factor-vae,beta-tcvae,dip-vae-ii,infogan-cr,disco,did"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Train models whose codes are to be a corpus' factors, and compare them at equal compute.",
+)
+
+CorpusOption = Annotated[
+    str,
+    typer.Option(
+        help="Any corpus with factors or attributes, as dsprites, shapes3d or"
+        " dsprites:20000?correlation=0.9 (see: une corpus)"
+    ),
+]
+ScaleOption = Annotated[str, typer.Option(help="tiny (minutes on a thread), small (an hour) or paper")]
+ComputeOption = Annotated[float, typer.Option(help="Times the scale's compute: less, or more, of the same")]
+
+
+@app.command(epilog=EPILOG)
+def train(
+    model: Annotated[
+        str, typer.Option(help=f"MODEL or MODEL:SETTING=VALUE, of {', '.join(DISENTANGLERS.names())}")
+    ],
+    corpus: CorpusOption,
+    scale: ScaleOption = "tiny",
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, batches and noise")] = 0,
+    compute: ComputeOption = 1.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the model; default: disentangled/MODEL-seedSEED")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    num_workers: Annotated[
+        int, typer.Option(min=1, help="So many workers under Ray Train; the folder must be one they share")
+    ] = 1,
+) -> None:
+    """Train one model: a folder with config.json, weights, traversals.png and curve.png.
+
+    A training that was killed goes on by the same command; a finished one is kept. The folder is a model of
+    the kind disentangled:, whose codes are a space of a lake.
+    """
+    from une_ray.studies.disentanglement.compare import folder_of
+    from une_ray.studies.disentanglement.training import distributed, job
+    from une_ray.studies.disentanglement.training.pictures import canonical
+    from une_ray.studies.disentanglement.training.run import Run, parse_model
+
+    name, settings = parse_model(model)
+    run = Run(
+        model=name, settings=settings, corpus=canonical(corpus), scale=scale, seed=seed, compute=compute
+    )
+    folder = (out or folder_of(run, Path("disentangled"))).absolute()
+    if num_workers > 1:
+        distributed.train(run, folder, num_workers)
+    else:
+        job.train_one(run, folder, device)
+    print(f"{run.variant} → {folder} ({job.TRAVERSALS}, {job.CURVES}); as a space: disentangled:{folder}")
+
+
+@app.command(epilog=EPILOG)
+def compare(
+    corpus: CorpusOption,
+    models: Annotated[
+        str, typer.Option(help="Comma-separated, each MODEL or MODEL:SETTING=VALUE")
+    ] = DEFAULT_MODELS,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model")] = 3,
+    scale: ScaleOption = "tiny",
+    compute: ComputeOption = 1.0,
+    evaluated: Annotated[
+        str | None,
+        typer.Option(help="Corpus whose rows metrics read; default: the one that is trained on"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the models, scores and table")] = Path("compared"),
+    address: AddressOption = None,
+    actors: ActorsOption = None,
+    gpus: GpusOption = None,
+) -> None:
+    """Train models under several seeds with the same compute each, as a grid of Ray Tune, and print their
+    metrics with 95 % intervals over seeds.
+
+    The same command goes on with a comparison that was killed; one that is finished only prints. In the
+    folder: comparison.md, comparison.parquet (a row per model, seed and metric), and every model.
+    """
+    from une_ray.run.cluster import Cluster
+    from une_ray.studies.disentanglement import scores
+    from une_ray.studies.disentanglement.compare import Comparison
+    from une_ray.studies.disentanglement.compare import compare as study
+    from une_ray.studies.disentanglement.training.run import parse_model
+
+    chosen = [parse_model(part.strip()) for part in models.split(",") if part.strip()]
+    comparison = Comparison(
+        models=chosen, corpus=corpus, seeds=seeds, scale=scale, compute=compute, evaluated=evaluated
+    )
+    print("\n".join(scores.table(study(comparison, out.absolute(), Cluster(address, actors, gpus)))))
+
+
+COMMAND = Command("disentangle", app, jobs=("disentangle train", "disentangle compare"))
