@@ -30,6 +30,7 @@ from une_ray.lake import results, schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import QUERIES, connect
+from une_ray.lake.splits import placed
 
 SPACE, PENALTY = "enc", 0.1
 
@@ -63,7 +64,8 @@ def fill(folder: str, images: int, dim: int, attributes: int) -> Lake:
         space = pa.table(dict(zip(rows.column_names, rows.columns)) | rest).select(schema.SPACE.names)
         lake.store.commit(f"{space_folder(SPACE)}/{shard_file(shard)}", schema.parquet(space, {}))
         readable = pa.Table.from_pylist(
-            [row | {"status": "ok"} for row in plan.to_pylist()], schema=schema.IMAGES
+            [row | {"status": "ok"} | placed(row, None, str) for row in plan.to_pylist()],
+            schema=schema.IMAGES,
         )
         lake.store.commit(f"images/{shard_file(shard)}", schema.parquet(readable, {}))
     kind = {

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from scipy import stats
 
 from une_ray.corpora.help import corpus_markdown
 from une_ray.lake.layout import Lake
@@ -39,10 +40,11 @@ NOTHING = "–"
 
 SPACES = """
     WITH per_split AS (
-        SELECT space, split_seed, avg(auc) AS auc, avg(accuracy) AS accuracy, avg(majority) AS majority
+        SELECT space, split_seed, avg(auc) AS auc, avg(accuracy) AS accuracy, avg(majority) AS majority,
+            avg(test / train) AS ratio
         FROM best_probes WHERE method = 'ridge' AND status = 'ok' GROUP BY ALL),
     probed AS (
-        SELECT space, avg(auc) AS auc, 1.96 * stddev_samp(auc) / sqrt(count(*)) AS margin,
+        SELECT space, avg(auc) AS auc, split_margin(stddev_samp(auc), count(auc), avg(ratio)) AS margin,
             avg(accuracy) AS accuracy, avg(majority) AS majority
         FROM per_split GROUP BY space),
     tested AS (
@@ -56,6 +58,20 @@ SPACES = """
     FROM spaces LEFT JOIN probed USING (space) LEFT JOIN tested USING (space) LEFT JOIN mapped USING (space)
     ORDER BY role = 'control', space"""
 
+# Paired: the same attributes on the same splits in both spaces.
+COMPARISONS = """
+    WITH both_probed AS (
+        SELECT m.space, c.space AS control, split_seed, avg(m.auc - c.auc) AS difference,
+            avg(m.test / m.train) AS ratio
+        FROM best_probes m JOIN best_probes c USING (attribute, split_seed)
+        JOIN spaces ms ON ms.space = m.space JOIN spaces cs ON cs.space = c.space
+        WHERE m.method = 'ridge' AND c.method = 'ridge' AND m.status = 'ok' AND c.status = 'ok'
+            AND ms.role = 'model' AND ms.method = 'ddim-inversion' AND cs.role = 'control'
+        GROUP BY ALL)
+    SELECT space, control, avg(difference),
+        split_margin(stddev_samp(difference), count(difference), avg(ratio))
+    FROM both_probed GROUP BY space, control ORDER BY space, control"""
+
 FACTS = """
     SELECT (SELECT count(*) FROM images WHERE status = 'ok'), (SELECT count(DISTINCT attribute) FROM probes),
         (SELECT count(DISTINCT split_seed) FROM best_probes WHERE method = 'ridge')"""
@@ -65,9 +81,13 @@ EDITS = """
     WITH furthest AS (
         SELECT edit, judge, max(images) AS images, min(alpha) AS low, max(alpha) AS high,
             arg_max(identity, alpha) AS identity_at_high
-        FROM edit_response GROUP BY ALL)
-    SELECT space, judge, attribute, direction, images, low, high, effect, leakage, identity_at_high
-    FROM edit_tradeoffs JOIN furthest USING (edit, judge)
+        FROM edit_response GROUP BY ALL),
+    by_image AS (
+        SELECT edit, judge, image_id, regr_slope(change, alpha) AS slope
+        FROM edit_changes WHERE judged = attribute GROUP BY ALL),
+    spread AS (SELECT edit, judge, stddev_samp(slope) / sqrt(count(*)) AS error FROM by_image GROUP BY ALL)
+    SELECT space, judge, attribute, direction, images, low, high, effect, error, leakage, identity_at_high
+    FROM edit_tradeoffs JOIN furthest USING (edit, judge) JOIN spread USING (edit, judge)
     QUALIFY row_number() OVER (PARTITION BY space, judge, attribute, direction ORDER BY images DESC, edit) = 1
     ORDER BY space, judge, attribute"""
 DIRECTIONS = {"probe": "plain", "orthogonalised": "orthogonalised", "prompt": "prompt", "random": "random"}
@@ -98,7 +118,7 @@ def spaces_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
         "mapped to mini-clip-a: centred cosine, accuracy lost to its own probes",
     )
     about = f"{images:,} images, {attributes} attributes, ridge probes, means over {seeds} splits"
-    about += " ± half a 95 % interval."
+    about += " ± half a 95 % interval for other images (Nadeau & Bengio 2003)."
     return [*table(header, rows), "", about]
 
 
@@ -116,6 +136,7 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
         "low",
         "high",
         "effect",
+        "error",
         "leakage",
         "identity",
     )
@@ -126,7 +147,7 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
         shown = [name for name in DIRECTIONS if any(row["direction"] == name for row in judged)]
         header = (
             "",
-            f"effect (std per α): {', '.join(DIRECTIONS[name] for name in shown)}",
+            f"effect (std over train images per α): {', '.join(DIRECTIONS[name] for name in shown)}",
             "leakage, root mean square of the others",
             f"identity kept at α = {judged[0]['high']:g}",
         )
@@ -136,7 +157,7 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
             body.append(
                 (
                     attribute,
-                    ", ".join(number(of[name]["effect"], 2) if name in of else NOTHING for name in shown),
+                    ", ".join(effect(of[name]) if name in of else NOTHING for name in shown),
                     ", ".join(number(of[name]["leakage"], 3) if name in of else NOTHING for name in shown),
                     ", ".join(number(of[name]["identity"], 2) if name in of else NOTHING for name in shown),
                 )
@@ -146,6 +167,27 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
         about = about.replace(" -", " −")
         lines += [*table(header, body), "", about, ""]
     return lines[:-1] or ["This lake has no edits."]
+
+
+def effect(row: dict[str, Any]) -> str:
+    """With half its 95 % interval over images."""
+    if row["error"] is None:
+        return number(row["effect"], 2)
+    margin = stats.t.ppf(0.975, row["images"] - 1) * row["error"]
+    return f"{number(row['effect'], 2)} ± {number(margin, 2)}"
+
+
+def comparisons_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Every generator's noise beside every control, and whether the difference is one."""
+    rows = []
+    for space, control, difference, margin in connection.execute(COMPARISONS).fetchall():
+        verdict = NOTHING
+        if margin is not None:
+            verdict = "not told apart" if abs(difference) <= margin else "more" if difference > 0 else "less"
+        shown = number(difference) + ("" if margin is None else f" ± {number(margin)}")
+        rows.append((f"`{space}`", f"`{control}`", shown, verdict))
+    header = ("noise", "control", "difference of mean AUC", "noise reads")
+    return table(header, rows) if rows else ["This lake has no probes of noise beside controls."]
 
 
 def models_table() -> list[str]:
@@ -220,6 +262,7 @@ def disentanglers_table() -> list[str]:
 LAKE_TABLES: dict[str, Callable[[duckdb.DuckDBPyConnection], list[str]]] = {
     "spaces": spaces_table,
     "edits": edits_table,
+    "comparisons": comparisons_table,
 }
 CODE_TABLES: dict[str, Callable[[], list[str]]] = {
     "models": models_table,

@@ -237,6 +237,7 @@ class TestFigures:
             rows = [
                 {"space": space, "attribute": "Smiling", "method": "ridge", "engine": "fast", "status": "ok"}
                 | {"split_seed": seed, "auc": auc, "accuracy": 0.75, "majority": 0.5}
+                | {"train": 80, "test": 20}
                 for seed, auc in enumerate(aucs)
             ]
             results.commit(lake, "probes", {"space": space}, rows)
@@ -251,7 +252,7 @@ class TestFigures:
     def test_are_written_between_their_marks(self, lake, page):
         assert figures.main(["--lake", lake.url, "--pages", str(page.parent)]) == 0
         lines = page.read_text().splitlines()
-        assert "| `noise` | .850 ± .098 | .750 | – | – |" in lines  # 1.96 · .0707 / √2
+        assert "| `noise` | .850 ± .778 | .750 | – | – |" in lines  # 12.706 · .0707 · √(½ + ¼)
         assert "| *control:* `pixels` | .700 ± .000 | .750 | – | – |" in lines
         assert (lines[0], lines[2], lines[-3], lines[-1]) == (
             "# A page",

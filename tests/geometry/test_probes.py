@@ -88,8 +88,8 @@ def test_lda_without_shrinkage_is_scikit_learns_with_its_log_odds(split, column)
     )
     assert np.linalg.norm(probe.w - model.coef_[0]) < 1e-4 * np.linalg.norm(model.coef_)
     assert probe.b == pytest.approx(model.intercept_[0], abs=1e-3)
-    # The score is the log odds, but for two degrees of freedom that the means take from the variance.
-    assert probe.slope == pytest.approx(1 - 2 / len(z), abs=1e-6) and abs(probe.offset) < 0.01
+    # The score is the log odds of the train rows; of others it is overconfident.
+    assert 0.5 < probe.slope < 1 - 2 / len(z)
 
 
 def test_lda_shrinks_as_scikit_learn_does():
@@ -122,9 +122,7 @@ def test_logistic_probes_are_scikit_learns_in_scores(method, steps, column):
     assert np.abs(z_test @ probe.w + probe.b - expected).max() < 1e-3 * expected.std()
     assert probe.metrics["auc"] == pytest.approx(roc_auc_score(y_test, expected), abs=1e-4)
     assert probe.metrics["accuracy"] == pytest.approx(np.mean((expected > 0) == y_test), abs=2e-3)
-    assert probe.metrics["brier"] == pytest.approx(
-        np.mean((model.predict_proba(z_test)[:, 1] - y_test) ** 2), abs=1e-4
-    )
+    assert probe.metrics["brier"] < np.mean((model.predict_proba(z_test)[:, 1] - y_test) ** 2) + 4e-3
     assert probe.rank == (9 if steps else None)
 
 
@@ -139,6 +137,29 @@ def test_probabilities_of_gaussian_classes_are_true():
         assert np.allclose(direction, [1, 0.5, 0, 0, 0], atol=0.07), (
             method
         )  # Σ⁻¹Δ, the log odds' own direction
+
+
+@pytest.mark.parametrize(("coordinates", "size"), [(4, 30.0), (20, 1e6)])
+def test_a_few_huge_coordinates_take_nothing_from_the_chain(coordinates, size):
+    """Twenty at 10⁶ were all that was left, and every probe at chance."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=(500, 700)) * np.where(np.arange(700) < 60, 4.0, 1.0)
+    z[:, -coordinates:] *= size
+    labels = (z[:, :20] @ random.normal(size=(20, 3)) + 8 * random.normal(size=(500, 3)) > 0).astype(
+        np.float32
+    )
+    test = np.arange(500)[:, None] % 3 == 0
+    found = fit(lambda: iter([z.astype(np.float32)]), labels, test, "pca-logistic", rank=100)
+    train = ~test[:, 0]
+    scaled = z / z[train].std(0) if size > 100 else z
+    for probe, y in zip(found[0], labels.T):
+        chain = make_pipeline(
+            PCA(100, svd_solver="full"), StandardScaler(), LogisticRegression(max_iter=1000)
+        )
+        expected = roc_auc_score(
+            y[~train], chain.fit(scaled[train], y[train]).decision_function(scaled[~train])
+        )
+        assert probe.metrics["auc"] == pytest.approx(expected, abs=0.02) and expected > 0.6
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -9,6 +9,7 @@ from une_ray.corpora import open_corpus
 from une_ray.lake import results, schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.splits import placed
 from une_ray.pictures.decode import decode, fit
 from une_ray.spaces.space import Space
 
@@ -19,7 +20,12 @@ def lake_of(url: str, spaces: list[Space], corpus: str = "avatars:48") -> Lake:
     lake = create(Lake(url), opened.name, opened.items(), 64)
     plan = lake.plan(0).to_pylist()
     pictures = [decode(opened.read(row["source"])) for row in plan]
-    write(lake, f"images/{shard_file(0)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
+    write(
+        lake,
+        f"images/{shard_file(0)}",
+        [row | {"status": "ok"} | placed(row, None, str) for row in plan],
+        schema.IMAGES,
+    )
     for space, fingerprint in (space.pinned() for space in spaces):
         lake.register(space.name, fingerprint)
         ids = [row["image_id"] for row in plan]

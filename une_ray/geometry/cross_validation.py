@@ -37,8 +37,8 @@ def best_for_each(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights (d, k) of each target's best of the `penalties`, and those penalties (k,).
 
-    `fit` is asked for one λ after another, the largest first, down to one that is better for no target. The
-    largest stands where the guard lets none pass; of a single one no degrees of freedom are looked at.
+    `fit` is asked for one λ after another, the largest first, and for all of them: V has several valleys.
+    The largest stands where the guard lets none pass; of a single one no degrees of freedom are looked at.
     """
     largest, *smaller = sorted(penalties, reverse=True)
     weights, residual, freedom = fit(largest)
@@ -47,8 +47,6 @@ def best_for_each(
         fitted, residual, freedom = fit(penalty)
         score = gcv(rows, residual, freedom, guard)
         better = score < least
-        if not better.any():
-            break
         weights, best = fitted.where(better, weights), best.masked_fill(better, penalty)
         least = score.where(better, least)
     return weights, best

@@ -21,6 +21,7 @@ Blocks = Callable[[], Iterable]
 """Starts a pass over the latents: blocks (b, d) of any float type, together all rows in their order."""
 
 ROWS = 1024  # of one float32 product: more rows lose digits, fewer spend the time on adding up
+LABELS = 32  # columns of labels that are multiplied together
 PANEL = 512  # columns of one product: the panels skip nearly half of the symmetric matrix
 # Of a float32 block that is read and forgotten: larger ones would have their memory mapped anew every time.
 NUMBERS = 2**22
@@ -71,15 +72,17 @@ class Gram:
                 self._add(part_z.float(), part_y.float())
 
     def _add(self, z: torch.Tensor, y: torch.Tensor) -> None:
-        count = self.count + len(z)
+        count, labels = self.count + len(z), y.shape[1]
         shift = math.sqrt(self.count * len(z) / count)
         centred_z, self.mean_z = _centre(z, self.mean_z, len(z) / count, shift)
-        centred_y, self.mean_y = _centre(y, self.mean_y, len(z) / count, shift)
+        mean_y = in_panels(self.mean_y[None])[0]
+        centred_y, mean_y = _centre(in_panels(y), mean_y, len(z) / count, shift)
+        self.mean_y = mean_y[:labels]
         for i in range(0, len(self.zz), PANEL):
             self.zz[i : i + PANEL, i:] += centred_z[:, i : i + PANEL].T @ centred_z[:, i:]
         self.spread += centred_z.square().sum(1).double().sum().item()
-        self.zy += centred_z.T @ centred_y
-        self.yy += centred_y.double().square().sum(0)
+        self.zy += (centred_z.T @ centred_y)[:, :labels]
+        self.yy += centred_y.double().square().sum(0)[:labels]
         self.count = count
 
     def labelled(self, columns: Sequence[int]) -> Gram:
@@ -130,6 +133,20 @@ class Gram:
             self.yy + sign * other.yy + weight * y.square(),
             self.spread + sign * other.spread + weight * z.square().sum().item(),
         )
+
+
+def in_panels(columns: torch.Tensor) -> torch.Tensor:
+    """Columns (n, k) with columns of zeros behind them, up to whole panels.
+
+    A product's kernels depend on its width, and with them the last bits: an attribute's numbers must not
+    depend on how many others are computed beside it.
+    """
+    return torch.nn.functional.pad(columns, (0, -columns.shape[1] % LABELS))
+
+
+def column_sums(columns: torch.Tensor) -> torch.Tensor:
+    """(k,) sums of columns (n, k), the same bits whatever stands beside a column."""
+    return in_panels(columns).sum(0)[: columns.shape[1]]
 
 
 def _centre(

@@ -11,16 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 
 from une_ray.errors import UneError
 from une_ray.geometry.cross_validation import best_for_each
-from une_ray.geometry.gram import Gram
+from une_ray.geometry.gram import Gram, column_sums
 from une_ray.geometry.logistic import Rows, reduced, standardised
-from une_ray.geometry.shifted import Shifted
+from une_ray.geometry.shifted import DIRECT, Shifted
+from une_ray.geometry.spectral import Spectrum
 
 PENALTIES = tuple(10.0**e for e in range(-4, 3))  # of ridge and lda
+SINGULAR = (
+    "the latents' scatter is singular at λ = {:g}, as some coordinates depend on others; give ridge a larger"
+    " λ"
+)
 GUARD = 0.01  # of the rows: with fewer degrees of freedom left, cross-validation would choose by rounding
 
 
@@ -34,11 +40,18 @@ class TrainData:
     rank: int
 
 
+HeldOut: TypeAlias = "Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]"
+"""Of train rows z (b, d), their scores (b, k) and labels ±1 (b, k) of the first k attributes: the scores (b,
+k) that fits to all other train rows give them."""
+
+
 @dataclass(frozen=True)
 class Linear:
     """Scores z·w + b of k attributes: w (d, k), the rest (k,), float64.
 
-    Probabilities are σ(slope · score + offset).
+    Probabilities are σ(slope · score + offset), whose slope and offset are one and zero until scores of rows
+    that were not fitted on say better (`calibration`). `held_out` makes such scores of rows that were, where
+    that has a closed form.
     """
 
     w: torch.Tensor
@@ -48,18 +61,19 @@ class Linear:
     penalty: torch.Tensor | None
     converged: torch.Tensor  # bool
     rank: int | None = None
+    held_out: HeldOut | None = None
 
 
 def ridge(train: TrainData) -> Linear:
     """Hoerl & Kennard 1970: w = (S + λI)⁻¹ Σ (z − z̄)(y − ȳ) of labels y = ±1.
 
     It minimises Σ (y − z·w − b)² + λ‖w‖². Each attribute's λ is that of least generalised cross-validation
-    (`cross_validation`). One solve per λ serves all attributes and the degrees of freedom that are left:
-    exactly, or where many dims let conjugate gradients be quicker, to a percent (`shifted`). Raises
+    (`cross_validation`) among all of them, whatever other attributes are fitted beside it: by one
+    eigendecomposition (`spectral`), or of many dims by a system for every λ (`shifted`). Raises
     UneError for a λ that is not a finite number of at least 0, or at which S + λI is singular.
     """
-    w, penalty = _ridge(train)
-    return _calibrated(train.gram, w, train.gram.mean_y - train.gram.mean_z @ w, penalty)
+    fitted = _ridge(train)
+    return _linear(fitted.w, fitted.b, fitted.penalty, fitted.held_out)
 
 
 def least_squares(train: TrainData) -> Linear:
@@ -75,16 +89,39 @@ def lda(train: TrainData) -> Linear:
     """
     gram = train.gram
     delta, middle, log_odds = _classes(gram)
-    w, penalty = _ridge(train)
-    w = w * 2 / gram.yy  # (S + λI)⁻¹ Δ
-    w = gram.count * w / (1 - gram.yy / 4 * (delta * w).sum(0))  # from S to W: Sherman & Morrison 1950
-    return _calibrated(gram, w, log_odds - (w * middle).sum(0), penalty)
+    fitted = _ridge(train)
+    towards = fitted.w * 2 / gram.yy  # (S + λI)⁻¹ Δ
+    # From S to W: Sherman & Morrison 1950.
+    length = gram.count * 2 / gram.yy / (1 - gram.yy / 4 * column_sums(delta * towards))
+    w = length * fitted.w
+    b = log_odds - column_sums(w * middle)
+
+    def held_out(z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Ridge's, at the length and threshold of all rows."""
+        k = scores.shape[1]
+        as_ridge = (scores - b[:k]) / length[:k] + fitted.b[:k]
+        return length[:k] * (fitted.held_out(z, as_ridge, y) - fitted.b[:k]) + b[:k]
+
+    return _linear(w, b, fitted.penalty, held_out)
 
 
 def mean_difference(train: TrainData) -> Linear:
     """w = Δ, zero halfway between the means: discriminant analysis with identity covariance."""
-    delta, middle, _ = _classes(train.gram)
-    return _calibrated(train.gram, delta, -(delta * middle).sum(0))
+    gram = train.gram
+    delta, middle, _ = _classes(gram)
+
+    def held_out(z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Without its row a class' mean lies e / (m − 1) further from it, e from the mean of m to the row."""
+        k = y.shape[1]
+        ours = (1 + y * gram.mean_y[:k]) / 2  # the share of the row's own class
+        to_mean = y * (1 - ours) * delta[:, :k].square().sum(0).sqrt()  # from z̄ to it, along ±Δ
+        centred = z - gram.mean_z
+        along = centred @ delta[:, :k] / delta[:, :k].square().sum(0).sqrt()
+        distance = centred.square().sum(1, keepdim=True) - along.square() + (along - to_mean).square()
+        others = (gram.count * ours - 1).clamp_min(1)
+        return scores - y * distance * (1 / others + 0.5 / others**2)
+
+    return _linear(delta, -column_sums(delta * middle), held_out=held_out)
 
 
 def logistic(train: TrainData) -> Linear:
@@ -117,22 +154,74 @@ def scatter_up_to(method: str, device: str) -> float:
     return math.inf if method != "pca-logistic" else 8192 if device == "cpu" else 16384
 
 
-def _ridge(train: TrainData) -> tuple[torch.Tensor, torch.Tensor]:
-    """w (d, k), and the penalties (k,) that cross-validation chose."""
+@dataclass(frozen=True)
+class _Ridge:
+    """Weights (d, k), intercepts and chosen penalties (k,), and what rows weigh in their own fit."""
+
+    w: torch.Tensor
+    b: torch.Tensor
+    penalty: torch.Tensor
+    mean_z: torch.Tensor
+    count: int
+    leverages: Callable[[torch.Tensor, float], torch.Tensor]  # centred rows (b, d), λ's penalty → (b,)
+
+    def held_out(self, z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Leave-one-out scores y − r / (1 − h) of residuals r and leverages h (Allen 1974)."""
+        centred, penalty = z - self.mean_z, self.penalty[: y.shape[1]]
+        h = torch.empty_like(scores)
+        for each in penalty.unique().tolist():
+            h[:, penalty == each] = self.leverages(centred, each)[:, None] + 1 / self.count
+        return y - (y - scores) / (1 - h).clamp_min(1e-9)
+
+
+def _ridge(train: TrainData) -> _Ridge:
+    """Every λ is tried; each attribute gets the one that cross-validation chooses for it alone."""
     gram, S = train.gram, train.gram.scatter()
     dim, unit = len(S), S.trace().item() / len(S)
     penalties = _checked(train.penalties or PENALTIES, gram.count, dim)
-    system = Shifted(S, gram.zy, gram.count if len(penalties) > 1 else None)
+    by_spectrum = _by_spectrum if dim <= DIRECT else _by_systems
+    w, penalty, leverages = by_spectrum(gram, S, penalties, unit)
+    return _Ridge(
+        w, gram.mean_y - column_sums(gram.mean_z[:, None] * w), penalty, gram.mean_z, gram.count, leverages
+    )
+
+
+_Solved: TypeAlias = "tuple[torch.Tensor, torch.Tensor, Callable[[torch.Tensor, float], torch.Tensor]]"
+
+
+def _by_spectrum(gram: Gram, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
+    spectrum = Spectrum.of(S, gram.zy)
+    for penalty in penalties:
+        if spectrum.is_singular(penalty * unit):
+            raise UneError(SINGULAR.format(penalty))
+    w, places = spectrum.best([penalty * unit for penalty in penalties], gram.count, gram.yy, GUARD)
+    chosen = torch.tensor(penalties, dtype=torch.float64, device=S.device)[places]
+    return w, chosen, lambda centred, penalty: spectrum.leverages(centred, penalty * unit)
+
+
+def _by_systems(gram: Gram, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
+    """Of many dims: a system for every λ.
+
+    Their leverages are in proportion to the rows' squared lengths, as they are wherever S is near a multiple
+    of the identity.
+    """
+    system, freedoms = Shifted(S, gram.zy, gram.count), dict[float, float]()
 
     def fit(penalty: float) -> tuple[torch.Tensor, torch.Tensor, float]:
         try:
-            w, freedom = system.solve(penalty * unit)
+            w, freedoms[penalty] = system.solve(penalty * unit)
         except torch.linalg.LinAlgError as error:
-            advice = "some coordinates depend on others; give ridge a larger λ"
-            raise UneError(f"the latents' scatter is singular at λ = {penalty:g}, as {advice}") from error
-        return w, gram.yy - (gram.zy * w).sum(0) - penalty * unit * w.square().sum(0), freedom
+            raise UneError(SINGULAR.format(penalty)) from error
+        residual = gram.yy - column_sums(gram.zy * w) - penalty * unit * column_sums(w.square())
+        return w, residual, freedoms[penalty]
 
-    return best_for_each(penalties, gram.count, fit, GUARD)
+    w, chosen = best_for_each(penalties, gram.count, fit, GUARD)
+
+    def leverages(centred: torch.Tensor, penalty: float) -> torch.Tensor:
+        used = min(max(gram.count - 1 - freedoms[penalty], 0.0), gram.count - 1)
+        return (used / gram.spread * centred.square().sum(1)).clamp_max(0.99)
+
+    return w, chosen, leverages
 
 
 def _checked(penalties: Sequence[float], rows: int, dim: int) -> Sequence[float]:
@@ -153,17 +242,11 @@ def _classes(gram: Gram) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return delta, middle, ((1 + gram.mean_y) / (1 - gram.mean_y)).log()
 
 
-def _calibrated(gram: Gram, w: torch.Tensor, b: torch.Tensor, penalty: torch.Tensor | None = None) -> Linear:
-    """With the probabilities of scores that are Gaussian in each class with one variance.
-
-    All from the train rows' Gram.
-    """
-    delta, middle, log_odds = _classes(gram)
-    gap = (delta * w).sum(0)
-    within = ((w * (gram.scatter() @ w)).sum(0) - gram.yy / 4 * gap**2) / (gram.count - 2)
-    slope = gap / torch.maximum(within, 1e-12 * gap**2)  # classes that don't overlap have no finite slope
-    offset = log_odds - slope * ((middle * w).sum(0) + b)
-    return Linear(w, b, slope, offset, penalty, torch.ones_like(b, dtype=torch.bool))
+def _linear(
+    w: torch.Tensor, b: torch.Tensor, penalty: torch.Tensor | None = None, held_out: HeldOut | None = None
+) -> Linear:
+    one = torch.ones_like(b)
+    return Linear(w, b, one, 0 * one, penalty, one.bool(), held_out=held_out)
 
 
 def _own_log_odds(

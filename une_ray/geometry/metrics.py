@@ -100,7 +100,8 @@ def _ties(ordered: Floats) -> tuple[Integers, Integers]:
 
 def _mean(values: Floats) -> Floats:
     known = ~np.isnan(values)
-    return _ratio(np.where(known, values, 0).sum(0), known.sum(0))
+    columns = np.ascontiguousarray(np.where(known, values, 0).T)  # whose sums don't depend on their number
+    return _ratio(columns.sum(1), known.sum(0))
 
 
 def _ratio(numerator: Floats | Integers, denominator: Floats | Integers) -> Floats:

@@ -10,12 +10,14 @@ import torch
 
 from une_ray.errors import unknown
 from une_ray.geometry.arrays import AnyFloats, Booleans, Floats, Integers
-from une_ray.geometry.gram import Blocks, Gram, passes, train_grams
+from une_ray.geometry.calibration import Classes, platt
+from une_ray.geometry.gram import Blocks, Gram, in_panels, passes, train_grams
 from une_ray.geometry.linear import METHODS, Linear, TrainData, scatter_up_to
 from une_ray.geometry.logistic import PASSES, Rows
 from une_ray.geometry.metrics import auc, measure
 
 FEWEST = 5  # train rows of either class
+INNER_FOLDS = 5  # of a split's train rows, where no closed form leaves one out
 RANK = 500  # components of the paper's chain
 
 
@@ -77,7 +79,13 @@ def fit(
         sound = [[j for j in columns if split[j].error is None] for split in probes]
         y = _with_permuted(labels[:, columns], known, test, groups, permutations, seed)
         fits = list(_fits(blocks, y, list(columns), sound, known, test, settings))
-        for each, scores in zip(fits, _scores(blocks, fits, device)):
+        scored, classes = _scores(blocks, fits, device)
+        for each, scores, of_train in zip(fits, scored, classes):
+            if each.linear.held_out is None:
+                slope, offset = _of_inner_folds(blocks, each, groups, settings)
+            else:
+                slope, offset = of_train.calibration()
+            each = replace(each, linear=_calibrated(each.linear, slope, offset))
             split = probes[each.split]
             for j, probe in zip(each.columns, _measured(each, scores, [split[j] for j in each.columns])):
                 split[j] = probe
@@ -95,7 +103,12 @@ def fit_linear(
     latents, y = torch.as_tensor(z), torch.as_tensor(labels, dtype=torch.float32)
     gram = Gram.empty(z.shape[1], y.shape[1])
     gram.add(latents, 2 * y - 1)
-    return METHODS[method](TrainData(gram, lambda: iter([(latents.float(), y)]), penalties, rank))
+    fitted = METHODS[method](TrainData(gram, lambda: iter([(latents.float(), y)]), penalties, rank))
+    if fitted.held_out is None:
+        return fitted
+    classes, rows = Classes(y.shape[1]), latents.double()
+    classes.add(fitted.held_out(rows, rows @ fitted.w + fitted.b, 2 * y.double() - 1), y)
+    return _calibrated(fitted, *classes.calibration())
 
 
 def known_together(labels: AnyFloats, columns: Sequence[int]) -> Iterator[tuple[Booleans, Integers]]:
@@ -172,10 +185,11 @@ class _Settings:
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """What is fitted on one split: labels `y` (n, k) with permuted copies, test rows (n,), columns."""
+    """What is fitted on one split: labels `y` (n, k) with permuted copies, rows (n,), columns."""
 
     linear: Linear
     y: torch.Tensor
+    train: Booleans
     test: Booleans
     split: int
     columns: list[int]
@@ -204,7 +218,7 @@ def _fits(
             gram, own = gram.labelled(copies), y[:, copies]
         rows = _rows(blocks, own, known & ~held_out, device)
         linear = METHODS[method](TrainData(gram, rows, settings.penalties, settings.rank))
-        yield _Fit(linear, own, known & held_out, split, sound[split], permutations)
+        yield _Fit(linear, own, known & ~held_out, known & held_out, split, sound[split], permutations)
 
 
 def _rows(blocks: Blocks, y: torch.Tensor, selected: Booleans, device: str) -> Rows:
@@ -217,14 +231,54 @@ def _rows(blocks: Blocks, y: torch.Tensor, selected: Booleans, device: str) -> R
     return one_pass
 
 
-def _scores(blocks: Blocks, fits: list[_Fit], device: str) -> list[Floats]:
-    """Each split's scores (test rows, k) float64, all from one pass."""
+def _scores(blocks: Blocks, fits: list[_Fit], device: str) -> tuple[list[Floats], list[Classes]]:
+    """Each split's scores (test rows, k) float64, and its classes' leave-one-out scores where they have a
+    closed form, of the labels that are not permuted; all from one pass."""
     parts: list[list[torch.Tensor]] = [[] for _ in fits]
+    classes = [Classes(len(each.columns), device) for each in fits]
     for at, z in passes(blocks, len(fits[0].test)):
-        for each, scores in zip(fits, parts):
-            held_out = z[torch.as_tensor(each.test[at])].to(device).double()
-            scores.append((held_out @ each.linear.w + each.linear.b).cpu())
-    return [torch.cat(scores).numpy() for scores in parts]
+        for each, scores, of_train in zip(fits, parts, classes):
+            linear, k = each.linear, len(each.columns)
+            tested = z[torch.as_tensor(each.test[at])].to(device).double()
+            scores.append((tested @ in_panels(linear.w))[:, : len(linear.b)].add(linear.b).cpu())
+            if linear.held_out is not None and each.train[at].any():
+                rows = torch.as_tensor(each.train[at])
+                own, y = z[rows].to(device).double(), 2 * each.y[at][rows][:, :k].to(device).double() - 1
+                fitted = (own @ in_panels(linear.w[:, :k]))[:, :k] + linear.b[:k]
+                of_train.add(linear.held_out(own, fitted, y), y)
+    return [torch.cat(scores).numpy() for scores in parts], classes
+
+
+def _of_inner_folds(
+    blocks: Blocks, outer: _Fit, groups: Integers | None, settings: _Settings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Slope and offset (k,) from scores of a split's train rows by fits to the other four fifths of them.
+
+    Groups are kept together. One and zero where an inner fit is impossible.
+    """
+    n, k = len(outer.train), len(outer.columns)
+    groups = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
+    fifth = np.random.default_rng(0).permutation(groups.max() + 1)[groups] % INNER_FOLDS
+    y, held_out = outer.y[:, :k], fifth[:, None] == np.arange(INNER_FOLDS)
+    parts = [torch.as_tensor(outer.train & ~part) for part in held_out.T]
+    sound = [j for j in range(k) if all(0 < y[rows, j].mean() < 1 for rows in parts)]
+    slope, offset = torch.ones(k, dtype=torch.float64), torch.zeros(k, dtype=torch.float64)
+    if sound:
+        y = y[:, sound]
+        columns = list(range(len(sound)))
+        inner = replace(settings, permutations=0)
+        fits = list(_fits(blocks, y, columns, [columns] * INNER_FOLDS, outer.train, held_out, inner))
+        scores = torch.as_tensor(np.concatenate(_scores(blocks, fits, settings.device)[0]))
+        labels = torch.cat([y[torch.as_tensor(fit.test)] for fit in fits]).double()
+        slope[sound], offset[sound] = platt(scores, labels)
+    return slope, offset
+
+
+def _calibrated(linear: Linear, slope: torch.Tensor, offset: torch.Tensor) -> Linear:
+    """With slopes and offsets of the attributes that come first."""
+    slopes, offsets = linear.slope.clone(), linear.offset.clone()
+    slopes[: len(slope)], offsets[: len(offset)] = slope.to(slopes), offset.to(offsets)
+    return replace(linear, slope=slopes, offset=offsets, held_out=None)
 
 
 def _measured(fit: _Fit, scores: Floats, counted: list[Probe]) -> Iterator[Probe]:

@@ -3,7 +3,8 @@
 Conjugate gradients (Hestenes & Stiefel 1952) need few products where S is near a multiple of the identity,
 as that of inverted noise is: they are in float32, what they leave is corrected in float64. A Cholesky
 factor takes their place for the first λ at which they would cost more or estimate the degrees of freedom
-too badly, and for all smaller ones.
+too badly, and for all smaller ones. Columns of random signs alone decide that, and every column stops by
+itself: none's solution depends on what is solved beside it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import math
 
 import torch
 
-from une_ray.geometry.gram import PANEL
+from une_ray.geometry.gram import PANEL, in_panels
 
 DIRECT = 2048  # dims up to which a factor is cheap, and its trace exact
 PROBES = 16  # columns of random signs, of which the trace of the inverse is estimated (Hutchinson 1990)
+COLUMNS = 96  # for which conjugate gradients and a factor are weighed against each other
 PRECISION = 0.01  # the standard error of the degrees of freedom left, in units of these
 TOLERANCE = 1e-6  # of the length of a column, what is left of it
 PACE = 10  # steps whose pace foretells how many are to come
@@ -56,33 +58,42 @@ class Shifted:
 
     def _by_gradients(self, single: torch.Tensor, shift: float) -> Solution | None:
         """None where that costs more than a factor and its inverse's trace, or misses PRECISION."""
-        right = torch.cat([self.right, self.probes], 1)
-        budget = 4 * len(right) // (3 * right.shape[1])  # products, as measured
+        budget = 4 * len(self.scatter) // (3 * COLUMNS)  # products, as measured
+        solved = self._iterated(single, self.probes, shift, budget)
+        if solved is None:
+            return None
+        freedom = math.nan
+        if self.rows is not None:
+            traces = shift * (self.probes * solved).sum(0)
+            freedom = self._freedom(traces.mean().item())
+            if traces.std().item() / PROBES**0.5 >= PRECISION * freedom:
+                return None
+        x = self._iterated(single, in_panels(self.right), shift, 4 * budget)
+        return None if x is None else (x[:, : self.right.shape[1]], freedom)
+
+    def _iterated(
+        self, single: torch.Tensor, right: torch.Tensor, shift: float, budget: int
+    ) -> torch.Tensor | None:
+        """(S + λI)⁻¹ of `right`, None where that takes more than `budget` products."""
         length = right.norm(dim=0).clamp_min(torch.finfo(torch.float64).tiny)
         right = residual = right / length
         x = torch.zeros_like(right)
-        while residual.norm(dim=0).max() > TOLERANCE:
-            step, used = _conjugate_gradients(single, residual.float(), shift, budget)
+        while (unsolved := residual.norm(dim=0) > TOLERANCE).any():
+            step, used = _conjugate_gradients(single, (residual * unsolved).float(), shift, budget)
             budget -= used + 2  # a product in float64 takes as long as two
             if budget <= 0:
                 return None
             x = x + step.double()
             residual = right - self.scatter @ x - shift * x
-        columns = self.right.shape[1]
-        x = length * x
-        if self.rows is None:
-            return x[:, :columns], math.nan
-        traces = shift * (self.probes * x[:, columns:]).sum(0)
-        freedom = self._freedom(traces.mean().item())
-        precise = traces.std().item() / PROBES**0.5 < PRECISION * freedom
-        return (x[:, :columns], freedom) if precise else None
+        return length * x
 
     def _by_factor(self, shift: float) -> Solution:
         shifted = self.scatter.clone()
         shifted.diagonal().add_(shift)
         factor = torch.linalg.cholesky(shifted)
         freedom = math.nan if self.rows is None else self._freedom(shift * _trace_of_inverse(factor))
-        return torch.cholesky_solve(self.right, factor), freedom
+        solution = torch.cholesky_solve(in_panels(self.right), factor)
+        return solution[:, : self.right.shape[1]], freedom
 
 
 def _conjugate_gradients(
@@ -90,7 +101,8 @@ def _conjugate_gradients(
 ) -> tuple[torch.Tensor, int]:
     """Steps in float32 until no column of `residual` is longer than half the tolerance.
 
-    Returns their sum and number, which is above `most` if in vain.
+    A column that is short enough is left as it is. Returns their sum and number, which is above `most` if in
+    vain.
     """
     tiny, enough = torch.finfo(torch.float32).tiny, TOLERANCE / 2
     x, direction, square = torch.zeros_like(residual), residual, residual.square().sum(0)
@@ -98,6 +110,7 @@ def _conjugate_gradients(
     for used in range(1, most + 1):
         image = scatter @ direction + shift * direction
         stride = square / (direction * image).sum(0).clamp_min(tiny)
+        stride = torch.where(square.sqrt() > enough, stride, 0.0)
         x, residual = x + stride * direction, residual - stride * image
         before, square = square, residual.square().sum(0)
         worst.append(square.max().item() ** 0.5)

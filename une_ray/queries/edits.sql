@@ -1,11 +1,13 @@
 -- What edits did in the eyes of judges that did not make them, with and without orthogonalisation. `une edit` writes them.
 
--- Judged scores in long form: `change` is from the same image's round trip (α = 0), in standard deviations of that score over round trips.
+-- Judged scores in long form: `change` is from the same image's round trip (α = 0), in standard deviations of that score over the judge's
+-- train images. Edits of before 0.2 did not store these, and are left out.
 CREATE OR REPLACE TEMP VIEW edit_changes AS
 WITH long AS (
-    SELECT * EXCLUDE (scores, z), unnest(map_keys(scores)) AS judged, unnest(map_values(scores)) AS score FROM edits),
+    SELECT * EXCLUDE (scores, z), unnest(map_keys(scores)) AS judged, unnest(map_values(scores)) AS score FROM edits
+    WHERE scales IS NOT NULL),
 based AS (SELECT *, max(score) FILTER (alpha = 0) OVER (PARTITION BY edit, judge, judged, image_id) AS before FROM long)
-SELECT *, (score - before) / nullif(stddev_pop(before) OVER (PARTITION BY edit, judge, judged), 0) AS change FROM based;
+SELECT *, (score - before) / nullif(scales[judged], 0) AS change FROM based;
 
 -- Dose and response of the target. A flip counts among the images that were judged to be on the other side before.
 CREATE OR REPLACE TEMP VIEW edit_response AS

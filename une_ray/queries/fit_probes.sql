@@ -12,7 +12,8 @@
 --
 -- `penalty` counts in units of the Gram matrix' mean diagonal, λ = penalty · trace(G) / dim with G of the centred train rows, so that
 -- one value suits all spaces and the condition number stays below 1 + dim / penalty. slope and offset are in closed form, of two normal
--- classes of one variance. A probe that can't be fitted is a row of status 'refused' with a reason.
+-- classes of one variance, from leave-one-out scores y − (y − score) / (1 − h): the leverages h are taken in proportion to the rows' squared
+-- distances from the mean, and their sum from sixteen columns of random signs (Hutchinson 1990). A probe that can't be fitted is a row of status 'refused' with a reason.
 CREATE OR REPLACE TEMP TABLE fitted AS
 WITH RECURSIVE settings AS (
     SELECT if(penalty >= 0 AND isfinite(penalty), penalty, error('penalty is ' || penalty || '; it must be 0 or more')) AS penalty
@@ -73,12 +74,18 @@ sums AS MATERIALIZED (
 differences AS MATERIALIZED (
     SELECT space, attribute, k, list_transform(zy, lambda value: value / (2 * k)) AS delta FROM sums),
 
+-- Columns of random signs, the same at every run, which the degrees of freedom are estimated from. Their names are no attribute's.
+signs AS MATERIALIZED (
+    SELECT space, chr(1) || probe AS attribute, list(if(ascii(md5(probe || '/' || d)) % 2 = 0, 1, -1)::DOUBLE ORDER BY d) AS zy
+    FROM gram CROSS JOIN (SELECT unnest(range(16)) AS probe) GROUP BY space, probe),
+systems AS (SELECT space, attribute, zy FROM sums UNION ALL FROM signs),
+
 -- (G + λI) w = Zᵀy by conjugate gradients (Hestenes and Stiefel 1952) for all attributes and spaces together: x the solution so far,
 -- r what it leaves, p the direction of the next step, rr = ‖r‖².
 cg(space, attribute, ridge, goal, step, x, r, p, rr) USING KEY (space, attribute) AS (
     SELECT space, attribute, ridge, 1e-24 * list_dot_product(zy, zy), 0, list_transform(zy, lambda value: 0::DOUBLE), zy, zy,
         list_dot_product(zy, zy)
-    FROM sums JOIN penalties USING (space) JOIN shapes USING (space) WHERE ridge > 0 OR train > dim
+    FROM systems JOIN penalties USING (space) JOIN shapes USING (space) WHERE ridge > 0 OR train > dim
     UNION ALL (
     WITH multiplied AS (
         SELECT cg.space, attribute, list(list_dot_product(g, p) + ridge * p[d] ORDER BY d) AS q
@@ -94,7 +101,10 @@ cg(space, attribute, ridge, goal, step, x, r, p, rr) USING KEY (space, attribute
 solved AS MATERIALIZED (
     SELECT space, attribute, x AS w, 1e-12 * sqrt(rr / goal) AS residual,
         if(rr > goal, 'conjugate gradients stopped at a relative residual of ' || residual || '; raise the penalty', NULL) AS failure
-    FROM cg),
+    FROM cg SEMI JOIN sums USING (space, attribute)),
+leverages AS (
+    SELECT space, any_value(dim) - avg(ridge * list_dot_product(zy, x)) AS used
+    FROM cg JOIN signs USING (space, attribute) JOIN shapes USING (space) GROUP BY space),
 
 -- Fisher's direction is ridge's but for its length (Bishop 2006, 4.1.5): G = within-class scatter + kδδᵀ with δ the difference of the
 -- means, and Sherman and Morrison's formula takes kδδᵀ away again.
@@ -103,17 +113,20 @@ fisher AS (
         coalesce(failure, if(overlap < 1e-9, 'the train rows are fitted exactly; raise the penalty', NULL)) AS failure
     FROM solved JOIN differences USING (space, attribute)),
 directions AS MATERIALIZED (
-    SELECT space, attribute, 'mean-difference' AS method, delta AS w, NULL AS failure FROM differences
+    SELECT space, attribute, 'mean-difference' AS method, delta AS w, 1::DOUBLE AS length, NULL AS failure FROM differences
     UNION ALL
-    SELECT space, attribute, 'ridge', w, failure FROM solved
+    SELECT space, attribute, 'ridge', w, 1::DOUBLE, failure FROM solved
     UNION ALL
-    SELECT space, attribute, 'lda', list_transform(w, lambda value: value * train / (k * overlap)), failure
+    SELECT space, attribute, 'lda', list_transform(w, lambda value: value * train / (k * overlap)), train / (k * overlap), failure
     FROM fisher JOIN shapes USING (space)),
 
 -- Scores of the train rows before b: the classes' means m1 and m0, and the variance within them.
-doubled AS (SELECT space, z::DOUBLE[] AS z, attributes FROM train_rows SEMI JOIN directions USING (space)),
-scores AS (
-    SELECT p.space, attribute, method, list_dot_product(z, w) AS score, attributes[attribute] AS value
+means AS (SELECT space, list(mean ORDER BY d) AS mean FROM stacked GROUP BY space),
+doubled AS (
+    SELECT space, z::DOUBLE[] AS z, attributes, list_distance(z::DOUBLE[], mean) ** 2 AS square
+    FROM train_rows JOIN means USING (space) SEMI JOIN directions USING (space)),
+scores AS MATERIALIZED (
+    SELECT p.space, attribute, method, list_dot_product(z, w) AS score, attributes[attribute] AS value, square
     FROM doubled l JOIN directions p ON same_space(l.space, p.space)),
 classes AS (
     SELECT space, attribute, method, avg(score) FILTER (value) AS m1, avg(score) FILTER (NOT value) AS m0,
@@ -126,16 +139,34 @@ judged AS (
         WHEN NOT coalesce(variance > 0 AND isfinite(variance), false) THEN 'train scores do not vary within the classes' END) AS error
     FROM labels CROSS JOIN methods CROSS JOIN settings
     LEFT JOIN directions USING (space, attribute, method) LEFT JOIN classes USING (space, attribute, method)),
-placed AS (
-    SELECT *, (m1 - m0) / variance AS slope, CASE method
-        WHEN 'ridge' THEN (positive - negative - positive * m1 - negative * m0) / train
-        WHEN 'lda' THEN log_odds - (m1 + m0) / 2
-        ELSE -(m1 + m0) / 2 END AS b
-    FROM judged)
+intercepts AS (
+    SELECT *, (positive * m1 + negative * m0) / train AS middle, (positive - negative) / train - middle / length AS ridge_b,
+        CASE method WHEN 'ridge' THEN ridge_b WHEN 'lda' THEN log_odds - (m1 + m0) / 2 ELSE -(m1 + m0) / 2 END AS b
+    FROM judged),
+
+-- Scores of rows that were not fitted on. Without its row, the mean of a class of m lies e / (m - 1) further from it.
+spreads AS (SELECT space, sum(square) AS spread FROM doubled GROUP BY space),
+weighed AS (
+    SELECT space, attribute, method, value, score + b AS whole, ridge_b, length, b, if(value, 1, -1) AS y, score / length + ridge_b AS fitted,
+        greatest(1 - 1 / train - least(used / spread * square, .99), 1e-9) AS kept,
+        if(value, negative, -positive) / train AS towards, if(value, positive, negative) - 1 AS others,
+        square - 2 * (score - middle) * towards + towards ** 2 * list_dot_product(w, w) AS distance
+    FROM scores JOIN intercepts USING (space, attribute, method) JOIN spreads USING (space) LEFT JOIN leverages USING (space)
+    WHERE error IS NULL),
+left_out AS (
+    SELECT space, attribute, method, value, if(method = 'mean-difference', whole - y * distance * (1 / others + .5 / others ** 2),
+        length * (y - (y - fitted) / kept - ridge_b) + b) AS score
+    FROM weighed),
+calibrated AS (
+    SELECT space, attribute, method, avg(score) FILTER (value) AS high, avg(score) FILTER (NOT value) AS low,
+        (var_pop(score) FILTER (value) * count_if(value) + var_pop(score) FILTER (NOT value) * count_if(NOT value)) / (count(*) - 2) AS spread,
+        greatest(high - low, 0) / spread AS slope
+    FROM left_out GROUP BY ALL),
+placed AS (FROM intercepts LEFT JOIN calibrated USING (space, attribute, method))
 SELECT space, attribute, method, 'sql' AS engine, if(method = 'mean-difference', NULL, penalty) AS penalty, NULL::BIGINT AS rank,
     0::BIGINT AS split_seed, if(error IS NULL, 'ok', 'refused') AS status, error,
     if(error IS NULL, w, NULL) AS w, if(error IS NULL, b, NULL) AS b, if(error IS NULL, slope, NULL) AS slope,
-    if(error IS NULL, log_odds - slope * ((m1 + m0) / 2 + b), NULL) AS "offset", train, positive::BIGINT AS train_positive
+    if(error IS NULL, log_odds - slope * (high + low) / 2, NULL) AS "offset", train, positive::BIGINT AS train_positive
 FROM placed ORDER BY space, attribute, method;
 
 SELECT space, method, status, error, count(*) AS probes, max(train) AS train FROM fitted GROUP BY ALL ORDER BY ALL;

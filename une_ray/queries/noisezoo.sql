@@ -87,9 +87,12 @@ CREATE OR REPLACE VIEW probes AS
 SELECT * FROM read_parquet(getvariable('lake') || '/probes/*.parquet', hive_partitioning = false);
 
 -- Edited images, one row per direction × image × α × judge, written by `une edit`: scores are a map from attribute to what the judge's
--- probe reads. Runs over different numbers of images may share some; those count once.
+-- probe reads, `scales` the standard deviations of these over the judge's train images (NULL in edits of before 0.2). Runs over different
+-- numbers of images may share some; those count once.
 CREATE OR REPLACE VIEW edits AS
-SELECT * REPLACE (z[:] AS z) FROM read_parquet(getvariable('lake') || '/edits/*.parquet', hive_partitioning = false)
+SELECT * REPLACE (z[:] AS z) FROM (
+    SELECT * FROM read_parquet(getvariable('lake') || '/edits/*.parquet', hive_partitioning = false, union_by_name = true)
+    UNION ALL BY NAME SELECT NULL::MAP(VARCHAR, DOUBLE) AS scales WHERE false)
 QUALIFY row_number() OVER (PARTITION BY edit, judge, image_id, alpha ORDER BY config) = 1;
 
 -- What `une gaussianity` and `une transfer` found.
@@ -211,15 +214,21 @@ CREATE OR REPLACE VIEW best_probes AS
 SELECT * EXCLUDE (place) REPLACE (w[:] AS w) FROM ranked_probes WHERE place = 1
 QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY status <> 'ok', method <> 'ridge', method) = 1;
 
+-- Half a 95 % interval of a mean over splits whose train parts overlap (Nadeau & Bengio 2003): t · sd · √(1 / splits + test / train), for
+-- 2 to 5 splits; NULL of one. It holds for other images as well: benchmarks/coverage.py.
+CREATE OR REPLACE MACRO split_margin(sd, splits, test_per_train) AS
+    [12.7062, 4.3027, 3.1824, 2.7764][splits - 1] * sd * sqrt(1 / splits + test_per_train);
+
 -- Settings side by side: one row per config × space. auc and accuracy are means over attributes and splits, auc_margin half a 95 % interval
--- of the AUC over splits; `penalties` is NULL where λ was chosen from the engine's own.
+-- of the AUC (split_margin); `penalties` is NULL where λ was chosen from the engine's own.
 CREATE OR REPLACE VIEW probe_settings AS
 WITH per_split AS (
-    SELECT space, config, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(auc) AS auc, avg(accuracy) AS accuracy
+    SELECT space, config, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(auc) AS auc, avg(accuracy) AS accuracy,
+        avg(test / train) AS ratio
     FROM probes GROUP BY ALL),
 summary AS (
-    SELECT space, config, method, engine, max(attributes) AS attributes, avg(auc) AS auc, 1.96 * stddev_samp(auc) / sqrt(count(*)) AS auc_margin,
-        avg(accuracy) AS accuracy
+    SELECT space, config, method, engine, max(attributes) AS attributes, avg(auc) AS auc,
+        split_margin(stddev_samp(auc), count(auc), avg(ratio)) AS auc_margin, avg(accuracy) AS accuracy
     FROM per_split GROUP BY ALL)
 SELECT config, space, method, engine, penalties, rank, splits, permutations, latents, attributes, auc, auc_margin, accuracy,
     coalesce(is_default, false) AS is_default

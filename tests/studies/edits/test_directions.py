@@ -73,6 +73,17 @@ def test_random_steps_are_as_long_and_repeat_by_seed(direction):
     assert one.method == "random" and one.nuisances == () and (one.w == kept.w).all()
 
 
+def test_random_steps_are_drawn_in_the_inner_product_of_the_step_they_stand_beside(direction):
+    kept = direction.keeping(OTHERS, SIGMA)
+    drawn = kept.random(1, SIGMA).drawn([f"image-{n}" for n in range(64)])
+    lengths = np.einsum("bi,ij,bj->b", drawn, np.linalg.inv(SIGMA), drawn)
+    assert np.allclose(lengths, kept.step @ np.linalg.solve(SIGMA, kept.step))
+    assert len(np.unique(drawn[:, 0])) > 40
+    many = kept.random(2, SIGMA).draws
+    shape = many.T @ many / np.trace(many.T @ many) - SIGMA / np.trace(SIGMA)
+    assert np.linalg.norm(shape) < 0.3 * np.linalg.norm(SIGMA / np.trace(SIGMA))
+
+
 def test_the_mean_difference_is_the_nearest_centroid_classifier():
     labels = RNG.random(len(TRAIN)) < 1 / (1 + np.exp(-TRAIN[:, 0]))
     w, b = mean_difference(TRAIN, labels)

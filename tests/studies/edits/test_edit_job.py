@@ -306,8 +306,8 @@ def test_outcomes_are_the_measures_of_the_rows(lake, done):
     assert np.array_equal(outcome.scores[:, outcome.target], scores) and np.array_equal(
         outcome.before[:, outcome.target], scores[:, 1]
     )
-    assert outcome.quality[1] < outcome.quality[0] * 10 and outcome.z.shape[:2] == (IMAGES, 3)
-    changed = measures.changes(outcome.before, outcome.scores)
+    assert len(outcome.quality) == 3 and outcome.z.shape[:2] == (IMAGES, 3)
+    changed = measures.changes(outcome.before, outcome.scores, outcome.scales)
     assert np.allclose(outcome.slopes, measures.slopes(changed, [-2, 0, 1]))
     interval = removed(connect(lake), found["probe"], outcome)
     assert interval.low <= interval.value <= interval.high
@@ -551,7 +551,7 @@ def test_an_edit_is_one_call_whose_table_has_the_commands_figures(lake, smiles, 
     summaries = [outcome.summary() for outcome in result.outcomes]
     assert result.table["direction"].to_pylist() == [name for name in ORDER if name != "query"]
     assert result.table["effect"].to_pylist() == pytest.approx([row["effect"] for row in summaries])
-    assert result.table["frechet_up"].to_pylist() == pytest.approx([row["quality"][1] for row in summaries])
+    assert result.table["kid_up"].to_pylist() == pytest.approx([row["quality"][1].value for row in summaries])
     assert result.pictures.num_rows == 6 * IMAGES * 3
     side = Image.open(io.BytesIO(lake.store.read(result.pictures["picture"][0].as_py()))).width
     assert result.strip(images=2).size == (3 * side + 4, 4 * side + 6)  # two directions, pixels between them

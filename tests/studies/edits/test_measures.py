@@ -27,13 +27,21 @@ AFTER = BEFORE[:, :, None] + (BEFORE.std(0) * EFFECT)[:, None] * ALPHAS
 
 
 def test_changes_are_in_each_judges_own_deviations():
-    assert np.allclose(changes(BEFORE, AFTER), EFFECT[:, None] * ALPHAS)
-    with pytest.raises(UneError, match=r"positions \[1\] .* 300 unedited"):
-        changes(BEFORE * [1, 0, 1, 1], AFTER)
+    assert np.allclose(changes(BEFORE, AFTER, BEFORE.std(0)), EFFECT[:, None] * ALPHAS)
+    with pytest.raises(UneError, match=r"positions \[1\] .* all train images"):
+        changes(BEFORE, AFTER, BEFORE.std(0) * [1, 0, 1, 1])
+
+
+def test_an_effect_does_not_depend_on_which_images_were_edited():
+    """Eight that hardly vary in the target are judged in the same unit as all."""
+    few = np.argsort(np.abs(BEFORE[:, 0]))[:8]
+    slope = slopes(changes(BEFORE[few], AFTER[few], BEFORE.std(0)), ALPHAS)
+    assert np.allclose(slope.mean(0), EFFECT)
+    assert BEFORE[few, 0].std() < BEFORE[:, 0].std() / 20
 
 
 def test_slopes_are_numpys_polynomial_fit():
-    noisy = changes(BEFORE, AFTER + RNG.standard_normal(AFTER.shape))
+    noisy = changes(BEFORE, AFTER + RNG.standard_normal(AFTER.shape), BEFORE.std(0))
     expected = np.polyfit(ALPHAS, noisy.reshape(-1, 7).T, 1)[0].reshape(300, 4)
     assert np.allclose(slopes(noisy, ALPHAS), expected)
     with pytest.raises(UneError, match="all the same"):
@@ -59,7 +67,7 @@ def test_flips_grow_with_the_dose_as_the_normal_law_says():
 
 
 def test_leakage_is_of_the_others_alone():
-    slope = slopes(changes(BEFORE, AFTER), ALPHAS)
+    slope = slopes(changes(BEFORE, AFTER, BEFORE.std(0)), ALPHAS)
     assert leakage(slope, 0) == pytest.approx(np.sqrt((0.4**2 + 0.2**2) / 3))
     assert leakage(slope * [100, 1, 1, 1], 0) == pytest.approx(leakage(slope, 0))
 
@@ -78,7 +86,22 @@ def test_the_share_of_predicted_leakage_removed_is_the_share_that_was_removed(ke
     orthogonal = np.tile(0.5 * (np.array([1, 0.5 * kept, -0.25 * kept, 0]) + unpredicted), (20, 1))
     assert predicted_leakage(plain, correlation, 0) == pytest.approx(1)
     assert predicted_leakage(orthogonal, correlation, 0) == pytest.approx(kept)
-    assert removed_leakage(plain, orthogonal, correlation, 0) == pytest.approx(1 - kept)
+    jitter = 1 + 0.01 * RNG.standard_normal((20, 1)) * [0, 1, 1, 1]
+    found = removed_leakage(plain * jitter, orthogonal * jitter, correlation, 0)
+    assert found.share is not None and found.share.value == pytest.approx(1 - kept, abs=0.02)
+    assert found.coefficient[2].value == pytest.approx(1 - kept, abs=0.02)
+    assert found.explained[0] == pytest.approx(0.3125 / (0.3125 + np.square(unpredicted).sum()), abs=0.02)
+
+
+def test_where_labels_predict_no_leakage_there_is_no_share_of_it_but_a_difference():
+    """Hats: the plain coefficient is noise about 0, leakage per effect halves all the same."""
+    random, correlation = np.random.default_rng(1), np.array([1.0, 0.5, -0.25, 0.0])
+    noise = 0.3 * random.standard_normal((24, 4)) * [0, 1, 1, 1]
+    plain = np.array([1.0, 0.1, 0.2, 0.6]) + noise
+    kept = np.array([1.0, 0.05, 0.1, 0.3]) + 0.5 * noise
+    found = removed_leakage(plain, kept, correlation, 0)
+    assert found.share is None and found.coefficient[0].low < 0 < found.coefficient[0].high
+    assert found.per_effect[2].low > 0 and found.explained[0] < 0.2
 
 
 def test_a_pattern_edit_of_gaussian_factors_leaks_as_the_labels_correlate():
@@ -86,7 +109,7 @@ def test_a_pattern_edit_of_gaussian_factors_leaks_as_the_labels_correlate():
     rho = 0.6
     step = np.array([1.0, rho])
     before = RNG.multivariate_normal([0, 0], [[1, rho], [rho, 1]], 5000)
-    slope = slopes(changes(before, before[:, :, None] + step[:, None] * ALPHAS), ALPHAS)
+    slope = slopes(changes(before, before[:, :, None] + step[:, None] * ALPHAS, np.ones(2)), ALPHAS)
     assert predicted_leakage(slope, np.array([1, rho]), 0) == pytest.approx(1, abs=0.03)
 
 
@@ -129,7 +152,7 @@ def mean_interval(seed: int) -> tuple[float, float]:
 
 
 def test_whole_leakage_matrices_can_be_bootstrapped():
-    found = bootstrap(lambda x: x.mean(0), changes(BEFORE, AFTER), draws=50)
+    found = bootstrap(lambda x: x.mean(0), changes(BEFORE, AFTER, BEFORE.std(0)), draws=50)
     assert found.value.shape == found.low.shape == found.high.shape == (4, 7)
     rates = bootstrap(lambda b, a: flip_rate(b, a, ALPHAS), BEFORE[:, 0], AFTER[:, 0], draws=50)
     assert (rates.low <= rates.value)[ALPHAS > 0].all() and (rates.value <= rates.high)[ALPHAS > 0].all()

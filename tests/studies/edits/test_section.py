@@ -13,6 +13,7 @@ from une_ray.corpora import open_corpus
 from une_ray.lake import results, schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.splits import placed
 from une_ray.report.section import Source
 from une_ray.studies.edits import section as edits
 
@@ -24,6 +25,7 @@ EFFECTS = {
     "random": [0.0, 0.01, 0.0, 0.01],
 }
 RANDOM = np.random.default_rng(0)
+SCALES = np.array([1.0, 2.0, 3.0, 4.0])  # of the judge's train images, which are others
 
 
 def lake_of(url: str, planted: bool = True) -> Lake:
@@ -36,6 +38,7 @@ def lake_of(url: str, planted: bool = True) -> Lake:
     ids = [row["image_id"] for row in plan]
     labelled = [
         row
+        | placed(row, None, str)
         | {
             "status": "ok",
             "attributes": {"Eyeglasses": n % 2 == 0, "Gray_Hair": n % 4 < 3 and n % 2 == 0, "Male": n > 8},
@@ -55,7 +58,7 @@ def lake_of(url: str, planted: bool = True) -> Lake:
         rows = [
             row
             for i, x, s in zip(ids, z, scores)
-            for row in edited(lake, direction, np.array(effects) * scores.std(0), i, x, s)
+            for row in edited(lake, direction, np.array(effects) * SCALES, i, x, s)
         ]
         results.commit(lake, "edits", {"direction": direction}, rows)
     return lake
@@ -89,6 +92,7 @@ def edited(
                 "judge": "judge",
                 "identity": 0.9 - 0.1 * abs(alpha),
                 "scores": list(zip(ATTRIBUTES, scores + alpha * effects)),
+                "scales": list(zip(ATTRIBUTES, SCALES)),
                 "z": (z + 0.1 * alpha).astype(np.float16),
             }
         )
@@ -114,24 +118,28 @@ def test_the_table_tells_what_was_planted(html):
     found = {
         cells[0]: cells
         for cells in (re.findall(r"<td[^>]*>(.*?)</td>", row) for row in html.split("<tr>"))
-        if len(cells) == 15
+        if len(cells) == 16
     }
     assert [*found] == ["probe", "keeping Gray_Hair, Male", "random"]
     assert (
         found["probe"][1] == "0.80"
-        and found["probe"][4] == f"{np.sqrt((0.4**2 + 0.3**2) / 3):.3f}"
-        and found["probe"][6] == "–"
+        and found["probe"][5] == f"{np.sqrt((0.4**2 + 0.3**2) / 3):.3f}"
+        and found["probe"][7] == "–"
     )
-    assert found["keeping Gray_Hair, Male"][6] == "0.020" and found["random"][1] == "0.00"
-    assert found["probe"][8:11] == ["0.700", "0.900", "0.700"] and found["probe"][14] == "20 %"
+    assert found["keeping Gray_Hair, Male"][7] == "0.020" and found["random"][1] == "0.00"
+    assert found["probe"][9:12] == ["0.700", "0.900", "0.700"] and found["probe"][15] == "20 %"
 
 
-def test_the_share_of_predicted_leakage_that_was_removed_is_the_regressions(html):
+def test_what_was_removed_of_the_leakage_is_the_regressions(html):
     n = np.arange(16)
     labels = [n % 2 == 0, (n % 4 < 3) & (n % 2 == 0), n > 8]
     phi = np.array([np.corrcoef(labels[0], other)[0, 1] for other in labels[1:]])
     follow = [phi @ np.array(EFFECTS[name])[1:3] for name in ("probe", "orthogonalised")]
-    assert f"keeping Gray_Hair, Male removed {100 * (1 - follow[1] / follow[0]):.0f} %" in html
+    coefficients = [
+        value / EFFECTS[name][0] / (phi @ phi) for value, name in zip(follow, ("probe", "orthogonalised"))
+    ]
+    assert f"labels' correlation {coefficients[0]:.2f} ({coefficients[0]:.2f} to" in html
+    assert f"less by {coefficients[0] - coefficients[1]:.2f} (" in html
 
 
 def test_every_judge_has_its_heat_map_and_curves(html):

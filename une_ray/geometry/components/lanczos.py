@@ -16,18 +16,23 @@ Product = Callable[[torch.Tensor], torch.Tensor]
 Components = tuple[torch.Tensor, torch.Tensor]
 """Leading eigenvectors (d, rank) of the scatter and their eigenvalues (rank,), float64, largest first."""
 
-# Of all the variance that there is: where no more is left outside the space of the products, they end.
-SPENT = 1e-6
+# Where no more of all variance, and little beside the least of the leading values, is left outside the space
+# of the products, they end.
+SPENT, LITTLE = 1e-6, 0.01
+FLOOR = 1e-6  # of the largest value: what is smaller is rounding
 
 
 def lanczos(product: Product, start: torch.Tensor, rank: int, missed: float, spread: float) -> Components:
-    """The `rank` leading eigenpairs; of their variance no more than about the share `missed` is not in these.
+    """The `rank` leading eigenpairs; on average their values are short by no more than about the share
+    `missed`.
 
-    `product` multiplies a block `start` (d, b), and then what each product adds to all before it; `spread`
-    is the scatter's trace. What the leading values still miss is foretold from the last two times by which
-    they grew, as they grow by ever the same factor or less.
+    Each value counts by its own size: what few huge ones hold says nothing of the others. `product`
+    multiplies a block `start` (d, b), and then what each product adds to all before it; `spread` is the
+    scatter's trace. What the leading values still miss is foretold from the last two times by which their
+    logarithms grew, as they grow by ever the same factor or less.
     """
-    (dim, width), due, captured, before = start.shape, 2 * rank, 0.0, 0.0
+    (dim, width), due, before = start.shape, 2 * rank, 0.0
+    captured: float | None = None
     block, basis = torch.linalg.qr(start).Q, list[torch.Tensor]()
     projected = start.new_zeros(0, 0)
     while True:
@@ -36,12 +41,15 @@ def lanczos(product: Product, start: torch.Tensor, rank: int, missed: float, spr
         shares = _shares(basis, image)
         projected = _bordered(projected, shares)
         size = len(projected)
-        spent = size >= rank and projected.diagonal().double().sum().item() > (1 - SPENT) * spread
-        if spent or size >= min(due, dim):
+        left = spread - projected.diagonal().double().sum().item()
+        if size >= min(due, dim) or (size >= rank and left < SPENT * spread):
             values, vectors = torch.linalg.eigh(projected)
-            now = values[-rank:].sum().item()
-            grown = now - captured if captured else 0.0
-            if spent or size == dim or (captured and _ends(grown, before, missed * now)):
+            least = values[-rank:].double().clamp_min(FLOOR * max(values[-1].item(), 1e-300))
+            spent = left < min(SPENT * spread, LITTLE * len(least) * least[0].item())
+            now = least.log().sum().item()
+            grown = 0.0 if captured is None else now - captured
+            done = captured is not None and _ends(grown, before, missed * len(least))
+            if spent or size == dim or done:
                 leading = torch.cat(basis, 1) @ vectors[:, -rank:].flip(1)
                 return leading.double(), values[-rank:].flip(0).double()
             captured, before, due = now, grown, size + rank // 2

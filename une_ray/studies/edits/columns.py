@@ -8,7 +8,8 @@ from une_ray.lake.tables import REAL, TEXT, Table
 
 # One edited latent in one judge's eyes. Rows of one `edit` differ in image, dose and judge alone; `identity`
 # is the cosine of the picture's embedding `z` with the original's, `scores` are what the judge's probes read
-# in it; status "off-data" flags latents that no image has.
+# in it, `scales` the standard deviations of these scores over the judge's train images; status "off-data"
+# flags latents that no image has.
 TABLE = Table(
     "edits",
     pa.schema(
@@ -29,6 +30,7 @@ TABLE = Table(
             ("picture", TEXT),
             ("judge", TEXT),
             ("scores", pa.map_(TEXT, REAL)),
+            ("scales", pa.map_(TEXT, REAL)),
             ("identity", REAL),
             ("z", pa.list_(pa.float16())),
             ("config", TEXT),

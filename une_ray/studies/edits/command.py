@@ -44,15 +44,17 @@ orthogonalized('mini-sd-a/ddim50', 'Smiling', ['Male'])"`
 `une sql --lake demo/lake -f queries/edits.sql`"""
 
 HEADER = (
-    f"{'judge':14} {'direction':16} {'effect':>7} {'flips − / +':>13} {'leakage':>8} {'kept':>6} "
-    f"{'order':>6} {'identity − / 0 / +':>20} {'Fréchet − / 0 / +':>18}"
+    f"{'judge':14} {'direction':16} {'effect':>13} {'flips − / +':>13} {'leakage':>8} {'kept':>6} "
+    f"{'order':>6} {'identity − / 0 / +':>20} {'KID − / 0 / +':>38}"
 )
 
 NOTE = """
-effect: judged standard deviations of the target per one applied; flips: of the images that the smallest and
+effect: standard deviations of the judge's score over its train images per one applied, ± half a 95 % interval
+over images, each of which has a random step of its own; flips: of the images that the smallest and
 the largest dose could flip; leakage: root mean square of the other attributes' effects; kept: the largest
 effect on a kept one; order: Kendall's τ between dose and judged score; identity: cosine with the original;
-Fréchet: to the originals. 0 is the round trip. A prompt's dose is its guidance scale."""
+KID: kernel distance to the originals, ± over images. 0 is the round trip. A prompt's dose is its guidance
+scale."""
 
 
 def edit(
@@ -231,17 +233,18 @@ def image_lines(done: DoneEdit) -> list[str]:
 
 def line(summary: Summary) -> str:
     """One direction in one judge's eyes."""
-    from une_ray.studies.edits.outcome import three_digits
+    from une_ray.studies.edits.outcome import within
 
     flips = " / ".join("–" if math.isnan(share) else f"{share:.0%}" for share in summary["flips"])
     round_trip = summary["round_trip"]
     identity = [summary["identity"][0], round_trip[0], summary["identity"][1]]
     quality = [summary["quality"][0], round_trip[1], summary["quality"][1]]
+    effect = f"{summary['effect']:.2f} ± {summary['effect_margin']:.2f}"
     kept = "–" if summary["kept"] is None else format(summary["kept"], ".3f")
     return (
-        f"{summary['judge']:14} {summary['direction']:16} {summary['effect']:>7.2f} {flips:>13} "
+        f"{summary['judge']:14} {summary['direction']:16} {effect:>13} {flips:>13} "
         f"{summary['leakage']:>8.3f} {kept:>6} {summary['order']:>6.2f} "
-        f"{' / '.join(f'{value:.3f}' for value in identity):>20} {' / '.join(map(three_digits, quality)):>18}"
+        f"{' / '.join(f'{value:.3f}' for value in identity):>20} {' / '.join(map(within, quality)):>38}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -46,6 +47,7 @@ def directions(
     if edit.query:
         by_name[QUERY] = _queried(lake, edit, train)
     first = rows[targets_of(edit.attribute, rows)[0]]
+    train = replace(train, covariance=inner_product)
     for name in edit.baselines:
         if name != PROMPT:
             by_name[name] = BASELINES.find(name)(lake, by_name[PROBE], train, first)

@@ -3,14 +3,18 @@ it must beat."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import linalg
 
 from une_ray.errors import UneError
 from une_ray.geometry.orthogonal import SPANNED, Eraser, orthogonalized
 from une_ray.studies.edits.probe_row import ProbeRow
+
+DRAWS = 256  # of random steps: twenty images have twenty
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +25,7 @@ class Direction:
     the train rows, `std` is their standard deviation, the unit of α. `step` (d,) raises it by one `std`,
     whatever is kept: α means the same for the plain and the orthogonalised edit, which then differ in what
     else they change, and in length by 1 / `remaining_norm`. Only `random` steps as far without raising the
-    score."""
+    score, and every image along its own of the `draws` (DRAWS, d)."""
 
     space: str
     attribute: str
@@ -34,6 +38,7 @@ class Direction:
     nuisances: tuple[str, ...] = ()
     inner_product: str = "plain"
     remaining_norm: float = 1.0
+    draws: np.ndarray | None = None
 
     @classmethod
     def fitted(
@@ -96,14 +101,28 @@ class Direction:
         share = float(np.linalg.norm(left) / np.linalg.norm(self.step))
         return replace(self, step=left / gain, nuisances=tuple(nuisances), remaining_norm=share)
 
-    def random(self, seed: int) -> Direction:
-        """The baseline: as long a step in a direction drawn uniformly; the reading stays, to see what the
-        step does to it."""
-        drawn = np.random.default_rng(seed).standard_normal(len(self.step))
-        step = drawn * (np.linalg.norm(self.step) / np.linalg.norm(drawn))
-        return replace(
-            self, method="random", step=step, nuisances=(), inner_product="plain", remaining_norm=1.0
-        )
+    def random(self, seed: int, covariance: np.ndarray | None = None) -> Direction:
+        """The baseline: steps drawn uniformly among those as long as this one; the reading stays, to see what
+        they do to it.
+
+        Length and uniform are those of the inner product: with `covariance` M (d, d) length is √(vᵀM⁻¹v), and
+        steps lie where latents vary, as M w does. Raises numpy's LinAlgError where M is singular.
+        """
+        white = np.random.default_rng(seed).standard_normal((DRAWS, len(self.step)))
+        if covariance is None:
+            draws, length = white, np.linalg.norm(self.step)
+        else:
+            root = np.linalg.cholesky(covariance)
+            draws = white @ root.T
+            length = np.linalg.norm(linalg.solve_triangular(root, self.step, lower=True))
+        draws = draws * (length / np.linalg.norm(white, axis=1))[:, None]
+        return replace(self, method="random", step=draws[0], nuisances=(), remaining_norm=1.0, draws=draws)
+
+    def drawn(self, image_ids: Sequence[str]) -> np.ndarray:
+        """(b, d): each image's own step, the same whatever other images are edited."""
+        if self.draws is None:
+            return np.broadcast_to(self.step, (len(image_ids), len(self.step)))
+        return self.draws[[zlib.crc32(image_id.encode()) % len(self.draws) for image_id in image_ids]]
 
 
 def inner_product_name(covariance: np.ndarray | None) -> str:

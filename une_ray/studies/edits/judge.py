@@ -13,7 +13,7 @@ from une_ray.lake.layout import Lake
 from une_ray.lake.results import config_hash
 from une_ray.pictures.decode import fit
 from une_ray.spaces.space import Space
-from une_ray.studies.edits.train_rows import targets_of
+from une_ray.studies.edits.train_rows import targets_of, train_rows
 
 PREFERRED = (
     "mini-resnet",
@@ -40,6 +40,7 @@ class Judge:
         rows = probes(lake, space)
         self.attributes: list[str] = [row["attribute"] for row in rows]
         self.w, self.b = np.array([row["w"] for row in rows]), np.array([row["b"] for row in rows])
+        self.of_train = train_rows(lake, space, self.attributes[0]).z @ self.w.T + self.b  # (n, k)
 
     def __call__(self, pictures: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
         """Embeddings (n, d) float32 and the scores (n, k) float64 that the probes read in them."""
@@ -51,6 +52,12 @@ class Judge:
             parts.append(self.embed(batch, [""] * len(batch))["z"])
         z = np.concatenate(parts)
         return z, z @ self.w.T + self.b
+
+    def scales(self, attribute: str) -> list[tuple[str, float]]:
+        """The standard deviation of every score that `named` gives, over the judge's train images."""
+        named = self.named(self.of_train, attribute)
+        scores = np.array([[score for _, score in row] for row in named])
+        return list(zip([name for name, _ in named[0]], scores.std(0).tolist()))
 
     def named(self, scores: np.ndarray, attribute: str) -> list[list[tuple[str, float]]]:
         """Scores (n, k) as (attribute, score) pairs. Of several attributes that are moved together one more

@@ -2,8 +2,8 @@
 intervals over images.
 
 Shapes: n images, k attributes, m doses α in ascending order. Scores are (n, k) before and (n, k, m) after;
-a score above 0 means that the judge sees the attribute. Quality is `une_ray.geometry.frechet` on a judge's
-embeddings."""
+a score above 0 means that the judge sees the attribute. Quality is
+`une_ray.geometry.kernel_distance` on a judge's embeddings."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from une_ray.errors import UneError
+from une_ray.geometry.intervals import fieller_of
 
 
-def changes(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """(n, k, m) change of every judged score, in standard deviations of that score over the unedited images
-    `before`.
+def changes(before: np.ndarray, after: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(n, k, m) change of every judged score, in its standard deviations `spread` (k,) over the judge's train
+    images: over the few images that were edited they would be another unit in every edit.
 
     Its mean over images is the leakage matrix, with the target's own dose–response in the target's row.
-    Raises UneError where a score is the same for all images."""
-    spread = before.std(0)
+    Raises UneError where a score is the same for all train images."""
     constant = np.flatnonzero(spread == 0)
     if constant.size:
         raise UneError(
-            f"judged scores at positions {constant.tolist()} are the same for all {len(before)} "
-            "unedited images; leave these out"
+            f"judged scores at positions {constant.tolist()} are the same for all train images; "
+            "leave these out"
         )
     return (after - before[:, :, None]) / spread[:, None]
 
@@ -72,13 +73,61 @@ def predicted_leakage(slope: np.ndarray, correlation: np.ndarray, target: int) -
     return float(phi @ leaked / (phi @ phi))
 
 
-def removed_leakage(plain: np.ndarray, kept: np.ndarray, correlation: np.ndarray, target: int) -> float:
-    """Share of the leakage that the labels' correlation predicts which orthogonalisation removed: 1 all, 0
-    none, below 0 it grew.
+def explained_leakage(slope: np.ndarray, correlation: np.ndarray, target: int) -> float:
+    """R² of that regression: the share of the leakage that follows the labels' correlation at all."""
+    mean = slope.mean(0)
+    leaked, phi = np.delete(mean, target), np.delete(correlation, target)
+    return float((phi @ leaked) ** 2 / max(phi @ phi * (leaked @ leaked), 1e-300))
 
-    `plain` and `kept` (n, k) are `slopes` of both edits of the same images. It means little where the plain
-    edit's `predicted_leakage` is itself about 0."""
-    return 1 - predicted_leakage(kept, correlation, target) / predicted_leakage(plain, correlation, target)
+
+@dataclass(frozen=True, kw_only=True)
+class RemovedLeakage:
+    """What orthogonalisation did to an edit's leakage, plain and kept, over the same images.
+
+    `coefficient` is the `predicted_leakage` of each and what of it went, `explained` its R², `per_effect` all
+    leakage per unit of effect and what of it went; `share` is the part of the plain coefficient that went,
+    None where that is not clearly away from 0.
+    """
+
+    coefficient: tuple[Interval, Interval, Interval]
+    explained: tuple[float, float]
+    per_effect: tuple[Interval, Interval, Interval]
+    share: Interval | None
+
+
+def removed_leakage(
+    plain: np.ndarray, kept: np.ndarray, correlation: np.ndarray, target: int
+) -> RemovedLeakage:
+    """`plain` and `kept` (n, k) are `slopes` of both edits of the same images; intervals are the bootstrap's
+    over images, that of the share is Fieller's (1954)."""
+
+    def coefficients(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        both = [predicted_leakage(slope, correlation, target) for slope in (a, b)]
+        return np.array([*both, both[0] - both[1]])
+
+    def per_effects(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        both = [leakage(slope, target) / abs(slope[:, target].mean()) for slope in (a, b)]
+        return np.array([*both, both[0] - both[1]])
+
+    draws = bootstrap_draws(coefficients, plain, kept)
+    (bb, ab), (_, aa) = np.cov(draws[:, 0], draws[:, 1])
+    whole, left, _ = coefficients(plain, kept)
+    ratio = fieller_of(left, whole, aa, ab, bb, 1.96)
+    share = None if ratio is None else Interval(1 - left / whole, 1 - ratio[1], 1 - ratio[0])
+    return RemovedLeakage(
+        coefficient=_each(bootstrap(coefficients, plain, kept)),
+        explained=(
+            explained_leakage(plain, correlation, target),
+            explained_leakage(kept, correlation, target),
+        ),
+        per_effect=_each(bootstrap(per_effects, plain, kept)),
+        share=share,
+    )
+
+
+def _each(of: Interval) -> tuple[Interval, Interval, Interval]:
+    first, second, third = (Interval(*figures) for figures in zip(of.value, of.low, of.high))  # type: ignore[arg-type]
+    return first, second, third
 
 
 def cosine(original: np.ndarray, edited: np.ndarray) -> np.ndarray:
@@ -120,10 +169,22 @@ def bootstrap(
 
     `statistic` takes the samples, arrays whose first axis is the image, and returns a number or an array;
     where a draw leaves it undefined (NaN), that draw does not count."""
-    rows = np.random.default_rng(seed).integers(len(samples[0]), size=(draws, len(samples[0])))
-    drawn = np.array([statistic(*(sample[row] for sample in samples)) for row in rows])
+    drawn = bootstrap_draws(statistic, *samples, draws=draws, seed=seed)
     with warnings.catch_warnings():
         # What is undefined in every draw, as a flip rate at α = 0, stays NaN without a warning.
         warnings.simplefilter("ignore", RuntimeWarning)
         low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Interval(statistic(*samples), low, high)
+
+
+def bootstrap_draws(
+    statistic: Callable[..., np.ndarray | float], *samples: np.ndarray, draws: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """(draws, …) of the statistic, rows of all `samples` drawn together."""
+    rows = np.random.default_rng(seed).integers(len(samples[0]), size=(draws, len(samples[0])))
+    return np.array([statistic(*(sample[row] for sample in samples)) for row in rows])
+
+
+def mean_margin(values: np.ndarray) -> float:
+    """Half the 95 % t interval of a mean over images (n,)."""
+    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))

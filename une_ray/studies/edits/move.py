@@ -21,6 +21,11 @@ def move(z: torch.Tensor, direction: Direction, alpha: Dose) -> torch.Tensor:
     return (z.double() + column(alpha, z) * vector(direction.step, z)).to(z.dtype)
 
 
+def move_each(z: torch.Tensor, steps: np.ndarray, alpha: Dose) -> torch.Tensor:
+    """The same with a step (b, d) for each."""
+    return (z.double() + column(alpha, z) * vector(steps, z)).to(z.dtype)
+
+
 def to_boundary(z: torch.Tensor, direction: Direction, past: float = 0.0) -> torch.Tensor:
     """Onto the probe's boundary, α* = −(z·w + b)/‖w‖² times w for a plain one, and `past` standard
     deviations beyond it."""

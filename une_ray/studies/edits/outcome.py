@@ -10,14 +10,14 @@ from typing import Any, TypedDict
 import duckdb
 import numpy as np
 
-from une_ray.geometry.frechet import frechet
+from une_ray.geometry.kernel_distance import KernelDistance, kernel_distance
 from une_ray.studies.edits.measures import (
-    Interval,
-    bootstrap,
+    RemovedLeakage,
     changes,
     flip_rate,
     kendall,
     leakage,
+    mean_margin,
     removed_leakage,
     slopes,
 )
@@ -29,7 +29,8 @@ ORDER = ("probe", "orthogonalised", "query", "mean-difference", "prompt", "rando
 EDITS = """
     WITH wanted AS (
         SELECT * FROM edits WHERE ($edits IS NULL OR edit IN (SELECT unnest($edits)))
-            AND ($images IS NULL OR image_id IN (SELECT unnest($images)))),
+            AND ($images IS NULL OR image_id IN (SELECT unnest($images)))
+            AND scales IS NOT NULL),  -- those of earlier versions have no unit
     original AS (
         SELECT space AS judge, image_id, z AS original FROM latents
         SEMI JOIN wanted ON latents.space = judge AND latents.image_id = wanted.image_id)
@@ -37,6 +38,7 @@ EDITS = """
         any_value(method) AS method,
         any_value(direction) AS direction, any_value(keep) AS keep, any_value(inner_product) AS inner_product,
         any_value(remaining_norm) AS remaining_norm, any_value(map_keys(scores)) AS attributes,
+        any_value(map_values(scales)) AS scales,
         list_distinct(list(alpha)) AS alphas, list(DISTINCT image_id ORDER BY image_id) AS images,
         list(map_values(scores) ORDER BY image_id, alpha) AS scores,
         list(identity ORDER BY image_id, alpha) AS identity,
@@ -63,13 +65,15 @@ class Summary(TypedDict):
     judge: str
     images: int
     effect: float
+    effect_margin: float
     flips: list[float]
     leakage: float
     kept: float | None
     order: float
     identity: list[float]
-    quality: list[float]
-    round_trip: tuple[float, float]
+    quality: list[KernelDistance]
+    round_trip: tuple[float, KernelDistance]
+    real: KernelDistance
     off_data: dict[float, float]
 
 
@@ -77,7 +81,8 @@ class Summary(TypedDict):
 class Outcome:
     """One edit in one judge's eyes: `scores` (n, k, m) of n `images`, k judged `attributes` and m `alphas`
     in ascending order; `identity` and `off_data` (n, m); embeddings `z` (n, m, d) of the edited pictures
-    and `original` (n, d) of the originals."""
+    and `original` (n, d) of the originals; `scales` (k,) are the scores' standard deviations over the judge's
+    train images."""
 
     edit: str
     judge: str
@@ -91,6 +96,7 @@ class Outcome:
     images: list[str]
     attributes: list[str]
     alphas: np.ndarray
+    scales: np.ndarray
     scores: np.ndarray
     identity: np.ndarray
     off_data: np.ndarray
@@ -111,6 +117,7 @@ class Outcome:
         }
         arrays["scores"] = arrays["scores"].swapaxes(1, 2)
         arrays["original"] = arrays["original"][:, 0]
+        arrays["scales"] = np.array(row["scales"], float)
         return cls(**row | arrays | {"alphas": alphas, "keep": tuple(row["keep"])})
 
     @property
@@ -132,8 +139,8 @@ class Outcome:
 
     @cached_property
     def changes(self) -> np.ndarray:
-        """(n, k, m) in standard deviations over the round trips."""
-        return changes(self.before, self.scores)
+        """(n, k, m) in standard deviations over the judge's train images."""
+        return changes(self.before, self.scores, self.scales)
 
     @cached_property
     def slopes(self) -> np.ndarray:
@@ -146,10 +153,15 @@ class Outcome:
         return flip_rate(self.before[:, self.target], self.scores[:, self.target], self.alphas)
 
     @cached_property
-    def quality(self) -> np.ndarray:
-        """(m,) Fréchet distance of the edited pictures to the same images' originals; at α = 0 it is the
-        round trip's."""
-        return np.array([frechet(self.z[:, j], self.original) for j in range(len(self.alphas))])
+    def quality(self) -> list[KernelDistance]:
+        """(m) kernel distances of the edited pictures to the same images' originals; at α = 0 it is the round
+        trip's."""
+        return [kernel_distance(self.z[:, j], self.original, paired=True) for j in range(len(self.alphas))]
+
+    @cached_property
+    def real(self) -> KernelDistance:
+        """That of one half of the originals to the other: what chance makes of it."""
+        return kernel_distance(self.original[::2], self.original[1::2])
 
     def summary(self) -> Summary:
         """The figures of one line of a table; pairs are at the smallest dose and at the largest."""
@@ -161,16 +173,18 @@ class Outcome:
             "judge": self.judge,
             "images": len(self.images),
             "effect": float(effect),
+            "effect_margin": mean_margin(self.slopes[:, self.target]),
             "flips": self.flips[[0, -1]].tolist(),
             "leakage": leakage(self.slopes, self.moved),
             "kept": float(np.abs(self.slopes[:, keep].mean(0)).max()) if keep else None,
             "order": float(kendall(self.scores[:, self.target]).mean()),
             "identity": self.identity.mean(0)[[0, -1]].tolist(),
-            "quality": self.quality[[0, -1]].tolist(),
+            "quality": [self.quality[0], self.quality[-1]],
             "round_trip": (
                 float(self.identity.mean(0)[self.alphas == 0][0]),
-                float(self.quality[self.alphas == 0][0]),
+                self.quality[int(np.flatnonzero(self.alphas == 0)[0])],
             ),
+            "real": self.real,
             "off_data": dict(zip(self.alphas.tolist(), self.off_data.mean(0).tolist())),
         }
 
@@ -208,9 +222,8 @@ def _list(names: Sequence[str] | None) -> list[str] | None:
     return None if names is None else list(names)
 
 
-def removed(connection: duckdb.DuckDBPyConnection, plain: Outcome, kept: Outcome) -> Interval | None:
-    """Share of the leakage which the labels' correlation predicts that orthogonalisation removed, with its
-    interval over images.
+def removed(connection: duckdb.DuckDBPyConnection, plain: Outcome, kept: Outcome) -> RemovedLeakage | None:
+    """What orthogonalisation did to the leakage, and to the part of it that the labels' correlation predicts.
 
     None where the two were not of the same images, or no other label correlates with the target's."""
     if plain.images != kept.images:
@@ -221,9 +234,9 @@ def removed(connection: duckdb.DuckDBPyConnection, plain: Outcome, kept: Outcome
     correlation = np.nan_to_num(np.array([0.0 if value is None else value for value in phi or []]))
     if not np.delete(correlation, plain.target).any():
         return None
-    return bootstrap(lambda a, b: removed_leakage(a, b, correlation, plain.target), plain.slopes, kept.slopes)
+    return removed_leakage(plain.slopes, kept.slopes, correlation, plain.target)
 
 
-def three_digits(value: float) -> str:
-    """A Fréchet distance for people: its unit is the judge's, so it may be of any size."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+def within(distance: KernelDistance) -> str:
+    """A kernel distance for people: its unit is the judge's, so it may be of any size."""
+    return "–" if np.isnan(distance.value) else f"{distance.value:.3g} ± {distance.margin:.2g}"

@@ -19,8 +19,8 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import NOTHING, figure_or_dash, percent, table
 from une_ray.report.theme import Colour
-from une_ray.studies.edits.measures import leakage
-from une_ray.studies.edits.outcome import Outcome, outcomes, removed, three_digits
+from une_ray.studies.edits.measures import Interval, leakage
+from une_ray.studies.edits.outcome import Outcome, outcomes, removed, within
 
 ORDER = 90
 IMAGES, SIDE = 4, 54
@@ -186,9 +186,14 @@ def curves(axes: list[Axes], judged: list[Outcome]) -> None:
 
 
 def numbers(judged: Sequence[Outcome]) -> str:
-    header = ["direction", "effect", "flips −", "flips +", "leakage", "per effect", "kept", "order"]
-    header += ["identity −", "0", "+", "Fréchet −", "0", "+", "off data"]
-    return table(header, [_line(outcome) for outcome in judged])
+    header = ["direction", "effect", "±", "flips −", "flips +", "leakage", "per effect", "kept", "order"]
+    header += ["identity −", "0", "+", "KID −", "0", "+", "off data"]
+    note = (
+        "<p class=note>±: half a 95 % interval over images, each of which has a random step of its own. KID: "
+        "kernel distance to the same images' originals, with its interval over images; one half of the "
+        f"originals is {within(judged[0].real)} from the other.</p>"
+    )
+    return table(header, [_line(outcome) for outcome in judged]) + note
 
 
 def _line(outcome: Outcome) -> tuple[str, ...]:
@@ -201,29 +206,43 @@ def _line(outcome: Outcome) -> tuple[str, ...]:
     return (
         name(outcome),
         f"{row['effect']:.2f}",
+        f"{row['effect_margin']:.2f}",
         *flips,
         f"{row['leakage']:.3f}",
         figure_or_dash(per_effect, ".2f"),
         figure_or_dash(row["kept"], ".3f"),
         f"{row['order']:.2f}",
         *(f"{value:.3f}" for value in identity),
-        *map(three_digits, quality),
+        *map(within, quality),
         f"{percent(outcome.off_data.mean(), 0)} %",
     )
 
 
 def shares_removed(connection: duckdb.DuckDBPyConnection, judged: Sequence[Outcome]) -> str:
-    """How much of the leakage that the corpus' own correlations predict each orthogonalisation took away."""
+    """What each orthogonalisation did to the leakage, all of it and what the corpus' correlations predict."""
     plain = next((outcome for outcome in judged if outcome.direction == "probe"), None)
     if plain is None:
         return ""
     lines = []
     for outcome in judged:
-        share = removed(connection, plain, outcome) if outcome.direction == "orthogonalised" else None
-        if share is not None:
-            value, low, high = (percent(float(x), 0) for x in (share.value, share.low, share.high))
-            lines.append(
-                "<p class=note>Of the leakage that the labels' correlation predicts, "
-                f"{escape(name(outcome))} removed {value} % (95 % interval over images {low} to {high}).</p>"
+        found = removed(connection, plain, outcome) if outcome.direction == "orthogonalised" else None
+        if found is not None:
+            before, after, gone = map(_within, found.per_effect)
+            text = (
+                f"{escape(name(outcome))}: leakage per unit of effect {before} before, {after} after, less by"
+                f" {gone}"
             )
+            before, after, gone = map(_within, found.coefficient)
+            shares = " and ".join(f"{share:.0%}" for share in found.explained)
+            text += (
+                f"; what follows the labels' correlation {before} and {after}, less by {gone}, which is"
+                f" {shares} of the leakage"
+            )
+            if found.share is not None:
+                text += f": {_within(found.share)} of it went"
+            lines.append(f"<p class=note>{text} (95 % intervals over images).</p>")
     return "".join(lines)
+
+
+def _within(figure: Interval) -> str:
+    return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
+from une_ray.geometry.kernel_distance import KernelDistance
 from une_ray.lake.layout import Lake
 from une_ray.lake.tables import REAL, TEXT, WHOLE
 from une_ray.run import tasks as pipeline
@@ -38,6 +39,7 @@ SUMMARIES = pa.schema(
         ("judge", TEXT),
         ("images", WHOLE),
         ("effect", REAL),
+        ("effect_margin", REAL),
         ("flips_down", REAL),
         ("flips_up", REAL),
         ("leakage", REAL),
@@ -46,9 +48,14 @@ SUMMARIES = pa.schema(
         ("identity_down", REAL),
         ("identity_round_trip", REAL),
         ("identity_up", REAL),
-        ("frechet_down", REAL),
-        ("frechet_round_trip", REAL),
-        ("frechet_up", REAL),
+        ("kid_down", REAL),
+        ("kid_down_margin", REAL),
+        ("kid_round_trip", REAL),
+        ("kid_round_trip_margin", REAL),
+        ("kid_up", REAL),
+        ("kid_up_margin", REAL),
+        ("kid_real", REAL),
+        ("kid_real_margin", REAL),
         ("off_data", pa.map_(REAL, REAL)),
     ]
 )
@@ -207,7 +214,17 @@ def summary_row(outcome: Outcome) -> dict[str, Any]:
     summary = outcome.summary()
     identity, quality = summary["round_trip"]
     row = {name: getattr(outcome, name) for name in ("edit", "space", "method", "keep", "inner_product")}
-    same = ("attribute", "direction", "judge", "images", "effect", "leakage", "kept", "order")
+    same = (
+        "attribute",
+        "direction",
+        "judge",
+        "images",
+        "effect",
+        "effect_margin",
+        "leakage",
+        "kept",
+        "order",
+    )
     return {
         **row,
         **{name: summary[name] for name in same},  # type: ignore[literal-required]
@@ -216,11 +233,15 @@ def summary_row(outcome: Outcome) -> dict[str, Any]:
         "identity_down": summary["identity"][0],
         "identity_round_trip": identity,
         "identity_up": summary["identity"][1],
-        "frechet_down": summary["quality"][0],
-        "frechet_round_trip": quality,
-        "frechet_up": summary["quality"][1],
+        **_of_distances(down=summary["quality"][0], round_trip=quality, up=summary["quality"][1]),
+        **_of_distances(real=summary["real"]),
         "off_data": list(summary["off_data"].items()),
     }
+
+
+def _of_distances(**distances: KernelDistance) -> dict[str, float]:
+    values = {f"kid_{name}": distance.value for name, distance in distances.items()}
+    return values | {f"kid_{name}_margin": distance.margin for name, distance in distances.items()}
 
 
 def _rows_of_strip(done: DoneEdit, images: int, directions: Sequence[str]) -> list[dict[str, Any]]:

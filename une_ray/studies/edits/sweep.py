@@ -26,7 +26,7 @@ from une_ray.studies.edits.worker import EditImages
 
 FIXED = ("space", "attribute", "judges", "correlated")
 OF_AN_EDIT = ("method", "penalty", "rank", "erasure", "rounds", "inner_product", "shrinkage", "path")
-MEASURED = ("judge", "image_id", "alpha", "scores", "identity")  # what the objectives are made of
+MEASURED = ("judge", "image_id", "alpha", "scores", "scales", "identity")  # what the objectives are made of
 
 
 class Orthogonalization:
@@ -98,6 +98,7 @@ class Orthogonalization:
             "fingerprint": results.config_hash(fingerprint),
             "train": len(train.z),
             "judges": provenance(lake, judging),
+            "unit": "train",
             "keep": nuisances(lake, train, attribute, fixed.get("correlated", CORRELATED)),
         }
 
@@ -156,8 +157,8 @@ def objectives(rows: Sequence[Mapping[str, Any]], edit: Edit) -> dict[str, float
         names = [name for name, _ in own[0]["scores"]]
         scores = np.array([[score for _, score in row["scores"]] for row in own])
         scores = scores.reshape(-1, len(alphas), len(names)).swapaxes(1, 2)
-        target = names.index(edit.attribute)
-        slope = slopes(changes(scores[:, :, alphas.index(0)], scores), alphas)
+        target, scales = names.index(edit.attribute), np.array([scale for _, scale in own[0]["scales"]])
+        slope = slopes(changes(scores[:, :, alphas.index(0)], scores, scales), alphas)
         identity = np.mean([row["identity"] for row in own if row["alpha"] != 0])
         by_judge.append((dose * slope[:, target].mean(), dose * leakage(slope, target), identity))
     return dict(zip(Orthogonalization.goals, np.mean(by_judge, 0).tolist()))

@@ -29,7 +29,8 @@ class EditFacts:
     """All that decides an edit along one direction, whatever the images; its hash is the column `edit`.
 
     `fingerprint` is the space's hash, `judges` what decides each judge's verdict (see `provenance`),
-    `knobs` what departs from an edit's defaults. One of `probes` (config hashes of the probes), `w` (the
+    `knobs` what departs from an edit's defaults, `unit` over which images a judge's standard deviations are.
+    One of `probes` (config hashes of the probes), `w` (the
     hash of a query's direction) and `prompt` says where the direction comes from."""
 
     space: str
@@ -46,6 +47,7 @@ class EditFacts:
     probes: tuple[str, ...] | None = None
     w: str | None = None
     prompt: str | None = None
+    unit: str = "train"
 
     @property
     def path(self) -> str:

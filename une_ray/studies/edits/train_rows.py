@@ -19,12 +19,13 @@ TOGETHER = "+"  # between attributes that one direction moves
 
 @dataclass(frozen=True, eq=False)
 class TrainRows:
-    """Train images of the edited space: latents `z` (n, d), `labels` (n,) of 0, 1 or NaN where unknown, and
-    their ids."""
+    """Train images of the edited space: latents `z` (n, d), `labels` (n,) of 0, 1 or NaN where unknown, their
+    ids, and for a baseline the `covariance` (d, d) of an edit whose inner product it is."""
 
     z: np.ndarray
     labels: np.ndarray
     image_ids: pa.Array
+    covariance: np.ndarray | None = None
 
     @property
     def norms(self) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from une_ray.spaces.space import Space
 from une_ray.studies.edits.images import latents_of
 from une_ray.studies.edits.judge import Judge
 from une_ray.studies.edits.measures import cosine
-from une_ray.studies.edits.move import move
+from une_ray.studies.edits.move import move_each
 from une_ray.studies.edits.prompt import prompted
 from une_ray.studies.edits.registries import PATHS
 from une_ray.studies.edits.tasks import EditOptions, EditTask
@@ -106,9 +106,10 @@ class EditImages:
         z = torch.from_numpy(np.stack([self.z[image_id] for image_id, _ in moves]))
         alphas = torch.tensor([alpha for _, alpha in moves], dtype=torch.float64)
         if direction is not None:
-            # Random steps lead to no score, and go straight on whatever the path.
-            go = move if task.edit.direction == "random" else PATHS.find(task.edit.path).go
-            z = go(z, direction, alphas)
+            if direction.draws is not None:  # they lead to no score, and go straight on whatever the path
+                z = move_each(z, direction.drawn([image_id for image_id, _ in moves]), alphas)
+            else:
+                z = PATHS.find(task.edit.path).go(z, direction, alphas)
         pictures = self.decode(z, alphas, task.edit.prompt)
         return Edited(pictures, z.double().norm(dim=1).tolist())
 
@@ -157,10 +158,11 @@ class EditImages:
     def judged(self, judge: Judge, task: EditTask, pictures: Sequence[Image.Image]) -> list[dict[str, Any]]:
         """What one judge says of each picture: scores, and how like the original image it is."""
         z, scores = judge(pictures)
-        originals = self.originals[judge.space.name]
+        originals, scales = self.originals[judge.space.name], judge.scales(task.edit.attribute)
         identity = cosine(np.stack([originals[image_id] for image_id, _ in task.moves]), z)
         return [
-            {"judge": judge.space.name, "scores": pairs, "identity": cos, "z": embedding.astype(np.float16)}
+            {"judge": judge.space.name, "scores": pairs, "scales": scales, "identity": cos}
+            | {"z": embedding.astype(np.float16)}
             for pairs, cos, embedding in zip(judge.named(scores, task.edit.attribute), identity.tolist(), z)
         ]
 

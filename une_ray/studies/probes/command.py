@@ -92,8 +92,9 @@ def table(summary: list[dict[str, Any]]) -> list[str]:
             "",
             (
                 f"Means over {summary[0]['attributes']} attributes and {summary[0]['splits']} splits; ± is"
-                " half a 95 % interval over splits. permuted: AUC after fits to"
+                " half a 95 % interval for other"
             ),
+            ("images (Nadeau & Bengio 2003: splits share train images). permuted: AUC after fits to"),
             (
                 "shuffled labels; p ≤ .05: share of attributes that beat those; majority: accuracy of always"
                 " answering the commoner label."

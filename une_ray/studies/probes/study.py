@@ -37,12 +37,12 @@ SUMMARY = """
     WITH per_split AS (
         SELECT space, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes,
             avg(auc) AS auc, avg(accuracy) AS accuracy, avg(balanced_accuracy) AS balanced,
-            avg(majority) AS majority,
+            avg(majority) AS majority, avg(test / train) AS ratio,
             avg(permuted_auc) AS permuted, avg((p_value <= .05)::INT) AS significant
         FROM probes WHERE config IN (SELECT unnest(?)) GROUP BY ALL),
     summary AS (
-        SELECT space, method, engine, count(*) AS splits, max(attributes) AS attributes, avg(auc) AS auc,
-            1.96 * stddev_samp(auc) / sqrt(count(*)) AS auc_margin, avg(accuracy) AS accuracy,
+        SELECT space, method, engine, count(auc) AS splits, max(attributes) AS attributes, avg(auc) AS auc,
+            split_margin(stddev_samp(auc), count(auc), avg(ratio)) AS auc_margin, avg(accuracy) AS accuracy,
             avg(balanced) AS balanced, avg(majority) AS majority, avg(permuted) AS permuted,
             avg(significant) AS significant
         FROM per_split GROUP BY ALL)

@@ -1,0 +1,95 @@
+"""Probabilities of probes: leave-one-out scores are scikit-learn's, and what is said to be likely is."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import Ridge
+from sklearn.metrics import brier_score_loss
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
+
+from une_ray.geometry.probes import fit
+
+RNG = np.random.default_rng(0)
+N, D = 160, 60
+Z = (RNG.normal(size=(N, D)) * np.geomspace(5, 0.1, D) + 1).astype(np.float32)
+LABELS = (Z[:, :5] @ RNG.normal(size=(5, 4)) + 2 * RNG.normal(size=(N, 4)) > 1).astype(np.float32)
+TEST = (np.arange(N) % 4 == 0)[:, None]
+
+
+def gaussian_classes(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Slope and offset of the log odds of two normal classes of one variance, by the definition."""
+    positive, negative = scores[labels == 1], scores[labels == 0]
+    within = (positive.var() * len(positive) + negative.var() * len(negative)) / (len(scores) - 2)
+    slope = (positive.mean() - negative.mean()) / within
+    odds = np.log(labels.mean() / (1 - labels.mean()))
+    return slope, odds - slope * (positive.mean() + negative.mean()) / 2
+
+
+class MeanDifference(RegressorMixin, BaseEstimator):
+    """The difference of means as a scikit-learn estimator."""
+
+    def fit(self, z, y):
+        self.positive, self.negative = z[y > 0].mean(0), z[y < 0].mean(0)
+        return self
+
+    def predict(self, z):
+        return (z - (self.positive + self.negative) / 2) @ (self.positive - self.negative)
+
+
+@pytest.mark.parametrize("method", ["ridge", "mean-difference"])
+def test_slope_and_offset_are_those_of_leave_one_out_scores(method):
+    train = ~TEST[:, 0]
+    z = Z[train].astype(np.float64)
+    unit = np.square(z - z.mean(0)).sum() / D
+    model = Ridge(0.3 * unit) if method == "ridge" else MeanDifference()
+    (probes,) = fit(lambda: iter([Z]), LABELS, TEST, method, [0.3] if method == "ridge" else None)
+    for probe, y in zip(probes, LABELS[train].T):
+        scores = cross_val_predict(model, z, 2.0 * y - 1, cv=LeaveOneOut())
+        assert (probe.slope, probe.offset) == pytest.approx(gaussian_classes(scores, y), rel=1e-3, abs=1e-4)
+
+
+def test_an_attribute_has_the_same_probe_whatever_is_fitted_beside_it():
+    for method in ("ridge", "lda"):
+        (together,) = fit(lambda: iter([Z]), LABELS, TEST, method, permutations=2)
+        for j, probe in enumerate(together):
+            ((alone,),) = fit(lambda: iter([Z]), LABELS[:, j : j + 1], TEST, method)
+            assert np.array_equal(probe.w, alone.w) and probe.metrics == alone.metrics
+            figures = ("b", "slope", "offset", "penalty")
+            assert [getattr(probe, key) for key in figures] == [getattr(alone, key) for key in figures]
+
+
+def test_every_penalty_is_tried_and_the_least_error_taken():
+    """On spectra with spikes the error has several valleys; oracle: the definition, λ by λ."""
+    random, found = np.random.default_rng(5), []
+    spread = np.where(np.arange(60) < 3, 100.0, np.where(np.arange(60) < 20, 3.0, 0.05))
+    z, towards = random.normal(size=(120, 60)) * spread, np.zeros((60, 6))
+    towards[0] = random.normal(size=6) / 100
+    towards[20:40] = random.normal(size=(20, 6))
+    labels = (z @ towards + 0.3 * random.normal(size=(120, 6)) > 0).astype(np.float32)
+    grid = [10.0**e for e in range(-4, 3)]
+    (probes,) = fit(lambda: iter([z]), labels, np.arange(120)[:, None] % 4 == 0)
+    train = z[np.arange(120) % 4 != 0].astype(np.float32).astype(np.float64)
+    centred = train - train.mean(0)
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    for probe, y in zip(probes, 2.0 * labels[np.arange(120) % 4 != 0].T - 1):
+        errors = []
+        for penalty in grid:
+            shrink = values**2 / (values**2 + penalty * np.square(values).sum() / 60)
+            residual = y - y.mean() - left @ (shrink * (left.T @ (y - y.mean())))
+            errors.append(len(y) * residual @ residual / (len(y) - 1 - shrink.sum()) ** 2)
+        assert probe.penalty == grid[np.argmin(errors)]
+        found.append((np.diff(np.sign(np.diff(errors))) > 0).sum())
+    assert max(found) > 1, "no case with several valleys"
+
+
+@pytest.mark.parametrize("method", ["ridge", "lda", "logistic", "mean-difference"])
+def test_what_is_called_likely_is_likely(method):
+    """Weak signals in as many dims as rows: no worse than the base rate's Brier score."""
+    random = np.random.default_rng(1)
+    z = random.normal(size=(500, 200)).astype(np.float32)
+    labels = (z[:, :1] * 0.5 + random.normal(size=(500, 3)) > 0.8).astype(np.float32)
+    test = np.arange(500)[:, None] % 2 == 0
+    (probes,) = fit(lambda: iter([z]), labels, test, method)
+    for probe, y in zip(probes, labels.T):
+        base = brier_score_loss(y[test[:, 0]], np.full(test.sum(), y[~test[:, 0]].mean()))
+        assert probe.metrics["brier"] < base + 0.02 and probe.metrics["calibration_error"] < 0.12

@@ -1,0 +1,60 @@
+"""Ridge for many λ from one eigendecomposition of the scatter: weights, degrees of freedom and leverages.
+
+With S = V diag(σ²) Vᵀ, every λ costs products of the labels' k columns alone, so that the whole grid of a
+generalised cross-validation is nearly free, and what a row weighs in its own fit is at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from une_ray.geometry.cross_validation import gcv
+from une_ray.geometry.gram import in_panels
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Eigenvalues (d,) and eigenvectors (d, d) of a scatter, and the right-hand sides Vᵀ zy (d, k in
+    panels)."""
+
+    values: torch.Tensor
+    vectors: torch.Tensor
+    right: torch.Tensor
+
+    @classmethod
+    def of(cls, scatter: torch.Tensor, zy: torch.Tensor) -> Spectrum:
+        values, vectors = torch.linalg.eigh(scatter)
+        return cls(values, vectors, vectors.T @ in_panels(zy))
+
+    def is_singular(self, shift: float) -> bool:
+        """Whether S + λI has no inverse to rounding."""
+        rounding = len(self.values) * torch.finfo(torch.float64).eps * self.values[-1].item()
+        return self.values[0].item() + shift <= rounding
+
+    def best(
+        self, shifts: Sequence[float], rows: int, yy: torch.Tensor, guard: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights (d, k) at the λ among `shifts` at which each column's V is least, and its place there (k,).
+
+        Where the guard lets none pass, the largest λ stands.
+        """
+        labels, yy = len(yy), in_panels(yy[None])[0]
+        largest = max(range(len(shifts)), key=shifts.__getitem__)
+        best = torch.full_like(yy, largest, dtype=torch.long)
+        least = torch.full_like(yy, torch.inf)
+        for place, shift in enumerate(shifts if len(shifts) > 1 else []):
+            shifted = self.values + shift
+            residual = yy - (self.right.square() * ((self.values + 2 * shift) / shifted**2)[:, None]).sum(0)
+            score = gcv(rows, residual, rows - 1 - (self.values / shifted).sum().item(), guard)
+            better = score < least
+            best, least = best.masked_fill(better, place), score.where(better, least)
+        chosen = torch.tensor(shifts, dtype=torch.float64, device=yy.device)[best]
+        w = self.vectors @ (self.right / (self.values[:, None] + chosen))
+        return w[:, :labels], best[:labels]
+
+    def leverages(self, centred: torch.Tensor, shift: float) -> torch.Tensor:
+        """(b,) of centred rows (b, d): zᵀ (S + λI)⁻¹ z, the intercept's share 1/n not among it."""
+        return (centred @ self.vectors).square() @ (1 / (self.values + shift))
