@@ -13,6 +13,7 @@ from une_ray.corpora import Item
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.parts import plan_digest
+from une_ray.lake.session import connect
 
 FINGERPRINT = {"model": "m", "steps": 3}
 
@@ -70,3 +71,21 @@ def write(lake, name, rows, columns, fingerprint=FINGERPRINT):
     lake.store.commit(
         name, schema.parquet(pa.Table.from_pylist(rows, schema=columns), {"fingerprint": fingerprint})
     )
+
+
+def rows_of_every_view(url: str) -> dict[str, list[tuple]]:
+    """Everything that SQL shows of a lake, view by view, but for where the lake lies."""
+    session = connect(Lake(url))
+    session.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1")
+    shown = {}
+    for (name,) in session.fetchall():
+        view = session.sql(f"FROM {name}")
+        shown[name] = [tuple(view.columns), *sorted(map(str, view.fetchall()))]
+    return shown
+
+
+def keys_of(shown: dict[str, list[tuple]]) -> list[str]:
+    """Names of every column of views, and a few more that tables had or may have: what hive partitioning
+    would take from `key=value` folders above a lake."""
+    names = {column for header, *_ in shown.values() for column in header}
+    return sorted((names | {"space", "method", "seed"}) - {"filename"})

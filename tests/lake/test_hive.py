@@ -4,22 +4,11 @@ import shutil
 
 import pytest
 
-from tests.helpers.lakes import fill, items
+from tests.helpers.lakes import fill, items, keys_of, rows_of_every_view
 from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
-
-
-def rows_of_every_view(url: str) -> dict[str, list[tuple]]:
-    """Everything that SQL shows of a lake, view by view, but for where the lake lies."""
-    session = connect(Lake(url))
-    session.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1")
-    shown = {}
-    for (name,) in session.fetchall():
-        view = session.sql(f"FROM {name}")
-        shown[name] = [tuple(view.columns), *sorted(map(str, view.fetchall()))]
-    return shown
 
 
 def test_no_view_depends_on_the_folders_above_a_lake(tmp_path):
@@ -27,13 +16,10 @@ def test_no_view_depends_on_the_folders_above_a_lake(tmp_path):
     plain = tmp_path / "plain" / "lake"
     fill(create(Lake(str(plain)), "x:1", iter(items(10)), 4))
     expected = rows_of_every_view(str(plain))
-    keys = sorted(
-        {column for header, *_ in expected.values() for column in header}
-        | {"space", "method", "seed", "filename"}
-    )
+    keys = keys_of(expected)
     assert len(keys) > 30
     above = tmp_path
-    for key in set(keys) - {"filename"}:  # all at once, then a few alone
+    for key in keys:  # all at once, then a few alone
         above = above / f"{key}=train"
     for parent in (
         above,

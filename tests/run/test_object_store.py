@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import ray
 
+from tests.helpers.lakes import fill, items, keys_of, rows_of_every_view
 from une_ray.corpora import Item
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
@@ -121,3 +122,26 @@ def test_spaces_and_probes_are_read_from_s3_and_beside_another_lake(bucket, tmp_
     assert beside.execute(roles.format("")).fetchall() == []
     with pytest.raises(duckdb.Error, match="this lake has no latents yet; une build makes them"):
         connect(lake).execute("FROM nearest('a/b', 'one', 1)").fetchall()
+
+
+LONGEST_KEY = 600  # S3 allows 1,024 bytes
+
+
+def test_no_view_depends_on_the_keys_above_a_lake_in_a_bucket(bucket):
+    """As tests/lake/test_hive.py has it of folders: split=train in the path is no column of any table."""
+    import boto3
+
+    plain = fill(create(Lake(f"{bucket}/plain"), "x:1", iter(items(10)), 5))
+    expected = rows_of_every_view(plain.url)
+    prefixes, prefix = [f"{key}=7" for key in ("split", "space", "status")], ""
+    for key in keys_of(expected):  # all of them, in as few paths as they fit into
+        if len(prefix) + len(key) > LONGEST_KEY:
+            prefixes, prefix = [*prefixes, prefix.strip("/")], ""
+        prefix += f"/{key}=train"
+    client = boto3.client("s3")
+    names = [item["Key"] for item in client.list_objects_v2(Bucket="zoo", Prefix="plain/")["Contents"]]
+    for above in [*prefixes, prefix.strip("/")]:
+        for name in names:
+            key = f"{above}/lake/{name.removeprefix('plain/')}"
+            client.copy_object(Bucket="zoo", Key=key, CopySource={"Bucket": "zoo", "Key": name})
+        assert rows_of_every_view(f"{bucket}/{above}/lake") == expected, above

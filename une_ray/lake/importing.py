@@ -77,16 +77,16 @@ def import_space(
         )
     vectors = _read(Path(source), None if ids is None else Path(ids), column, id_column)
     rows = _joined(lake, vectors)
-    lake.register(name, _fingerprint(vectors, model))
+    fingerprint = _fingerprint(vectors, model)
+    lake.register(name, fingerprint)
     done = lake.committed(space_folder(name))
     joined = without = 0
     for shard in range(lake.shards):
         table = _table(lake, shard, vectors.z, rows, str(source))
         good = table["status"].to_pylist().count(schema.OK)
         joined, without = joined + good, without + len(table) - good
-        stamped = schema.parquet(table, {"fingerprint": lake.fingerprint(name)})
         if shard not in done:  # it may be in a merged file, and these are the same vectors
-            lake.store.commit(f"{space_folder(name)}/{shard_file(shard)}", stamped)
+            lake.commit_shard(name, shard, table, fingerprint)
     used = set(rows.values())
     strange = [vectors.ids[row] for row in range(len(vectors.ids)) if row not in used]
     return Imported(space=name, joined=joined, strange=strange, without=without)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -43,6 +44,17 @@ def space_folder(space: str) -> str:
 def fingerprint_file(space: str) -> str:
     """Where all that decides a space's numbers is written down."""
     return f"fingerprints/{quote(space, safe='')}.json"
+
+
+def _text(fingerprint: dict[str, Any]) -> bytes:
+    return json.dumps(fingerprint, indent=1, sort_keys=True).encode()
+
+
+def _differing(present: dict[str, Any], fingerprint: dict[str, Any]) -> list[str]:
+    """Keys in which a registered fingerprint is not `fingerprint`; one of before they were added lacks
+    some."""
+    wanted = {key: value for key, value in fingerprint.items() if key in present or key not in ADDED_LATER}
+    return sorted(key for key in {*present, *wanted} if present.get(key) != wanted.get(key))
 
 
 @dataclass(frozen=True)
@@ -227,11 +239,52 @@ class Lake:
     def register(self, space: str, fingerprint: dict[str, Any]) -> None:
         """Fix what `space` means in this lake; refuses another meaning, showing what differs, unless nothing
         was written yet under that."""
-        text = json.dumps(fingerprint, indent=1, sort_keys=True).encode()
-        self.store.commit(fingerprint_file(space), text, replace=False)
-        if self._is_empty(space) and self.fingerprint(space) != fingerprint:
-            self.store.commit(fingerprint_file(space), text)
+        file, text = fingerprint_file(space), _text(fingerprint)
+        self.store.commit(file, text, replace=False)
+        present = self.fingerprint(space)
+        if present is not None and present != fingerprint and self._is_empty(space):
+            self.store.commit(file, text)
+            if not self._is_empty(space):  # meanwhile the other build committed its first shard
+                self.store.commit(file, _text(present))
         self.refuse_another(space, fingerprint)
+
+    def commit_shard(
+        self,
+        space: str,
+        shard: int,
+        table: pa.Table,
+        fingerprint: dict[str, Any],
+        metadata: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Write a shard of `space`, stamped with the registered fingerprint; nothing where it is there.
+
+        Raises UneError, and leaves nothing behind, where `fingerprint` is not the registered one: before a
+        space has its first shard another build may register its name for something else. That is asked
+        before and after, as the other asks for shards before and after it registers: one of them sees it.
+        """
+        name = f"{space_folder(space)}/{shard_file(shard)}"
+        stamp: dict[str, Any] = {"space": space, "shard": str(shard)}
+        stamp |= {"fingerprint": self._stamp(space, fingerprint), **metadata}
+        wrote = self.store.commit(name, schema.parquet(table, stamp), replace=False)
+        try:
+            self._stamp(space, fingerprint)
+        except UneError:
+            if wrote:
+                self.store.remove(name)
+            raise
+
+    def _stamp(self, space: str, fingerprint: dict[str, Any]) -> dict[str, Any]:
+        """The registered fingerprint, which is `fingerprint` but for keys that were added later."""
+        present = self.fingerprint(space)
+        if present is None:  # another build of the same failed, and forgot the space
+            self.register(space, fingerprint)
+            present = self.fingerprint(space) or fingerprint
+        if differing := _differing(present, fingerprint):
+            raise UneError(
+                f"space {space!r} of {self.url} was registered anew by another build while this one read it,"
+                f" {', '.join(differing)} differ: build one of them under another name, --spaces NAME=MODEL"
+            )
+        return present
 
     def forget_empty(self, fingerprints: Mapping[str, dict[str, Any]]) -> None:
         """Leave nothing behind of spaces that never got a shard, as of a model that can't be read; another's
@@ -249,13 +302,10 @@ class Lake:
         present = self.fingerprint(space)
         if present is None or self._is_empty(space):
             return
-        wanted = {
-            key: value for key, value in fingerprint.items() if key in present or key not in ADDED_LATER
-        }
-        if present != wanted:
-            keys = sorted(key for key in {*present, *wanted} if present.get(key) != wanted.get(key))
+        if keys := _differing(present, fingerprint):
             lines = [
-                f"  {key}: lake has {present.get(key)!r}, this build has {wanted.get(key)!r}" for key in keys
+                f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}"
+                for key in keys
             ]
             raise UneError(
                 f"space {space!r} of {self.url} was built with another fingerprint; results would mix:\n"

@@ -80,7 +80,7 @@ def build(
     work = missing(lake, parsed)
     fresh = {space.name: mine for space, mine in pinned if space.name not in known}
     try:
-        rejects = _do(lake, opened.name, [space for space, _ in pinned], work, cluster, place) if work else 0
+        rejects = _do(lake, opened.name, pinned, work, cluster, place) if work else 0
     except UneError:
         lake.forget_empty(fresh)
         raise
@@ -104,7 +104,7 @@ def _planned(lake: Lake, corpus: Corpus, shard_size: int | None, check: bool) ->
 def _do(
     lake: Lake,
     corpus: str,
-    spaces: Sequence[Space],
+    pinned: Sequence[tuple[Space, dict[str, Any]]],
     work: Sequence[ShardWork],
     cluster: Cluster,
     place: Mapping[str, Mapping[str, str]],
@@ -115,7 +115,7 @@ def _do(
     turn = random.randrange(len(work))
     turned = [*work[turn:], *work[:turn]]
     with Runs(lake) as runs, Progress(lake.images_in([item.shard for item in work]), "building") as progress:
-        for record in ray_data.run(lake, corpus, spaces, turned, cluster, place):
+        for record in ray_data.run(lake, corpus, pinned, turned, cluster, place):
             runs.add(record)
             if record.stage == "read":
                 progress.advance(record.images, record.rejects)

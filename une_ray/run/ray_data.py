@@ -46,26 +46,27 @@ Row = dict[str, Any]
 def run(
     lake: Lake,
     corpus: str,
-    spaces: Sequence[Space],
+    pinned: Sequence[tuple[Space, dict[str, Any]]],
     work: Sequence[ShardWork],
     cluster: Cluster = DEFAULT,
     place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Iterator[StageRecord]:
     """Do the work; yields one record per shard × stage.
 
-    `spaces` have their revisions pinned. `place` names, per space, labels of the nodes that its actors may
-    be on. Raises UneError for a fault of the input, on whichever machine it was found.
+    `pinned` are spaces with their revisions fixed, and their fingerprints. `place` names, per space, labels
+    of the nodes that its actors may be on. Raises UneError for a fault of the input, on whichever machine it
+    was found.
     """
-    pools = cluster.pools([Demand(space.model.gpus, space.model.is_generator) for space in spaces])
+    pools = cluster.pools([Demand(space.model.gpus, space.model.is_generator) for space, _ in pinned])
     rows = [ShardRow(shard=item.shard, spaces=item.spaces).to_row() for item in work]
     tries = start_tries()
     readers = TaskPoolStrategy(size=cluster.readers())
     dataset: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
     dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS, compute=readers)
-    for space, pool in zip(spaces, pools, strict=True):
+    for (space, fingerprint), pool in zip(pinned, pools, strict=True):
         dataset = dataset.map(
             stage(space),  # type: ignore[arg-type]  # a class is called once per actor
-            fn_constructor_args=(lake.url, space, space is spaces[-1], tries),
+            fn_constructor_args=(lake.url, space, fingerprint, space is pinned[-1][0], tries),
             label_selector=dict(place.get(space.name, {})),
             **actors(pool),
         )
@@ -124,8 +125,11 @@ class ReadSpace:
     What may fail comes with the first shard: a fault then is one of that shard's, not a dead actor.
     """
 
-    def __init__(self, lake_url: str, space: Space, last: bool, tries: ActorHandle) -> None:
+    def __init__(
+        self, lake_url: str, space: Space, fingerprint: dict[str, Any], last: bool, tries: ActorHandle
+    ) -> None:
         self.lake, self.space, self.last, self.tries = Lake(lake_url), space, last, tries
+        self.fingerprint = fingerprint
 
     @functools.cached_property
     def device(self) -> str:
@@ -134,10 +138,6 @@ class ReadSpace:
     @functools.cached_property
     def step(self) -> Step:
         return self.space.load(self.device)
-
-    @functools.cached_property
-    def fingerprint(self) -> dict[str, Any] | None:
-        return self.lake.fingerprint(self.space.name)
 
     @faults_travel
     def __call__(self, row: Row) -> Row:
@@ -148,13 +148,8 @@ class ReadSpace:
             clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
             with tried(self.tries, name) as suspect:
                 table = self.read(shard_row.images(), suspect)
-                metadata: dict[str, Any] = {
-                    "space": space,
-                    "fingerprint": self.fingerprint,
-                    "shard": str(shard_row.shard),
-                }
-                metadata |= {"shape": list(self.step.shape)} if self.step.shape else {}
-                self.lake.store.commit(name, schema.parquet(table, metadata))
+                shape = {"shape": list(self.step.shape)} if self.step.shape else {}
+                self.lake.commit_shard(space, shard_row.shard, table, self.fingerprint, shape)
             shard_row = shard_row.recorded(clock.record(shard_row.shard, table))
         return replace(shard_row, payload=b"").to_row() if self.last else shard_row.to_row()
 
