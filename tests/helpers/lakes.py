@@ -73,12 +73,13 @@ def write(lake, name, rows, columns, fingerprint=FINGERPRINT):
     )
 
 
-def rows_of_every_view(url: str) -> dict[str, list[tuple]]:
-    """Everything that SQL shows of a lake, view by view, but for where the lake lies."""
+def rows_of_every_view(url: str, defined: str = "%") -> dict[str, list[tuple]]:
+    """Everything that SQL shows of a lake, view by view, but for where the lake lies; or of the views whose
+    definition is LIKE `defined`."""
     session = connect(Lake(url))
-    session.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1")
+    query = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND sql LIKE ? ORDER BY 1"
     shown = {}
-    for (name,) in session.fetchall():
+    for (name,) in session.execute(query, [defined]).fetchall():
         view = session.sql(f"FROM {name}")
         shown[name] = [tuple(view.columns), *sorted(map(str, view.fetchall()))]
     return shown

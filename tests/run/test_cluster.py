@@ -1,13 +1,29 @@
 """Faults of the machine and the cluster are one line with the remedy, within seconds."""
 
+import http.server
+import json
+import os
+import platform
+import shutil
 import socket
+import tempfile
+import threading
 import time
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+import ray
 
+from une_ray.cli import submit
+from une_ray.cli.main import main
 from une_ray.cli.submit import answer
 from une_ray.errors import UneError
-from une_ray.run.cluster import LONGEST_TMPDIR, refuse_unreachable
+from une_ray.run import machine
+from une_ray.run.cluster import not_started, refuse_unreachable
+from une_ray.run.machine import LONGEST_TMPDIR, do_without_home, refuse_unfit
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -56,6 +72,129 @@ def test_a_temporary_folder_too_long_for_sockets_is_refused(monkeypatch):
         refuse_unreachable(None)
     monkeypatch.setenv("RAY_TMPDIR", "/tmp")
     refuse_unreachable(None)
+
+
+@pytest.mark.parametrize("what", ["no folder", "a file where Ray's folder would be"])
+def test_a_temporary_folder_that_cant_be_written_is_refused(what, tmp_path, monkeypatch):
+    short = Path(tempfile.mkdtemp(prefix="u", dir="/tmp"))
+    (short / "ray").write_text("not a folder")
+    monkeypatch.setenv("RAY_TMPDIR", "/dev/null/none" if what == "no folder" else str(short))
+    with pytest.raises(UneError, match=r"Ray can't write to .*/ray: .*Error.*set RAY_TMPDIR"):
+        refuse_unfit()
+    shutil.rmtree(short)
+
+
+@pytest.mark.parametrize("home", ["/dev/null/none", "one that may be written", "one with a token"])
+def test_ray_does_without_a_home_that_cant_be_written(home, tmp_path, monkeypatch):
+    """It would write its token there; a build under HOME=/dev/null/none ended in NotADirectoryError."""
+    folder = Path(home) if home.startswith("/") else tmp_path
+    if home == "one with a token":
+        (folder / ".ray").mkdir()
+        (folder / ".ray" / "auth_token").write_text("theirs")
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "")  # so that it goes again after the test
+    monkeypatch.delenv("RAY_AUTH_TOKEN")
+    do_without_home()
+    assert ("RAY_AUTH_TOKEN" in os.environ) == home.startswith("/")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "mine")
+    do_without_home()
+    assert os.environ["RAY_AUTH_TOKEN"] == "mine"
+
+
+def has_free(monkeypatch, shared: int, disk: int) -> None:
+    """As if /dev/shm and all other folders had so many MiB left."""
+    usage = shutil.disk_usage("/")
+
+    def free(folder):
+        return usage._replace(free=(shared if folder == machine.SHARED_MEMORY else disk) << 20)
+
+    monkeypatch.setattr(machine.shutil, "disk_usage", free)
+
+
+def test_a_full_shared_memory_is_said_and_no_room_at_all_refused(monkeypatch, capsys):
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp")
+    has_free(monkeypatch, 4096, 4096)
+    refuse_unfit()
+    assert capsys.readouterr().err == ""
+    has_free(monkeypatch, 12, 4096)
+    refuse_unfit()
+    assert "/dev/shm has 12 MiB free" in capsys.readouterr().err
+    has_free(monkeypatch, 12, 3)
+    with pytest.raises(UneError, match="/dev/shm has 12 MiB free, /tmp 3 MiB; delete .*--shm-size"):
+        refuse_unfit()
+
+
+def test_a_cluster_of_another_ray_is_said_with_both_versions():
+    """In Ray's own words, which are five lines."""
+    from ray._private.utils import check_version_info
+
+    with pytest.raises(RuntimeError) as raised:
+        check_version_info(
+            {"ray_version": "2.9.3", "python_version": "3.9.1"}, "here", raise_on_mismatch=True
+        )
+    said = str(not_started(raised.value, "head:6379"))
+    assert "\n" not in said and f"Ray {ray.__version__} and Python {platform.python_version()}" in said
+    assert said.startswith("the cluster at head:6379 has Ray 2.9.3 and Python 3.9.1")
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """A job server as one is said to be by `version`; jobs get a 500 with Ray's traceback."""
+
+    version = json.dumps(
+        {"version": "4", "ray_version": ray.__version__, "ray_commit": "", "session_name": "s"}
+    )
+
+    def do_GET(self):
+        self.answer(200, self.version if self.path == "/api/version" else "{}")
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        said = (
+            "Traceback (most recent call last):\\n  File x\\nRuntimeError: No available agent to submit job"
+        )
+        self.answer(500, f"{said}, please try again later.\\n")
+
+    def answer(self, status, text):
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def submitted_to(server: type[Server], capsys) -> str:
+    """What `une submit` says to a job server of that kind."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), server) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{listening.server_port}"
+        words = ["submit", "--address", address, "--working-dir", str(CHECKOUT)]
+        words += ["build", "--corpus", "avatars:8", "--spaces", "mini-dino", "--lake", "/zoo"]
+        with pytest.raises(SystemExit) as left, patch("sys.argv", ["une"]):
+            main(*words)
+        listening.shutdown()
+    assert left.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_a_job_server_without_an_agent_is_one_line(capsys):
+    said = submitted_to(Server, capsys)
+    assert "did not take the job: RuntimeError: No available agent to submit job" in said
+    assert said.count("\n") == 1 and "has no agent for some seconds" in said
+
+
+@pytest.mark.parametrize("version", ["<html>a page</html>", "{}", '{"ray_version": "1.2.0"}'])
+def test_what_is_no_job_server_of_a_ray_like_ours_is_one_line(version, capsys):
+    said = submitted_to(type("Other", (Server,), {"version": version}), capsys)
+    assert "is no job server of a Ray like ours" in said and said.count("\n") == 1
+
+
+def test_a_job_server_that_says_nothing_is_not_waited_for(monkeypatch, capsys):
+    monkeypatch.setattr(submit, "SECONDS_TO_ANSWER", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(UneError, match="says nothing for 0 s; is it the dashboard's port"):
+            submit.connect(f"http://127.0.0.1:{silent.getsockname()[1]}")
 
 
 def test_a_servers_answer_is_its_last_line():

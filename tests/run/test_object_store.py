@@ -124,24 +124,26 @@ def test_spaces_and_probes_are_read_from_s3_and_beside_another_lake(bucket, tmp_
         connect(lake).execute("FROM nearest('a/b', 'one', 1)").fetchall()
 
 
-LONGEST_KEY = 600  # S3 allows 1,024 bytes
+LONGEST_KEY = 900  # S3 allows 1,024 bytes
 
 
 def test_no_view_depends_on_the_keys_above_a_lake_in_a_bucket(bucket):
-    """As tests/lake/test_hive.py has it of folders: split=train in the path is no column of any table."""
+    """As tests/lake/test_hive.py has it of folders: split=train in the path is no column of any table. Views
+    over other views say nothing of their own, and each costs a second of requests."""
     import boto3
 
-    plain = fill(create(Lake(f"{bucket}/plain"), "x:1", iter(items(10)), 5))
-    expected = rows_of_every_view(plain.url)
-    prefixes, prefix = [f"{key}=7" for key in ("split", "space", "status")], ""
+    plain = fill(create(Lake(f"{bucket}/plain"), "x:1", iter(items(4)), 4))
+    expected = rows_of_every_view(plain.url, "%read_%(%")
+    assert len(expected) > 10 and "images" in expected
+    prefixes, prefix = [], ""
     for key in keys_of(expected):  # all of them, in as few paths as they fit into
         if len(prefix) + len(key) > LONGEST_KEY:
-            prefixes, prefix = [*prefixes, prefix.strip("/")], ""
-        prefix += f"/{key}=train"
+            prefixes, prefix = [*prefixes, prefix], ""
+        prefix += f"{key}=train/"
     client = boto3.client("s3")
     names = [item["Key"] for item in client.list_objects_v2(Bucket="zoo", Prefix="plain/")["Contents"]]
-    for above in [*prefixes, prefix.strip("/")]:
+    for above in [*prefixes, prefix]:
         for name in names:
-            key = f"{above}/lake/{name.removeprefix('plain/')}"
+            key = f"{above}lake/{name.removeprefix('plain/')}"
             client.copy_object(Bucket="zoo", Key=key, CopySource={"Bucket": "zoo", "Key": name})
-        assert rows_of_every_view(f"{bucket}/{above}/lake") == expected, above
+        assert rows_of_every_view(f"{bucket}/{above}lake", "%read_%(%") == expected, above

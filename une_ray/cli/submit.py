@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ CONTEXT = {"allow_extra_args": True, "allow_interspersed_args": False, "ignore_u
 
 PACKAGE = "une_ray/__main__.py"
 RUNTIME_ENV = "cluster/runtime_env.yaml"
+SECONDS_TO_ANSWER = 10.0
 
 
 def submit(
@@ -143,21 +145,37 @@ def travel(working_dir: Path) -> dict[str, Any]:
 
 def connect(address: str | None) -> JobSubmissionClient:
     """A client of the cluster's job server. Raises UneError where none answers or it refuses our token."""
+    import requests
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
     logging.disable(logging.WARNING)  # Ray's client tells of every ignore file that it obeys
+    named = address or os.environ.get("RAY_API_SERVER_ADDRESS") or ""
     try:
+        if named.startswith("http"):  # Ray's client would wait for ever for a server that says nothing
+            requests.get(f"{named.rstrip('/')}/api/version", timeout=SECONDS_TO_ANSWER)
         return JobSubmissionClient(address)
-    except ConnectionError as error:
+    except requests.exceptions.Timeout as error:
         raise UneError(
-            f"{error} Name its job server with --address, as in http://head:8265, or start one: ray start"
+            f"the job server at {named} says nothing for {SECONDS_TO_ANSWER:.0f} s; is it the dashboard's"
+            " port, 8265 if not told otherwise, and can it be seen from here?"
+        ) from error
+    except (ConnectionError, requests.exceptions.ConnectionError) as error:
+        what = f"Failed to connect to Ray at address: {named}." if named else str(error)
+        raise UneError(
+            f"{what} Name its job server with --address, as in http://head:8265, or start one: ray start"
             " --head"
         ) from error
     except AuthenticationError as error:
         reason = str(error).strip().splitlines()[0]
         raise UneError(
             f"{reason} (set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's, or RAY_AUTH_TOKEN_PATH)"
+        ) from error
+    # What is no job server answers anything: a page, an error's code, JSON of its own, an older Ray.
+    except (RuntimeError, ValueError, KeyError, requests.RequestException) as error:
+        raise UneError(
+            f"what answers at {named or 'the address in RAY_ADDRESS'} is no job server of a Ray like ours:"
+            f" {answer(error)}; name the dashboard's address with --address, as in http://head:8265"
         ) from error
 
 

@@ -8,25 +8,27 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from une_ray.errors import UneError, reason
+from une_ray.run.machine import do_without_home, refuse_unfit
 from une_ray.run.placement import Demand, Pool, allot, local_slots
 
 CORES = (  # the resource by which a Ray that une_ray started knows how many there are, beside its slots
     "cores_of_this_machine"
 )
 
-LONGEST_TMPDIR = 39  # bytes; /ray/session_DATE_TIME_PID/sockets/plasma_store follows
 SECONDS_TO_ANSWER = 10.0
 REMEDY_OF_CLUSTER = "is it running, of the same versions of Ray and Python, and is RAY_AUTH_TOKEN its own?"
 REMEDY_OF_MACHINE = (
-    "is there room in /dev/shm and in the temporary folder (RAY_TMPDIR), may they be written, and is no"
-    " address of another Ray left in RAY_ADDRESS?"
+    "is there room in /dev/shm and in the temporary folder (RAY_TMPDIR), may processes and ports be opened,"
+    " and is no address of another Ray left in RAY_ADDRESS?"
 )
+VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 
 
 def own_device() -> str:
@@ -92,6 +94,8 @@ class Cluster:
                 "include_dashboard": False,
             }
             refuse_unreachable(address)
+            if address is None:
+                do_without_home()
             try:
                 with muted():
                     ray.init(
@@ -101,10 +105,7 @@ class Cluster:
                     )
             # Ray raises what sockets, files and its own start-up do: all of it is of the machine or cluster.
             except Exception as error:
-                raise UneError(
-                    f"can't {f'join the Ray at {address}' if address else 'start Ray here'}: {reason(error)};"
-                    f" {REMEDY_OF_CLUSTER if address else REMEDY_OF_MACHINE}"
-                ) from error
+                raise not_started(error, address) from error
         context = DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
@@ -113,18 +114,27 @@ class Cluster:
         return max(1, int(have.get(CORES, have.get("CPU", 1))))
 
 
+def not_started(error: Exception, address: str | None) -> UneError:
+    """Why there is no Ray to work with, in one line with the remedy."""
+    if address is None:
+        return UneError(f"can't start Ray here: {reason(error)}; {REMEDY_OF_MACHINE}")
+    versions = VERSIONS.findall(str(error))
+    if "ersion mismatch" in str(error) and len(versions) == 2:
+        (ray, python), (our_ray, our_python) = versions
+        return UneError(
+            f"the cluster at {address} has Ray {ray} and Python {python}, une_ray runs here with Ray"
+            f" {our_ray} and Python {our_python}; they must be the same: install the cluster's here, or have"
+            " the job run there by une submit"
+        )
+    return UneError(f"can't join the Ray at {address}: {reason(error)}; {REMEDY_OF_CLUSTER}")
+
+
 def refuse_unreachable(address: str | None) -> None:
     """Raise UneError for an address that is no Ray's, within seconds: Ray itself tries for minutes. For a Ray
-    of this machine, where the folder of its sockets is too long for their names."""
-    if address is None:
-        folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
-        if len(os.fsencode(folder)) > LONGEST_TMPDIR:
-            raise UneError(
-                f"the temporary folder {folder} is too long for the names of Ray's sockets, which end after"
-                f" 107 bytes; set RAY_TMPDIR to one of at most {LONGEST_TMPDIR}, as in RAY_TMPDIR=/tmp"
-            )
-        return
-    if address in ("auto", "local"):
+    of this machine, where it can't start on it."""
+    if address is None or address == "local":
+        return refuse_unfit()
+    if address == "auto":
         return
     scheme, _, rest = address.rpartition("://")
     if scheme not in ("", "ray"):
