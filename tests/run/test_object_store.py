@@ -127,6 +127,7 @@ def test_spaces_and_probes_are_read_from_s3_and_beside_another_lake(bucket, tmp_
 LONGEST_KEY = 900  # S3 allows 1,024 bytes
 
 
+@pytest.mark.slow  # some hundred requests for every path
 def test_no_view_depends_on_the_keys_above_a_lake_in_a_bucket(bucket):
     """As tests/lake/test_hive.py has it of folders: split=train in the path is no column of any table. Views
     over other views say nothing of their own, and each costs a second of requests."""

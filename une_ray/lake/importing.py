@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from une_ray.corpora.labels import plain_name
 from une_ray.errors import UneError, reason, unknown
 from une_ray.lake import schema
-from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.names import check_name
 
 IMPORTED = "imported"  # the kind of a space that no model of ours made
