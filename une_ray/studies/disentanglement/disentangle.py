@@ -4,13 +4,18 @@ compute."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, GpusOption
+from une_ray.errors import UneError
 from une_ray.registry import DISENTANGLERS
+
+if TYPE_CHECKING:
+    from une_ray.run.cluster import Cluster
+    from une_ray.studies.disentanglement.compare import Comparison
 
 EPILOG = """Examples:
 
@@ -19,6 +24,8 @@ EPILOG = """Examples:
 `une disentangle train --model did:contrast=false --corpus shapes3d --scale small --device cuda`
 
 `une disentangle compare --models vae,beta-vae,did --corpus dsprites --scale tiny --seeds 3`
+
+`une disentangle compare --models beta-tcvae,did --corpus dsprites --correlations 0,0.5,0.9 --out correlated`
 
 `une build --corpus dsprites:2000 --spaces codes=disentangled:disentangled/did-seed0 --lake sprites`"""
 
@@ -94,6 +101,13 @@ def compare(
         str | None,
         typer.Option(help="Corpus whose rows metrics read; default: the one that is trained on"),
     ] = None,
+    correlations: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated, −0.9 to 0.9: train on subsamples whose two factors are correlated so, and"
+            " measure on the whole grid"
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the models, scores and table")] = Path("compared"),
     address: AddressOption = None,
     actors: ActorsOption = None,
@@ -103,7 +117,8 @@ def compare(
     metrics with 95 % intervals over seeds.
 
     The same command goes on with a comparison that was killed; one that is finished only prints. In the
-    folder: comparison.md, comparison.parquet (a row per model, seed and metric), and every model.
+    folder: comparison.md, comparison.parquet (a row per model, seed and metric), and every model. With
+    --correlations it is a comparison per strength, and correlated.png.
     """
     from une_ray.run.cluster import Cluster
     from une_ray.studies.disentanglement import scores
@@ -115,7 +130,26 @@ def compare(
     comparison = Comparison(
         models=chosen, corpus=corpus, seeds=seeds, scale=scale, compute=compute, evaluated=evaluated
     )
-    print("\n".join(scores.table(study(comparison, out.absolute(), Cluster(address, actors, gpus)))))
+    cluster = Cluster(address, actors, gpus)
+    if correlations is None:
+        print("\n".join(scores.table(study(comparison, out.absolute(), cluster))))
+    else:
+        _correlated(comparison, correlations, out.absolute(), cluster)
 
 
-COMMAND = Command("disentangle", app, jobs=("disentangle train", "disentangle compare"))
+def _correlated(comparison: Comparison, correlations: str, out: Path, cluster: Cluster) -> None:
+    from une_ray.studies.disentanglement import correlated
+
+    try:
+        strengths = sorted({float(strength) for strength in correlations.split(",")})
+    except ValueError:
+        raise UneError(f"--correlations are numbers, as in 0,0.5,0.9; got {correlations!r}") from None
+    if comparison.evaluated is not None:
+        raise UneError("with --correlations metrics read the whole grid; leave --evaluated out")
+    by_strength = correlated.correlated(comparison, strengths, out, cluster)
+    for metric in correlated.SHOWN:
+        print("\n".join(["", *correlated.table(by_strength, metric)]))
+    print(f"\n{out / correlated.PLOT}")
+
+
+COMMAND = Command("disentangle", app)

@@ -1,0 +1,107 @@
+"""Independence is not difference (the premise of arXiv 2502.03123): models trained where two factors are
+correlated, and measured where none are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from une_ray.corpora import open_corpus
+from une_ray.corpora.factored import Factored
+from une_ray.errors import UneError
+from une_ray.run.cluster import DEFAULT, Cluster
+from une_ray.studies.disentanglement.compare import Comparison, compare
+from une_ray.studies.disentanglement.scores import Score, mean_over_seeds
+from une_ray.studies.disentanglement.training.pictures import canonical
+from une_ray.studies.disentanglement.training.scales import scale
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = ("mig", "dci_disentanglement", "sap")  # the paper's three
+PLOT = "correlated.png"
+MOST = 50_000  # pictures, which both grids have at a correlation of .9
+
+Scores = Mapping[float, Sequence[Score]]
+"""By the strength of the correlation in the training pictures."""
+
+
+def correlated(
+    comparison: Comparison, strengths: Sequence[float], out: Path, cluster: Cluster = DEFAULT
+) -> Scores:
+    """One comparison a strength, each in a folder of its own below `out`, all measured on the whole grid; and
+    their plot. What is done is not done again.
+
+    Raises UneError for a corpus that is no grid of factors, and for strengths beyond ±0.9.
+    """
+    whole = canonical(comparison.corpus)
+    scores = {}
+    count = min(MOST, scale(comparison.scale).pictures)
+    for strength, corpus in corpora(whole, strengths, count).items():
+        here = replace(comparison, corpus=corpus, evaluated=whole)
+        scores[strength] = compare(here, out / f"correlation-{strength:g}", cluster)
+    plot(scores).savefig(out / PLOT, dpi=110)
+    return scores
+
+
+def corpora(whole: str, strengths: Sequence[float], count: int) -> dict[float, str]:
+    """Strength → a subsample of `count` items whose pair of factors is correlated so. Raises UneError for a
+    corpus that has none."""
+    if not isinstance(open_corpus(whole), Factored):
+        raise UneError(
+            f"{whole} is no grid of factors, which alone has correlated subsamples: dsprites, shapes3d"
+        )
+    kind = whole.partition(":")[0]
+    names = {
+        strength: f"{kind}:{count}" + (f"?correlation={strength:g}" if strength else "")
+        for strength in strengths
+    }
+    return {strength: canonical(name) for strength, name in names.items()}
+
+
+def table(scores: Scores, metric: str) -> list[str]:
+    """Markdown: a row per model, a column per strength, mean ± half a 95 % interval over seeds."""
+    lines = [f"| {metric} | " + " | ".join(f"{strength:g}" for strength in scores) + " |"]
+    lines.append("|---" * (len(scores) + 1) + "|")
+    for model in _models(scores):
+        cells = []
+        for of_strength in scores.values():
+            mean = mean_over_seeds(_values(of_strength, model, metric))
+            cells.append(f"{mean.mean:.3f}" + ("" if mean.half is None else f" ± {mean.half:.3f}"))
+        lines.append(f"| `{model}` | " + " | ".join(cells) + " |")
+    return lines
+
+
+def plot(scores: Scores) -> Figure:
+    """A panel per metric: the score by the strength, a line per model, bars of 95 % over seeds."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.6 * len(SHOWN), 3.2), layout="constrained")
+    for axis, metric in zip(figure.subplots(1, len(SHOWN)), SHOWN):
+        for model in _models(scores):
+            means = [mean_over_seeds(_values(of, model, metric)) for of in scores.values()]
+            axis.errorbar(
+                [*scores],
+                [mean.mean for mean in means],
+                [mean.half or 0 for mean in means],
+                label=model,
+                marker="o",
+                markersize=3,
+                linewidth=1,
+                capsize=2,
+            )
+        axis.set_title(metric, fontsize=10)
+        axis.set_xlabel("correlation of two factors in training", fontsize=8)
+        axis.set_ylim(bottom=0)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside right center", fontsize=8, frameon=False)
+    return figure
+
+
+def _models(scores: Scores) -> list[str]:
+    return list(dict.fromkeys(score.model for of in scores.values() for score in of))
+
+
+def _values(scores: Sequence[Score], model: str, metric: str) -> list[float]:
+    return [score.score for score in scores if (score.model, score.metric) == (model, metric)]
