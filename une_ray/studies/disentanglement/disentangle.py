@@ -61,7 +61,9 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the model; default: disentangled/MODEL-seedSEED")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; default: a GPU if this machine has one")
+    ] = None,
     num_workers: Annotated[
         int, typer.Option(min=1, help="So many workers under Ray Train; the folder must be one they share")
     ] = 1,
@@ -84,7 +86,7 @@ def train(
     if num_workers > 1:
         distributed.train(run, folder, num_workers)
     else:
-        job.train_one(run, folder, device)
+        job.train_one(run, folder, _device(device))
     print(f"{run.variant} → {folder} ({job.TRAVERSALS}, {job.CURVES}); as a space: disentangled:{folder}")
 
 
@@ -135,6 +137,15 @@ def compare(
         print("\n".join(scores.table(study(comparison, out.absolute(), cluster))))
     else:
         _correlated(comparison, correlations, out.absolute(), cluster)
+
+
+def _device(asked: str | None) -> str:
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if asked is not None and asked.startswith("cuda") and not has_gpu:
+        raise UneError(f"--device {asked}: torch sees no GPU here; leave it out to train on the CPU")
+    return asked or ("cuda" if has_gpu else "cpu")
 
 
 def _correlated(comparison: Comparison, correlations: str, out: Path, cluster: Cluster) -> None:
