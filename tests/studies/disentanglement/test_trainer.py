@@ -1,6 +1,8 @@
 """Equal compute, kills, folders, and codes that a lake would have."""
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +89,19 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(tmp_path, m
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
     curves = [(tmp_path / name / "curve.jsonl").read_text() for name in ("whole", "killed")]
     assert curves[0] == curves[1]
+
+
+def test_did_tells_its_latents_apart(tmp_path, monkeypatch):
+    """Of 32 changes of two latents, chance costs log 31 and what is perfect about log 15; E starts at 2/3,
+    the variance of two uniform latents."""
+    wider = replace(SCALE, layers=((16, 2, 2), (32, 2, 2)), batch_size=32, latents=2)
+    monkeypatch.setitem(SCALES, "test", wider)
+    training = Training(run("did"), squares(), tmp_path)
+    losses = [training.advance()["generator"] for _ in range(320)]
+    first, last = losses[0], losses[-20:]
+    assert first["differences"].item() == pytest.approx(math.log(31), abs=0.05)
+    assert np.mean([step["differences"].item() for step in last]) < math.log(31) - 0.25
+    assert np.mean([step["encoding"].item() for step in last]) < 0.1 < 0.5 < first["encoding"].item()
 
 
 def test_a_finished_training_is_left_alone_and_another_is_refused(tmp_path):
