@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from une_ray.run.cluster import Cluster
     from une_ray.studies.edits.study import EditResult
     from une_ray.studies.gaussianity.study import GaussianityResult
+    from une_ray.studies.maps.apply import Applied
     from une_ray.studies.maps.study import MapResult
     from une_ray.studies.memorization.audit import Audit
     from une_ray.studies.memorization.study import MemorizationResult
@@ -159,6 +160,21 @@ class Lake(layout.Lake):
         from une_ray.studies.maps.study import fit_maps
 
         return fit_maps(self, source, target, classes=_names(classes), draws=draws, split_seed=split_seed)
+
+    def apply_map(
+        self,
+        source: str,
+        target: str,
+        name: str,
+        *,
+        map: str = "orthogonal",
+        centred: bool = True,
+        split_seed: int = 0,
+    ) -> Applied:
+        """Write a space through a fitted map. See `une_ray.studies.maps.apply.apply_map`."""
+        from une_ray.studies.maps.apply import apply_map
+
+        return apply_map(self, source, target, name, map=map, centred=centred, split_seed=split_seed)
 
     def edit(
         self,

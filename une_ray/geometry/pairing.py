@@ -44,3 +44,21 @@ def class_retrieval(mapped: Floats, gallery: Floats, classes: Integers) -> float
         return None
     hits = classes[nearest(mapped, gallery, without_itself=True)] == classes
     return float(hits[repeated].mean())
+
+
+def nearest_others(queries: Floats, gallery: Floats, count: int) -> Integers:
+    """(n, count) numbers of the gallery's rows nearest to each query by cosine, its own number left out."""
+    queries, gallery = unit_rows(queries), unit_rows(gallery)
+    found = []
+    for start in range(0, len(queries), BLOCK):
+        cosines = queries[start : start + BLOCK] @ gallery.T
+        own = np.arange(len(cosines))
+        cosines[own, start + own] = -np.inf
+        found.append(np.argpartition(-cosines, count - 1, axis=1)[:, :count])
+    return np.concatenate(found)
+
+
+def overlap(one: Integers, other: Integers) -> float:
+    """Mean share of neighbours (n, k) that two lists of them have in common, in any order."""
+    shared = (one[:, :, None] == other[:, None, :]).any(2)
+    return float(shared.mean())

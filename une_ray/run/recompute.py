@@ -9,6 +9,7 @@ import torch
 
 from une_ray.corpora import Corpus, open_corpus
 from une_ray.errors import UneError
+from une_ray.lake.derived import DERIVED
 from une_ray.lake.importing import IMPORTED
 from une_ray.lake.layout import Lake
 from une_ray.lake.schema import OK
@@ -36,6 +37,9 @@ def recompute(lake: Lake, items: int, seed: int = 0) -> Iterator[str]:
     for name, fingerprint in lake.fingerprints().items():
         if fingerprint["kind"] == IMPORTED:
             yield f"space {name}: imported, there is no model to make it again"
+            continue
+        if fingerprint["kind"] == DERIVED:
+            yield f"space {name}: derived from other spaces by a stored map, no picture is read for it"
             continue
         Space.refuse_changed(name, fingerprint)
         rows = lake.rows(READ, [name, str(seed), items])

@@ -11,6 +11,7 @@ import PIL
 import torch
 
 from une_ray.errors import UneError
+from une_ray.lake.derived import DERIVED
 from une_ray.lake.importing import IMPORTED
 from une_ray.lake.names import check_name
 from une_ray.models.adhoc import complete
@@ -54,9 +55,13 @@ class Space:
     @classmethod
     def from_fingerprint(cls, name: str, fingerprint: dict[str, Any]) -> Space:
         """A space as a lake has it, the network in float32 so that it runs anywhere. Raises UneError for
-        vectors that were imported, which no model here can make."""
+        vectors that were imported or made by a map, which no model here can make."""
         if fingerprint["kind"] == IMPORTED:
             raise UneError(f"space {name!r} was imported: there is no model here that could read a picture")
+        if fingerprint["kind"] == DERIVED:
+            raise UneError(
+                f"space {name!r} was made from other spaces by a map: no model reads a picture for it"
+            )
         preprocessing: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in fingerprint["preprocessing"].items()

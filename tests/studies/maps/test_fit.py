@@ -9,7 +9,6 @@ from tests.helpers.planted import Planted
 from une_ray.api import open as open_lake
 from une_ray.cli.main import app
 from une_ray.errors import UneError
-from une_ray.geometry.peers import PEERS
 from une_ray.geometry.procrustes import random_orthogonal
 from une_ray.geometry.unit import unit_rows
 from une_ray.report.section import Source
@@ -26,14 +25,6 @@ def planted() -> Planted:
     )
     made.z["noise"] = random.standard_normal((300, 10)).astype(np.float16).astype(float)
     return made
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Without the perceptron, which has its own test and costs more than all others."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delitem(PEERS, ("mlp", True))
-        yield
 
 
 @pytest.fixture(scope="module")

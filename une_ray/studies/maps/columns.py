@@ -63,4 +63,27 @@ MAP_FITS = Table(
     ),
 )
 
-TABLES = (MAPS, MAP_FITS)
+# A space made through a map, judged on test images: `value` is its own, `native` that of really embedding
+# with the target, `random` that of a random rotation about the target's mean.
+MAP_USES = Table(
+    "map_uses",
+    pa.schema(
+        [
+            ("space", TEXT),
+            ("source", TEXT),
+            ("target", TEXT),
+            ("map", TEXT),
+            ("centred", FLAG),
+            ("measure", TEXT),
+            ("value", REAL),
+            ("native", REAL),
+            ("random", REAL),
+            ("chance", REAL),
+            ("items", WHOLE),
+            ("split_seed", WHOLE),
+            ("config", TEXT),
+        ]
+    ),
+)
+
+TABLES = (MAPS, MAP_FITS, MAP_USES)
