@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from une_ray.studies.memorization.audit import Audit
     from une_ray.studies.memorization.study import MemorizationResult
     from une_ray.studies.probes.study import ProbeResult
+    from une_ray.studies.shared.study import SharedResult
     from une_ray.studies.sweeps.result import SweepResult
     from une_ray.studies.transfer.study import TransferResult
 
@@ -175,6 +176,31 @@ class Lake(layout.Lake):
         from une_ray.studies.maps.apply import apply_map
 
         return apply_map(self, source, target, name, map=map, centred=centred, split_seed=split_seed)
+
+    def shared_space(
+        self,
+        views: Names,
+        name: str,
+        *,
+        dim: int | None = None,
+        ridge: float | None = None,
+        rank: int = 500,
+        split_seed: int = 0,
+        shuffled: bool = False,
+    ) -> SharedResult:
+        """What several spaces share, as a space. See `une_ray.studies.shared.study.shared_space`."""
+        from une_ray.studies.shared.study import shared_space
+
+        return shared_space(
+            self,
+            _names(views) or [],
+            name,
+            dim=dim,
+            ridge=ridge,
+            rank=rank,
+            split_seed=split_seed,
+            shuffled=shuffled,
+        )
 
     def edit(
         self,

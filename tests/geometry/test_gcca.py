@@ -6,7 +6,7 @@ from scipy.linalg import subspace_angles
 from sklearn.linear_model import Ridge
 
 from une_ray.errors import UneError
-from une_ray.geometry.gcca import HeldOut, ScoreMoments, gcca, leading_components, scatters
+from une_ray.geometry.gcca import HeldOut, ScoreMoments, agreement_in, gcca, leading_components, scatters
 
 DIMS = {"a": 12, "b": 9, "c": 7}
 HIDDEN = 4
@@ -110,6 +110,10 @@ def test_held_out_correlation_is_high_where_something_is_shared_and_the_null_is_
     for k in range(8):
         expected = np.mean([np.corrcoef(seen[a][:, k], seen[b][:, k])[0, 1] for a, b in pairs])
         assert correlations[k] == pytest.approx(expected, abs=1e-9)
+    centred = {view: z - z.mean(0) + shared.means[view] for view, z in fresh.items()}
+    moments = ScoreMoments(shared.components)
+    moments.add(centred)
+    assert np.allclose(agreement_in(shared, moments.blocks()), correlations)
     assert correlations[:HIDDEN].min() > 0.8 and np.abs(correlations[HIDDEN:]).max() < 0.2
     assert np.abs(held_out.correlations(shuffled=True)).max() < 0.2
 

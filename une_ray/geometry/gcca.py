@@ -179,6 +179,23 @@ def gcca(
     )
 
 
+def agreement_in(shared: SharedSpace, blocks: Mapping[tuple[str, str], Floats]) -> Floats:
+    """(k,): what `HeldOut.correlations` measures, from other rows' joint scatter of scores about means."""
+    views = list(shared.weights)
+    weights = {view: shared.components[view].vectors.T @ shared.weights[view] for view in views}
+    cross = {
+        (a, b): np.einsum("rk,rs,sk->k", weights[a], blocks[a, b], weights[b], optimize=True)
+        for i, a in enumerate(views)
+        for b in views[i:]
+    }
+    found = []
+    for i, a in enumerate(views):
+        for b in views[i + 1 :]:
+            lengths = np.sqrt(np.maximum(cross[a, a] * cross[b, b], 0))
+            found.append(np.divide(cross[a, b], lengths, out=np.zeros_like(lengths), where=lengths > 0))
+    return np.mean(found, axis=0)
+
+
 class HeldOut:
     """How well the views agree about images that nothing was fitted on: correlations of what they predict.
 

@@ -1,0 +1,127 @@
+"""A lake of linear views of one latent; oracles: that latent, scikit-learn, NumPy's pinv."""
+
+import numpy as np
+import pytest
+from scipy.linalg import subspace_angles
+from sklearn.linear_model import RidgeClassifier
+from typer.testing import CliRunner
+
+from tests.helpers.planted import HIDDEN, Planted
+from une_ray.api import Lake
+from une_ray.api import open as open_lake
+from une_ray.cli.main import app
+from une_ray.errors import UneError
+from une_ray.report.section import Source
+from une_ray.studies.shared.section import section
+
+VIEWS = ["enc", "gen/ddim50", "pixels-4"]
+
+
+@pytest.fixture(scope="module")
+def made() -> Planted:
+    return Planted(count=600, spaces=("enc", "gen/ddim50", "pixels-4"))
+
+
+@pytest.fixture(scope="module")
+def lake(made, tmp_path_factory) -> Lake:
+    return open_lake(made.lake(str(tmp_path_factory.mktemp("shared") / "lake"), {"enc": {"i0003"}}).url)
+
+
+@pytest.fixture(scope="module")
+def found(lake):
+    return lake.shared_space(VIEWS, "together")
+
+
+def scores(result, measure: str, of: str = "shared") -> dict[int, float]:
+    return {
+        r["k"]: r["value"] for r in result.scores.to_pylist() if r["measure"] == measure and r["of"] == of
+    }
+
+
+def test_it_has_as_many_dimensions_as_the_views_share(found):
+    assert HIDDEN - 1 <= found.dim <= HIDDEN + 1
+    agreed, null = scores(found, "held-out correlation"), scores(found, "null correlation")
+    assert agreed[1] > 0.8 and abs(null[1]) < 0.25 and abs(agreed[HIDDEN + 4]) < 0.3
+
+
+def test_the_space_is_in_the_lake_and_is_the_hidden_latent(made, lake, found):
+    ids, x = lake.space("together").latents()
+    x = x[:, :HIDDEN]
+    assert x.shape[0] == 599 and lake.space("together").role == "model"
+    hidden = np.random.default_rng(0).standard_normal((600, HIDDEN))[made.ids != "i0003"]
+    angles = subspace_angles(x - x.mean(0), hidden - hidden.mean(0))
+    assert np.cos(angles)[1:].min() > 0.8
+    assert x.astype(float).std(0) == pytest.approx(np.ones(x.shape[1]), abs=0.15)
+    assert lake.rows("SELECT error FROM rejects WHERE space = 'together'") == [
+        ("no latent in enc: not finite",)
+    ]
+    assert any("space together" in line for line in lake.verify())
+
+
+def test_accuracies_are_scikit_learns_beside_shuffled_views_and_the_majority(made, lake, found):
+    ids, x = lake.space("together").latents()
+    places = np.searchsorted(made.ids, ids)
+    test, labels = made.test[places], made.labels[places]
+    for k in (1, 4):
+        rows = x[:, :k].astype(float)
+        penalty = 1e-2 * np.square(rows[~test] - rows[~test].mean(0)).sum() / k
+        fitted = [RidgeClassifier(alpha=penalty).fit(rows[~test], y[~test]) for y in labels.T]
+        expected = np.mean([probe.score(rows[test], y[test]) for probe, y in zip(fitted, labels.T)])
+        assert scores(found, "accuracy")[k] == pytest.approx(expected, abs=0.005)
+    (majority,) = {r["majority"] for r in found.scores.to_pylist() if r["measure"] == "accuracy"}
+    assert scores(found, "accuracy")[4] > majority and scores(found, "accuracy", "shuffled views")
+
+
+def test_the_control_is_a_control_and_agrees_about_nothing(lake):
+    mixed = lake.shared_space(VIEWS, "mixed", shuffled=True, dim=4)
+    assert lake.space("mixed").role == "control"
+    assert max(scores(mixed, "held-out correlation").values()) < 0.35
+
+
+def test_what_is_finished_is_not_done_again(lake, found, monkeypatch):
+    monkeypatch.setattr("une_ray.studies.shared.study.side_by_side", lambda *_: pytest.fail("read again"))
+    again = lake.shared_space(VIEWS, "together")
+    assert again.images == 0 and again.scores.equals(found.scores)
+    with pytest.raises(UneError, match="another fingerprint"):
+        monkeypatch.undo()
+        lake.shared_space(["enc", "pixels-4"], "together", dim=2)
+
+
+def test_a_direction_is_carried_back_by_the_pseudo_inverse(made, lake, found):
+    made_probe = np.random.default_rng(3).standard_normal(found.dim)
+    from une_ray.lake import results
+
+    row = {"space": "together", "attribute": "Smiling", "method": "ridge", "engine": "fast", "split_seed": 0}
+    row |= {"status": "ok", "w": made_probe, "b": 0.0, "permutations": 20}
+    results.commit(lake, "probes", {"made": "up"}, [row])
+    ((w,),) = lake.rows("FROM carried_back('together', 'gen/ddim50', 'Smiling')")
+    ((weights, dim, view_dim),) = lake.rows(
+        "SELECT weights, dim, view_dim FROM shared_maps WHERE space = 'together' AND source = 'gen/ddim50'"
+    )
+    a = np.array(weights).reshape(dim, view_dim).T
+    assert np.allclose(w, made_probe @ np.linalg.pinv(a)) and np.allclose(np.array(w) @ a, made_probe)
+    with pytest.raises(Exception, match="no view 'enk' of a shared space 'together'"):
+        lake.rows("FROM carried_back('together', 'enk', 'Smiling')")
+
+
+@pytest.mark.parametrize(
+    ("views", "message"),
+    [
+        (["enc", "enk"], "unknown space 'enk'"),
+        (["enc", "enc"], "named twice"),
+        (["enc"], "two views or more"),
+    ],
+)
+def test_what_has_no_shared_space_is_said_and_leaves_nothing(lake, views, message):
+    with pytest.raises(UneError, match=message):
+        lake.shared_space(views, "nothing")
+    assert "nothing" not in lake.fingerprints()
+
+
+def test_the_command_prints_it_beside_its_controls_and_the_report_shows_it(lake, found):
+    done = CliRunner().invoke(app, ["shared", lake.url, "--views", ",".join(VIEWS), "--name", "together"])
+    assert done.exit_code == 0, done.output
+    for text in ("held-out correlation", "null correlation", "shuffled views", "majority"):
+        assert text in done.output
+    shown = section(Source(lake))
+    assert "together" in shown.html and "shuffled views" in shown.summary

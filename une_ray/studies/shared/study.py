@@ -1,0 +1,281 @@
+"""`une shared`: the space that several views share, as a space of the lake (paper 1, shared space)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from une_ray.errors import UneError
+from une_ray.geometry.gcca import (
+    Components,
+    HeldOut,
+    ScoreMoments,
+    SharedSpace,
+    agreement_in,
+    gcca,
+    leading_components,
+    scatters,
+)
+from une_ray.lake import results
+from une_ray.lake.derived import derive_space, derived_fingerprint
+from une_ray.lake.latents import attributes_of, spaces_of
+from une_ray.lake.layout import Lake, space_folder
+from une_ray.lake.names import check_name
+from une_ray.lake.paired import PairedImages, paired_images, side_by_side
+from une_ray.studies.shared.accuracies import accuracies
+
+RANK, MOST = 500, 64  # components of a view that enter, and shared dimensions that are looked at
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # in units of a view's mean squared singular value
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedSettings:
+    """All that decides a shared space, but for its views' fingerprints."""
+
+    views: tuple[str, ...]
+    ridge: float | None
+    rank: int
+    shuffled: bool
+    split_seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class SharedResult:
+    """`space` of `dim` is in the lake; `scores`: rows of the view `shared_scores`."""
+
+    space: str
+    dim: int
+    images: int
+    rejects: int
+    scores: pa.Table
+    settings: SharedSettings
+
+
+def shared_space(
+    lake: Lake,
+    views: Sequence[str],
+    name: str,
+    *,
+    dim: int | None = None,
+    ridge: float | None = None,
+    rank: int = RANK,
+    split_seed: int = 0,
+    shuffled: bool = False,
+) -> SharedResult:
+    """Fit the space that `views` share on train images, write it as the space `name`, and measure it.
+
+    `dim` and `ridge` (in units of a view's mean squared singular value) are by default those by which the
+    views agree most on a fifth of the train images that they were not fitted on, beyond what mixed-up pairs
+    reach. `shuffled` is the control: fitted on views of different images. Memory is (Σ rank)² numbers and
+    Σ dim², in two passes over the lake. Raises UneError for unknown views, one named twice, and views that
+    share no images or nothing else.
+    """
+    spaces_of(lake, views)
+    if len(set(views)) < len(views):
+        raise UneError(f"a view is named twice in {', '.join(views)}; it would agree with itself")
+    settings = SharedSettings(
+        views=tuple(views), ridge=ridge, rank=rank, shuffled=shuffled, split_seed=split_seed
+    )
+    prints = lake.fingerprints()
+    images = paired_images(lake, views, attributes_of(lake), split_seed)
+    config = {
+        "views": list(views),
+        "space": name,
+        "dim": dim or "by held-out correlation",
+        "ridge": "by held-out correlation" if ridge is None else ridge,
+        "rank": rank,
+        "shuffled": shuffled,
+        "split_seed": split_seed,
+        "train": len(images.train),
+        "fingerprints": [prints[view] for view in views],
+    }
+    if not (results.is_done(lake, "shared_maps", config) and results.is_done(lake, "shared_scores", config)):
+        maps, scores = _fitted(lake, settings, images, dim)
+        stamps = {"space": name, "split_seed": split_seed}
+        of_views = {view: {"source_fingerprint": results.config_hash(prints[view])} for view in views}
+        _refuse_another(lake, name, maps, settings)  # before anything is written under the name
+        results.commit(lake, "shared_scores", config, [stamps | row for row in scores])
+        results.commit(lake, "shared_maps", config, [stamps | row | of_views[row["source"]] for row in maps])
+    of_config = [results.config_hash(config)]
+    maps_query, scores_query = (
+        lake.session.sql(f"SELECT * FROM {table} WHERE config = ?", params=of_config)
+        for table in ("shared_maps", "shared_scores")
+    )
+    rows, measured = maps_query.to_arrow_table().to_pylist(), scores_query.to_arrow_table()
+    done, rejects = _write(lake, name, rows, settings)
+    return SharedResult(name, rows[0]["dim"], done, rejects, measured, settings)
+
+
+def _fitted(
+    lake: Lake, settings: SharedSettings, images: PairedImages, dim: int | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of `shared_maps` and of `shared_scores`, but for names."""
+    moments = _moments(lake, settings, images, settings.shuffled)
+    ridge, agreed_dims = _chosen(moments, settings.ridge, dim)
+    kept = dim or agreed_dims
+    shared = moments.space(max(kept, _looked_at(moments)), ridge)
+    held_out = HeldOut(shared)
+    for _, batch in side_by_side(lake, settings.views, images.test):
+        held_out.add(batch)
+    agreed, null = held_out.correlations(), held_out.correlations(shuffled=True)
+    columns = {"variance": shared.variances, "held-out correlation": agreed, "null correlation": null}
+    scores: list[dict[str, Any]] = [
+        {"measure": measure, "of": "shared", "k": k + 1, "value": float(value)}
+        for measure, values in columns.items()
+        for k, value in enumerate(values)
+    ]
+    projections = _projections(lake, settings, images, shared, kept, ridge)
+    scores += accuracies(lake, images, projections, kept, settings.split_seed)
+    about = {"rank": settings.rank, "ridge": ridge, "shuffled": settings.shuffled}
+    about |= {"train": len(images.train), "dim": kept}
+    tested = {"test": len(images.test)}
+    return [about | row for row in _stored(shared, kept)], [row | tested for row in scores]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Moments:
+    """Joint scatters of scores: of four fifths of the train images, of the last fifth, and of that fifth in
+    mixed-up pairs."""
+
+    components: Mapping[str, Components]
+    fit: ScoreMoments
+    validation: ScoreMoments
+    mixed: ScoreMoments
+
+    def space(self, dim: int, ridge: float, on_all: bool = True) -> SharedSpace:
+        """Fitted on all train images, or on the four fifths."""
+        blocks, rows = self.fit.blocks(), self.fit.rows
+        if on_all:
+            rest, rows = self.validation.blocks(), rows + self.validation.rows
+            blocks = {pair: block + rest[pair] for pair, block in blocks.items()}
+        return gcca(self.components, blocks, rows, dim, ridge)
+
+
+def _looked_at(moments: _Moments) -> int:
+    """Dimensions whose agreement is measured."""
+    most = sum(len(part.squares) for part in moments.components.values())
+    return min(MOST, most, max(1, moments.fit.rows // 4))
+
+
+def _chosen(moments: _Moments, ridge: float | None, dim: int | None) -> tuple[float, int]:
+    """λ and the number of dimensions: those by which the views agree most on the last fifth of the train
+    images, beyond what mixed-up pairs of it reach. Test images have no say."""
+    best, most = (RIDGES[0] if ridge is None else ridge, dim or 1), -np.inf
+    for penalty in RIDGES if ridge is None else (ridge,):
+        shared = moments.space(max(dim or 0, _looked_at(moments)), penalty, on_all=False)
+        agreed = agreement_in(shared, moments.validation.blocks())
+        null = np.abs(agreement_in(shared, moments.mixed.blocks())).max()
+        beyond = np.maximum(agreed - null, 0)
+        if (total := float(beyond[: dim or None].sum())) > most:
+            best, most = (penalty, _leading(beyond > 0)), total
+    return best
+
+
+def _leading(holds: np.ndarray) -> int:
+    """How many dimensions hold before the first that does not; one at least."""
+    return max(1, len(holds) if holds.all() else int((~holds).argmax()))
+
+
+def _moments(lake: Lake, settings: SharedSettings, images: PairedImages, shuffled: bool) -> _Moments:
+    """Two passes over the train images: each view's components, and the joint scatters of their scores."""
+    own, means, _ = scatters(batch for _, batch in side_by_side(lake, settings.views, images.train))
+    components = {
+        view: leading_components(own.pop(view), means[view], settings.rank) for view in settings.views
+    }
+    fit, validation, mixed = (ScoreMoments(components) for _ in range(3))
+    for _, batch in side_by_side(lake, settings.views, images.train):
+        rows = _mixed(batch) if shuffled else batch
+        is_fitted = np.arange(len(next(iter(rows.values())))) % 5 > 0
+        fit.add({view: z[is_fitted] for view, z in rows.items()})
+        rest = {view: z[~is_fitted] for view, z in rows.items()}
+        validation.add(rest)
+        mixed.add(_mixed(rest))
+    return _Moments(components=components, fit=fit, validation=validation, mixed=mixed)
+
+
+def _mixed(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every view's images in another order, so that no two views see the same."""
+    random = np.random.default_rng(0)
+    return {view: z[random.permutation(len(z))] for view, z in batch.items()}
+
+
+def _projections(
+    lake: Lake, settings: SharedSettings, images: PairedImages, shared: SharedSpace, dim: int, ridge: float
+) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """{name: {view: (mean, (d, dim))}}: the shared space, each view's own components, and the control."""
+    maps = shared.maps()
+    of_all = {view: (shared.means[view], maps[view][:, :dim]) for view in settings.views}
+    found = {"shared": of_all}
+    for view, part in shared.components.items():
+        found[view] = {view: (part.mean, part.vectors[:, :dim])}
+    if not settings.shuffled:
+        mixed = _moments(lake, settings, images, shuffled=True).space(dim, ridge)
+        weights = mixed.maps()
+        found["shuffled views"] = {view: (mixed.means[view], weights[view]) for view in settings.views}
+    return found
+
+
+def _stored(shared: SharedSpace, dim: int) -> list[dict[str, Any]]:
+    """A row per view, with one hash of all their numbers."""
+    maps = shared.maps()
+    rows: list[dict[str, Any]] = []
+    digest = hashlib.sha256()
+    for view, matrix in maps.items():
+        kept, weights = matrix[:, :dim], shared.weights[view][:, :dim]
+        back = np.linalg.pinv(weights)
+        digest.update(np.ascontiguousarray(kept).tobytes() + shared.means[view].tobytes())
+        rows.append(
+            {
+                "source": view,
+                "view_dim": len(matrix),
+                "mean": shared.means[view],
+                "matrix": kept.T.ravel(),
+                "weights": weights.T.ravel(),
+                "back": back.T.ravel(),
+            }
+        )
+    return [row | {"sha256": digest.hexdigest()} for row in rows]
+
+
+def _fingerprint(lake: Lake, rows: Sequence[Mapping[str, Any]], settings: SharedSettings) -> dict[str, Any]:
+    method = f"gcca, {rows[0]['dim']} dimensions{', shuffled views' if settings.shuffled else ''}"
+    fingerprint = derived_fingerprint(lake, settings.views, method, rows[0]["sha256"])
+    return fingerprint | ({"role": "control"} if settings.shuffled else {})
+
+
+def _refuse_another(
+    lake: Lake, name: str, rows: Sequence[Mapping[str, Any]], settings: SharedSettings
+) -> None:
+    check_name(name)
+    lake.refuse_another(name, _fingerprint(lake, rows, settings))
+
+
+def _write(
+    lake: Lake, name: str, rows: Sequence[Mapping[str, Any]], settings: SharedSettings
+) -> tuple[int, int]:
+    """The derived space; how many images were written now, and rejects among them."""
+    from une_ray.run.progress import Progress
+
+    by_view = {row["source"]: row for row in rows}
+    maps = {
+        view: np.array(row["matrix"]).reshape(row["dim"], row["view_dim"]).T for view, row in by_view.items()
+    }
+    means = {view: np.array(row["mean"]) for view, row in by_view.items()}
+
+    def function(latents: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.sum([(latents[view] - means[view]) @ maps[view] for view in maps], axis=0)
+
+    fingerprint = _fingerprint(lake, rows, settings)
+    ready = set.intersection(*(lake.committed(space_folder(view)) for view in settings.views))
+    images = rejects = 0
+    total = lake.images_in(ready - lake.committed(space_folder(name)))
+    with Progress(total, "projecting") as progress:
+        for done in derive_space(lake, name, fingerprint, settings.views, function):
+            progress.advance(done.images, done.rejects)
+            images, rejects = images + done.images, rejects + done.rejects
+    return images, rejects
