@@ -1,0 +1,163 @@
+"""How alike are two spaces of the same images? Five measures, each beside what shuffled pairs reach.
+
+Every one of them drifts with the number of rows and dims (arXiv 2602.14486, 2604.18572), so none is read
+without its permutation null: the same measure of the same rows in mixed-up pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+from une_ray.errors import UneError
+from une_ray.geometry.arrays import AnyFloats, Floats, Integers
+from une_ray.geometry.pairing import nearest_others
+from une_ray.geometry.transfer import JointMoments, Ridge
+from une_ray.geometry.unit import unit_rows
+
+NEIGHBOURS, COMPONENTS, PAIRED_ROWS = 10, 32, 512
+FEWEST = 4 * NEIGHBOURS
+
+Paired = Callable[[Integers], float]
+"""The measure with row i of the first space beside row `order[i]` of the second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Similarity:
+    """A measure's value, and mean and standard deviation over `permutations` mixed-up pairings.
+
+    `p_value`: the share of pairings at random that are as alike (the true one counted), one-sided.
+    """
+
+    value: float
+    null_mean: float
+    null_sd: float
+    p_value: float
+    permutations: int
+
+    @property
+    def excess(self) -> float:
+        """What is left without what mixed-up pairs reach."""
+        return self.value - self.null_mean
+
+    @property
+    def deviations(self) -> float:
+        """The excess in the null's standard deviations."""
+        return self.excess / self.null_sd if self.null_sd > 0 else np.nan
+
+
+def cka(a: AnyFloats, b: AnyFloats) -> Paired:
+    """Linear centred kernel alignment (Kornblith et al. 2019): ‖AᵀB‖² / (‖AᵀA‖·‖BᵀB‖)."""
+    a, b = (z - z.mean(0) for z in (np.asarray(a, np.float64), np.asarray(b, np.float64)))
+    if len(a) < a.shape[1] + b.shape[1]:  # by kernels of n × n, which are the smaller then
+        one, other = a @ a.T, b @ b.T
+        scale = np.linalg.norm(one) * np.linalg.norm(other)
+        return lambda order: float((one * other[np.ix_(order, order)]).sum() / scale)
+    scale = np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
+    return lambda order: float(np.square(a.T @ b[order]).sum() / scale)
+
+
+def mutual_neighbours(a: AnyFloats, b: AnyFloats) -> Paired:
+    """Mean share of an image's ten nearest by cosine that are the same in both (Huh et al. 2024)."""
+    one, other = (nearest_others(z - z.mean(0), z - z.mean(0), NEIGHBOURS) for z in (_wide(a), _wide(b)))
+
+    def paired(order: Integers) -> float:
+        place = np.argsort(order)  # row i of b stands at place[i]
+        turned = place[other[order]]
+        return float((one[:, :, None] == turned[:, None, :]).any(2).mean())
+
+    return paired
+
+
+def canonical_correlation(a: AnyFloats, b: AnyFloats) -> Paired:
+    """Mean squared canonical correlation of both spaces' leading components (SVCCA, Raghu et al. 2017).
+
+    32 of them, or an eighth of the rows.
+    """
+    one, other = (_whitened(_wide(z)) for z in (a, b))
+    rank = min(one.shape[1], other.shape[1])
+    return lambda order: float(np.square(one.T @ other[order]).sum() / rank)
+
+
+def transfer(a: AnyFloats, b: AnyFloats) -> Paired:
+    """R² of ridge maps on the half of the rows that they were not fitted on, mean of both ways."""
+    a, b = _wide(a), _wide(b)
+    half = len(a) // 2
+
+    def paired(order: Integers) -> float:
+        turned = b[order]
+        moments = JointMoments({"a": a.shape[1], "b": b.shape[1]})
+        moments.add({"a": a[:half], "b": turned[:half]})
+        found = []
+        for source, target, x, y in (("a", "b", a, turned), ("b", "a", turned, a)):
+            error = y[half:] - Ridge(moments, source).fit(target)(x[half:])
+            spread = y[half:] - y[half:].mean(0)
+            found.append(1 - np.square(error).sum() / np.square(spread).sum())
+        return float(np.mean(found))
+
+    return paired
+
+
+def rank_correlation(a: AnyFloats, b: AnyFloats) -> Paired:
+    """Spearman's correlation of all cosines between 512 images at most (Kriegeskorte et al. 2008)."""
+    one, other = (unit_rows(z[:PAIRED_ROWS] - z[:PAIRED_ROWS].mean(0)) for z in (_wide(a), _wide(b)))
+    upper = np.triu_indices(len(one), 1)
+    ranks, cosines = _standard(rankdata((one @ one.T)[upper])), other @ other.T
+    square = np.zeros_like(cosines)
+    square[upper] = _standard(rankdata(cosines[upper]))
+    square += square.T
+
+    def paired(order: Integers) -> float:
+        kept = order[order < len(one)]
+        return float((ranks * square[np.ix_(kept, kept)][upper]).mean())
+
+    return paired
+
+
+MEASURES: Mapping[str, Callable[[AnyFloats, AnyFloats], Paired]] = {
+    "cka": cka,
+    "cca": canonical_correlation,
+    "transfer": transfer,
+    "mutual-neighbours": mutual_neighbours,
+    "rank-correlation": rank_correlation,
+}
+
+
+def similarity(a: AnyFloats, b: AnyFloats, measure: str, permutations: int = 20, seed: int = 0) -> Similarity:
+    """One measure of rows `a` (n, d_a) and `b` (n, d_b), row i of each of one image.
+
+    Raises UneError for unpaired rows, fewer than forty, and a space that does not vary.
+    """
+    if len(a) != len(b) or len(a) < FEWEST:
+        raise UneError(f"a similarity needs pairs of rows, {FEWEST} or more; got {len(a)} and {len(b)}")
+    if not all(np.isfinite(z).all() and np.ptp(z, axis=0).max() > 0 for z in (a, b)):
+        raise UneError("a space is the same for every image, or not finite; there is nothing to compare")
+    paired, random = MEASURES[measure](a, b), np.random.default_rng(seed)
+    value = paired(np.arange(len(a)))
+    null = np.array([paired(random.permutation(len(a))) for _ in range(permutations)])
+    return Similarity(
+        value=value,
+        null_mean=float(null.mean()),
+        null_sd=float(null.std(ddof=1)) if permutations > 1 else 0.0,
+        p_value=float((1 + (null >= value - 1e-12).sum()) / (1 + permutations)),
+        permutations=permutations,
+    )
+
+
+def _wide(z: AnyFloats) -> Floats:
+    return np.asarray(z, np.float64)
+
+
+def _whitened(z: Floats) -> Floats:
+    """(n, r) orthonormal scores on the leading components."""
+    rank = max(1, min(COMPONENTS, len(z) // 8, z.shape[1]))
+    u, values, _ = np.linalg.svd(z - z.mean(0), full_matrices=False)
+    return u[:, :rank][:, values[:rank] > 1e-9 * values[0]]
+
+
+def _standard(values: Floats) -> Floats:
+    spread = values.std()
+    return (values - values.mean()) / (spread if spread > 0 else 1)
