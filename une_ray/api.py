@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from une_ray.studies.memorization.study import MemorizationResult
     from une_ray.studies.probes.study import ProbeResult
     from une_ray.studies.shared.study import SharedResult
+    from une_ray.studies.similarity.study import SimilarityResult
     from une_ray.studies.sweeps.result import SweepResult
     from une_ray.studies.transfer.study import TransferResult
 
@@ -147,6 +148,14 @@ class Lake(layout.Lake):
         from une_ray.studies.transfer.study import transfer
 
         return transfer(self, _names(source), _names(target), split_seed)
+
+    def similarity(
+        self, spaces: Names = None, *, draws: int = 3, permutations: int = 10, limit: int = 4096
+    ) -> SimilarityResult:
+        """How alike are spaces, beyond chance? See `une_ray.studies.similarity.study.similarities`."""
+        from une_ray.studies.similarity.study import similarities
+
+        return similarities(self, _names(spaces), draws, permutations, limit)
 
     def fit_map(
         self,

@@ -14,8 +14,8 @@ from scipy.stats import rankdata
 
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import AnyFloats, Floats, Integers
+from une_ray.geometry.fidelity import Halves, ridge_r2
 from une_ray.geometry.pairing import nearest_others
-from une_ray.geometry.transfer import JointMoments, Ridge
 from une_ray.geometry.unit import unit_rows
 
 NEIGHBOURS, COMPONENTS, PAIRED_ROWS = 10, 32, 512
@@ -84,19 +84,13 @@ def canonical_correlation(a: AnyFloats, b: AnyFloats) -> Paired:
 
 def transfer(a: AnyFloats, b: AnyFloats) -> Paired:
     """R² of ridge maps on the half of the rows that they were not fitted on, mean of both ways."""
-    a, b = _wide(a), _wide(b)
-    half = len(a) // 2
+    one, other = Halves.of(a), Halves.of(b)
+    there, back = ridge_r2(one, other), ridge_r2(other, one)
+    half = len(one.train)
 
     def paired(order: Integers) -> float:
-        turned = b[order]
-        moments = JointMoments({"a": a.shape[1], "b": b.shape[1]})
-        moments.add({"a": a[:half], "b": turned[:half]})
-        found = []
-        for source, target, x, y in (("a", "b", a, turned), ("b", "a", turned, a)):
-            error = y[half:] - Ridge(moments, source).fit(target)(x[half:])
-            spread = y[half:] - y[half:].mean(0)
-            found.append(1 - np.square(error).sum() / np.square(spread).sum())
-        return float(np.mean(found))
+        kept = order[order < half]  # the fitted half is mixed up, the pairs that it is measured on are true
+        return (there(kept) + back(np.argsort(kept))) / 2
 
     return paired
 
@@ -135,9 +129,14 @@ def similarity(a: AnyFloats, b: AnyFloats, measure: str, permutations: int = 20,
         raise UneError(f"a similarity needs pairs of rows, {FEWEST} or more; got {len(a)} and {len(b)}")
     if not all(np.isfinite(z).all() and np.ptp(z, axis=0).max() > 0 for z in (a, b)):
         raise UneError("a space is the same for every image, or not finite; there is nothing to compare")
-    paired, random = MEASURES[measure](a, b), np.random.default_rng(seed)
-    value = paired(np.arange(len(a)))
-    null = np.array([paired(random.permutation(len(a))) for _ in range(permutations)])
+    return against_null(MEASURES[measure](a, b), len(a), permutations, seed)
+
+
+def against_null(paired: Paired, rows: int, permutations: int, seed: int = 0) -> Similarity:
+    """A measure in the true pairing of `rows`, and in as many mixed-up ones."""
+    random = np.random.default_rng(seed)
+    value = paired(np.arange(rows))
+    null = np.array([paired(random.permutation(rows)) for _ in range(permutations)])
     return Similarity(
         value=value,
         null_mean=float(null.mean()),

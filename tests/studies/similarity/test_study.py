@@ -1,0 +1,88 @@
+"""A lake of planted relations; oracles: what was planted, scikit-learn's R² on the arrays put in."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.helpers.planted import Planted
+from une_ray.api import Lake
+from une_ray.api import open as open_lake
+from une_ray.cli.main import app
+from une_ray.errors import UneError
+from une_ray.geometry.procrustes import random_orthogonal
+from une_ray.report.section import Source
+from une_ray.studies.similarity.section import section
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Lake:
+    """`turned` is `enc` rotated, `stretched` a linear map that is no rotation, `noise` nothing of it."""
+    made = Planted(count=260, spaces=("enc",))
+    random = np.random.default_rng(5)
+    made.z["enc"] = random.standard_normal((260, 6)).astype(np.float16).astype(float)
+    turned = 2 * made.z["enc"] @ random_orthogonal(6, 6, random) + 1
+    stretched = made.z["enc"] * np.array([8, 4, 2, 1, 0.5, 0.25]) @ random_orthogonal(6, 6, random)
+    for name, z in (
+        ("turned", turned),
+        ("stretched", stretched),
+        ("noise", random.standard_normal((260, 6))),
+    ):
+        made.z[name] = z.astype(np.float16).astype(float)
+    return open_lake(made.lake(str(tmp_path_factory.mktemp("similar") / "lake")).url)
+
+
+@pytest.fixture(scope="module")
+def found(lake):
+    return lake.similarity(draws=2, permutations=10)
+
+
+def test_rotations_linear_maps_and_nothing_are_told_apart(lake, found):
+    related = {(a, b): kind for a, b, kind in lake.rows("SELECT source, target, related_by FROM map_pairs")}
+    assert related["enc", "turned"] == related["turned", "enc"] == "a rotation"
+    assert related["stretched", "enc"] == "a linear map"
+    assert {kind for pair, kind in related.items() if "noise" in pair} == {"nothing linear"}
+    assert len(related) == 12
+
+
+def test_both_orders_of_names_give_every_measure_with_its_null(lake, found):
+    one, other = (lake.rows(f"FROM similarity({names})") for names in ("'enc', 'turned'", "'turned', 'enc'"))
+    assert one == other
+    assert {row[0] for row in one} == {
+        "cka", "cca", "transfer", "mutual-neighbours", "rank-correlation", "orthogonal", "ridge", "cca-map",
+    }  # fmt: skip
+    assert {row[3] for row in one} == {64, 260}
+    values = {row[0]: row[4] for row in one if row[3] == 260 and row[1] == "enc"}
+    assert min(values.values()) > 0.98
+    nothing = lake.rows("FROM similarity('enc', 'noise') WHERE n = 260")
+    assert all(abs(row[6]) < 0.1 for row in nothing)
+    with pytest.raises(
+        Exception, match="no similarity of enc and enk in this lake; there is of enc and noise"
+    ):
+        lake.rows("FROM similarity('enc', 'enk')")
+
+
+def test_what_is_measured_is_not_measured_again(lake, found, monkeypatch):
+    monkeypatch.setattr("une_ray.studies.similarity.study.rows_of", lambda *_: pytest.fail("read again"))
+    assert lake.similarity(draws=2, permutations=10).table.equals(found.table)
+
+
+@pytest.mark.parametrize(
+    ("spaces", "settings", "message"),
+    [
+        (["enc"], {}, "two spaces or more"),
+        (["enc", "enk"], {}, "unknown space 'enk'"),
+        (["enc", "noise"], {"permutations": 1}, "1 permutations"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(lake, spaces, settings, message):
+    with pytest.raises(UneError, match=message):
+        lake.similarity(spaces, **settings)
+
+
+def test_the_command_prints_measures_beyond_their_null_and_the_report_shows_them(lake, found):
+    words = ["similarity", lake.url, "--draws", "2", "--spaces", "enc,noise,stretched,turned"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "σ" in done.output and "cca-map" in done.output
+    shown = section(Source(lake))
+    assert "a rotation" in shown.html and "2 by a rotation" in shown.summary

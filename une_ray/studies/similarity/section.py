@@ -1,0 +1,107 @@
+"""How alike are the spaces beyond chance, and which map relates each pair?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from une_ray.report.plots import svg
+from une_ray.report.section import Section, Source
+from une_ray.report.tables import figure_or_dash, table
+from une_ray.report.theme import GREYS, SERIES, Colour
+
+ORDER = 84
+SHOWN = ("cka", "cca", "mutual-neighbours", "rank-correlation")
+NOTE = (
+    "Every measure drifts with the number of images and dimensions, so each stands beside the same measure of"
+    " mixed-up pairs (dotted) and against the number of images. Heat maps: R² on held-out images of maps"
+    " fitted on half of them, less that of maps fitted on mixed-up pairs: of a rotation with one scale, and"
+    " of ridge. Where both are alike the spaces are a rotation apart, where only ridge is large a general"
+    " linear map relates them. Means over random draws of images."
+)
+PAIRS = """SELECT source, target, n, orthogonal, orthogonal_null, ridge, ridge_null, cca, cca_null, related_by
+    FROM map_pairs"""
+CURVES = """SELECT source, target, measure, n, value, "null" FROM similarity_curves
+    WHERE measure IN (SELECT unnest(?)) ORDER BY ALL"""
+
+Curve = list[tuple[int, float, float]]
+"""(n, value, null), by n."""
+
+
+def section(source: Source) -> Section | None:
+    pairs = source.rows(PAIRS)
+    if not pairs:
+        return None
+    curves: dict[str, dict[tuple[str, str], Curve]] = {}
+    for a, b, measure, n, value, null in source.rows(CURVES, list(SHOWN)):
+        curves.setdefault(measure, {}).setdefault((a, b), []).append((n, value, null))
+    spaces = source.roles.in_order({name for pair in pairs for name in pair[:2]})
+    height = 1.6 + 0.4 * len(spaces)
+    heat = svg(
+        partial(heats, pairs=pairs, spaces=spaces), panels=2, width=4.3, height=height, is_heat_map=True
+    )
+    controls = {name for name in spaces if source.roles.is_control(name)}
+    lines = svg(partial(draw, curves=curves, controls=controls), panels=len(SHOWN), width=2.7, height=2.8)
+    header = [
+        "from",
+        "to",
+        "related by",
+        "images",
+        "rotation R²",
+        "null",
+        "ridge R²",
+        "null",
+        "32 CCA R²",
+        "null",
+    ]
+    rows = [
+        (a, b, related, n, *(figure_or_dash(value, ".3f") for value in values))
+        for a, b, n, *values, related in pairs
+    ]
+    return Section("Similarity beyond chance", NOTE, heat + lines + table(header, rows, 3), _summary(pairs))
+
+
+def heats(axes: list[Axes], pairs: Sequence[tuple], spaces: Sequence[str]) -> None:
+    """R² beyond the null from row to column: of a rotation, and of ridge."""
+    for axis, title, column in ((axes[0], "a rotation: R² beyond its null", 3), (axes[1], "ridge", 5)):
+        values = np.full((len(spaces), len(spaces)), np.nan)
+        for pair in pairs:
+            row, place = spaces.index(pair[0]), spaces.index(pair[1])
+            values[row, place] = pair[column] - pair[column + 1]
+            ink = Colour.PAPER if values[row, place] > 0.6 else Colour.INK
+            axis.text(
+                place, row, f"{values[row, place]:.2f}", ha="center", va="center", fontsize=7, color=ink
+            )
+        axis.imshow(values, aspect="auto", cmap="Blues", vmin=0, vmax=1)
+        axis.set_xticks(range(len(spaces)), spaces, rotation=30, ha="right", rotation_mode="anchor")
+        axis.set_yticks(range(len(spaces)), spaces if axis is axes[0] else [])
+        axis.set(title=title, xlabel="to")
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+    axes[0].set_ylabel("from")
+
+
+def draw(axes: list[Axes], curves: dict[str, dict[tuple[str, str], Curve]], controls: set[str]) -> None:
+    """Every pair's measure against n, grey where a control is in it, and its null dotted."""
+    for axis, measure in zip(axes, SHOWN):
+        coloured = 0
+        for pair, points in curves.get(measure, {}).items():
+            if controls & set(pair):
+                colour = GREYS[1]
+            else:
+                colour, coloured = SERIES[coloured % len(SERIES)], coloured + 1
+            x, y, null = zip(*points)
+            axis.plot(x, y, "-o", color=colour, markersize=2.5, linewidth=1)
+            axis.plot(x, null, ":", color=colour, linewidth=1)
+        axis.axhline(0, color=Colour.RULE, linewidth=0.8)
+        axis.set(xscale="log", xlabel="images", title=measure)
+
+
+def _summary(pairs: Sequence[tuple]) -> str:
+    """How many pairs are related by what."""
+    kinds = [pair[-1] for pair in pairs]
+    counts = [f"{kinds.count(kind)} by {kind}" for kind in dict.fromkeys(sorted(kinds))]
+    return f"Of {len(pairs)} maps from one space to another: {', '.join(counts)}."
