@@ -93,7 +93,7 @@ def derive_space(
 
 
 def _table(lake: Lake, shard: int, sources: Sequence[str], function: Function) -> pa.Table:
-    tables = {source: lake.read_table(f"{space_folder(source)}/{shard_file(shard)}") for source in sources}
+    tables = {source: lake.read_shard(space_folder(source), shard) for source in sources}
     columns = {
         source: [table[name].to_pylist() for name in ("image_id", "status", "error")]
         for source, table in tables.items()
@@ -142,6 +142,7 @@ def _row(image_id: str, z: np.ndarray) -> dict[str, Any]:
         "status": schema.OK,
         "z": z.astype(np.float16),
         "norm": float(np.linalg.norm(z)),
+        "dim": len(z),
     }
 
 

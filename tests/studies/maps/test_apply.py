@@ -45,6 +45,7 @@ def test_the_mapped_space_is_the_target_where_that_is_a_rotation(made, lake, app
     places = np.searchsorted(made.ids, ids)
     assert np.abs(z - made.z["turned"][places]).max() < 0.02 and len(ids) == 299
     assert (applied.images, applied.rejects) == (300, 1)
+    assert lake.rows("SELECT images, dim FROM counts WHERE space = 'again' AND status = 'ok'") == [(299, 10)]
     assert lake.rows("SELECT image_id, error FROM rejects WHERE space = 'again'") == [
         ("i0003", "no latent in enc: not finite")
     ]
