@@ -16,6 +16,7 @@ from une_ray.cli import (
     export,
     import_,
     models,
+    plan,
     report,
     show,
     space,
@@ -60,6 +61,7 @@ def commands() -> list[Command]:
         export.COMMAND,
         models.COMMAND,
         corpus.COMMAND,
+        plan.COMMAND,
     ]
 
 

@@ -67,11 +67,12 @@ def _walk(
     callback: Callable[[int, torch.Tensor], None] | None,
 ) -> torch.Tensor:
     x = x.float()
+    # All nodes at once, also the end of the way up, where no network is asked: a question per step would have
+    # a GPU wait for its answer.
+    refuse_undetermined(alphas_cumprod.cpu()[nodes], prediction_type)
     alphas = alphas_cumprod.to(x)
-    # Also at the end of the way up, where no network is asked.
-    refuse_undetermined(alphas[nodes], prediction_type)
     for t, u in zip(nodes, nodes[1:]):
-        clean, noise = predict(denoiser(x, t).float(), x, alphas[t], prediction_type)
+        clean, noise = _predicted(denoiser(x, t).float(), x, alphas[t], prediction_type)
         x = alphas[u].sqrt() * clean + (1 - alphas[u]).sqrt() * noise
         if callback is not None:
             callback(u, x)
@@ -86,6 +87,12 @@ def predict(
     Raises UneError for an unknown prediction type, and for ε-prediction at ᾱ = 0, where x₀ is not determined.
     """
     refuse_undetermined(alpha, prediction_type)
+    return _predicted(output, x, alpha, prediction_type)
+
+
+def _predicted(
+    output: torch.Tensor, x: torch.Tensor, alpha: torch.Tensor, prediction_type: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     signal, noise = alpha.sqrt(), (1 - alpha).sqrt()
     if prediction_type == "epsilon":
         return (x - noise * output) / signal, output

@@ -86,7 +86,9 @@ class Generator(Autoencoder):
         def denoise(x: torch.Tensor, timestep: int) -> torch.Tensor:
             conditioning = states.expand(len(x), -1, -1)
             x = x.to(self.unet.dtype, memory_format=torch.channels_last)
-            return self.unet(x, timestep, encoder_hidden_states=conditioning, return_dict=False)[0]
+            # Filled where it is used: a Python number would be copied there, and the GPU's queue waited for.
+            at = torch.full((), timestep, dtype=torch.long, device=x.device)
+            return self.unet(x, at, encoder_hidden_states=conditioning, return_dict=False)[0]
 
         return denoise
 

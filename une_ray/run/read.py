@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from une_ray.lake.schema import OK, REJECT, SPACE
 from une_ray.models.spec import Preprocessing
 from une_ray.pictures.decode import Reject, decode, fit
 from une_ray.run.killers import HARMLESS, RowWork
+from une_ray.spaces.kind import WATCHED, LookingBack
 from une_ray.spaces.space import Space, Step
 
 DECODE_THREADS = 4
@@ -35,12 +37,14 @@ def read_space(
     columns: dict[str, list] = {name: [None] * len(image_ids) for name in SPACE.names}
     columns["image_id"] = list(image_ids)
     columns["status"] = [REJECT] * len(image_ids)
+    watched: dict[int, Any] = {}
     for rows, pictures, rejects in _batches(preprocessing, batch_size, images):
         columns["error"][rows.start : rows.stop] = rejects
         if None not in rejects:
             continue
         out = step(pictures, [image_ids[row] for row in rows])
         z = out.pop("z")
+        watched |= {rows[i]: item for i, item in out.pop(WATCHED, ()) if not rejects[i]}
         finite = np.isfinite(z).all(1) & (np.abs(z).max(1) <= FLOAT16_MAX)
         norms = np.linalg.norm(z, axis=1)
         for i, row in enumerate(rows):
@@ -54,6 +58,11 @@ def read_space(
             columns["dim"][row] = len(z[i])
             for name, values in out.items():
                 columns[name][row] = None if np.isnan(values[i]) else values[i]
+    if watched and isinstance(step, LookingBack):
+        for name, values in step.look_back(list(watched.values())).items():
+            for row, value in zip(watched, values):
+                if columns["status"][row] == OK and not np.isnan(value):
+                    columns[name][row] = value
     return pa.Table.from_pydict(columns, schema=SPACE)
 
 

@@ -4,6 +4,7 @@ NoiseZoo)."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from une_ray.diffusion.ddim import Denoiser, invert, sample
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
 from une_ray.models.spec import ModelSpec
-from une_ray.spaces.kind import SpaceKind
+from une_ray.spaces.kind import WATCHED, SpaceKind
 from une_ray.spaces.space import Space, pixels
 
 # The share of images that are also sampled back, to watch the inversion; costs as much more time.
@@ -30,6 +31,7 @@ class Invert:
         self.generator = load_generator(space.model, device)
         self.shape: tuple[int, ...] | None = self.generator.latent_shape
         self.preprocessing, self.device = space.model.preprocessing, device
+        self.batch_size = space.model.batch_size
         self.timesteps = nodes(timesteps(*space.schedule, len(self.generator.alphas_cumprod)))
         expected = self.generator.latent_shape[-1] * self.generator.factor
         if expected != self.preprocessing.size:
@@ -53,15 +55,25 @@ class Invert:
         )
 
     @torch.no_grad()
-    def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
+    def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, Any]:
         x = pixels(pictures, self.preprocessing, self.device)
         noise = self.noise(x)
-        watched = [i for i, image_id in enumerate(image_ids) if sampled_back(image_id, ROUND_TRIPS)]
-        quality = np.full(len(image_ids), np.nan, np.float32)
-        if watched:
-            quality[watched] = psnr(self.image(noise[watched]), x[watched]).cpu().numpy()
+        watched = [
+            (i, (noise[i], x[i]))
+            for i, image_id in enumerate(image_ids)
+            if sampled_back(image_id, ROUND_TRIPS)
+        ]
         last = np.full(len(image_ids), self.timesteps[-1], np.int32)
-        return {"z": noise.flatten(1).cpu().numpy(), "round_trip_psnr": quality, "final_timestep": last}
+        return {"z": noise.flatten(1).cpu().numpy(), "final_timestep": last, WATCHED: watched}
+
+    @torch.no_grad()
+    def look_back(self, watched: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> dict[str, np.ndarray]:
+        """How near (noise (c, h, w), pixels (3, H, W)) come to their pictures again, a batch at a time."""
+        parts = []
+        for start in range(0, len(watched), self.batch_size):
+            noise, x = (torch.stack(part) for part in zip(*watched[start : start + self.batch_size]))
+            parts.append(psnr(self.image(noise), x).cpu().numpy())
+        return {"round_trip_psnr": np.concatenate(parts)}
 
 
 def nodes(steps: list[int]) -> list[int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from une_ray.spaces.space import Space
 
 Role = Literal["model", "control"]
+WATCHED = "watched"
 
 
 class Step(Protocol):
@@ -22,8 +23,19 @@ class Step(Protocol):
 
     shape: tuple[int, ...] | None
 
-    def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
+    def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, Any]:
         """(b, size, size, 3) uint8 → columns of the space's table, `z` (b, dim) float32 among them."""
+        ...
+
+
+@runtime_checkable
+class LookingBack(Step, Protocol):
+    """A step that looks once more at a few images of a shard, all of them together: batches have one or two
+    each, which a GPU is no faster with. Its batches' columns have `WATCHED`: an image's row, and what
+    `look_back` wants of it."""
+
+    def look_back(self, watched: Sequence[Any]) -> dict[str, np.ndarray]:
+        """Columns of the watched images, in their order."""
         ...
 
 

@@ -1,0 +1,126 @@
+"""`une plan`: what a lake of some size will cost, before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from une_ray.cli.command import Command
+from une_ray.cli.options import names
+from une_ray.errors import UneError
+
+if TYPE_CHECKING:
+    from une_ray.run.estimate import Estimate, Question
+
+EPILOG = """Examples:
+
+`une plan --corpus-size 1e9 --spaces sd15/ddim50,clip-l14 --gpu h100 --gpus 1000 --price 2.5`
+
+`une plan --corpus-size 200000 --spaces sd15/ddim50 --gpu a100 --seconds sd15/ddim50=0.41`"""
+
+
+def plan(
+    corpus_size: Annotated[str, typer.Option(metavar="N", help="Images: 200000, 1e9")],
+    spaces: Annotated[str, typer.Option(help="Comma-separated, as for une build")],
+    gpu: Annotated[str, typer.Option(help="l4, a10g, a100, h100 or h200")] = "h100",
+    gpus: Annotated[int, typer.Option(min=1, help="How many of them")] = 8,
+    price: Annotated[float | None, typer.Option(min=0, help="Dollars per GPU-hour")] = None,
+    shard_size: Annotated[int, typer.Option(min=1, help="Images per shard")] = 256,
+    image_kb: Annotated[float, typer.Option(min=0, help="Kilobytes of an encoded picture, on average")] = 100,
+    cores: Annotated[int, typer.Option(min=1, help="Of the machine that studies run on")] = 16,
+    utilisation: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of the GPU's peak that is reached")
+    ] = 0.3,
+    seconds: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPACE=S", help="Measured GPU-seconds per image of a space; may be repeated"),
+    ] = None,
+) -> None:
+    """Say what a lake will cost: GPU-hours, dollars, bytes, files, requests, memory, hours of the studies.
+
+    Estimates, by arithmetic on measured figures and, for GPUs, an assumed share of their peak; they and where
+    a limit is met stand in docs/scale.md. A pilot on your own cluster is better: give its seconds.
+    """
+    from une_ray.run.estimate import Question, estimate
+
+    question = Question(
+        images=_count(corpus_size),
+        spaces=names(spaces) or [],
+        gpu=gpu,
+        gpus=gpus,
+        price=price,
+        shard_size=shard_size,
+        image_bytes=image_kb * 1000,
+        cores=cores,
+        utilisation=utilisation,
+        seconds=dict(map(_given, seconds or [])),
+    )
+    print("\n".join(lines(question, estimate(question))))
+
+
+def _count(text: str) -> int:
+    try:
+        count = float(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        count = 0.0
+    if not 1 <= count < 1e15 or count != int(count):
+        raise UneError(f"--corpus-size {text!r} is not a number of images, such as 200000 or 1e9")
+    return int(count)
+
+
+def _given(text: str) -> tuple[str, float]:
+    space, equals, value = text.rpartition("=")
+    try:
+        measured = float(value)
+    except ValueError:
+        measured = 0.0
+    if not equals or not space or not measured > 0:
+        raise UneError(f"--seconds {text!r}; it is SPACE=SECONDS, as in sd15/ddim50=0.41")
+    return space, measured
+
+
+def lines(question: Question, answer: Estimate) -> list[str]:
+    """The answer as a page."""
+    width = max(len(space.name) for space in answer.spaces)
+    out = [f"{question.images:,} images, {len(answer.spaces)} spaces, {question.gpus:,} {question.gpu}", ""]
+    out += [
+        f"{space.name:{width}}  {_time(space.seconds)} an image  {space.gpu_hours:12,.1f} GPU-hours"
+        f"  {_bytes(space.bytes):>9}  ({space.source})"
+        for space in answer.spaces
+    ]
+    dollars = "" if answer.dollars is None else f", {answer.dollars:,.0f} dollars"
+    out += [
+        "",
+        f"GPUs      {answer.gpu_hours:,.1f} GPU-hours: {answer.hours:,.1f} h on {question.gpus:,}{dollars}",
+        f"bytes     {_bytes(answer.corpus_bytes)} read, {_bytes(answer.lake_bytes)} written",
+        f"files     {answer.files:,} of {answer.shards:,} shards; {answer.merged_files:,} after une compact",
+        f"requests  {answer.gets:,.0f} GET, {answer.puts:,.0f} PUT",
+        f"driver    {answer.driver_hours:,.2f} h to hand out the tasks",
+        f"SQL       a count in {_time(answer.count_seconds)}, {_time(answer.merged_count_seconds)} after une"
+        f" compact; {_bytes(answer.query_memory)} of memory",
+        "",
+    ]
+    longest = max(len(study.name) for study in answer.studies)
+    out += [
+        f"{study.name:{longest}}  {_time(study.hours * 3600):>8}  {_bytes(study.memory):>9} of memory"
+        for study in answer.studies
+    ]
+    return out + ["", *(f"limit: {limit}" for limit in answer.limits)] if answer.limits else out
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s" if seconds >= 0.1 else f"{seconds * 1000:.3g} ms"
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1000:.3g} kB"
+
+
+COMMAND = Command("plan", plan, EPILOG)
