@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from une_ray.corpora.base import Corpus
+    from une_ray.lake.compact import Compacted
     from une_ray.lake.importing import Imported
     from une_ray.lake.status import Status
     from une_ray.run.cluster import Cluster
@@ -292,6 +293,12 @@ class Lake(layout.Lake):
         from une_ray.lake.status import status
 
         return status(self)
+
+    def compact(self, size_mb: int = 256, grace: float = 60.0) -> list[Compacted]:
+        """Merge the files of shards into ones of about `size_mb`. See `une_ray.lake.compact.compact`."""
+        from une_ray.lake.compact import compact
+
+        return list(compact(self, size_mb << 20, grace))
 
     def verify(self, recompute: int = 0) -> list[str]:
         """Every promise of the lake, checked: lines of what holds. With `recompute`, so many items of every
