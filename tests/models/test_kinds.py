@@ -63,7 +63,7 @@ def test_every_kind_of_the_table_says_how_it_is_read():
         kind = MODEL_KINDS.find(name)
         assert kind.generates == (kind.load is None) == (name == "stable-diffusion")
         assert kind.weights == (kind.library is not None) == (name != "pixels")
-        assert (kind.contrastive is not None) == (name in ("clip", "open-clip"))
+        assert (kind.text_tower is not None) == (name in ("clip", "open-clip"))
 
 
 @pytest.mark.parametrize(

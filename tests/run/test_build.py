@@ -20,6 +20,7 @@ from une_ray.lake.verify import verify
 from une_ray.run import ray_data
 from une_ray.run.build import build
 from une_ray.run.read import read_space
+from une_ray.run.recompute import recompute
 from une_ray.spaces.space import Space
 
 
@@ -123,6 +124,26 @@ def test_a_changed_fingerprint_is_refused_and_nothing_is_written(lake, zoo, tiny
     with pytest.raises(UneError, match="steps: lake has 3, this build has 4"):
         build(lake.url, "avatars:70", [other])
     assert hashes(lake.url) == before
+
+
+def test_prompts_become_a_lake_by_the_same_build(tmp_path, zoo, tiny_spaces):
+    (tmp_path / "prompts.txt").write_text("a man\na woman\n" + "a smile, " * 60 + "\n")
+    url, corpus = str(tmp_path / "lake"), f"prompts:{tmp_path}/prompts.txt"
+    with pytest.raises(UneError, match="has no pictures, which sd, clip, dino would read"):
+        build(url, corpus, tiny_spaces)
+    done = build(url, corpus, [f"words=clip:{zoo}/mini-clip/text"], shard_size=2)
+    assert done.truncated == {"words": 1} and done.rejects == 0
+    lake = Lake(url)
+    assert list(verify(lake))[-1].startswith("space words: 3 latents")
+    assert lake.rows("SELECT caption FROM images JOIN truncations USING (image_id)") == [
+        ("a smile, " * 59 + "a smile,",)
+    ]
+    assert list(recompute(lake, 2))[0].startswith("space words: 2 latents made again, at most 0.")
+
+
+def test_captions_of_pictures_are_refused_where_there_are_none(tmp_path, photographs, zoo):
+    with pytest.raises(UneError, match="has no captions, which words would read"):
+        build(str(tmp_path / "lake"), f"folder:{photographs}", [f"words=clip:{zoo}/mini-clip/text"])
 
 
 @pytest.fixture

@@ -38,7 +38,8 @@ def build(
         str,
         typer.Option(
             help=(
-                "Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders; see une"
+                "Comma-separated: MODEL/ddimSTEPS[-SPACING] for generators, MODEL for encoders, MODEL/text"
+                " for the captions of image–text models; see une"
                 " models"
             )
         ),
@@ -102,6 +103,8 @@ def build(
             f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s,"
             f" {done.rejects} images rejected"
         )
+    for space, count in done.truncated.items():
+        print(f"{space}: {count:,} captions are longer than the model reads and were cut off (truncations)")
 
 
 def labels(place: list[str]) -> dict[str, dict[str, str]]:

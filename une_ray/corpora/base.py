@@ -19,7 +19,8 @@ class Unreadable(OSError):
 
 @dataclass(frozen=True)
 class Item:
-    """One image, not yet read. `source` is whatever the corpus' own `read` needs to find the bytes.
+    """A picture that is not yet read, with or without a caption, or a caption alone. `source` is whatever the
+    corpus' own `read` needs to find the bytes.
 
     `split` is the corpus' own; None where it has none, and then a hash of `split_group` decides: what is
     alike in it stands on one side of every split. Without a group, that is the picture itself
@@ -44,7 +45,8 @@ class Corpus(Protocol):
     what help says of it. A corpus that reads a table has `COLUMNS` besides: column → what its values are. One
     that leaves anything out has `remarks()` besides: lines that say what and how much. One of which can be
     told cheaply whether it lists what it did has `stamp()`, and one whose name says how many items it has
-    the `lineage` that its larger and smaller kin share.
+    the `lineage` that its larger and smaller kin share. One of captions
+    without pictures has `PICTURES = False`, and its `read` raises Unreadable.
     """
 
     FORM: ClassVar[str]
@@ -105,6 +107,11 @@ def code(*modules: ModuleType) -> str:
     for module in modules:
         digest.update(Path(module.__file__ or "").read_bytes())
     return digest.hexdigest()[:16]
+
+
+def has_pictures(corpus: Corpus) -> bool:
+    """Whether its items are pictures, not captions alone."""
+    return getattr(corpus, "PICTURES", True)
 
 
 def remarks(corpus: Corpus) -> list[str]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from une_ray.corpora import Item, open_corpus
-from une_ray.corpora.base import remarks
+from une_ray.corpora.base import has_pictures, remarks
 
 BY_HASH = "split by hash (one in five is test)"
 PAIRS = 30  # correlations that the text shows
@@ -38,6 +38,7 @@ class Description:
     factors: Mapping[str, int] = field(default_factory=dict)
     metadata: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    items: str = "images"
 
     @property
     def images(self) -> int:
@@ -46,7 +47,7 @@ class Description:
 
     def __str__(self) -> str:
         splits = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
-        lines = [f"{self.name}: {self.images:,} images; {splits}", *self.remarks]
+        lines = [f"{self.name}: {self.images:,} {self.items}; {splits}", *self.remarks]
         if self.first is not None:
             lines.append(f"first: {self.first.image_id}, caption: {self.first.caption or '(none)'}")
         for kind, values in (("factors", self.factors), ("metadata", self.metadata)):
@@ -92,6 +93,7 @@ def describe(name: str) -> Description:
         factors={factor: len(levels) for factor, levels in factors.items()},
         metadata={key: len(texts) for key, texts in metadata.items()},
         remarks=tuple(remarks(corpus)),
+        items="images" if has_pictures(corpus) else "prompts",
     )
 
 

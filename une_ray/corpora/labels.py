@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from une_ray.corpora.base import PHASH
 from une_ray.corpora.columns import Rules, is_text, typed_columns, whole
@@ -22,8 +22,7 @@ from une_ray.errors import UneError, unknown
 
 Value = TypeVar("Value", bool, int, str)
 
-FILE, CAPTION, SPLIT = "file", "caption", "split"
-RESERVED = (FILE, CAPTION, SPLIT)
+FILE, PROMPT, CAPTION, SPLIT = "file", "prompt", "caption", "split"
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SPLITS = {
     **dict.fromkeys(("train", "training", "0"), "train"),
@@ -46,29 +45,80 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """Rows by file name as `plain_name` gives it, remarks on how the table was read, and whether it has the
-    column of groups."""
+    """Rows by file name as `plain_name` gives it, or by prompt, remarks on how the table was read, and
+    whether it has the column of groups."""
 
     rows: Mapping[str, Label]
     remarks: Sequence[str]
-    is_grouped: bool
+    is_grouped: bool = False
 
 
 def read_labels(path: str, rules: Rules) -> Labels:
     """The rows of a CSV or Parquet file. Raises UneError that names the row, the column and the remedy."""
-    data = _bytes(path)
-    remarks: list[str] = []
-    if path.lower().endswith(".parquet"):
-        header, rows = _parquet(path, data, rules)
+    files, labels, remarks, is_grouped = _rows(path, rules, FILE)
+    names = list(map(plain_name, files))
+    if "" in names:
+        raise UneError(f"row {names.index('') + 2} of {path} names no file")
+    rows, repeated = _by_name(path, files, names, labels)
+    if repeated:
+        remarks = [*remarks, f"{repeated:,} rows repeat another word for word"]
+    return Labels(rows=rows, remarks=remarks, is_grouped=is_grouped)
+
+
+def read_prompts(path: str, rules: Rules) -> Labels:
+    """The prompts of a text file, one a line, or of a CSV or Parquet file's column `prompt`, in their order.
+
+    Prompts that come again are left out, and blank lines of a text file, and both are counted. Raises
+    UneError as `read_labels`, and for a prompt that comes again with other labels.
+    """
+    if path.lower().endswith((".csv", ".tsv", ".parquet")):
+        prompts, labels, remarks, _ = _rows(path, rules, PROMPT)
+        rows, repeated = _by_name(path, prompts, prompts, labels)
     else:
-        header, rows, remarks = _csv(path, data, rules)
+        if rules != Rules(encoding=rules.encoding):
+            raise UneError(
+                f"{path} is a text file, a prompt a line; all options but ?encoding= are of tables"
+            )
+        lines = [line.strip() for line in _text(path, _bytes(path, PROMPT), rules.encoding).splitlines()]
+        prompts = [line for line in lines if line]
+        rows, repeated = _by_name(path, prompts, prompts, [Label()] * len(prompts))
+        remarks = [f"{len(lines) - len(prompts):,} blank lines left out"] if len(prompts) < len(lines) else []
+    if repeated:
+        remarks = [*remarks, f"{repeated:,} prompts come again, and are left out there"]
+    return Labels(rows=rows, remarks=remarks)
+
+
+def read_text_rows(path: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Those columns of a CSV or Parquet file, a row each, as the text that they are. Raises UneError where
+    one is missing."""
+    header, rows, _ = _table(path, _bytes(path, PROMPT), Rules())
+    for column in columns:
+        if column not in header:
+            raise unknown(f"column of {path}", column, header)
+    return [tuple(row[column] for column in columns) for row in rows]
+
+
+class _Rows(NamedTuple):
+    """Values of the column that names what a row is of, what each says besides, remarks, and whether there
+    are groups."""
+
+    keys: list[str]
+    labels: list[Label]
+    remarks: list[str]
+    is_grouped: bool
+
+
+def _rows(path: str, rules: Rules, key: str) -> _Rows:
+    header, rows, remarks = _table(path, _bytes(path, key), rules)
     if rules.group == PHASH and PHASH not in header:
         rules = replace(rules, group=None)  # not a column: the pictures' own
-    _check_columns(path, header, rules)
+    _check_columns(path, header, rules, key)
     if "" in header:
         remarks = [*remarks, "a column without a name is not read"]
     table = {column: [row.get(column, "") for row in rows] for column in header if column not in rules.skip}
-    wanted = {column: values for column, values in table.items() if column and column not in RESERVED}
+    wanted = {
+        column: values for column, values in table.items() if column and column not in (key, CAPTION, SPLIT)
+    }
     typed = typed_columns(path, wanted, rules)
     if typed.metadata:
         remarks = [
@@ -91,10 +141,7 @@ def read_labels(path: str, rules: Rules) -> Labels:
     labels = [
         replace(label, split=label.split or splits_of_groups.get(label.group or "")) for label in labels
     ]
-    by_name, repeated = _by_name(path, table[FILE], labels)
-    if repeated:
-        remarks = [*remarks, f"{repeated:,} rows repeat another word for word"]
-    return Labels(rows=by_name, remarks=remarks, is_grouped=rules.group is not None)
+    return _Rows(table[key], labels, remarks, rules.group is not None)
 
 
 def _known(columns: Mapping[str, Sequence[Value | None]], row: int) -> dict[str, Value]:
@@ -108,19 +155,20 @@ def plain_name(name: str) -> str:
     return re.sub(r"^(\./)+", "", re.sub(r"/(\./)+|/+", "/", text))
 
 
-def _bytes(path: str) -> bytes:
+def _bytes(path: str, key: str) -> bytes:
     import fsspec
 
     try:
         with fsspec.open(path, "rb") as file:
             return file.read()
     except FileNotFoundError as error:
-        raise UneError(
-            f"there is no label table {path}; table= is a path from the current folder, not below the"
-            " pictures'"
-        ) from error
+        beside = (
+            "there is no label table {}; table= is a path from the current folder, not below the pictures'"
+        )
+        alone = "there is no file of prompts {}; it is a path from the current folder"
+        raise UneError((beside if key == FILE else alone).format(path)) from error
     except OSError as error:
-        raise UneError(f"can't read the label table {path}: {error}") from error
+        raise UneError(f"can't read {path}: {error}") from error
 
 
 def _text(path: str, data: bytes, encoding: str | None) -> str:
@@ -136,6 +184,13 @@ def _text(path: str, data: bytes, encoding: str | None) -> str:
             f"{path} is not {error.encoding} text: line {row} has the byte 0x{data[error.start]:02x}; say"
             " what it is, as in ?table=…&encoding=latin-1, or save it as UTF-8"
         ) from error
+
+
+def _table(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str, str]], list[str]]:
+    """Header, rows, and remarks."""
+    if path.lower().endswith(".parquet"):
+        return *_parquet(path, data, rules), []
+    return _csv(path, data, rules)
 
 
 def _csv(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str, str]], list[str]]:
@@ -188,18 +243,20 @@ def _as_text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _check_columns(path: str, header: Sequence[str], rules: Rules) -> None:
-    if FILE not in header:
-        raise UneError(f"{path} has no column 'file' (path below the folder); it has {', '.join(header)}")
+def _check_columns(path: str, header: Sequence[str], rules: Rules, key: str) -> None:
+    reserved = (key, CAPTION, SPLIT)
+    if key not in header:
+        what = "path below the folder" if key == FILE else "a text"
+        raise UneError(f"{path} has no column {key!r} ({what}); it has {', '.join(header)}")
     if repeated := [name for name, times in Counter(header).items() if name and times > 1]:
         raise UneError(f"{path} has the column {repeated[0]!r} more than once")
     named = [*rules.factors, *rules.metadata, *rules.skip]
     for column in (*named, *filter(None, [rules.group])):
         if column not in header:
             raise unknown(f"column of {path}", column, header)
-    if FILE in rules.skip or set(RESERVED) & {*rules.factors, *rules.metadata, rules.group}:
+    if key in rules.skip or set(reserved) & {*rules.factors, *rules.metadata, rules.group}:
         raise UneError(
-            f"{path}: {', '.join(RESERVED)} are no factors, metadata or groups, and file can't be skipped"
+            f"{path}: {', '.join(reserved)} are no factors, metadata or groups, and {key} can't be skipped"
         )
     if twice := [name for name, times in Counter(named).items() if times > 1]:
         raise UneError(f"{path}: column {twice[0]!r} is named by two of ?factors=, ?metadata= and ?skip=")
@@ -233,18 +290,18 @@ def _splits_of_groups(path: str, labels: Iterable[Label], rules: Rules) -> dict[
     return splits
 
 
-def _by_name(path: str, files: Sequence[str], labels: Sequence[Label]) -> tuple[dict[str, Label], int]:
-    """Labels by plain name, and how many rows say again what another says."""
+def _by_name(
+    path: str, written: Sequence[str], names: Sequence[str], labels: Sequence[Label]
+) -> tuple[dict[str, Label], int]:
+    """Labels by name, and how many rows say again what another says; `written` is what the table has for
+    each name."""
     rows: dict[str, Label] = {}
     repeated = 0
-    for row, (file, label) in enumerate(zip(files, labels)):
-        name = plain_name(file)
-        if not name:
-            raise UneError(f"row {row + 2} of {path} names no file")
+    for row, (name, label) in enumerate(zip(names, labels, strict=True)):
         if name in rows:
             if rows[name] != label:
                 raise UneError(
-                    f"row {row + 2} of {path}: {file!r} has a row already, which says something else"
+                    f"row {row + 2} of {path}: {written[row]!r} has a row already, which says something else"
                 )
             repeated += 1
         rows[name] = label

@@ -1,19 +1,30 @@
-"""Image–text models with both towers: unit vectors of texts and pictures, whose cosine says how they fit."""
+"""Image–text models: texts and pictures in one space, where the cosine says how they fit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
 from torch.nn.functional import normalize
 
 from une_ray.errors import UneError
+from une_ray.models.encoders import load_encoder
 from une_ray.models.spec import ModelSpec
 from une_ray.registry import MODEL_KINDS
 
 Input = TypeVar("Input")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTower:
+    """`embed`: b strings → (b, dim), never unit-normalised, cut off as the model's own tokenizer does.
+    `lengths`: b strings → how many tokens each has uncut, of which `limit` are read."""
+
+    embed: Callable[[list[str]], torch.Tensor]
+    lengths: Callable[[list[str]], list[int]]
+    limit: int
 
 
 @dataclass(frozen=True)
@@ -27,9 +38,16 @@ class Contrastive:
 
 def load_contrastive(spec: ModelSpec, device: str = "cpu") -> Contrastive:
     """Both towers in float32. Raises UneError for a model without a trained text tower."""
-    load = MODEL_KINDS.find(spec.kind).contrastive
+    whole = replace(spec, dtype="float32")
+    texts = load_text_tower(whole, device)
+    return Contrastive(unit_length(load_encoder(whole, device)), unit_length(texts.embed))
+
+
+def load_text_tower(spec: ModelSpec, device: str = "cpu") -> TextTower:
+    """The text tower alone, in the spec's dtype. Raises UneError for a model without a trained one."""
+    load = MODEL_KINDS.find(spec.kind).text_tower
     if load is None:
-        readers = [name for name, kind in MODEL_KINDS.items() if kind.contrastive is not None]
+        readers = [name for name, kind in MODEL_KINDS.items() if kind.text_tower is not None]
         raise UneError(
             f"{spec.id} is a {spec.kind} model: it reads no text; {' and '.join(readers)} models do"
         )

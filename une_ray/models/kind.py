@@ -16,7 +16,7 @@ from une_ray.models.spec import ModelSpec, Role
 if TYPE_CHECKING:
     import torch
 
-    from une_ray.models.contrastive import Contrastive
+    from une_ray.models.contrastive import TextTower
 
 Embed: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
 """(b, 3, h, w) normalised pixels → (b, dim), never unit-normalised."""
@@ -28,10 +28,11 @@ class ModelKind:
     `KIND:OWNER/NAME@REVISION`: preprocessing, placement, batch size, dtype, pooling. `complete(spec)` gives
     it `dim` and preprocessing from its own configuration files.
 
-    `load(spec, device)` makes an encoder's embedding function, `contrastive(spec, device)` both towers of an
-    image–text model. Where `spec.init_seed` is set, `load` builds the architecture by `models.fresh.fresh`;
-    `library` is then the distribution whose version decides the numbers beside torch's. Without `library`
-    there is no `random-` model of the kind.
+    `load(spec, device)` makes an encoder's embedding function, `text_tower(spec, device)` that of an
+    image–text model's texts, into the same space. Where `spec.init_seed` is set, `load` builds the
+    architecture by `models.fresh.fresh`; `library` is the distribution whose version then decides the
+    numbers beside torch's, and whose tokenizer reads texts. Without `library` there is no `random-` model of
+    the kind.
 
     A kind that `generates` has neither loader: it is in diffusers' folder layout, which
     `models/generators.py` reads. `weights=False` is a kind with nothing to read, whose only ad hoc source is
@@ -41,7 +42,7 @@ class ModelKind:
     defaults: ModelSpec
     complete: Callable[[ModelSpec], ModelSpec]
     load: Callable[[ModelSpec, str], Embed] | None = None
-    contrastive: Callable[[ModelSpec, str], Contrastive] | None = None
+    text_tower: Callable[[ModelSpec, str], TextTower] | None = None
     library: str | None = None
     generates: bool = False
     weights: bool = True

@@ -72,6 +72,11 @@ SELECT image_id, split, unnest(map_keys(factors)) AS factor, unnest(map_values(f
 CREATE OR REPLACE VIEW metadata AS
 SELECT image_id, split, unnest(map_keys(metadata)) AS key, unnest(map_values(metadata)) AS value FROM images WHERE status = 'ok';
 
+-- Captions that were longer than the model of a space reads, and were cut off there: one row per space × item.
+CREATE OR REPLACE VIEW truncations AS
+SELECT url_decode(regexp_extract(decode(file_name::BLOB), '/space=([^/]*)/[^/]*$', 1)) AS space, unnest(from_json(decode("value"), '["VARCHAR"]')) AS image_id
+FROM parquet_kv_metadata(getvariable('lake') || '/spaces/*/*.parquet') WHERE key = 'truncated'::BLOB;
+
 -- What was read in vain, and why; `space` is NULL where the image itself could not be read.
 CREATE OR REPLACE VIEW rejects AS
 SELECT NULL AS space, image_id, source, error FROM images WHERE status = 'reject'
@@ -424,3 +429,64 @@ nz_finished AS (
 SELECT CASE WHEN remaining_norm >= 1e-6 THEN list_transform(unit, lambda nz_x: nz_x * norm) END AS w, b, remaining_norm FROM nz_finished
 UNION ALL
 SELECT error(message)::DOUBLE[], error(message)::DOUBLE, error(message)::DOUBLE FROM nz_trouble WHERE error(message)::BOOLEAN;
+
+
+-- Class prompts as CLIP's zero-shot classifiers have them: vectors of the templates at unit length, averaged, at unit length again; per
+-- attribute and value, from the lake of a corpus classes:LAKE, or any whose captions have that attribute.
+CREATE OR REPLACE MACRO class_vectors(text_space, in_lake := NULL) AS TABLE
+WITH nz_items AS (
+    SELECT image_id, unnest(map_keys(attributes)) AS attribute, unnest(map_values(attributes)) AS value
+    FROM read_parquet(coalesce(in_lake, getvariable('lake')) || '/images/*.parquet', hive_partitioning = false) WHERE status = 'ok'),
+nz_texts AS (
+    SELECT image_id, z::DOUBLE[] AS z, norm FROM read_parquet(coalesce(in_lake, getvariable('lake')) || '/spaces/*/*.parquet',
+        hive_partitioning = false, filename = true)
+    WHERE url_decode(regexp_extract(filename, '/space=([^/]*)/[^/]*$', 1)) = text_space AND status = 'ok'),
+nz_long AS (
+    SELECT attribute, value, image_id, unnest(z) / norm AS x, generate_subscripts(z, 1) AS d FROM nz_texts JOIN nz_items USING (image_id)),
+nz_means AS (SELECT attribute, value, d, avg(x) AS mean, count(*) AS prompts FROM nz_long GROUP BY ALL),
+nz_vectors AS (SELECT attribute, value, any_value(prompts) AS prompts, list(mean ORDER BY d) AS mean FROM nz_means GROUP BY ALL),
+nz_known AS (
+    SELECT list(DISTINCT url_decode(parse_filename(parse_dirpath(file))[7:])) AS nz_spaces
+    FROM glob(coalesce(in_lake, getvariable('lake')) || '/spaces/*/*.parquet') WHERE parse_filename(file) <> 'empty.parquet'),
+nz_trouble AS (
+    SELECT 'no space ''' || coalesce(text_space, 'NULL') || ''' of captions in ' || coalesce(in_lake, 'this lake') || '; it has '
+        || coalesce(nz_nearest_first(nz_spaces, coalesce(text_space, '')), 'none') AS message
+    FROM nz_known WHERE NOT coalesce(list_contains(nz_spaces, text_space), false))
+SELECT attribute, value, prompts, list_transform(mean, lambda nz_x: nz_x / sqrt(list_dot_product(mean, mean))) AS unit FROM nz_vectors
+UNION ALL
+SELECT error(message)::VARCHAR, error(message)::BOOLEAN, error(message)::BIGINT, error(message)::DOUBLE[]
+FROM nz_trouble WHERE error(message)::BOOLEAN;
+
+-- Zero-shot classifiers of pictures by class prompts: cosine to an attribute's prompts less cosine to those of its absence, on the test
+-- split. `majority` is what always answering the commoner label gives; shuffled_… are means over `shuffles` reassignments in which every
+-- attribute is judged by another one's prompts. `in_lake` is the lake of the prompts, where that is another.
+-- SELECT * FROM zero_shot('mini-clip-a', 'mini-clip-a/text', in_lake := 'classes');
+CREATE OR REPLACE MACRO zero_shot(in_space, text_space, in_lake := NULL, shuffles := 5) AS TABLE
+WITH nz_poles AS (
+    SELECT attribute, list(unit ORDER BY value DESC) AS units, row_number() OVER (ORDER BY md5(attribute)) AS place, count(*) OVER () AS places
+    FROM class_vectors(text_space, in_lake := in_lake) GROUP BY attribute HAVING count(DISTINCT value) = 2),
+nz_asked AS MATERIALIZED (
+    SELECT in_space AS space, 'ok' AS status, a.attribute, 'shuffle ' || shift AS method,
+        list_transform(b.units[1], lambda nz_x, nz_i: nz_x - b.units[2][nz_i]) AS w, 0.0 AS b, 1.0 AS slope, 0.0 AS "offset"
+    FROM range(0, shuffles + 1) nz_r(shift) CROSS JOIN nz_poles a JOIN nz_poles b ON b.place = (a.place + shift - 1) % a.places + 1
+    WHERE shift < a.places),
+nz_tested AS (
+    SELECT nz_s.* REPLACE (score / norm AS score) FROM scores_of('nz_asked') nz_s JOIN latents nz_l USING (space, image_id)
+    WHERE nz_s.split = 'test'),
+nz_measured AS (FROM metrics_of('nz_tested')),
+nz_found AS (SELECT count(*) AS nz_count FROM nz_poles),
+nz_trouble AS (
+    FROM nz_space_trouble(in_space)
+    UNION ALL
+    SELECT 'no attribute has prompts of both values in space ''' || text_space || '''; une build --corpus classes:LAKE makes them'
+    FROM nz_found WHERE nz_count = 0)
+SELECT attribute, max(test) AS test, max(accuracy) FILTER (method = 'shuffle 0') AS accuracy,
+    max(balanced_accuracy) FILTER (method = 'shuffle 0') AS balanced_accuracy, max(auc) FILTER (method = 'shuffle 0') AS auc,
+    max(majority) AS majority, avg(accuracy) FILTER (method <> 'shuffle 0') AS shuffled_accuracy,
+    avg(auc) FILTER (method <> 'shuffle 0') AS shuffled_auc
+FROM nz_measured GROUP BY attribute
+UNION ALL
+SELECT error(message)::VARCHAR, error(message)::BIGINT, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE,
+    error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE
+FROM nz_trouble WHERE error(message)::BOOLEAN
+ORDER BY attribute;

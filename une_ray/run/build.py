@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from une_ray.corpora import Corpus, open_corpus
+from une_ray.corpora.base import has_pictures
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 from une_ray.lake import schema
@@ -24,6 +25,7 @@ from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.run.plan import ShardWork, missing
 from une_ray.run.progress import Progress
 from une_ray.run.rows import StageRecord
+from une_ray.spaces.kind import Modality
 from une_ray.spaces.space import Space
 
 SECONDS_BETWEEN_SAVES = 30.0
@@ -38,6 +40,7 @@ class Built:
     shards_total: int
     rejects: int
     seconds: float
+    truncated: Mapping[str, int]  # space → captions that its model read cut off
 
 
 def build(
@@ -70,6 +73,7 @@ def build(
             raise unknown("space", name, names)
     opened, lake = open_corpus(corpus), Lake(absolute(lake_url))
     known = lake.fingerprints()
+    _refuse_other_modality(opened, [space for space in parsed if space.name not in known])
     pinned = [space.as_in(known.get(space.name)).pinned() for space in parsed]
     lake = _planned(lake, opened, shard_size, check_corpus)
     for space, fingerprint in pinned:  # all are checked before any is registered
@@ -84,7 +88,31 @@ def build(
     except UneError:
         lake.forget_empty(fresh)
         raise
-    return Built(lake.manifest["images"], len(work), lake.shards, rejects, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Built(lake.manifest["images"], len(work), lake.shards, rejects, seconds, _truncated(lake, parsed))
+
+
+def _refuse_other_modality(corpus: Corpus, spaces: Sequence[Space]) -> None:
+    """Raise UneError, by name, for a space that reads what the corpus has not: pictures or captions."""
+    kinds: dict[Modality, list[str]] = {"pictures": [], "captions": []}
+    for space in spaces:
+        kinds[space.modality].append(space.name)
+    if kinds["pictures"] and not has_pictures(corpus):
+        raise UneError(
+            f"{corpus.name} has no pictures, which {', '.join(kinds['pictures'])} would read; spaces of"
+            " captions are MODEL/text of an image–text model, as mini-clip-a/text"
+        )
+    if kinds["captions"] and all(item.caption is None for item in corpus.items()):
+        raise UneError(
+            f"{corpus.name} has no captions, which {', '.join(kinds['captions'])} would read; give it some"
+            " (une corpus says how), or leave the space out"
+        )
+
+
+def _truncated(lake: Lake, spaces: Sequence[Space]) -> dict[str, int]:
+    texts = [space.name for space in spaces if space.modality == "captions"]
+    query = "SELECT space, count(*) FROM truncations WHERE list_contains(?, space) GROUP BY space"
+    return dict(lake.rows(query, [texts])) if texts else {}
 
 
 def _planned(lake: Lake, corpus: Corpus, shard_size: int | None, check: bool) -> Lake:

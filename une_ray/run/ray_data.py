@@ -24,6 +24,7 @@ from ray.actor import ActorHandle
 from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
 from une_ray.corpora import open_corpus
+from une_ray.corpora.base import has_pictures
 from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
@@ -104,19 +105,24 @@ def read_shard(row: Row, lake_url: str, corpus: str, tries: ActorHandle) -> Row:
     clock, lake, shard_row = Clock("read"), Lake(lake_url), ShardRow.from_row(row)
     plan = lake.plan(shard_row.shard)
     name = f"images/{shard_file(shard_row.shard)}"
-    sources = plan["source"].to_pylist()
+    sources, opened = plan["source"].to_pylist(), open_corpus(corpus)
+    pictures = has_pictures(opened)
     with tried(tries, name) as suspect:
-        deadly = killers(shard.trial, (corpus, sources), len(sources)) if suspect else {}
-        contents = shard.read_bytes(open_corpus(corpus), sources, deadly)
+        deadly = killers(shard.trial, (corpus, sources), len(sources)) if suspect and pictures else {}
+        contents = (
+            shard.read_bytes(opened, sources, deadly)
+            if pictures
+            else shard.captions_as_bytes(plan["caption"].to_pylist())
+        )
         if not lake.has_shard("images", shard_row.shard):
-            table = shard.images_table(plan, contents)
+            table = shard.images_table(plan, contents, pictures)
             metadata = {"shard": str(shard_row.shard)}
             lake.store.commit(name, schema.parquet(table, metadata), replace=False)
     # Another build may have been first: the spaces must agree with its rows.
     table = lake.read_shard("images", shard_row.shard)
     images = shard.readable(table, contents)
     record = clock.record(shard_row.shard, table)
-    return shard_row.with_images(plan["image_id"], images).recorded(record).to_row()
+    return shard_row.with_images(plan, images).recorded(record).to_row()
 
 
 class ReadSpace:
@@ -136,7 +142,7 @@ class ReadSpace:
         return own_device()
 
     @functools.cached_property
-    def step(self) -> Step:
+    def step(self) -> Step[Any]:
         return self.space.load(self.device)
 
     @faults_travel
@@ -147,21 +153,24 @@ class ReadSpace:
         if not done:
             clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
             with tried(self.tries, name) as suspect:
-                table = self.read(shard_row.images(), suspect)
-                shape = {"shape": list(self.step.shape)} if self.step.shape else {}
-                self.lake.commit_shard(space, shard_row.shard, table, self.fingerprint, shape)
+                table, truncated = self.read(shard_row.images(), suspect)
+                stamp: dict[str, Any] = {"shape": list(self.step.shape)} if self.step.shape else {}
+                stamp |= {"truncated": truncated} if truncated else {}
+                self.lake.commit_shard(space, shard_row.shard, table, self.fingerprint, stamp)
             shard_row = shard_row.recorded(clock.record(shard_row.shard, table))
         return replace(shard_row, payload=b"").to_row() if self.last else shard_row.to_row()
 
-    def read(self, packed: pa.Table, suspect: bool) -> pa.Table:
-        """The space's table of one shard."""
-        images, model = packed["data"].to_pylist(), self.space.model
+    def read(self, packed: pa.Table, suspect: bool) -> tuple[pa.Table, list[str]]:
+        """The space's table of one shard, and the ids of items whose captions were cut off."""
+        is_text, model = self.space.modality == "captions", self.space.model
+        data, ids = packed["data"].to_pylist(), packed["image_id"].to_pylist()
+        items: list[Any] = read.captions_of(packed["caption"].to_pylist(), data) if is_text else data
         if suspect:
-            for place, reason in killers(read.trial, (self.space, self.device, images), len(images)).items():
-                images[place] = Reject(reason)
-        return read.read_space(
-            self.step, model.preprocessing, model.batch_size, packed["image_id"].to_pylist(), images
-        )
+            for place, reason in killers(read.trial, (self.space, self.device, items), len(items)).items():
+                items[place] = Reject(reason)
+        if is_text:
+            return read.read_captions(self.step, model.batch_size, ids, items)
+        return read.read_space(self.step, model.preprocessing, model.batch_size, ids, items), []
 
 
 def stage(space: Space) -> type[ReadSpace]:

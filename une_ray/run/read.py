@@ -1,7 +1,7 @@
 """One shard through one space: decode in threads ahead of the model, and every id comes out once, as a row
 or a reject.
 
-A reject keeps its place in its batch, as a blank picture: no row's numbers depend on whether its
+A reject keeps its place in its batch, as a blank picture or caption: no row's numbers depend on whether its
 neighbours can be read.
 """
 
@@ -23,10 +23,11 @@ from une_ray.spaces.space import Space, Step
 
 DECODE_THREADS = 4
 FLOAT16_MAX = 65504.0
+BLANK = "a"  # a caption that stands in for one that is not there
 
 
 def read_space(
-    step: Step,
+    step: Step[np.ndarray],
     preprocessing: Preprocessing,
     batch_size: int,
     image_ids: Sequence[str],
@@ -34,21 +35,64 @@ def read_space(
 ) -> pa.Table:
     """The space's table for one shard, in the order of `image_ids`; `images` holds encoded bytes, None
     where unreadable, or a Reject that says what else is wrong."""
-    columns: dict[str, list] = {name: [None] * len(image_ids) for name in SPACE.names}
-    columns["image_id"] = list(image_ids)
-    columns["status"] = [REJECT] * len(image_ids)
-    watched: dict[int, Any] = {}
-    for rows, pictures, rejects in _batches(preprocessing, batch_size, images):
-        columns["error"][rows.start : rows.stop] = rejects
+    rows = Rows(image_ids)
+    for part, pictures, rejects in _batches(preprocessing, batch_size, images):
+        rows.read(step, part, pictures, rejects)
+    rows.look_back(step)
+    return rows.table()
+
+
+def read_captions(
+    step: Step[list[str]], batch_size: int, image_ids: Sequence[str], captions: Sequence[str | Reject]
+) -> tuple[pa.Table, list[str]]:
+    """The same of captions, as `captions_of` gives them, and the ids of those that were cut off."""
+    rows, truncated = Rows(image_ids), []
+    for start in range(0, len(captions), batch_size):
+        part = range(start, min(start + batch_size, len(captions)))
+        texts = [BLANK if isinstance(captions[row], Reject) else str(captions[row]) for row in part]
+        rejects = [str(captions[row]) if isinstance(captions[row], Reject) else None for row in part]
+        cut = rows.read(step, part, texts, rejects).get("truncated", np.zeros(len(part), bool))
+        truncated += [image_ids[row] for row, is_cut in zip(part, cut) if is_cut]
+    return rows.table(), truncated
+
+
+def captions_of(captions: Sequence[str | None], data: Sequence[bytes | None]) -> list[str | Reject]:
+    """What a space that reads captions is given of every item, or why nothing: `data` is None where `images`
+    has a reject."""
+    return [
+        Reject("image unreadable" if bytes_ is None else "no caption")
+        if bytes_ is None or caption is None
+        else caption
+        for caption, bytes_ in zip(captions, data, strict=True)
+    ]
+
+
+class Rows:
+    """A space's table of one shard while it is read: every item is a reject until it has its latent."""
+
+    def __init__(self, image_ids: Sequence[str]) -> None:
+        self.columns: dict[str, list] = {name: [None] * len(image_ids) for name in SPACE.names}
+        self.columns["image_id"] = list(image_ids)
+        self.columns["status"] = [REJECT] * len(image_ids)
+        self.watched: dict[int, Any] = {}
+
+    def read(
+        self, step: Step[Any], part: range, batch: Any, rejects: Sequence[str | None]
+    ) -> dict[str, np.ndarray]:
+        """Fill the rows of `part` with what `step` makes of `batch`; those with a reason in `rejects` keep
+        it. What the step gives besides, which is no column, is returned."""
+        columns = self.columns
+        columns["error"][part.start : part.stop] = rejects
         if None not in rejects:
-            continue
-        out = step(pictures, [image_ids[row] for row in rows])
+            return {}
+        out = step(batch, [columns["image_id"][row] for row in part])
         z = out.pop("z")
-        watched |= {rows[i]: item for i, item in out.pop(WATCHED, ()) if not rejects[i]}
+        self.watched |= {part[i]: item for i, item in out.pop(WATCHED, ()) if not rejects[i]}
+        besides = {name: out.pop(name) for name in [*out] if name not in columns}
         finite = np.isfinite(z).all(1) & (np.abs(z).max(1) <= FLOAT16_MAX)
         norms = np.linalg.norm(z, axis=1)
-        for i, row in enumerate(rows):
-            if rejects[i]:
+        for i, row in enumerate(part):
+            if rejects[i] is not None:
                 continue
             if not finite[i]:
                 columns["error"][row] = "latent is not finite in float16"
@@ -58,22 +102,32 @@ def read_space(
             columns["dim"][row] = len(z[i])
             for name, values in out.items():
                 columns[name][row] = None if np.isnan(values[i]) else values[i]
-    if watched and isinstance(step, LookingBack):
-        for name, values in step.look_back(list(watched.values())).items():
-            for row, value in zip(watched, values):
-                if columns["status"][row] == OK and not np.isnan(value):
-                    columns[name][row] = value
-    return pa.Table.from_pydict(columns, schema=SPACE)
+        return besides
+
+    def look_back(self, step: Step[Any]) -> None:
+        """Fill what a step says of the images that it watches, all of the shard together."""
+        if self.watched and isinstance(step, LookingBack):
+            for name, values in step.look_back(list(self.watched.values())).items():
+                for row, value in zip(self.watched, values):
+                    if self.columns["status"][row] == OK and not np.isnan(value):
+                        self.columns[name][row] = value
+
+    def table(self) -> pa.Table:
+        return pa.Table.from_pydict(self.columns, schema=SPACE)
 
 
-def trial(space: Space, device: str, images: Sequence[bytes | None]) -> RowWork:
-    """What the space does with one image alone, for steps.killers."""
+def trial(space: Space, device: str, items: Sequence[bytes | str | Reject | None]) -> RowWork:
+    """What the space does with one item alone, for run.killers."""
     step = space.load(device)
 
     def read(row: int | None) -> None:
-        data = HARMLESS if row is None else images[row]
-        if data is not None:
-            step(fit(decode(data), space.model.preprocessing)[None], [str(row)])
+        item = HARMLESS if row is None else items[row]
+        if space.modality == "captions":
+            text = BLANK if row is None else item
+            if isinstance(text, str):
+                step([text], [str(row)])
+        elif isinstance(item, bytes):
+            step(fit(decode(item), space.model.preprocessing)[None], [str(row)])
 
     return read
 

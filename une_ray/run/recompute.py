@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,14 +14,14 @@ from une_ray.lake.importing import IMPORTED
 from une_ray.lake.layout import Lake
 from une_ray.lake.schema import OK
 from une_ray.pictures.decode import Reject
-from une_ray.run.read import read_space
+from une_ray.run.read import read_captions, read_space
 from une_ray.run.shard import read_one
 from une_ray.spaces.space import Space
 
 # Of the latent's norm: float16 networks and other machines stay below; other weights are near 1 and above.
 TOLERANCE = 0.05
 READ = """
-    SELECT image_id, source, z FROM latents JOIN images USING (image_id)
+    SELECT image_id, source, z, caption FROM latents JOIN images USING (image_id)
     WHERE space = ? ORDER BY hash(image_id || ?) LIMIT ?"""
 
 
@@ -60,18 +60,15 @@ def recompute(lake: Lake, items: int, seed: int = 0) -> Iterator[str]:
 
 
 def _errors(
-    space: Space, corpus: Corpus, rows: list[tuple[str, str, list[float]]], device: str
+    space: Space, corpus: Corpus, rows: list[tuple[str, str, list[float], str]], device: str
 ) -> np.ndarray:
     """Distance of each latent to itself made again, relative to its norm."""
-    ids, sources, latents = zip(*rows)
-    images: list[bytes | Reject | None] = []
-    for image_id, source in zip(ids, sources, strict=True):
-        data = read_one(corpus, source)
-        if not isinstance(data, bytes):
-            raise UneError(f"image {image_id!r} of {corpus.name} can't be read any more: {data}")
-        images.append(data)
-    batch = min(space.model.batch_size, len(rows))
-    table = read_space(space.load(device), space.model.preprocessing, batch, ids, images)
+    ids, sources, latents, captions = zip(*rows)
+    batch, step = min(space.model.batch_size, len(rows)), space.load(device)
+    if space.modality == "captions":
+        table, _ = read_captions(step, batch, ids, captions)
+    else:
+        table = read_space(step, space.model.preprocessing, batch, ids, _pictures(corpus, ids, sources))
     again = table.to_pylist()
     if failed := next((row for row in again if row["status"] != OK), None):
         raise UneError(f"image {failed['image_id']!r} fails now in space {space.name!r}: {failed['error']}")
@@ -81,3 +78,13 @@ def _errors(
             f"space {space.name!r}: latents of length {stored.shape[1]}, made again {made.shape[1]}"
         )
     return np.linalg.norm(stored - made, axis=1) / np.maximum(np.linalg.norm(stored, axis=1), 1e-6)
+
+
+def _pictures(corpus: Corpus, ids: Sequence[str], sources: Sequence[str]) -> list[bytes | Reject | None]:
+    images: list[bytes | Reject | None] = []
+    for image_id, source in zip(ids, sources, strict=True):
+        data = read_one(corpus, source)
+        if not isinstance(data, bytes):
+            raise UneError(f"image {image_id!r} of {corpus.name} can't be read any more: {data}")
+        images.append(data)
+    return images

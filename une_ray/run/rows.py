@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-BYTES = pa.schema([("image_id", pa.string()), ("data", pa.large_binary())])
+BYTES = pa.schema([("image_id", pa.string()), ("caption", pa.string()), ("data", pa.large_binary())])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +68,16 @@ class ShardRow:
     def recorded(self, record: StageRecord) -> ShardRow:
         return replace(self, records=(*self.records, record))
 
-    def with_images(self, image_ids: pa.Array | pa.ChunkedArray, images: list[bytes | None]) -> ShardRow:
-        table = pa.table({"image_id": image_ids, "data": pa.array(images, pa.large_binary())}, schema=BYTES)
+    def with_images(self, plan: pa.Table, images: list[bytes | None]) -> ShardRow:
+        """The same with its items: ids and captions of the `plan`, and bytes."""
+        columns = {"image_id": plan["image_id"], "caption": plan["caption"]}
+        table = pa.table({**columns, "data": pa.array(images, pa.large_binary())}, schema=BYTES)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
         return replace(self, payload=sink.getvalue().to_pybytes())
 
     def images(self) -> pa.Table:
-        """image_id and data, None where an image could not be read."""
+        """image_id, caption and data; data is None where an item could not be read, and the caption's own
+        bytes where it is all there is."""
         return pa.ipc.open_stream(self.payload).read_all()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 
@@ -55,6 +56,11 @@ def read_bytes(
     return contents
 
 
+def captions_as_bytes(captions: Sequence[str | None]) -> list[bytes | Unreadable]:
+    """What items without pictures are read as: their captions in UTF-8."""
+    return [Unreadable("no caption") if text is None else text.encode() for text in captions]
+
+
 def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
     for attempt in range(TRIES):
         try:
@@ -85,9 +91,9 @@ def trial(corpus: str, sources: Sequence[str]) -> RowWork:
     return read
 
 
-def images_table(plan: pa.Table, contents: Sequence[bytes | Unreadable]) -> pa.Table:
+def images_table(plan: pa.Table, contents: Sequence[bytes | Unreadable], pictures: bool = True) -> pa.Table:
     """The `images` rows of one shard: decoding is tried here once, so that every space agrees on what is
-    readable."""
+    readable. Items without `pictures` have no width and height."""
     rows = []
     for item, data in zip(plan.to_pylist(), contents):
         row = {key: item[key] for key in ("image_id", "caption", "source", "attributes", "factors")}
@@ -97,14 +103,19 @@ def images_table(plan: pa.Table, contents: Sequence[bytes | Unreadable]) -> pa.T
         else:
             sha256 = hashlib.sha256(data).hexdigest()
             row |= {"sha256": sha256, "bytes": len(data)}
-            try:
-                image = decode(data)
-                row |= {"status": OK, "width": image.width, "height": image.height}
-                row |= placed(item, sha256, partial(phash, image))
-            except Reject as reject:
-                row |= {"status": REJECT, "error": str(reject)} | placed(item, None, str)
+            row |= _decoded(item, sha256, data) if pictures else {"status": OK} | placed(item, sha256, str)
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=IMAGES)
+
+
+def _decoded(planned: Mapping[str, Any], sha256: str, data: bytes) -> dict[str, Any]:
+    """Status and size of a picture, and where it stands."""
+    try:
+        image = decode(data)
+    except Reject as reject:
+        return {"status": REJECT, "error": str(reject)} | placed(planned, None, str)
+    size = {"status": OK, "width": image.width, "height": image.height}
+    return size | placed(planned, sha256, partial(phash, image))
 
 
 def readable(committed: pa.Table, contents: Sequence[bytes | Unreadable]) -> list[bytes | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -15,21 +15,25 @@ if TYPE_CHECKING:
 
 Role = Literal["model", "control"]
 WATCHED = "watched"
+Modality = Literal["pictures", "captions"]
+
+Batch = TypeVar("Batch", contravariant=True)
 
 
-class Step(Protocol):
-    """What a loaded space does with one batch. `shape` is that of one z before it was flattened, None for
-    vectors."""
+class Step(Protocol[Batch]):
+    """What a loaded space does with one batch: pictures (b, size, size, 3) uint8, or b captions. `shape` is
+    that of one z before it was flattened, None for vectors."""
 
     shape: tuple[int, ...] | None
 
-    def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, Any]:
-        """(b, size, size, 3) uint8 → columns of the space's table, `z` (b, dim) float32 among them."""
+    def __call__(self, batch: Batch, image_ids: list[str], /) -> dict[str, Any]:
+        """Columns of the space's table, `z` (b, dim) float32 among them. Of captions also `truncated` (b,)
+        bool: those that were longer than the model reads."""
         ...
 
 
 @runtime_checkable
-class LookingBack(Step, Protocol):
+class LookingBack(Step[Any], Protocol):
     """A step that looks once more at a few images of a shard, all of them together: batches have one or two
     each, which a GPU is no faster with. Its batches' columns have `WATCHED`: an image's row, and what
     `look_back` wants of it."""
@@ -43,16 +47,18 @@ class LookingBack(Step, Protocol):
 class SpaceKind:
     """`MODEL/NAME`, or with a schedule `MODEL/NAMESTEPS[-SPACING]`.
 
-    `method` is what fingerprints call it, and `facts(model, steps, spacing)` whatever else of it decides
-    numbers. `load` puts the model in memory: what takes seconds to import is imported there. A kind of
-    `role` control explains others away.
+    `modality` is what of an item it reads, and `reads` the models that can do it. `method` is what
+    fingerprints call it, and `facts(model, steps, spacing)` whatever else of it decides numbers. `load` puts
+    the model in memory: what takes seconds to import is imported there. A kind of `role` control explains
+    others away.
     """
 
     method: str
-    load: Callable[[Space, str], Step]
+    load: Callable[[Space, str], Step[Any]]
     facts: Callable[[ModelSpec, int | None, str | None], dict[str, Any]] = lambda model, steps, spacing: {}
     role: Role = "model"
-    reads: tuple[Literal["generator", "encoder"], ...] = ("generator",)
+    reads: tuple[Literal["generator", "encoder", "text tower"], ...] = ("generator",)
+    modality: Modality = "pictures"
     scheduled: bool = (
         False  # walks or ends on a schedule: its name has a number of steps, and may have a spacing
     )

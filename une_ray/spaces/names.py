@@ -9,7 +9,7 @@ from typing import Any
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError, unknown
 from une_ray.models.spec import ModelSpec
-from une_ray.registry import SPACE_KINDS
+from une_ray.registry import MODEL_KINDS, SPACE_KINDS
 
 GRAMMAR = re.compile(r"(?P<kind>[a-z]+)(?P<steps>\d+)?(?:-(?P<spacing>[a-z]+))?")
 EMBEDDING = "embedding"  # the kind of an encoder's space, whose name is the model's id alone
@@ -31,12 +31,20 @@ def parse_kind(text: str, model: ModelSpec) -> tuple[str, int | None, str | None
             f" {model.id}/ddim50"
         )
     match = GRAMMAR.fullmatch(text)
-    if match is None or match["kind"] not in known:
-        if known == [EMBEDDING]:
-            raise UneError(f"{model.id} is an encoder: its space is just {model.id!r}, without {text!r}")
-        raise unknown("space kind", text, map(example, known))
+    named = [kind for kind in known if kind != EMBEDDING]
+    if match is None or match["kind"] not in named:
+        if EMBEDDING in known:
+            others = "".join(f", and its captions' {model.id}/{kind}" for kind in named)
+            raise UneError(
+                f"{model.id} is an encoder: its space is just {model.id!r}, without {text!r}{others}"
+            )
+        raise unknown("space kind", text, map(example, named))
     name = match["kind"]
     kind = SPACE_KINDS.find(name)
+    if model.init_seed is not None and "text tower" in kind.reads:
+        raise UneError(
+            f"{model.id} has fresh weights, whose texts say nothing of pictures; leave 'random-' away"
+        )
     if model.init_seed is not None and model.is_generator and not kind.denoises:
         raise UneError(
             f"{text!r} of {model.id} runs no U-Net, and nothing else of it has fresh weights; leave 'random-'"
@@ -58,8 +66,10 @@ def parse_kind(text: str, model: ModelSpec) -> tuple[str, int | None, str | None
 
 def kinds_of(model: ModelSpec) -> list[str]:
     """Names of the kinds that read such a model."""
-    sort = "generator" if model.is_generator else "encoder"
-    return [name for name, kind in SPACE_KINDS.items() if sort in kind.reads]
+    sorts = {"generator" if model.is_generator else "encoder"}
+    if MODEL_KINDS.find(model.kind).text_tower is not None:
+        sorts.add("text tower")
+    return [name for name, kind in SPACE_KINDS.items() if sorts & {*kind.reads}]
 
 
 def is_kind(text: str) -> bool:

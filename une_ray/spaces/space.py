@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from une_ray.models.fresh import initialisation
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec, Preprocessing
 from une_ray.models.table import find_model, kind_defaults
-from une_ray.registry import SPACE_KINDS
-from une_ray.spaces.kind import Role, SpaceKind, Step
+from une_ray.registry import MODEL_KINDS, SPACE_KINDS
+from une_ray.spaces.kind import Modality, Role, SpaceKind, Step
 from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
 
 
@@ -128,6 +129,11 @@ class Space:
         return "control" if "control" in (self.model.role, self._kind.role) else "model"
 
     @property
+    def modality(self) -> Modality:
+        """What of an item it reads."""
+        return self._kind.modality
+
+    @property
     def _kind(self) -> SpaceKind:
         return SPACE_KINDS.find(self.kind)
 
@@ -143,7 +149,7 @@ class Space:
             "weights": weights,
             "pooling": model.pooling,
             "preprocessing": _plain(asdict(model.preprocessing)),
-            "backend": f"pillow {PIL.__version__.split('.')[0]}",
+            "backend": self._backend,
             "dtype": model.dtype,
         }
         if self.kind != EMBEDDING:
@@ -153,7 +159,15 @@ class Space:
             fingerprint["init"] = initialisation(model)
         return replace(self, model=model), fingerprint | {"role": self.role}
 
-    def load(self, device: str = "cpu") -> Step:
+    @property
+    def _backend(self) -> str:
+        """What makes the model's input of an item: Pillow, or the library of the tokenizer."""
+        if self.modality == "pictures":
+            return f"pillow {PIL.__version__.split('.')[0]}"
+        library = MODEL_KINDS.find(self.model.kind).library or "transformers"
+        return f"{library} {version(library).split('.')[0]}"
+
+    def load(self, device: str = "cpu") -> Step[Any]:
         """The model on `device`, ready to read batches."""
         return self._kind.load(self, device)
 

@@ -14,7 +14,7 @@ from une_ray.models.spec import ModelSpec, Preprocessing
 if TYPE_CHECKING:
     import torch
 
-    from une_ray.models.contrastive import Contrastive
+    from une_ray.models.contrastive import TextTower
 
 
 def complete(spec: ModelSpec) -> ModelSpec:
@@ -48,25 +48,35 @@ def load(spec: ModelSpec, device: str) -> Embed:
     return lambda pixels: model(pixel_values=pixels).image_embeds
 
 
-def contrastive(spec: ModelSpec, device: str) -> Contrastive:
-    """Both towers with their projections, in float32."""
+def text_tower(spec: ModelSpec, device: str) -> TextTower:
+    """The text tower with its projection: what `get_text_features` pools."""
     import torch
-    from transformers import CLIPModel, CLIPTokenizer
+    from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
-    from une_ray.models.contrastive import Contrastive, unit_length
+    from une_ray.models.contrastive import TextTower
     from une_ray.models.loading import pretrained, ready
 
-    model: Any = ready(pretrained(spec, CLIPModel, dtype=torch.float32), device)
+    network = pretrained(
+        spec,
+        CLIPTextModelWithProjection,
+        unread=("vision_model.", "visual_projection.", "logit_scale"),
+        dtype=getattr(torch, spec.dtype),
+        projection_dim=projection_dim(spec),
+    )
+    model: Any = ready(network, device)
     tokenizer = CLIPTokenizer.from_pretrained(location(spec), revision=spec.revision)
+    limit = min(tokenizer.model_max_length, model.config.max_position_embeddings)
 
-    def images(pixels: torch.Tensor) -> torch.Tensor:
-        return model.get_image_features(pixel_values=pixels).pooler_output
+    def embed(texts: list[str]) -> torch.Tensor:
+        tokens = tokenizer(
+            texts, padding="max_length", max_length=limit, truncation=True, return_tensors="pt"
+        )
+        return model(input_ids=tokens.input_ids.to(device)).text_embeds
 
-    def texts(captions: list[str]) -> torch.Tensor:
-        tokens = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
-        return model.get_text_features(input_ids=tokens.input_ids.to(device)).pooler_output
+    def lengths(texts: list[str]) -> list[int]:
+        return [len(ids) for ids in tokenizer(texts, truncation=False, verbose=False).input_ids]
 
-    return Contrastive(unit_length(images), unit_length(texts))
+    return TextTower(embed=embed, lengths=lengths, limit=limit)
 
 
 KIND = ModelKind(
@@ -75,6 +85,6 @@ KIND = ModelKind(
     ),
     complete=complete,
     load=load,
-    contrastive=contrastive,
+    text_tower=text_tower,
     library="transformers",
 )

@@ -16,7 +16,7 @@ from une_ray.models.spec import ModelSpec, Preprocessing
 if TYPE_CHECKING:
     import torch
 
-    from une_ray.models.contrastive import Contrastive
+    from une_ray.models.contrastive import TextTower
 
 
 def complete(spec: ModelSpec) -> ModelSpec:
@@ -84,19 +84,32 @@ def load(spec: ModelSpec, device: str) -> Embed:
     return lambda pixels: model.encode_image(pixels)
 
 
-def contrastive(spec: ModelSpec, device: str) -> Contrastive:
-    """Both towers with their projections, in float32."""
+def text_tower(spec: ModelSpec, device: str) -> TextTower:
+    """The text tower with its projection: the library's `encode_text`."""
     import open_clip
+    import torch
 
-    from une_ray.models.contrastive import Contrastive, unit_length
+    from une_ray.models.contrastive import TextTower
+    from une_ray.models.loading import ready
 
-    model = _trained(spec).eval().to(device)
+    model = _trained(spec)
+    model.visual = None  # pictures are read by `load`
+    model = ready(model.to(getattr(torch, spec.dtype)), device)
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder(spec)}")
 
-    def texts(captions: list[str]) -> torch.Tensor:
-        return model.encode_text(tokenizer(captions).to(device))
+    def embed(texts: list[str]) -> torch.Tensor:
+        return model.encode_text(tokenizer(texts).to(device))
 
-    return Contrastive(unit_length(model.encode_image), unit_length(texts))
+    return TextTower(embed=embed, lengths=partial(_lengths, tokenizer), limit=tokenizer.context_length)
+
+
+def _lengths(tokenizer: Any, texts: list[str]) -> list[int]:
+    """How many tokens each text has uncut, begin and end among them; open_clip's tokenizers are of two
+    makes."""
+    if hasattr(tokenizer, "encode"):
+        return [len(tokenizer.encode(text)) + 2 for text in texts]
+    cleaned = [tokenizer.clean_fn(text) for text in texts]
+    return [len(ids) for ids in tokenizer.tokenizer(cleaned, truncation=False, verbose=False).input_ids]
 
 
 def _trained(spec: ModelSpec) -> Any:
@@ -131,6 +144,6 @@ KIND = ModelKind(
     ),
     complete=complete,
     load=load,
-    contrastive=contrastive,
+    text_tower=text_tower,
     library="open_clip_torch",
 )

@@ -16,7 +16,7 @@ from une_ray.models.spec import HALF, ModelSpec, Preprocessing
 if TYPE_CHECKING:
     import torch
 
-    from une_ray.models.contrastive import Contrastive
+    from une_ray.models.contrastive import TextTower
 
 
 def complete(spec: ModelSpec) -> ModelSpec:
@@ -48,29 +48,31 @@ def load(spec: ModelSpec, device: str) -> Embed:
     return lambda pixels: model(pixel_values=pixels).pooler_output
 
 
-def contrastive(spec: ModelSpec, device: str) -> Contrastive:
-    """Both towers in float32."""
+def text_tower(spec: ModelSpec, device: str) -> TextTower:
+    """The text tower's pooled output: what `get_text_features` gives."""
     import torch
-    from transformers import AutoTokenizer, SiglipModel
+    from transformers import AutoTokenizer, SiglipTextModel
 
-    from une_ray.models.contrastive import Contrastive, unit_length
+    from une_ray.models.contrastive import TextTower
     from une_ray.models.loading import pretrained, ready
 
-    model: Any = ready(pretrained(spec, SiglipModel, dtype=torch.float32), device)
+    unread = ("vision_model.", "logit_scale", "logit_bias")
+    network = pretrained(spec, SiglipTextModel, unread, dtype=getattr(torch, spec.dtype))
+    model: Any = ready(network, device)
     tokenizer = AutoTokenizer.from_pretrained(location(spec), revision=spec.revision, trust_remote_code=False)
-    length = model.config.text_config.max_position_embeddings
+    limit = model.config.max_position_embeddings
 
-    def images(pixels: torch.Tensor) -> torch.Tensor:
-        return model.get_image_features(pixel_values=pixels).pooler_output
-
-    def texts(captions: list[str]) -> torch.Tensor:
+    def embed(texts: list[str]) -> torch.Tensor:
         # It was trained on padded texts without a mask.
         tokens = tokenizer(
-            captions, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+            texts, padding="max_length", max_length=limit, truncation=True, return_tensors="pt"
         )
-        return model.get_text_features(input_ids=tokens.input_ids.to(device)).pooler_output
+        return model(input_ids=tokens.input_ids.to(device)).pooler_output
 
-    return Contrastive(unit_length(images), unit_length(texts))
+    def lengths(texts: list[str]) -> list[int]:
+        return [len(ids) for ids in tokenizer(texts, truncation=False, verbose=False).input_ids]
+
+    return TextTower(embed=embed, lengths=lengths, limit=limit)
 
 
 KIND = ModelKind(
@@ -82,6 +84,6 @@ KIND = ModelKind(
     ),
     complete=complete,
     load=load,
-    contrastive=contrastive,
+    text_tower=text_tower,
     library="transformers",
 )
