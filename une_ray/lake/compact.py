@@ -132,6 +132,7 @@ def merged(lake: Lake, folder: str, group: Sequence[ShardFile]) -> bytes:
     """One Parquet file of all that `group` holds, in the order of its shards."""
     columns = schema.IMAGES if folder == "images" else schema.SPACE
     stamp: dict[str, str] | None = None
+    truncated: list[str] = []
     sink, rows = pa.BufferOutputStream(), []
     writer: pq.ParquetWriter | None = None
     waiting: list[pa.Table] = []
@@ -146,12 +147,15 @@ def merged(lake: Lake, folder: str, group: Sequence[ShardFile]) -> bytes:
             stamp = own
             writer = writer or schema.writer(sink, columns.with_metadata(_stamped(own)))
             rows.append(len(table))
+            truncated += _truncated(table)
             waiting.append(schema.completed(table, columns))
             if sum(part.nbytes for part in waiting) >= ROW_GROUP:
                 _write(writer, waiting)
     assert writer is not None
     _write(writer, waiting)
     writer.add_key_value_metadata({"rows_of_shards": json.dumps(rows)})
+    if truncated:
+        writer.add_key_value_metadata({"truncated": json.dumps(truncated)})
     writer.close()
     return sink.getvalue().to_pybytes()
 
@@ -169,7 +173,7 @@ def _stamped(stamp: dict[str, str]) -> dict[str, str]:
 
 def _stamp(table: pa.Table) -> dict[str, str]:
     """What a file says of itself, less what is its shard's alone."""
-    own = (b"ARROW:schema", b"noisezoo_version", b"shard", b"rows_of_shards")
+    own = (b"ARROW:schema", b"noisezoo_version", b"shard", b"rows_of_shards", b"truncated")
     return {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items() if k not in own}
 
 
@@ -227,3 +231,12 @@ def _holder(lake: Lake) -> dict[str, Any]:
         return json.loads(lake.store.read(COMPACTION))
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
+
+
+def _truncated(table: pa.Table) -> list[str]:
+    """Which of a shard's captions were cut off, of all that its file names."""
+    named = json.loads((table.schema.metadata or {}).get(b"truncated", b"[]"))
+    if not named:
+        return []
+    own = set(table["image_id"].to_pylist())
+    return [image_id for image_id in named if image_id in own]

@@ -26,7 +26,7 @@ from ray.data import ActorPoolStrategy, TaskPoolStrategy
 from une_ray.corpora import open_corpus
 from une_ray.corpora.base import has_pictures
 from une_ray.errors import UneError
-from une_ray.lake import schema
+from une_ray.lake import results, schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.pictures.decode import Reject
 from une_ray.run import read, shard
@@ -153,15 +153,24 @@ class ReadSpace:
         if not done:
             clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
             with tried(self.tries, name) as suspect:
-                table, truncated = self.read(shard_row.images(), suspect)
+                table, besides = self.read(shard_row.images(), suspect)
+                self.keep_seeds(shard_row.shard, besides.seeds)
                 stamp: dict[str, Any] = {"shape": list(self.step.shape)} if self.step.shape else {}
-                stamp |= {"truncated": truncated} if truncated else {}
+                stamp |= {"truncated": besides.truncated} if besides.truncated else {}
                 self.lake.commit_shard(space, shard_row.shard, table, self.fingerprint, stamp)
             shard_row = shard_row.recorded(clock.record(shard_row.shard, table))
         return replace(shard_row, payload=b"").to_row() if self.last else shard_row.to_row()
 
-    def read(self, packed: pa.Table, suspect: bool) -> tuple[pa.Table, list[str]]:
-        """The space's table of one shard, and the ids of items whose captions were cut off."""
+    def keep_seeds(self, shard_number: int, seeds: list[read.SeedRow]) -> None:
+        """The rows of one shard in the table `seeds`, of a space that is a mean over them."""
+        if seeds:
+            fingerprint = results.config_hash(self.lake.fingerprint(self.space.name))
+            config = {"space": self.space.name, "space_fingerprint": fingerprint, "shard": shard_number}
+            rows = [{"space": self.space.name, "space_fingerprint": fingerprint, **row} for row in seeds]
+            results.commit(self.lake, "seeds", config, rows)
+
+    def read(self, packed: pa.Table, suspect: bool) -> tuple[pa.Table, read.Besides]:
+        """The space's table of one shard, and what its step gave besides."""
         is_text, model = self.space.modality == "captions", self.space.model
         data, ids = packed["data"].to_pylist(), packed["image_id"].to_pylist()
         items: list[Any] = read.captions_of(packed["caption"].to_pylist(), data) if is_text else data
@@ -170,7 +179,8 @@ class ReadSpace:
                 items[place] = Reject(reason)
         if is_text:
             return read.read_captions(self.step, model.batch_size, ids, items)
-        return read.read_space(self.step, model.preprocessing, model.batch_size, ids, items), []
+        table = read.read_space(self.step, model.preprocessing, model.batch_size, ids, items)
+        return table, read.Besides()
 
 
 def stage(space: Space) -> type[ReadSpace]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -42,18 +43,40 @@ def read_space(
     return rows.table()
 
 
+class SeedRow(TypedDict):
+    """What one seed of a mean over them was."""
+
+    image_id: str
+    seed: int
+    z: np.ndarray
+
+
+@dataclass(frozen=True)
+class Besides:
+    """What a step gives beside the space's columns: ids of captions that were `truncated`, and `seeds`."""
+
+    truncated: list[str] = field(default_factory=list)
+    seeds: list[SeedRow] = field(default_factory=list)
+
+
 def read_captions(
     step: Step[list[str]], batch_size: int, image_ids: Sequence[str], captions: Sequence[str | Reject]
-) -> tuple[pa.Table, list[str]]:
-    """The same of captions, as `captions_of` gives them, and the ids of those that were cut off."""
-    rows, truncated = Rows(image_ids), []
+) -> tuple[pa.Table, Besides]:
+    """The same of captions, as `captions_of` gives them."""
+    rows, besides = Rows(image_ids), Besides()
     for start in range(0, len(captions), batch_size):
         part = range(start, min(start + batch_size, len(captions)))
         texts = [BLANK if isinstance(captions[row], Reject) else str(captions[row]) for row in part]
         rejects = [str(captions[row]) if isinstance(captions[row], Reject) else None for row in part]
-        cut = rows.read(step, part, texts, rejects).get("truncated", np.zeros(len(part), bool))
-        truncated += [image_ids[row] for row, is_cut in zip(part, cut) if is_cut]
-    return rows.table(), truncated
+        found = rows.read(step, part, texts, rejects)
+        for row, is_cut in zip(part, found.get("truncated", ())):
+            if is_cut and rejects[row - start] is None:
+                besides.truncated.append(image_ids[row])
+        for row, by_seed in zip(part, found.get("seeds", ())):
+            if rows.columns["status"][row] == OK:
+                of_item = [SeedRow(image_id=image_ids[row], seed=s, z=z) for s, z in enumerate(by_seed)]
+                besides.seeds.extend(of_item)
+    return rows.table(), besides
 
 
 def captions_of(captions: Sequence[str | None], data: Sequence[bytes | None]) -> list[str | Reject]:

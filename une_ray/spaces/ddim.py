@@ -13,7 +13,6 @@ import torch
 from une_ray.diffusion.ddim import Denoiser, invert, sample
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
-from une_ray.models.spec import ModelSpec
 from une_ray.spaces.kind import WATCHED, SpaceKind
 from une_ray.spaces.space import Space, pixels
 
@@ -94,8 +93,13 @@ def sampled_back(image_id: str, share: float) -> bool:
     )
 
 
-def _facts(model: ModelSpec, steps: int | None, spacing: str | None) -> dict[str, Any]:
-    return {"steps": steps, "spacing": spacing, "prompt": model.prompt, "guidance_scale": 1.0}
+def _facts(space: Space) -> dict[str, Any]:
+    return {
+        "steps": space.steps,
+        "spacing": space.spacing,
+        "prompt": space.model.prompt,
+        "guidance_scale": 1.0,
+    }
 
 
 KIND = SpaceKind(

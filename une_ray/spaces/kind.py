@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_check
 
 import numpy as np
 
-from une_ray.models.spec import ModelSpec
-
 if TYPE_CHECKING:
     from une_ray.spaces.space import Space
 
@@ -28,7 +26,8 @@ class Step(Protocol[Batch]):
 
     def __call__(self, batch: Batch, image_ids: list[str], /) -> dict[str, Any]:
         """Columns of the space's table, `z` (b, dim) float32 among them. Of captions also `truncated` (b,)
-        bool: those that were longer than the model reads."""
+        bool: those that were longer than the model reads. A mean over seeds also `seeds` (b, S, dim), which
+        go into the lake's table `seeds`."""
         ...
 
 
@@ -45,22 +44,25 @@ class LookingBack(Step[Any], Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceKind:
-    """`MODEL/NAME`, or with a schedule `MODEL/NAMESTEPS[-SPACING]`.
+    """`MODEL/NAME`, or with a schedule `MODEL/NAMESTEPS[-SPACING]`; see `names.form`.
 
     `modality` is what of an item it reads, and `reads` the models that can do it. `method` is what
-    fingerprints call it, and `facts(model, steps, spacing)` whatever else of it decides numbers. `load` puts
+    fingerprints call it, and `facts(space)` whatever else of it decides numbers. `load` puts
     the model in memory: what takes seconds to import is imported there. A kind of `role` control explains
     others away.
     """
 
     method: str
     load: Callable[[Space, str], Step[Any]]
-    facts: Callable[[ModelSpec, int | None, str | None], dict[str, Any]] = lambda model, steps, spacing: {}
+    facts: Callable[[Space], dict[str, Any]] = lambda space: {}
     role: Role = "model"
     reads: tuple[Literal["generator", "encoder", "text tower"], ...] = ("generator",)
     modality: Modality = "pictures"
     scheduled: bool = (
         False  # walks or ends on a schedule: its name has a number of steps, and may have a spacing
     )
+    seeded: bool = False  # a mean over seeds: its name may have their number
+    timed: bool = False  # of one timestep: its file is NAME_at, and it is written NAME@TIMESTEP
+    has_places: bool = False  # a mean over places: its name may end in -flat, which keeps them all
     denoises: bool = False  # runs the U-Net
     decodes: bool = False  # its generator makes pictures of its latents again

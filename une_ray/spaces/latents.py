@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from une_ray.models.spec import ModelSpec
 from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.space import Space, pixels
 
@@ -28,7 +27,7 @@ class Latents:
         return {"z": latents.flatten(1).cpu().numpy()}
 
 
-def _facts(model: ModelSpec, steps: int | None, spacing: str | None) -> dict[str, Any]:
+def _facts(space: Space) -> dict[str, Any]:
     return {"dtype": "float32"}
 
 

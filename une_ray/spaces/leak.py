@@ -56,8 +56,8 @@ def noise_key(model: ModelSpec, steps: int | None, spacing: str | None) -> str:
     return f"{model.id}/leak{steps}-{spacing}"
 
 
-def _facts(model: ModelSpec, steps: int | None, spacing: str | None) -> dict[str, Any]:
-    assert steps is not None and spacing is not None, "a scheduled kind is given its schedule"
+def _facts(space: Space) -> dict[str, Any]:
+    (steps, spacing), model = space.schedule, space.model
     library = f"numpy {np.__version__.split('.')[0]} PCG64"
     return {
         "steps": steps,

@@ -4,64 +4,111 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError, unknown
 from une_ray.models.spec import ModelSpec
 from une_ray.registry import MODEL_KINDS, SPACE_KINDS
 
-GRAMMAR = re.compile(r"(?P<kind>[a-z]+)(?P<steps>\d+)?(?:-(?P<spacing>[a-z]+))?")
+if TYPE_CHECKING:
+    from une_ray.spaces.kind import SpaceKind
+
+GRAMMAR = re.compile(r"(?P<kind>[a-z]+)(?P<number>\d+)?(?:@(?P<timestep>\d+))?(?:-(?P<word>[a-z]+))?")
+AT, FLAT, SEEDS = "-at", "flat", 16
 EMBEDDING = "embedding"  # the kind of an encoder's space, whose name is the model's id alone
 
 
-def parse_kind(text: str, model: ModelSpec) -> tuple[str, int | None, str | None]:
-    """(kind, steps, spacing) of `ddim50`, `leak50-trailing`, `latents`; without a spacing the model's own.
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a model is read: a space kind, and what its name says besides. `steps` and `spacing` are its
+    schedule, `timestep` the one that it looks at, `seeds` how many it averages over; `flat` keeps places
+    apart."""
 
-    Raises UneError for an unknown kind or schedule, for a kind that does not read such a model, for steps
+    kind: str
+    steps: int | None = None
+    spacing: str | None = None
+    timestep: int | None = None
+    seeds: int | None = None
+    flat: bool = False
+
+
+def parse_kind(text: str, model: ModelSpec) -> Reading:
+    """Of `ddim50`, `leak50-trailing`, `latents`, `hspace@500-flat`; without a spacing the model's own.
+
+    Raises UneError for an unknown kind or schedule, for a kind that does not read such a model, for numbers
     that are missing or too many, and for a kind that would not notice that the U-Net's weights are fresh
     ones.
     """
     known = kinds_of(model)
     if not text:
         if EMBEDDING in known:
-            return EMBEDDING, None, None
+            return Reading(kind=EMBEDDING)
         raise UneError(
             f"{model.id!r} does not say how to invert; a generator's space is MODEL/ddimSTEPS, as in"
             f" {model.id}/ddim50"
         )
-    match = GRAMMAR.fullmatch(text)
-    named = [kind for kind in known if kind != EMBEDDING]
-    if match is None or match["kind"] not in named:
+    match, named = GRAMMAR.fullmatch(text), [kind for kind in known if kind != EMBEDDING]
+    name = "" if match is None else _name(match)
+    if match is None or name not in named:
         if EMBEDDING in known:
             others = "".join(f", and its captions' {model.id}/{kind}" for kind in named)
             raise UneError(
                 f"{model.id} is an encoder: its space is just {model.id!r}, without {text!r}{others}"
             )
         raise unknown("space kind", text, map(example, named))
-    name = match["kind"]
-    kind = SPACE_KINDS.find(name)
-    if model.init_seed is not None and "text tower" in kind.reads:
+    _refuse_fresh(text, model, SPACE_KINDS.find(name))
+    return _reading(text, model, name, match)
+
+
+def _name(match: re.Match[str]) -> str:
+    """The kind's, by what is written."""
+    return match["kind"] + (AT if match["timestep"] else "")
+
+
+def _refuse_fresh(text: str, model: ModelSpec, kind: SpaceKind) -> None:
+    if model.init_seed is None:
+        return
+    if "text tower" in kind.reads:
         raise UneError(
             f"{model.id} has fresh weights, whose texts say nothing of pictures; leave 'random-' away"
         )
-    if model.init_seed is not None and model.is_generator and not kind.denoises:
+    if model.is_generator and not kind.denoises:
         raise UneError(
             f"{text!r} of {model.id} runs no U-Net, and nothing else of it has fresh weights; leave 'random-'"
             " away"
         )
-    if not kind.scheduled:
-        if text != name:
-            raise UneError(f"{text!r}: {name} takes no steps; the space is {model.id}/{name}")
-        return name, None, None
-    if match["steps"] is None:
-        raise UneError(
-            f"{text!r} names no number of steps; the space is {model.id}/{form(name)}, as in"
-            f" {model.id}/{name}50"
+
+
+def _reading(text: str, model: ModelSpec, name: str, match: re.Match[str]) -> Reading:
+    kind, number, word = SPACE_KINDS.find(name), match["number"], match["word"]
+    if kind.scheduled:
+        if number is None:
+            raise UneError(
+                f"{text!r} names no number of steps; the space is {model.id}/{form(name)}, as in"
+                f" {model.id}/{example(name)}"
+            )
+        steps, spacing = int(number), word or model.spacing
+        timesteps(steps, spacing)  # refuses what is no schedule
+        return Reading(kind=name, steps=steps, spacing=spacing)
+    if (number and not kind.seeded) or (word and not (kind.has_places and word == FLAT)):
+        what = f"takes no steps; the space is {model.id}/{example(name)}"
+        raise UneError(f"{text!r}: {name.removesuffix(AT)} {what}")
+    if kind.seeded:
+        from une_ray.spaces.hspace import STEPS
+
+        if number and int(number) < 1:
+            raise UneError(f"{text!r}: a mean over at least one seed")
+        return Reading(
+            kind=name,
+            steps=STEPS,
+            spacing=model.spacing,
+            seeds=int(number or SEEDS),
+            flat=word == FLAT,
         )
-    steps, spacing = int(match["steps"]), match["spacing"] or model.spacing
-    timesteps(steps, spacing)  # refuses what is no schedule
-    return name, steps, spacing
+    timestep = int(match["timestep"]) if kind.timed else None
+    return Reading(kind=name, timestep=timestep, flat=word == FLAT)
 
 
 def kinds_of(model: ModelSpec) -> list[str]:
@@ -75,16 +122,23 @@ def kinds_of(model: ModelSpec) -> list[str]:
 def is_kind(text: str) -> bool:
     """Whether the last part of a path is a space kind, not a folder."""
     match = GRAMMAR.fullmatch(text)
-    return match is not None and match["kind"] in SPACE_KINDS
+    return match is not None and _name(match) in SPACE_KINDS
 
 
 def form(name: str) -> str:
     """How a space of a kind is written after its model's id."""
-    return f"{name}STEPS[-SPACING]" if SPACE_KINDS.find(name).scheduled else name
+    kind, stem = SPACE_KINDS.find(name), name.removesuffix(AT)
+    if kind.scheduled:
+        return f"{name}STEPS[-SPACING]"
+    middle = "@TIMESTEP" if kind.timed else "[SEEDS]" if kind.seeded else ""
+    return f"{stem}{middle}{f'[-{FLAT}]' if kind.has_places else ''}"
 
 
 def example(name: str) -> str:
-    return f"{name}50" if SPACE_KINDS.find(name).scheduled else name
+    kind = SPACE_KINDS.find(name)
+    if kind.timed:
+        return f"{name.removesuffix(AT)}@500"
+    return f"{name}50" if kind.scheduled else name
 
 
 def decodable(spaces: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

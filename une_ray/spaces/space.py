@@ -27,14 +27,17 @@ from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
 
 @dataclass(frozen=True)
 class Space:
-    """What one model under one setting sees of an image: `kind` says how the model is read, `steps` and
-    `spacing` on which schedule."""
+    """What one model under one setting sees of an image: `kind` says how the model is read, and the
+    others what `names.Reading` says of them."""
 
     name: str
     model: ModelSpec
     kind: str = EMBEDDING
     steps: int | None = None
     spacing: str | None = None
+    timestep: int | None = None
+    seeds: int | None = None
+    flat: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Space:
@@ -51,7 +54,7 @@ class Space:
             raise UneError(f"a model that is not in the table needs a name for its space: NAME={text}")
         name = given if equals else rest
         check_name(name)
-        return cls(name, model, *parse_kind(kind, model))
+        return cls(name, model, **asdict(parse_kind(kind, model)))
 
     @classmethod
     def from_fingerprint(cls, name: str, fingerprint: dict[str, Any]) -> Space:
@@ -81,7 +84,9 @@ class Space:
         )
         methods = {kind.method: kind_name for kind_name, kind in SPACE_KINDS.items()}
         kind = methods[fingerprint.get("method", "embedding")]
-        return cls(name, model, kind, fingerprint.get("steps"), fingerprint.get("spacing"))
+        said = ("steps", "spacing", "timestep", "seeds")
+        settings = {setting: fingerprint.get(setting) for setting in said}
+        return cls(name, model, kind, **settings, flat=fingerprint.get("flat", False))
 
     @classmethod
     def refuse_changed(cls, name: str, fingerprint: dict[str, Any]) -> None:
@@ -153,7 +158,7 @@ class Space:
             "dtype": model.dtype,
         }
         if self.kind != EMBEDDING:
-            fingerprint |= {"method": self._kind.method, **self._kind.facts(model, self.steps, self.spacing)}
+            fingerprint |= {"method": self._kind.method, **self._kind.facts(replace(self, model=model))}
             del fingerprint["pooling"]
         if model.init_seed is not None:
             fingerprint["init"] = initialisation(model)

@@ -1,0 +1,98 @@
+"""h-space of prompts: the U-Net's middle block while pictures are drawn, a mean over shared seeds and steps.
+
+After Zeng, Chen and Wong 2024 (arXiv 2410.21314). `MODEL/hspace`, `MODEL/hspace64` for 64 seeds instead of
+16; `-flat` keeps every place of the middle block instead of their mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from une_ray.diffusion.ddim import sample
+from une_ray.diffusion.schedule import timesteps
+from une_ray.spaces.kind import SpaceKind
+from une_ray.spaces.leak import fresh_noise
+from une_ray.spaces.space import Space
+
+STEPS = 8
+SEED = "hspace/seed {}"
+
+
+class ReadPrompts:
+    """Prompts → the middle block's mean output (b, c) or (b, c·h·w), and per seed (b, seeds, …).
+
+    Seed s begins with the same noise for every prompt, and guidance is 1, so that two prompts' outputs differ
+    by the prompts alone.
+    """
+
+    def __init__(self, space: Space, device: str = "cpu") -> None:
+        from une_ray.models.generators import load_generator  # diffusers takes seconds
+
+        assert space.seeds is not None, "a kind of seeds is given their number"
+        self.generator = load_generator(space.model, device)
+        self.rows, self.flat = space.model.batch_size, space.flat
+        self.timesteps = timesteps(*space.schedule, len(self.generator.alphas_cumprod))
+        shape = self.generator.latent_shape
+        noise = [fresh_noise(SEED.format(seed), int(np.prod(shape))) for seed in range(space.seeds)]
+        self.noise = torch.from_numpy(np.stack(noise)).view(-1, *shape).to(device)
+        self.shape: tuple[int, ...] | None = None
+
+    @torch.no_grad()
+    def __call__(self, captions: list[str], image_ids: list[str]) -> dict[str, np.ndarray]:
+        generator, seeds = self.generator, len(self.noise)
+        states = generator.prompt_states(captions)
+        pairs = torch.cartesian_prod(torch.arange(len(captions)), torch.arange(seeds))
+        parts = [self.walk(states[part[:, 0]], self.noise[part[:, 1]]) for part in pairs.split(self.rows)]
+        by_seed = torch.cat(parts).view(len(captions), seeds, -1).cpu().numpy()
+        lengths = generator.tokenizer(captions, truncation=False, verbose=False).input_ids
+        limit = generator.tokenizer.model_max_length
+        return {
+            "z": by_seed.mean(1),
+            "seeds": by_seed,
+            "truncated": np.array([len(ids) > limit for ids in lengths]),
+        }
+
+    def walk(self, states: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """(b, d): the mean over the sampling steps, from noise (b, …) under `states` (b, 77, width)."""
+        from une_ray.models.hspace import middle_block, pooled
+
+        generator, seen = self.generator, []
+        with middle_block(generator.unet, lambda h: seen.append(pooled(h.float(), self.flat))):
+            sample(
+                generator.denoiser(states),
+                noise,
+                self.timesteps,
+                generator.alphas_cumprod,
+                generator.prediction_type,
+                clean=True,
+            )
+        return torch.stack(seen).mean(0)
+
+
+def _facts(space: Space) -> dict[str, Any]:
+    from une_ray.models.hspace import refuse_without_middle_block
+
+    refuse_without_middle_block(space.model)
+    library = f"numpy {np.__version__.split('.')[0]} PCG64"
+    return {
+        "steps": space.steps,
+        "spacing": space.spacing,
+        "seeds": space.seeds,
+        "flat": space.flat,
+        "guidance_scale": 1.0,
+        "noise": f"{library}, seed sha256({SEED.format('N')})",
+    }
+
+
+KIND = SpaceKind(
+    method="middle-block-of-prompts",
+    load=ReadPrompts,
+    facts=_facts,
+    modality="captions",
+    denoises=True,
+    seeded=True,
+    has_places=True,
+)
