@@ -490,3 +490,28 @@ SELECT error(message)::VARCHAR, error(message)::BIGINT, error(message)::DOUBLE, 
     error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE
 FROM nz_trouble WHERE error(message)::BOOLEAN
 ORDER BY attribute;
+
+-- A prompt as a direction of a space of captions, from a neutral one: w their difference, its norm, and `unit` of length 1.
+-- SELECT * FROM prompt_direction('mini-sd-a/hspace', 'a person with a hat', 'a person');
+CREATE OR REPLACE MACRO prompt_direction(in_space, of_prompt, neutral) AS TABLE
+WITH nz_read AS (
+    SELECT nz_i.caption AS nz_caption, any_value(nz_l.z::DOUBLE[]) AS nz_z FROM latents nz_l JOIN images nz_i USING (image_id)
+    WHERE nz_l.space = in_space AND nz_i.caption IN (of_prompt, neutral) GROUP BY nz_i.caption),
+nz_pair AS (
+    SELECT any_value(nz_z) FILTER (nz_caption = of_prompt) AS nz_prompt, any_value(nz_z) FILTER (nz_caption = neutral) AS nz_neutral FROM nz_read),
+nz_moved AS (
+    SELECT list_transform(nz_prompt, lambda nz_x, nz_d: nz_x - nz_neutral[nz_d]) AS nz_w FROM nz_pair
+    WHERE nz_prompt IS NOT NULL AND nz_neutral IS NOT NULL),
+nz_normed AS (SELECT nz_w, sqrt(list_dot_product(nz_w, nz_w)) AS nz_norm FROM nz_moved),
+nz_known AS (SELECT list(DISTINCT nz_i.caption) AS nz_captions FROM latents nz_l JOIN images nz_i USING (image_id) WHERE nz_l.space = in_space),
+nz_trouble AS (
+    FROM nz_space_trouble(in_space)
+    UNION ALL
+    SELECT 'the neutral prompt ''' || neutral || ''' has no direction from itself' AS message FROM range(1) WHERE of_prompt = neutral
+    UNION ALL
+    SELECT 'no prompt ''' || coalesce(nz_lost, 'NULL') || ''' in space ''' || in_space || '''; it has ' || nz_nearest_first(nz_captions, coalesce(nz_lost, ''))
+    FROM nz_known CROSS JOIN (SELECT unnest([of_prompt, neutral]) AS nz_lost)
+    WHERE nz_captions IS NOT NULL AND NOT coalesce(list_contains(nz_captions, nz_lost), false))
+SELECT nz_w AS w, nz_norm AS norm, list_transform(nz_w, lambda nz_x: nz_x / nz_norm) AS unit FROM nz_normed WHERE nz_w IS NOT NULL
+UNION ALL
+SELECT error(message)::DOUBLE[], error(message)::DOUBLE, error(message)::DOUBLE[] FROM nz_trouble WHERE error(message)::BOOLEAN;

@@ -1,0 +1,68 @@
+"""What avatars are known to be: concepts in words, and how often each goes with another attribute.
+
+The truth that a generator's biases are held against: the mini zoo was trained on avatars, whose joint
+distribution is `avatar_features.sample_features`.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from une_ray.corpora.avatar_features import Dice, Features, attributes_of, sample_features
+
+DRAWS, SEED = 20_000, 4  # a standard error of at most .02 for what one in fifty has
+
+# Concept → the feature that it names and its value; the words are those of the captions.
+CONCEPTS = {
+    "a person with short hair": ("hair", "short"),
+    "a person with long hair": ("hair", "long"),
+    "a person with short curly hair": ("hair", "short curls"),
+    "a person with long curly hair": ("hair", "long curls"),
+    "a person with a bald head": ("hair", "bald"),
+    "a person with a hat": ("hair", "hat"),
+    "a person with black hair": ("hair_color", "black"),
+    "a person with brown hair": ("hair_color", "brown"),
+    "a person with blond hair": ("hair_color", "blond"),
+    "a person with red hair": ("hair_color", "red"),
+    "a person with gray hair": ("hair_color", "gray"),
+    "a person with pale skin": ("skin", "pale"),
+    "a person with medium skin": ("skin", "medium"),
+    "a person with dark skin": ("skin", "dark"),
+    "a person with a mustache": ("facial_hair", "mustache"),
+    "a person with a beard": ("facial_hair", "beard"),
+    "a person with glasses": ("glasses", "glasses"),
+    "a person with sunglasses": ("glasses", "sunglasses"),
+    "a person with a smile": ("mouth", "smile"),
+    "a person with a big open smile": ("mouth", "open smile"),
+    "a person with a serious mouth": ("mouth", "serious"),
+    "a person with an open mouth": ("mouth", "open"),
+    "a person with a sad mouth": ("mouth", "sad"),
+    "a person with closed eyes": ("eyes", "closed"),
+    "a person with wide eyes": ("eyes", "wide"),
+    "a person with raised eyebrows": ("eyebrows", "raised"),
+    "a person with angry eyebrows": ("eyebrows", "angry"),
+    "a person with sad eyebrows": ("eyebrows", "sad"),
+    "a person wearing a suit": ("clothes", "suit"),
+    "a person wearing a hoodie": ("clothes", "hoodie"),
+    "a person wearing a shirt": ("clothes", "shirt"),
+    "a person wearing a sweater": ("clothes", "sweater"),
+    "a person wearing an overall": ("clothes", "overall"),
+    "a person with a light background": ("background", "light"),
+    "a person with a dark background": ("background", "dark"),
+}
+
+
+def frequencies(attribute: str) -> dict[str, float]:
+    """Concept → the share of avatars with it that have `attribute`, among `DRAWS` of them."""
+    having: dict[str, list[bool]] = {concept: [] for concept in CONCEPTS}
+    for features in _drawn():
+        is_so = attributes_of(features)[attribute]
+        for concept, (feature, value) in CONCEPTS.items():
+            if getattr(features, feature) == value:
+                having[concept].append(is_so)
+    return {concept: sum(values) / len(values) for concept, values in having.items()}
+
+
+@functools.cache
+def _drawn() -> tuple[Features, ...]:
+    return tuple(sample_features(Dice(SEED, index)) for index in range(DRAWS))

@@ -1,0 +1,106 @@
+"""Prompts as directions from a neutral one: bias towards one of two poles, with intervals over seeds and a
+truth to hold it against (Zeng, Chen, Wong 2024, arXiv 2410.21314)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import spearmanr
+
+LOW, HIGH = 2.5, 97.5  # percentiles of a 95 % interval
+BLOCK = 32  # prompts whose resampled directions are in memory at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Biases:
+    """Per prompt (p,): the bias, its 95 % interval over seeds (NaN for fewer than two), and the bias by even
+    and by odd seeds alone."""
+
+    values: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    even: np.ndarray
+    odd: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Spearman's ρ of biases with the truth, its 95 % interval over prompts, and the share of shuffled truths
+    that reach |ρ|."""
+
+    rho: float
+    low: float
+    high: float
+    p: float
+
+
+def biases(
+    h: np.ndarray, neutral: np.ndarray, poles: np.ndarray, resamples: int = 1000, seed: int = 0
+) -> Biases:
+    """cos(d, d₁) − cos(d, d₂) of every prompt, d = h(prompt) − h(neutral) and d₁, d₂ those of the poles.
+
+    `h` (p, S, d), `neutral` (S, d) and `poles` (2, S, d) are of the same S seeds, which are resampled
+    together: seeds are shared, so what they have in common leaves the differences. The interval is the basic
+    bootstrap's, 2v − quantile: noise shortens cosines, and in resamples once more.
+    """
+    seeds = h.shape[1]
+    mean = np.full((1, seeds), 1 / seeds)
+    even, odd = (np.arange(seeds) % 2 == side for side in (0, 1))
+    values = _biases(mean, h, neutral, poles)[0]
+    if seeds < 2:
+        missing = np.full(len(h), np.nan)
+        return Biases(values=values, low=missing, high=missing, even=missing, odd=missing)
+    halves = np.stack([even / even.sum(), odd / odd.sum()])
+    weights = np.random.default_rng(seed).multinomial(seeds, mean[0], resamples) / seeds
+    parts = [_biases(weights, h[i : i + BLOCK], neutral, poles) for i in range(0, len(h), BLOCK)]
+    lowest, highest = np.percentile(np.concatenate(parts, 1), (LOW, HIGH), 0)
+    low, high = 2 * values - highest, 2 * values - lowest
+    by_even, by_odd = _biases(halves, h, neutral, poles)
+    return Biases(values=values, low=low, high=high, even=by_even, odd=by_odd)
+
+
+def agreement(values: np.ndarray, truth: np.ndarray, resamples: int = 1000, seed: int = 0) -> Agreement:
+    """How biases (p,) rank prompts beside the truth (p,); the interval resamples prompts, `p` shuffles the
+    truth among them."""
+    generator = np.random.default_rng(seed)
+    rho = rank_correlation(values, truth)
+    chosen = generator.integers(0, len(values), (resamples, len(values)))
+    drawn = np.array([rank_correlation(values[rows], truth[rows]) for rows in chosen])
+    shuffled = np.array([rank_correlation(values, generator.permutation(truth)) for _ in range(resamples)])
+    low, high = np.nanpercentile(drawn, (LOW, HIGH))
+    p = (1 + np.sum(np.abs(shuffled) >= abs(rho))) / (1 + resamples)
+    return Agreement(rho=rho, low=float(low), high=float(high), p=float(p))
+
+
+def random_poles(
+    h: np.ndarray, neutral: np.ndarray, truth: np.ndarray, draws: int = 500, seed: int = 0
+) -> float:
+    """|ρ| that nineteen in twenty random pairs of the prompts stay below as poles: what any two directions
+    reach. `h` (p, d) and `neutral` (d,) are means over seeds."""
+    generator, found = np.random.default_rng(seed), []
+    for _ in range(draws):
+        pair = generator.choice(len(h), 2, replace=False)
+        others = np.setdiff1d(np.arange(len(h)), pair)
+        values = _biases(np.ones((1, 1)), h[others, None], neutral[None], h[pair, None])[0]
+        found.append(abs(rank_correlation(values, truth[others])))
+    return float(np.nanpercentile(found, 95))
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's ρ; NaN where a side is constant."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(spearmanr(a, b).statistic)
+
+
+def _biases(weights: np.ndarray, h: np.ndarray, neutral: np.ndarray, poles: np.ndarray) -> np.ndarray:
+    """(r, p): a bias per row of seeds' `weights` (r, S)."""
+    at = weights @ neutral
+    first, second = (_unit(weights @ pole - at) for pole in poles)
+    directions = _unit(np.einsum("rs,psd->rpd", weights, h) - at[:, None])
+    return np.einsum("rpd,rd->rp", directions, first - second)
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)

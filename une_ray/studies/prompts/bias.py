@@ -1,0 +1,155 @@
+"""Which of two poles does a generator hear in a prompt, and does it hear what is true?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from une_ray.corpora.avatar_concepts import CONCEPTS, frequencies
+from une_ray.corpora.avatar_words import PROMPTS
+from une_ray.corpora.labels import read_text_rows
+from une_ray.errors import UneError
+from une_ray.geometry.prompt_directions import agreement, biases, random_poles, rank_correlation
+from une_ray.lake import results
+from une_ray.lake.latents import spaces_of
+from une_ray.lake.layout import Lake
+from une_ray.studies.prompts.read import Prompts, caption_spaces, read_prompts
+
+AVATARS = "avatars"
+FEWEST = 5  # prompts of known truth that a rank correlation is taken of
+
+FOUND = "SELECT * FROM {} WHERE config IN (SELECT unnest(?)) ORDER BY ALL"
+
+
+@dataclass(frozen=True, eq=False)
+class BiasResult:
+    """`table`: rows of the view `prompt_biases`; `agreements`: of `prompt_agreements`, one per space, none
+    without a truth."""
+
+    table: pa.Table
+    agreements: pa.Table
+
+
+def bias(
+    lake: Lake,
+    neutral: str,
+    poles: Sequence[str],
+    spaces: Sequence[str] | None = None,
+    truth: str | None = None,
+    resamples: int = 1000,
+) -> BiasResult:
+    """The bias of every prompt but the neutral one and the poles, in `spaces` (default: all of captions).
+
+    `truth` is `avatars`, where the poles are an attribute's prompts and prompts are concepts of
+    `avatar_concepts`, or a CSV file with the columns prompt and frequency. Raises UneError for prompts that
+    the lake has not, poles that are the neutral prompt, and a truth of fewer than five prompts.
+    """
+    first, second = _two(poles, neutral)
+    known = _truth(truth, (first, second)) if truth else {}
+    fingerprints, configs = lake.fingerprints(), []
+    for space in spaces_of(lake, spaces) if spaces else caption_spaces(lake):
+        config = {
+            "space": space,
+            "space_fingerprint": results.config_hash(fingerprints[space]),
+            "neutral": neutral,
+            "poles": [first, second],
+            "truth": results.config_hash(known) if known else None,
+            "resamples": resamples,
+            "prompts": lake.manifest["images"],
+        }
+        if not results.is_done(lake, "prompt_biases", config):
+            prompts = read_prompts(lake, space, config["space_fingerprint"])
+            _commit(lake, config, prompts, known, truth)
+        configs.append(results.config_hash(config))
+    rows = [
+        lake.session.sql(FOUND.format(name), params=[configs])
+        for name in ("prompt_biases", "prompt_agreements")
+    ]
+    return BiasResult(rows[0].to_arrow_table(), rows[1].to_arrow_table())
+
+
+def _two(poles: Sequence[str], neutral: str) -> tuple[str, str]:
+    if len(poles) != 2 or poles[0] == poles[1]:
+        raise UneError(f"poles {list(poles)}: two different prompts, as in 'a man|a woman'")
+    if neutral in poles:
+        raise UneError(f"the neutral prompt {neutral!r} is a pole too: it has no direction from itself")
+    return poles[0], poles[1]
+
+
+def _truth(truth: str, poles: tuple[str, str]) -> dict[str, float]:
+    """Prompt → how often what it names goes with the first pole."""
+    if truth == AVATARS:
+        said = {pair: attribute for attribute, pair in PROMPTS.items()}
+        if poles not in said:
+            raise UneError(
+                f"of the poles {' and '.join(map(repr, poles))} no avatar's attribute is known; take two such"
+                " as 'a man|a woman' or 'a young person|an old person'"
+            )
+        return frequencies(said[poles])
+    try:
+        return {prompt: float(value) for prompt, value in read_text_rows(truth, ("prompt", "frequency"))}
+    except ValueError as error:
+        raise UneError(f"{truth}: a frequency is no number: {error}") from error
+
+
+def _commit(
+    lake: Lake, config: Mapping[str, Any], prompts: Prompts, known: Mapping[str, float], truth: str | None
+) -> None:
+    neutral, poles = config["neutral"], config["poles"]
+    sides = np.stack([prompts.of(pole) for pole in poles])
+    asked = [text for text in prompts.texts if text not in (neutral, *poles)]
+    if not asked:
+        raise UneError(f"{lake.url} has no prompt beside the neutral one and the poles")
+    h = np.stack([prompts.of(text) for text in asked])
+    found = biases(h, prompts.of(neutral), sides, config["resamples"])
+    stamp = {
+        "space": config["space"],
+        "space_fingerprint": config["space_fingerprint"],
+        "neutral": neutral,
+        "pole_first": poles[0],
+        "pole_second": poles[1],
+    }
+    columns = (found.values, found.low, found.high, found.even, found.odd)
+    rows = [
+        stamp
+        | {"prompt": text, "truth": known.get(text)}
+        | {
+            name: _number(values[row])
+            for name, values in zip(("bias", "low", "high", "even", "odd"), columns)
+        }
+        for row, text in enumerate(asked)
+    ]
+    if known:
+        row = stamp | {"truth": truth} | _agreement(asked, known, h, prompts.of(neutral), columns)
+        results.commit(lake, "prompt_agreements", config, [row])
+    results.commit(lake, "prompt_biases", config, rows)
+
+
+def _agreement(
+    asked: Sequence[str],
+    known: Mapping[str, float],
+    h: np.ndarray,
+    neutral: np.ndarray,
+    columns: Sequence[np.ndarray],
+) -> dict[str, Any]:
+    places = [row for row, text in enumerate(asked) if text in known]
+    if len(places) < FEWEST:
+        raise UneError(
+            f"the truth is known of {len(places)} of {len(asked)} prompts, too few for a rank correlation;"
+            f" avatars' are such as {next(iter(CONCEPTS))!r}"
+        )
+    truth, seeds = np.array([known[asked[row]] for row in places]), h.shape[1]
+    ranked = agreement(columns[0][places], truth)
+    by_chance = random_poles(h[places].mean(1), neutral.mean(0), truth)
+    ceiling = rank_correlation(columns[3][places], columns[4][places]) if seeds > 1 else float("nan")
+    numbers = {"rho": ranked.rho, "low": ranked.low, "high": ranked.high, "p": ranked.p}
+    numbers |= {"random_poles": by_chance, "ceiling": ceiling}
+    return {"prompts": len(places), "seeds": seeds} | {name: _number(x) for name, x in numbers.items()}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
