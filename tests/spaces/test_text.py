@@ -36,12 +36,12 @@ def test_captions_are_the_librarys_own_vectors_and_over_long_ones_are_counted(na
     space, fingerprint = Space.parse(f"{name}/text").pinned()
     data = [b"x", None, b"x", b"x"]
     captions = captions_of([SHORT, SHORT, None, LONG], data)
-    table, truncated = read_captions(space.load(), 3, list("abcd"), captions)
+    table, besides = read_captions(space.load(), 3, list("abcd"), captions)
     expected = library_embeddings(name, [SHORT, LONG])
     stored = np.array([z for z in table["z"].to_pylist() if z is not None], np.float32)
     assert np.allclose(stored, expected, rtol=2e-3, atol=2e-3) and stored.shape[1] == space.model.dim
     assert table["error"].to_pylist() == [None, "image unreadable", "no caption", None]
-    assert truncated == ["d"]
+    assert besides.truncated == ["d"]
     assert (fingerprint["method"], fingerprint["role"]) == ("text-embedding", "model")
     assert not fingerprint["backend"].startswith("pillow")
     assert Space.from_fingerprint(f"{name}/text", fingerprint).kind == "text"
