@@ -4,12 +4,14 @@
     python benchmarks/start.py --only 256x8
 
 Each build is a process of its own on a Ray of its own, as a user starts one; a finished
-lake is asked once more.
+lake is asked once more. Processor seconds are of all processes of a build together: other jobs on a machine
+stretch the others, and not these.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -17,35 +19,55 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 SMALL = ("mini-dino", "mini-clip-a", "pixels-16", "mini-sd-a/latents")
 EIGHT = (
     *("mini-clip-a", "mini-clip-b", "mini-dino", "mini-resnet"),
     *("mini-sd-a/leak50", "mini-sd-a/latents", "pixels-16", "random-mini-dino"),
 )
 CASES = {"32x1": (32, SMALL[:1]), "32x4": (32, SMALL), "256x8": (256, EIGHT)}
-ROW = "{:10} {:>18} {:>18} {:>14} {:>16}"
+ROW = "{:10} {:>16} {:>16} {:>12} {:>12} {:>14} {:>14}"
 
 
-def timed(images: int, spaces: Sequence[str]) -> tuple[float, float, float, float]:
-    """Seconds to the first shard of images, the first shard of a space, the end, and of the same command
-    again."""
+class Tree:
+    """A process and all that it started, also what has ended since, and their processor seconds."""
+
+    def __init__(self, pid: int) -> None:
+        self.root = psutil.Process(pid)
+        self.seconds: dict[int, float] = {}
+
+    def look(self) -> float:
+        """Processor seconds up to now."""
+        with contextlib.suppress(psutil.Error):
+            for process in [self.root, *self.root.children(recursive=True)]:
+                with contextlib.suppress(psutil.Error):
+                    times = process.cpu_times()
+                    self.seconds[process.pid] = times.user + times.system
+        return sum(self.seconds.values())
+
+
+def timed(images: int, spaces: Sequence[str]) -> tuple[float, ...]:
+    """Seconds to the first shard of images, the first shard of a space and the end, processor seconds to the
+    first shard of a space and the end, and seconds of the same command again."""
     with tempfile.TemporaryDirectory() as folder:
         options = ["--corpus", f"avatars:{images}", "--spaces", ",".join(spaces), "--lake", folder]
         command = [sys.executable, "-m", "une_ray", "build", *options]
         began = time.monotonic()
         job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        first = [0.0, 0.0]
+        tree, first, work = Tree(job.pid), [0.0, 0.0], 0.0
         while job.poll() is None:
+            spent = tree.look()
             for place, pattern in enumerate(("images/shard-*.parquet", "spaces/*/shard-*.parquet")):
                 if not first[place] and any(Path(folder).glob(pattern)):
-                    first[place] = time.monotonic() - began
-            time.sleep(0.05)
+                    first[place], work = time.monotonic() - began, spent
+            time.sleep(0.1)
         whole = time.monotonic() - began
         if job.returncode and job.stderr is not None:
             raise SystemExit(job.stderr.read().decode())
         began = time.monotonic()
         subprocess.run(command, check=True, capture_output=True)
-        return *first, whole, time.monotonic() - began
+        return *first, whole, work, tree.look(), time.monotonic() - began
 
 
 def main() -> None:
@@ -54,7 +76,8 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=CASES, help="one case alone")
     arguments = parser.parse_args()
-    print(ROW.format("case", "first images, s", "first latents, s", "whole, s", "finished, s"))
+    heads = ("case", "first images, s", "first latents, s", "whole, s")
+    print(ROW.format(*heads, "of CPU: first", "whole", "finished, s"))
     for name, (images, spaces) in CASES.items():
         if arguments.only in (None, name):
             print(ROW.format(name, *(f"{seconds:.1f}" for seconds in timed(images, spaces))), flush=True)

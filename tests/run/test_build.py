@@ -19,6 +19,7 @@ from une_ray.lake.session import connect
 from une_ray.lake.verify import verify
 from une_ray.run import ray_data
 from une_ray.run.build import build
+from une_ray.run.crews import Crew
 from une_ray.run.read import read_space
 from une_ray.run.recompute import recompute
 from une_ray.spaces.space import Space
@@ -29,6 +30,18 @@ class Dying(ray_data.ReadSpace):
 
     def read(self, packed, suspect):
         os._exit(139)
+
+
+class Refusing(ray_data.ReadSpace):
+    """Fails on shard 1, until something is at the address that the lake's has beside it."""
+
+    def read(self, packed, suspect):
+        mended = Path(f"{self.lake.url}.mended")
+        if "avatar-0-00000003" in packed["image_id"].to_pylist() and not mended.exists():
+            if Path(f"{self.lake.url}.passes").exists():
+                mended.touch()
+            raise RuntimeError("the model is out of sorts")
+        return super().read(packed, suspect)
 
 
 pytestmark = pytest.mark.usefixtures("shared_ray")  # with two logical GPUs
@@ -302,6 +315,28 @@ def test_a_refused_space_leaves_no_trace_of_its_companions(lake, tiny_spaces):
     assert hashes(lake.url) == before
 
 
+def test_a_fault_costs_its_shard_and_the_build_says_what_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_data, "stage", lambda space: Refusing)
+    lake = Lake(str(tmp_path / "lake"))
+    expected = "1 shard could not be done; .*\n  shard 1: pixels-16: RuntimeError: the model is out of sorts"
+    with pytest.raises(UneError, match=expected):
+        build(lake.url, "avatars:9", ["pixels-16"], shard_size=3)
+    assert lake.committed("images") == {0, 1, 2}
+    assert lake.committed(space_folder("pixels-16")) == {0, 2}
+    Path(f"{lake.url}.mended").touch()
+    assert build(lake.url, "avatars:9", ["pixels-16"]).shards_done == 1
+    list(verify(lake))
+
+
+def test_a_fault_that_passes_is_tried_again_when_all_else_is_done(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ray_data, "stage", lambda space: Refusing)
+    lake = Lake(str(tmp_path / "lake"))
+    Path(f"{lake.url}.passes").touch()
+    build(lake.url, "avatars:9", ["pixels-16"], shard_size=3)
+    assert "1 of 3 shards failed and are tried once more" in capsys.readouterr().err
+    list(verify(lake))
+
+
 @pytest.mark.slow
 def test_a_shard_that_kills_its_worker_for_no_image_of_its_own_ends_the_build_and_says_so(
     tmp_path, monkeypatch
@@ -313,4 +348,5 @@ def test_a_shard_that_kills_its_worker_for_no_image_of_its_own_ends_the_build_an
 
 
 def test_the_pools_bear_their_spaces_names():
-    assert ray_data.stage(Space.parse("mini-sd-a/ddim50")).__name__ == "Read[mini-sd-a/ddim50]"
+    crew = Crew(spaces=(Space.parse("mini-dino"), Space.parse("mini-sd-a/ddim50")))
+    assert ray_data.stage_of(crew).__name__ == "Read[mini-dino, mini-sd-a/ddim50]"

@@ -87,7 +87,7 @@ def test_a_build_waits_for_promised_gpus_follows_the_cluster_as_it_grows_and_cou
     job = threading.Thread(
         target=build, args=(lake.url, "avatars:60", ["pixels-16"]), kwargs=options, daemon=True
     )
-    with patch.object(ray_data, "stage", lambda space: type(f"Read[{space.name}]", (Slow,), {})):
+    with patch.object(ray_data, "stage", lambda space: Slow):
         job.start()
         until(lake.exists)
         cluster.add_node(num_cpus=2, num_gpus=1, labels={"ray.io/accelerator-type": "L4"}, **MEMORY)

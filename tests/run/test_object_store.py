@@ -81,6 +81,31 @@ def test_what_another_process_writes_is_there_at_once(bucket):
     assert connect(lake).execute(ask).fetchone() == (1,) and lake.store.exists("edits/new.parquet")
 
 
+def test_a_picture_in_a_bucket_costs_one_request_and_one_too_large_is_cut_off(bucket, monkeypatch):
+    import s3fs
+
+    from une_ray.corpora import files
+
+    store, asked = Store(f"{bucket}/pictures"), []
+    for name, data in {"a.png": b"picture", "empty.png": b"", "large.png": bytes(100)}.items():
+        store.commit(name, data)
+    call = s3fs.S3FileSystem._call_s3
+
+    async def counted(self, method, *arguments, **options):
+        asked.append((method, options.get("Range")))
+        return await call(self, method, *arguments, **options)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", counted)
+    monkeypatch.setattr(files, "MAX_BYTES", 20)
+    assert files.read_within(store.url, "a.png") == b"picture"
+    assert [method for method, _ in asked] == ["get_object"]
+    assert files.read_within(store.url, "empty.png") == b""
+    with pytest.raises(files.Unreadable, match="file of 21 bytes or more is over the limit of 20"):
+        files.read_within(store.url, "large.png")
+    with pytest.raises(FileNotFoundError):
+        files.read_within(store.url, "none.png")
+
+
 def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, own_ray, tiny_spaces):
     # One GPU for three models; its workers must have the bucket in their environment.
     ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)

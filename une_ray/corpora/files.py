@@ -59,7 +59,24 @@ def read_within(url: str, name: str) -> bytes:
             raise Unreadable(f"{name} leads out of {url}")
     elif ".." in name.split("/"):
         raise Unreadable(f"{name} leads out of {url}")
-    size = filesystem.size(path)
-    if size is not None and size > MAX_BYTES:
-        raise Unreadable(f"file of {size:,} bytes is over the limit of {MAX_BYTES:,}")
-    return filesystem.cat_file(path)
+    if isinstance(filesystem, LocalFileSystem):
+        size = os.path.getsize(path)
+        data = filesystem.cat_file(path) if size <= MAX_BYTES else b""
+    else:
+        data = _beginning(filesystem, path)
+        size = len(data)
+    if size > MAX_BYTES:
+        raise Unreadable(f"file of {size:,} bytes or more is over the limit of {MAX_BYTES:,}")
+    return data
+
+
+def _beginning(filesystem: fsspec.AbstractFileSystem, path: str) -> bytes:
+    """An object, or as much of it as shows that it is too large, by one request: its size is not asked."""
+    try:
+        return filesystem.cat_file(path, start=0, end=MAX_BYTES + 1)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError:
+        if filesystem.size(path) == 0:  # of nothing no range can be had
+            return b""
+        raise

@@ -5,10 +5,14 @@ Lin et al. 2024, "Common Diffusion Noise Schedules and Sample Steps are Flawed".
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 
 from une_ray.errors import UneError, unknown
+
+if TYPE_CHECKING:
+    import torch
 
 SPACINGS = ("leading", "trailing", "linspace")
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import TypeVar
-
-import torch
+from typing import TYPE_CHECKING, TypeVar
 
 from une_ray.models.spec import ModelSpec
 from une_ray.registry import MODEL_KINDS
 
-Network = TypeVar("Network", bound=torch.nn.Module)
+if TYPE_CHECKING:
+    import torch
+
+Network = TypeVar("Network", bound="torch.nn.Module")
 
 
 def fresh(spec: ModelSpec, build: Callable[[], Network]) -> Network:
@@ -20,6 +21,8 @@ def fresh(spec: ModelSpec, build: Callable[[], Network]) -> Network:
 
     Raises ValueError for a spec whose weights are read, not drawn.
     """
+    import torch
+
     if spec.init_seed is None:
         raise ValueError(f"{spec.id} has trained weights, and no seed to draw others from")
     with torch.random.fork_rng(devices=[]):

@@ -22,6 +22,8 @@ from une_ray.lake import schema
 from une_ray.lake.layout import Lake
 from une_ray.lake.listed import last_listing, planned
 from une_ray.run.cluster import DEFAULT, Cluster
+from une_ray.run.crews import Turn, turns
+from une_ray.run.parked import Parked, left_over
 from une_ray.run.plan import ShardWork, missing
 from une_ray.run.progress import Progress
 from une_ray.run.rows import StageRecord
@@ -41,6 +43,18 @@ class Built:
     rejects: int
     seconds: float
     truncated: Mapping[str, int]  # space → captions that its model read cut off
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a build does its work for: `spaces` have their revisions pinned."""
+
+    lake: Lake
+    corpus: str
+    spaces: Sequence[Space]
+    fingerprints: Mapping[str, dict[str, Any]]
+    cluster: Cluster
+    place: Mapping[str, Mapping[str, str]]
 
 
 def build(
@@ -84,7 +98,15 @@ def build(
     work = missing(lake, parsed)
     fresh = {space.name: mine for space, mine in pinned if space.name not in known}
     try:
-        rejects = _do(lake, opened.name, pinned, work, cluster, place) if work else 0
+        job = Job(
+            lake=lake,
+            corpus=opened.name,
+            spaces=[space for space, _ in pinned],
+            fingerprints={space.name: fingerprint for space, fingerprint in pinned},
+            cluster=cluster,
+            place=place,
+        )
+        rejects = _do(job, work) if work else 0
     except UneError:
         lake.forget_empty(fresh)
         raise
@@ -129,34 +151,51 @@ def _planned(lake: Lake, corpus: Corpus, shard_size: int | None, check: bool) ->
     return lake
 
 
-def _do(
-    lake: Lake,
-    corpus: str,
-    pinned: Sequence[tuple[Space, dict[str, Any]]],
-    work: Sequence[ShardWork],
-    cluster: Cluster,
-    place: Mapping[str, Mapping[str, str]],
-) -> int:
-    """Do the work with progress and a table of times; how many images were rejected."""
+def _do(job: Job, work: Sequence[ShardWork]) -> int:
+    """Do the work with progress and a table of times; how many images were rejected. Shards that fail are
+    parked and tried once more behind all others.
+
+    Raises UneError with what is left then.
+    """
+    turn = random.randrange(len(work))
+    schedule = turns(job.spaces, [*work[turn:], *work[:turn]], job.place)
+    images = sum(job.lake.images_in({item.shard for item in part.work}) for part in schedule)
+    with Runs(job.lake) as runs, Progress(images, "building") as progress:
+        parked = _attempt(job, schedule, runs, progress)
+        if parked.is_worth_another_try and (again := missing(job.lake, job.spaces)):
+            count = f"{len(again):,} of {len(work):,} shards"
+            print(f"{count} failed and are tried once more", file=sys.stderr, flush=True)
+            parked = _attempt(job, turns(job.spaces, again, job.place), runs, progress)
+    if parked.faults:
+        raise UneError(left_over(parked.faults, len(work)))
+    return runs.rejects
+
+
+def _attempt(job: Job, schedule: Sequence[Turn], runs: Runs, progress: Progress) -> Parked:
     from une_ray.run import ray_data
 
-    turn = random.randrange(len(work))
-    turned = [*work[turn:], *work[:turn]]
-    with Runs(lake) as runs, Progress(lake.images_in([item.shard for item in work]), "building") as progress:
-        for record in ray_data.run(lake, corpus, pinned, turned, cluster, place):
-            runs.add(record)
-            if record.stage == "read":
-                progress.advance(record.images, record.rejects)
-    return progress.rejects
+    parked = Parked()
+    for turn in schedule:
+        for row in ray_data.run(job.lake, job.corpus, turn, job.fingerprints, job.cluster):
+            parked.note(row.shard, row.fault)
+            rejects = runs.add(row.records)
+            if not row.fault:
+                progress.advance(job.lake.images_in({row.shard}), rejects)
+            if parked.is_hopeless:
+                return parked
+    return parked
 
 
 class Runs:
-    """The `runs` table of one build, saved now and then and at the end, also of a build that fails."""
+    """The `runs` table of one build: what is new becomes a file of its own now and then and at the end, also
+    of a build that fails. So a save costs what is new, however long the build."""
 
     def __init__(self, lake: Lake) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         self.lake, self.run_id = lake, f"{stamp}-{uuid.uuid4().hex[:8]}"
         self.rows: list[dict[str, Any]] = []
+        self.files = self.rejects = 0
+        self.read: set[int] = set()
         self.saved = time.monotonic()
 
     def __enter__(self) -> Runs:
@@ -165,13 +204,21 @@ class Runs:
     def __exit__(self, *_: object) -> None:
         self.save()
 
-    def add(self, record: StageRecord) -> None:
-        self.rows.append(record.to_row(self.run_id))
+    def add(self, records: Sequence[StageRecord]) -> int:
+        """How many images were found unreadable, of a shard that was not read before."""
+        self.rows += [record.to_row(self.run_id) for record in records]
+        first = [item for item in records if item.stage == "read" and item.shard not in self.read]
+        self.read.update(item.shard for item in first)
+        rejects = sum(item.rejects for item in first)
+        self.rejects += rejects
         if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
             self.save()
+        return rejects
 
     def save(self) -> None:
         if self.rows:
             table = pa.Table.from_pylist(self.rows, schema=schema.RUNS)
-            self.lake.store.commit(f"runs/{self.run_id}.parquet", schema.parquet(table, {}))
+            name = f"runs/{self.run_id}-{self.files:05d}.parquet"
+            self.lake.store.commit(name, schema.parquet(table, {}))
+            self.rows, self.files = [], self.files + 1
         self.saved = time.monotonic()

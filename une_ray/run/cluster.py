@@ -34,9 +34,12 @@ VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 def own_device() -> str:
     """Where an actor or trial computes: on the GPU that Ray gave it, if any."""
     import ray
+
+    if not ray.get_gpu_ids():
+        return "cpu"
     import torch
 
-    return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ READ_CPUS = 0.5  # not 1: with an actor's own share Ray Data would fuse reading 
 @dataclass(frozen=True)
 class Demand:
     """What one actor asks for: a share of a GPU where there are any, and else whether an actor on every
-    core is worth it."""
+    core is worth it, or `on_cpus` of them at most."""
 
     gpus: float = 1.0
     per_core: bool = True
+    on_cpus: int | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ def allot(
     """
     if gpus >= 1:
         return _on_gpus(demands, gpus, actors)
-    sizes = [min(cores if demand.per_core else 1, actors or cores) for demand in demands]
+    sizes = [
+        min(cores if demand.per_core else 1, actors or cores, demand.on_cpus or cores) for demand in demands
+    ]
     share = min(1.0, _down((cpus - READ_CPUS) / sum(sizes)))
     share -= 0.01 if share == READ_CPUS else 0
     return [Pool(size, size, cpus=share) for size in sizes]

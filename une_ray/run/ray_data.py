@@ -1,21 +1,21 @@
-"""A build in Ray Data: one row of the dataset is one shard, one actor pool is one space.
+"""A build in Ray Data: one row of the dataset is one shard, one actor pool is one crew of spaces.
 
-    plan → read (tasks) → space A (actors) → space B (actors) → … → records on the driver
+    plan → read (tasks) → crew (actors) → rows on the driver
 
-The row carries the shard's encoded bytes, so every image is read once for all spaces; each stage commits
-its own file under a name that follows from (space, shard) and passes the row on. Stages may run twice, in
-any order and anywhere: the files come out the same. Nothing is keyed on Ray's blocks.
+The row carries the shard's encoded bytes, so every image is read once for all spaces of a crew; each space
+commits its own file under a name that follows from (space, shard). Stages may run twice, in any order and
+anywhere: the files come out the same. Nothing is keyed on Ray's blocks.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -25,20 +25,22 @@ from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
 from une_ray.corpora import open_corpus
 from une_ray.corpora.base import has_pictures
-from une_ray.errors import UneError
+from une_ray.errors import UneError, reason
 from une_ray.lake import results, schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.pictures.decode import Reject
 from une_ray.run import read, shard
 from une_ray.run.cluster import DEFAULT, Cluster, own_device
+from une_ray.run.crews import Crew, Turn, shards_per_task
 from une_ray.run.killers import killers
 from une_ray.run.metrics import count
-from une_ray.run.placement import READ_CPUS, Demand, Pool
-from une_ray.run.plan import ShardWork
-from une_ray.run.rows import ShardRow, StageRecord
+from une_ray.run.placement import READ_CPUS, Pool
+from une_ray.run.rows import ROW, ShardRow, StageRecord
 from une_ray.run.tries import start_tries, tried
 from une_ray.spaces.kind import Step
 from une_ray.spaces.space import Space
+
+SHOWN = 4  # spaces of a crew, in its name
 
 Row = dict[str, Any]
 """As Ray Data hands it over: columns of a `ShardRow` or of a task, `fault` among them."""
@@ -47,35 +49,54 @@ Row = dict[str, Any]
 def run(
     lake: Lake,
     corpus: str,
-    pinned: Sequence[tuple[Space, dict[str, Any]]],
-    work: Sequence[ShardWork],
+    turn: Turn,
+    fingerprints: Mapping[str, dict[str, Any]],
     cluster: Cluster = DEFAULT,
-    place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
-) -> Iterator[StageRecord]:
-    """Do the work; yields one record per shard × stage.
+) -> Iterator[ShardRow]:
+    """Do the work of a turn; yields every shard's row, with what its stages recorded and any fault.
 
-    `pinned` are spaces with their revisions fixed, and their fingerprints. `place` names, per space, labels
-    of the nodes that its actors may be on. Raises UneError for a fault of the input, on whichever machine it
-    was found.
+    Its spaces have their revisions pinned; `fingerprints` are theirs, by name. A fault of one shard or space
+    costs no other.
     """
-    pools = cluster.pools([Demand(space.model.gpus, space.model.is_generator) for space, _ in pinned])
-    rows = [ShardRow(shard=item.shard, spaces=item.spaces).to_row() for item in work]
+    images = lake.images_in({item.shard for item in turn.work})
+    demands = [crew.demand(images) for crew in turn.crews]
+    pools = cluster.at_most(len(turn.work)).pools(demands)
     tries = start_tries()
-    readers = TaskPoolStrategy(size=cluster.readers())
-    dataset: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-    dataset = dataset.map(read_shard, fn_args=(lake.url, corpus, tries), num_cpus=READ_CPUS, compute=readers)
-    for (space, fingerprint), pool in zip(pinned, pools, strict=True):
+    dataset: ray.data.Dataset = ray.data.from_arrow(_tasks(turn, pools, lake.manifest["shard_size"]))
+    dataset = dataset.map(
+        read_shard,  # type: ignore[arg-type]  # its other arguments are fn_args
+        fn_args=(lake.url, corpus, tries),
+        num_cpus=READ_CPUS,
+        compute=TaskPoolStrategy(size=cluster.readers()),
+    )
+    for crew, pool in zip(turn.crews, pools, strict=True):
         dataset = dataset.map(
-            stage(space),  # type: ignore[arg-type]  # a class is called once per actor
-            fn_constructor_args=(lake.url, space, fingerprint, space is pinned[-1][0], tries),
-            label_selector=dict(place.get(space.name, {})),
+            stage_of(crew),  # type: ignore[arg-type]  # a class is called once per actor
+            fn_constructor_args=(
+                lake.url,
+                [(stage(space), space, fingerprints[space.name]) for space in crew.spaces],
+                crew is turn.crews[-1],
+                tries,
+            ),
+            label_selector=dict(crew.labels),
             **actors(pool),
         )
     for row in dataset.iter_rows():
-        shard_row = ShardRow.from_row(row)
-        if shard_row.fault:
-            raise UneError(shard_row.fault)
-        yield from shard_row.records
+        yield ShardRow.from_row(row)
+
+
+def _tasks(turn: Turn, pools: Sequence[Pool], shard_size: int) -> list[pa.Table]:
+    """The rows, some shards to a block, as a block is a task; the last ones alone, so that all end
+    together."""
+    rows = [ShardRow(shard=item.shard, spaces=item.spaces).to_row() for item in turn.work]
+    workers = sum(pool.most for pool in pools)
+    dearest = max(crew.gflops for crew in turn.crews)
+    on_gpus = any(pool.gpus for pool in pools)
+    size = shards_per_task(dearest, shard_size, len(rows), workers, on_gpus)
+    alone = min(len(rows), 2 * workers if size > 1 else len(rows))
+    starts = [*range(0, len(rows) - alone, size), *range(len(rows) - alone, len(rows))]
+    ends = [*starts[1:], len(rows)]
+    return [pa.Table.from_pylist(rows[start:end], schema=ROW) for start, end in zip(starts, ends)]
 
 
 def actors(pool: Pool) -> dict[str, Any]:
@@ -99,12 +120,29 @@ def faults_travel(work: Callable[..., Row]) -> Callable[..., Row]:
     return guarded
 
 
-@faults_travel
+def fault_of(error: Exception, what: str = "") -> str:
+    """One line of what went wrong; of an exception that is none of ours the worker's log has the rest."""
+    if isinstance(error, UneError):
+        return str(error)
+    logging.getLogger(__name__).error("%s", what, exc_info=error)
+    return f"{what}: {reason(error)}" if what else reason(error)
+
+
 def read_shard(row: Row, lake_url: str, corpus: str, tries: ActorHandle) -> Row:
-    """Read one shard's bytes; commit its `images` table unless it is there."""
-    clock, lake, shard_row = Clock("read"), Lake(lake_url), ShardRow.from_row(row)
+    """Read one shard's bytes, unless another build has done it meanwhile; commit its `images` table unless
+    it is there. A fault goes on in the row, and costs that shard alone."""
+    shard_row = ShardRow.from_row(row)
+    try:
+        return _read(Lake(lake_url), shard_row, corpus, tries).to_row()
+    except Exception as error:
+        return shard_row.with_fault(fault_of(error)).to_row()
+
+
+def _read(lake: Lake, shard_row: ShardRow, corpus: str, tries: ActorHandle) -> ShardRow:
+    clock, name = Clock("read"), f"images/{shard_file(shard_row.shard)}"
+    if lake.has_shard("images", shard_row.shard) and not _lacking(lake, shard_row):
+        return shard_row
     plan = lake.plan(shard_row.shard)
-    name = f"images/{shard_file(shard_row.shard)}"
     sources, opened = plan["source"].to_pylist(), open_corpus(corpus)
     pictures = has_pictures(opened)
     with tried(tries, name) as suspect:
@@ -122,19 +160,22 @@ def read_shard(row: Row, lake_url: str, corpus: str, tries: ActorHandle) -> Row:
     table = lake.read_shard("images", shard_row.shard)
     images = shard.readable(table, contents)
     record = clock.record(shard_row.shard, table)
-    return shard_row.with_images(plan, images).recorded(record).to_row()
+    return shard_row.with_images(plan, images).recorded(record)
+
+
+def _lacking(lake: Lake, row: ShardRow) -> list[str]:
+    """Those of a shard's spaces that have no file of it yet."""
+    return [space for space in row.spaces if not lake.has_shard(space_folder(space), row.shard)]
 
 
 class ReadSpace:
-    """One actor: a model in memory that turns shards into files of one space.
+    """A model in memory that turns shards into files of one space.
 
     What may fail comes with the first shard: a fault then is one of that shard's, not a dead actor.
     """
 
-    def __init__(
-        self, lake_url: str, space: Space, fingerprint: dict[str, Any], last: bool, tries: ActorHandle
-    ) -> None:
-        self.lake, self.space, self.last, self.tries = Lake(lake_url), space, last, tries
+    def __init__(self, lake_url: str, space: Space, fingerprint: dict[str, Any], tries: ActorHandle) -> None:
+        self.lake, self.space, self.tries = Lake(lake_url), space, tries
         self.fingerprint = fingerprint
 
     @functools.cached_property
@@ -145,21 +186,20 @@ class ReadSpace:
     def step(self) -> Step[Any]:
         return self.space.load(self.device)
 
-    @faults_travel
-    def __call__(self, row: Row) -> Row:
-        shard_row, space = ShardRow.from_row(row), self.space.name
+    def __call__(self, shard_row: ShardRow) -> ShardRow:
+        """The row with what this space recorded of it. Raises UneError for a fault of the input."""
+        space = self.space.name
         name = f"{space_folder(space)}/{shard_file(shard_row.shard)}"
-        done = space not in shard_row.spaces or self.lake.has_shard(space_folder(space), shard_row.shard)
-        if not done:
-            clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
-            with tried(self.tries, name) as suspect:
-                table, besides = self.read(shard_row.images(), suspect)
-                self.keep_seeds(shard_row.shard, besides.seeds)
-                stamp: dict[str, Any] = {"shape": list(self.step.shape)} if self.step.shape else {}
-                stamp |= {"truncated": besides.truncated} if besides.truncated else {}
-                self.lake.commit_shard(space, shard_row.shard, table, self.fingerprint, stamp)
-            shard_row = shard_row.recorded(clock.record(shard_row.shard, table))
-        return replace(shard_row, payload=b"").to_row() if self.last else shard_row.to_row()
+        if space not in shard_row.spaces or self.lake.has_shard(space_folder(space), shard_row.shard):
+            return shard_row
+        clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
+        with tried(self.tries, name) as suspect:
+            table, besides = self.read(shard_row.images(), suspect)
+            self.keep_seeds(shard_row.shard, besides.seeds)
+            stamp: dict[str, Any] = {"shape": list(self.step.shape)} if self.step.shape else {}
+            stamp |= {"truncated": besides.truncated} if besides.truncated else {}
+            self.lake.commit_shard(space, shard_row.shard, table, self.fingerprint, stamp)
+        return shard_row.recorded(clock.record(shard_row.shard, table))
 
     def keep_seeds(self, shard_number: int, seeds: list[read.SeedRow]) -> None:
         """The rows of one shard in the table `seeds`, of a space that is a mean over them."""
@@ -183,9 +223,39 @@ class ReadSpace:
         return table, read.Besides()
 
 
+class ReadCrew:
+    """One actor: spaces that share a process, its device and each shard's bytes."""
+
+    def __init__(
+        self,
+        lake_url: str,
+        readers: Sequence[tuple[type[ReadSpace], Space, dict[str, Any]]],
+        last: bool,
+        tries: ActorHandle,
+    ) -> None:
+        self.readers = [make(lake_url, space, fingerprint, tries) for make, space, fingerprint in readers]
+        self.last = last
+
+    def __call__(self, row: Row) -> Row:
+        shard_row = ShardRow.from_row(row)
+        for reader in self.readers if shard_row.payload else []:
+            try:
+                shard_row = reader(shard_row)
+            except Exception as error:  # of a model or a store: it costs this shard of this space
+                shard_row = shard_row.with_fault(fault_of(error, reader.space.name))
+        return (replace(shard_row, payload=b"") if self.last else shard_row).to_row()
+
+
 def stage(space: Space) -> type[ReadSpace]:
-    """`ReadSpace` under the space's own name, which is what Ray's dashboard shows."""
-    return type(f"Read[{space.name}]", (ReadSpace,), {})
+    """What reads a space; tests put others in its place."""
+    return ReadSpace
+
+
+def stage_of(crew: Crew) -> type[ReadCrew]:
+    """`ReadCrew` under the names of its spaces, which is what Ray's dashboard shows."""
+    names = [space.name for space in crew.spaces]
+    shown = ", ".join(names) if len(names) <= SHOWN else f"{len(names)} spaces"
+    return type(f"Read[{shown}]", (ReadCrew,), {})
 
 
 class Clock:

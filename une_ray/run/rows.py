@@ -11,6 +11,15 @@ from typing import Any
 import pyarrow as pa
 
 BYTES = pa.schema([("image_id", pa.string()), ("caption", pa.string()), ("data", pa.large_binary())])
+ROW = pa.schema(  # of a shard on its way, as Ray Data has it
+    [
+        ("shard", pa.int64()),
+        ("spaces", pa.string()),
+        ("payload", pa.large_binary()),
+        ("records", pa.string()),
+        ("fault", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +76,10 @@ class ShardRow:
 
     def recorded(self, record: StageRecord) -> ShardRow:
         return replace(self, records=(*self.records, record))
+
+    def with_fault(self, fault: str) -> ShardRow:
+        """Several spaces may fail on one shard."""
+        return replace(self, fault="; ".join(filter(None, [self.fault, fault])))
 
     def with_images(self, plan: pa.Table, images: list[bytes | None]) -> ShardRow:
         """The same with its items: ids and captions of the `plan`, and bytes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.space import Space, pixels
@@ -20,10 +19,12 @@ class Embed:
 
         self.embed = load_encoder(space.model, device)
 
-    @torch.no_grad()
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
-        x = pixels(pictures, self.model.preprocessing, self.device).to(getattr(torch, self.model.dtype))
-        return {"z": self.embed(x).float().cpu().numpy()}
+        import torch
+
+        with torch.no_grad():
+            x = pixels(pictures, self.model.preprocessing, self.device).to(getattr(torch, self.model.dtype))
+            return {"z": self.embed(x).float().cpu().numpy()}
 
 
 KIND = SpaceKind(method="embedding", load=Embed, reads=("encoder",))

@@ -41,18 +41,18 @@ def parse_kind(text: str, model: ModelSpec) -> Reading:
     that are missing or too many, and for a kind that would not notice that the U-Net's weights are fresh
     ones.
     """
-    known = kinds_of(model)
     if not text:
-        if EMBEDDING in known:
+        if _is_read_by(EMBEDDING, model):
             return Reading(kind=EMBEDDING)
         raise UneError(
             f"{model.id!r} does not say how to invert; a generator's space is MODEL/ddimSTEPS, as in"
             f" {model.id}/ddim50"
         )
-    match, named = GRAMMAR.fullmatch(text), [kind for kind in known if kind != EMBEDDING]
+    match = GRAMMAR.fullmatch(text)
     name = "" if match is None else _name(match)
-    if match is None or name not in named:
-        if EMBEDDING in known:
+    if match is None or name == EMBEDDING or not _is_read_by(name, model):
+        named = [kind for kind in kinds_of(model) if kind != EMBEDDING]
+        if _is_read_by(EMBEDDING, model):
             others = "".join(f", and its captions' {model.id}/{kind}" for kind in named)
             raise UneError(
                 f"{model.id} is an encoder: its space is just {model.id!r}, without {text!r}{others}"
@@ -113,10 +113,15 @@ def _reading(text: str, model: ModelSpec, name: str, match: re.Match[str]) -> Re
 
 def kinds_of(model: ModelSpec) -> list[str]:
     """Names of the kinds that read such a model."""
+    return [name for name in SPACE_KINDS.names() if _is_read_by(name, model)]
+
+
+def _is_read_by(name: str, model: ModelSpec) -> bool:
+    """Whether there is such a kind, and it reads such a model; no other kind is imported for it."""
     sorts = {"generator" if model.is_generator else "encoder"}
     if MODEL_KINDS.find(model.kind).text_tower is not None:
         sorts.add("text tower")
-    return [name for name, kind in SPACE_KINDS.items() if sorts & {*kind.reads}]
+    return name in SPACE_KINDS and bool(sorts & {*SPACE_KINDS.find(name).reads})
 
 
 def is_kind(text: str) -> bool:

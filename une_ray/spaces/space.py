@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL
-import torch
 
 from une_ray.errors import UneError
 from une_ray.lake.derived import DERIVED
@@ -23,6 +22,9 @@ from une_ray.models.table import find_model, kind_defaults
 from une_ray.registry import MODEL_KINDS, SPACE_KINDS
 from une_ray.spaces.kind import Modality, Role, SpaceKind, Step
 from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
 
 def pixels(pictures: np.ndarray, preprocessing: Preprocessing, device: str) -> torch.Tensor:
     """(b, h, w, 3) uint8 → (b, 3, h, w) float32 on `device`, (x/255 − mean)/std, channels last in memory."""
+    import torch
+
     x = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255
     mean = torch.tensor(preprocessing.mean, device=device).view(3, 1, 1)
     std = torch.tensor(preprocessing.std, device=device).view(3, 1, 1)

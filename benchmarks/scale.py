@@ -1,0 +1,130 @@
+"""Who holds the GPUs, and what the driver costs, on logical GPUs: models that sleep as long as one computes.
+
+    python benchmarks/scale.py                       # 2, 6 and 20 spaces, both orders; tasks; first task
+    python benchmarks/scale.py --only share --gpus 4
+
+Share: of the GPU seconds that the cheap spaces leave, how many the dearest one was busy; and the time beside
+that of a cluster without a gap. Tasks: shards a second through one driver when spaces cost nothing. First:
+seconds until the first shard is back, and the driver's memory, of works of many shards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from unittest.mock import patch
+
+import psutil
+import ray
+
+from une_ray.corpora import open_corpus
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake
+from une_ray.run import ray_data
+from une_ray.run.cluster import Cluster
+from une_ray.run.crews import turns
+from une_ray.run.plan import ShardWork
+from une_ray.run.rows import ShardRow, StageRecord
+from une_ray.spaces.space import Space
+
+DEAR, CHEAP = 2.0, 0.04  # seconds a shard: 50 to 1, as an inversion and an encoder
+ROW = "{:34} {:>10} {:>22} {:>16}"
+
+
+class Asleep(ray_data.ReadSpace):
+    """A model that keeps its device busy for so long as its name says, and writes nothing."""
+
+    def __call__(self, shard_row: ShardRow) -> ShardRow:
+        clock = ray_data.Clock(self.space.name)
+        time.sleep(float(self.space.name.rpartition("-")[2]))
+        table = self.lake.plan(shard_row.shard).append_column("status", [["ok"] * self.lake.images_in({0})])
+        return shard_row.recorded(clock.record(shard_row.shard, table))
+
+
+def spaces(seconds: Sequence[float]) -> list[Space]:
+    """One that costs so many seconds a shard each: generators where dear, encoders else."""
+    generator, encoder = Space.parse("sd15/ddim50"), Space.parse("clip-l14")
+    return [
+        replace(generator if cost == DEAR else encoder, name=f"space-{number}-{cost}")
+        for number, cost in enumerate(seconds)
+    ]
+
+
+def rows(lake: Lake, some: Sequence[Space], shards: int, gpus: int) -> Iterator[ShardRow]:
+    """Rows of a build of so many shards, which all are the lake's few again and again."""
+    work = [ShardWork(shard % lake.shards, tuple(space.name for space in some)) for shard in range(shards)]
+    with patch.object(ray_data, "stage", lambda space: Asleep):
+        for turn in turns(some, work, {}):
+            named: dict[str, dict[str, object]] = {space.name: {} for space in some}
+            yield from ray_data.run(lake, "avatars:64", turn, named, Cluster(gpus=gpus))
+
+
+def share(lake: Lake, costs: Sequence[float], gpus: int) -> tuple[float, float]:
+    """The dearest space's share of what the others leave, and how much longer it took than without a gap;
+    both from the first shard that began to the last that ended."""
+    shards = 24 * gpus
+    records = [record for row in rows(lake, spaces(costs), shards, gpus) for record in row.records]
+    busy = [record for record in records if record.stage != "read"]
+    begin = min(map(started, busy))
+    wall = max(started(record) + record.seconds for record in busy) - begin
+    dear = sum(record.seconds for record in busy if record.stage.endswith(f"-{DEAR}"))
+    rest = sum(record.seconds for record in busy) - dear
+    return dear / (gpus * wall - rest), wall * gpus / (dear + rest)
+
+
+def started(record: StageRecord) -> float:
+    """Seconds since 1970."""
+    return datetime.fromisoformat(record.started).timestamp()
+
+
+def tasks(lake: Lake, shards: int, gpus: int) -> float:
+    """Shards a second, from the first that comes back to the last."""
+    times = [time.monotonic() for _ in rows(lake, spaces([0.0]), shards, gpus)]
+    return (len(times) - 1) / (times[-1] - times[0])
+
+
+def first(lake: Lake, shards: int, gpus: int) -> tuple[float, float]:
+    """Seconds to the first shard of so many, and MiB that the driver has grown by then."""
+    process, began = psutil.Process(), time.monotonic()
+    before = process.memory_info().rss
+    list(islice(rows(lake, spaces([0.0]), shards, gpus), 1))
+    return time.monotonic() - began, (process.memory_info().rss - before) / 2**20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", choices=("share", "tasks", "first"))
+    parser.add_argument("--gpus", type=int, default=4, help="logical ones; each is a process that sleeps")
+    parser.add_argument("--counts", default="2,6,20", help="of spaces, one of them dear")
+    args = parser.parse_args()
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    ray.init(num_cpus=2 * args.gpus, num_gpus=args.gpus, include_dashboard=False, log_to_driver=False)
+    with tempfile.TemporaryDirectory() as folder:
+        lake = create(Lake(f"{folder}/lake"), "avatars:64", open_corpus("avatars:64").items(), 1)
+        if args.only in (None, "share"):
+            print(ROW.format("spaces", "order", "dearest's share", "time ÷ ideal"))
+            for count in map(int, args.counts.split(",")):
+                for order, costs in {
+                    "dear first": [DEAR, *[CHEAP] * (count - 1)],
+                    "dear last": [*[CHEAP] * (count - 1), DEAR],
+                }.items():
+                    held, longer = share(lake, costs, args.gpus)
+                    print(ROW.format(count, order, f"{held:.1%}", f"{longer:.2f}"), flush=True)
+        if args.only in (None, "tasks"):
+            print(f"{tasks(lake, 2000, args.gpus):.0f} shards a second through one driver", flush=True)
+        if args.only in (None, "first"):
+            for shards in (10_000, 100_000):
+                seconds, memory = first(lake, shards, args.gpus)
+                print(f"{shards:,} shards: {seconds:.1f} s to the first, {memory:,.0f} MiB", flush=True)
+
+
+if __name__ == "__main__":
+    main()

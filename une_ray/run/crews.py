@@ -1,0 +1,121 @@
+"""Which spaces share an actor. No Ray: spaces in, crews out.
+
+One actor that holds every model of a build leaves no GPU idle, whatever each model costs: there is one pool,
+so nothing is to be divided, and a shard's bytes are read once for all. A crew is such an actor's spaces. Only
+two things split one: labels of nodes that some spaces ask for, and weights that do not fit together; the
+crews of the latter take turns, each on the whole cluster.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from une_ray.registry import SPACE_KINDS
+from une_ray.run.placement import Demand
+from une_ray.run.plan import ShardWork
+from une_ray.spaces.space import Space
+
+WEIGHTS_LIMIT = 16e9  # bytes of an actor's weights: what a card of 24 GB has beside one batch's activations
+UNKNOWN = 2e9  # of a model in no row of the table: half precision of a billion parameters
+BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+OVERHEAD = 1.5  # a generator's autoencoder and text tower stay in float32
+CORE_GFLOPS = 50.0  # per second, of one core; docs/benchmarks.md
+GPU_GFLOPS = 50_000.0
+SECONDS_WORTH_AN_ACTOR = 20.0  # one that starts imports torch and loads models, which takes five
+SECONDS_OF_A_TASK, IMAGES_OF_A_TASK = 10.0, 8192
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """Spaces of one actor, the cheapest first, and labels of the nodes that it may be on."""
+
+    spaces: tuple[Space, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def gflops(self) -> float:
+        """Of all its spaces for one image."""
+        return sum(map(gflops, self.spaces))
+
+    def demand(self, images: int) -> Demand:
+        """The largest share of a GPU that one of its models asks for; without GPUs, as many actors as so many
+        images keep busy."""
+        seconds = self.gflops * images / CORE_GFLOPS
+        most = max(1, math.ceil(seconds / SECONDS_WORTH_AN_ACTOR)) if math.isfinite(seconds) else None
+        return Demand(max(space.model.gpus for space in self.spaces), per_core=True, on_cpus=most)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """Crews that work at once, and what they have to do."""
+
+    crews: Sequence[Crew]
+    work: Sequence[ShardWork]
+
+
+def turns(
+    spaces: Sequence[Space],
+    work: Sequence[ShardWork],
+    place: Mapping[str, Mapping[str, str]],
+    limit: float = WEIGHTS_LIMIT,
+) -> list[Turn]:
+    """The work, one turn after another, the cheapest first; crews of one turn differ in their labels.
+
+    Spaces are packed by first-fit decreasing: no crew's weights are over `limit`, unless one model's alone
+    are.
+    """
+    by_labels: dict[tuple[tuple[str, str], ...], list[Space]] = {}
+    for space in spaces:
+        by_labels.setdefault(tuple(sorted(place.get(space.name, {}).items())), []).append(space)
+    queues = [
+        sorted(_packed(some, dict(labels), limit), key=lambda crew: crew.gflops)
+        for labels, some in by_labels.items()
+    ]
+    unread = [item for item in work if not item.spaces]  # their `images` alone are missing
+    found: list[Turn] = []
+    for number in range(max(map(len, queues))):
+        crews = [queue[number] for queue in queues if number < len(queue)]
+        names = {space.name for crew in crews for space in crew.spaces}
+        part = [replace(item, spaces=tuple(name for name in item.spaces if name in names)) for item in work]
+        if todo := [*unread, *(item for item in part if item.spaces)]:
+            found.append(Turn(crews=crews, work=todo))
+        unread = []
+    return found
+
+
+def _packed(spaces: Sequence[Space], labels: Mapping[str, str], limit: float) -> list[Crew]:
+    bins: list[list[Space]] = []
+    for space in sorted(spaces, key=weights, reverse=True):
+        fitting = next((some for some in bins if sum(map(weights, some)) + weights(space) <= limit), None)
+        if fitting is None:
+            bins.append([space])
+        else:
+            fitting.append(space)
+    return [Crew(spaces=tuple(sorted(some, key=gflops)), labels=labels) for some in bins]
+
+
+def gflops(space: Space) -> float:
+    """What a space costs per image: a network's calls, an autoencoder counted as one; infinite where its
+    model's row does not say."""
+    if space.model.gflops is None:
+        return math.inf
+    denoises = SPACE_KINDS.find(space.kind).denoises
+    return space.model.gflops * ((space.steps or 1) * (space.seeds or 1) if denoises else 1)
+
+
+def weights(space: Space) -> float:
+    """Bytes of a space's weights in memory; UNKNOWN where its model's row does not say."""
+    model = space.model
+    if model.parameters is None:
+        return UNKNOWN
+    return model.parameters * 1e6 * BYTES[model.dtype] * (OVERHEAD if model.is_generator else 1.0)
+
+
+def shards_per_task(crew_gflops: float, images: int, shards: int, actors: int, on_gpus: bool) -> int:
+    """How many shards of so many images one task takes: some seconds' worth, at most 8,192 images, and few
+    enough that every actor gets four tasks."""
+    speed = GPU_GFLOPS if on_gpus else CORE_GFLOPS
+    seconds = max(crew_gflops * images / speed, 1e-3)
+    return max(1, int(min(SECONDS_OF_A_TASK / seconds, IMAGES_OF_A_TASK / images, shards / (4 * actors))))
