@@ -39,6 +39,9 @@ demo: $(READY)
 	@$(VENV)/bin/une gaussianity --lake $(DEMO) --spaces mini-sd-a/ddim50,mini-sd-z/ddim25,mini-dino
 	@$(VENV)/bin/une probe --lake $(DEMO)
 	@$(VENV)/bin/une transfer --lake $(DEMO) --target mini-clip-a,mini-clip-b,mini-dino
+	@$(VENV)/bin/une map fit --lake $(DEMO) --from mini-clip-a --to mini-clip-b
+	@$(VENV)/bin/une map apply --lake $(DEMO) --from mini-clip-a --to mini-clip-b --name mini-clip-b-mapped
+	@$(VENV)/bin/une similarity --lake $(DEMO) --spaces mini-clip-a,mini-clip-b,mini-dino,mini-sd-a/ddim50,pixels-16 --draws 2
 	@$(VENV)/bin/une sql --lake $(DEMO) -c "SELECT * FROM agreement('mini-sd-a/ddim50', 'mini-dino') LIMIT 5"
 	@$(VENV)/bin/une edit --lake $(DEMO) --space mini-sd-a/ddim50 --attribute $(EDITED) --keep correlated --alphas=-3,3 --images 4 --inner covariance --shrinkage 0.3 --baselines random,prompt --judges mini-resnet
 	@$(VENV)/bin/une report $(DEMO)
