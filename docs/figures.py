@@ -72,6 +72,19 @@ COMPARISONS = """
         split_margin(stddev_samp(difference), count(difference), avg(ratio))
     FROM both_probed GROUP BY space, control ORDER BY space, control"""
 
+MITIGATIONS_MEASURED = """
+    WITH plain AS (FROM methods WHERE method = 'none'),
+    cost AS (FROM method_changes WHERE "group" = 'ordinary')
+    SELECT m.method, m.settings, m.prompts, m.copies, m.copies_from, m.copies_to, m.similarity, m."±",
+        c.alignment, c."± alignment", c.distance_to_real, c."± distance"
+    FROM methods m LEFT JOIN cost c USING (model, steps, guidance_scale, method, settings)
+    WHERE m."group" = 'memorised' AND m.method NOT LIKE 'ablation%'
+    QUALIFY m.steps = max(m.steps) OVER () ORDER BY m.method <> 'none', m.copies, m.method"""
+
+ABLATIONS_MEASURED = """
+    SELECT ablation, padding, coalesce(how, '–'), prompts, copies, copies_from, copies_to, similarity, "±"
+    FROM ablations QUALIFY steps = max(steps) OVER ()"""
+
 FACTS = """
     SELECT (SELECT count(*) FROM images WHERE status = 'ok'), (SELECT count(DISTINCT attribute) FROM probes),
         (SELECT count(DISTINCT split_seed) FROM best_probes WHERE method = 'ridge')"""
@@ -93,9 +106,11 @@ EDITS = """
 DIRECTIONS = {"probe": "plain", "orthogonalised": "orthogonalised", "prompt": "prompt", "random": "random"}
 
 
-def spaces_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def spaces_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     """What probes, tests of normality and maps say of every space of the lake."""
     ((images, attributes, seeds),) = connection.execute(FACTS).fetchall()
+    if not seeds:
+        return None
     majority: float | None = None
     rows = []
     for space, role, auc, margin, accuracy, common, *others in connection.execute(SPACES).fetchall():
@@ -122,7 +137,7 @@ def spaces_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [*table(header, rows), "", about]
 
 
-def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     """What edits do in a judge's eyes: a row per attribute, the directions' figures in each cell."""
     for statement in connection.extract_statements((QUERIES / "edits.sql").read_text(encoding="utf-8")):
         if statement.type.name == "CREATE":
@@ -166,7 +181,7 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
         about = f"`{space}`, {images} test images, α from {low:g} to {high:g}, judged by {judge}."
         about = about.replace(" -", " −")
         lines += [*table(header, body), "", about, ""]
-    return lines[:-1] or ["This lake has no edits."]
+    return lines[:-1] or None
 
 
 def effect(row: dict[str, Any]) -> str:
@@ -177,7 +192,7 @@ def effect(row: dict[str, Any]) -> str:
     return f"{number(row['effect'], 2)} ± {number(margin, 2)}"
 
 
-def comparisons_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def comparisons_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     """Every generator's noise beside every control, and whether the difference is one."""
     rows = []
     for space, control, difference, margin in connection.execute(COMPARISONS).fetchall():
@@ -187,7 +202,56 @@ def comparisons_table(connection: duckdb.DuckDBPyConnection) -> list[str]:
         shown = number(difference) + ("" if margin is None else f" ± {number(margin)}")
         rows.append((f"`{space}`", f"`{control}`", shown, verdict))
     header = ("noise", "control", "difference of mean AUC", "noise reads")
-    return table(header, rows) if rows else ["This lake has no probes of noise beside controls."]
+    return table(header, rows) if rows else None
+
+
+def share(copies: float, low: float, high: float) -> str:
+    """`9 % (1 to 37)`."""
+    return f"{100 * copies:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
+
+
+def within(value: float | None, half: float | None) -> str:
+    return number(value, 2) + ("" if half is None or value is None else f" ± {number(half, 2)}")
+
+
+def mitigations_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
+    """Copies of memorised titles by method, and what the method costs ordinary captions."""
+    rows = _memorised(connection, MITIGATIONS_MEASURED)
+    if not rows:
+        return None
+    header = ("method", "titles", "copies", "similarity to the training picture")
+    header += ("ordinary captions: change of alignment", "of distance to real pictures")
+    body = []
+    for method, settings, titles, *copies, similarity, half, alignment, a_half, distance, d_half in rows:
+        name = f"`{method}`" + ("" if settings == "{}" else f" {settings}")
+        cells = (
+            share(*copies),
+            within(similarity, half),
+            within(alignment, a_half),
+            within(distance, d_half),
+        )
+        body.append((name, str(titles), *cells))
+    return table(header, body)
+
+
+def ablations_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
+    """Copies of memorised titles with parts of the prompt zeroed, replaced or removed."""
+    rows = _memorised(connection, ABLATIONS_MEASURED)
+    if not rows:
+        return None
+    body = [
+        (ablation, padding, how, str(titles), share(*copies), within(similarity, half))
+        for ablation, padding, how, titles, *copies, similarity, half in rows
+    ]
+    return table(("ablation", "padding", "by", "titles", "copies", "similarity"), body)
+
+
+def _memorised(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    text = (QUERIES / "memorization.sql").read_text(encoding="utf-8")
+    for statement in connection.extract_statements(text):
+        if statement.type.name == "CREATE":
+            connection.execute(statement)
+    return connection.execute(query).fetchall()
 
 
 def models_table() -> list[str]:
@@ -259,10 +323,13 @@ def disentanglers_table() -> list[str]:
     return table(("model", "what it is", "settings"), rows)
 
 
-LAKE_TABLES: dict[str, Callable[[duckdb.DuckDBPyConnection], list[str]]] = {
+# None leaves a page as it is: a lake of edits says nothing of copies.
+LAKE_TABLES: dict[str, Callable[[duckdb.DuckDBPyConnection], list[str] | None]] = {
     "spaces": spaces_table,
     "edits": edits_table,
     "comparisons": comparisons_table,
+    "mitigations": mitigations_table,
+    "ablations": ablations_table,
 }
 CODE_TABLES: dict[str, Callable[[], list[str]]] = {
     "models": models_table,
@@ -326,7 +393,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tables = {name: make() for name, make in CODE_TABLES.items()}
     if options.lake:
         connection = connect(Lake(options.lake))
-        tables |= {name: make(connection) for name, make in LAKE_TABLES.items()}
+        made = {name: make(connection) for name, make in LAKE_TABLES.items()}
+        tables |= {name: lines for name, lines in made.items() if lines is not None}
     differences = []
     for page in sorted(options.pages.rglob("*.md")):
         before = page.read_text(encoding="utf-8")

@@ -1,7 +1,8 @@
 -- Who copies, what stops it, and what tells: five tables over the rows of `une memorization`.
 --
 -- A title counts as memorised where most of its plain pictures are copies of its training picture; "titled" ones were duplicated and are
--- not memorised, "ordinary" captions were trained on once or never. ± is half a 95 % interval over prompts, never over single pictures.
+-- not memorised, "ordinary" captions were trained on once or never. ± is half a 95 % interval over prompts, never over single pictures. Shares of
+-- copies have an exact one, copies_from to copies_to, of which "± copies" is half: a t interval of eight titles that agree has no width.
 
 -- Every picture with its prompt's group; of prompts whose plain pictures were not made none is known.
 CREATE OR REPLACE TEMP VIEW grouped AS
@@ -14,33 +15,56 @@ FROM memorization m JOIN plain USING (weights, steps, guidance_scale, prompt) WH
 CREATE OR REPLACE TEMP MACRO student(degrees) AS 1.95996 + 2.37227 / degrees + 2.82250 / degrees ** 2 + 2.55585 / degrees ** 3;
 CREATE OR REPLACE TEMP MACRO half(x) AS round(student(nullif(count(x) - 1, 0)) * stddev_samp(x) / sqrt(count(x)), 3);
 
+-- The quantile of a beta distribution, to a thousandth: its density summed up in θ, x = sin² θ, which has no peaks at the ends.
+CREATE OR REPLACE TEMP MACRO beta_quantile(q, a, b) AS (
+    SELECT sin(pi() / 2 * (len(list_filter(sums, lambda s: s < q * sums[1000])) + .5) / 1000) ** 2
+    FROM (SELECT list_transform(range(1, 1001), lambda i: list_sum(density[:i])) AS sums
+        FROM (SELECT list_transform(range(1000), lambda i: sin(pi() / 2 * (i + .5) / 1000) ** (2 * a - 1) * cos(pi() / 2 * (i + .5) / 1000) ** (2 * b - 1))
+            AS density)));
+
+-- Clopper and Pearson's exact interval (1934) of a share of so many independent draws as the prompts are worth (Korn & Graubard 1998): their number
+-- where all agree, else share · (1 − share) over the mean's variance, less for the few degrees of freedom.
+CREATE OR REPLACE TEMP MACRO worth(share, prompts, variance, draws) AS CASE WHEN prompts = 1 OR share IN (0, 1) OR coalesce(variance, 0) = 0 THEN prompts
+    ELSE least(greatest(prompts * share * (1 - share) / variance * (1.95996 / student(prompts - 1)) ** 2, 1), draws) END;
+CREATE OR REPLACE TEMP MACRO share_from(share, n) AS CASE WHEN share = 0 THEN 0 ELSE round(beta_quantile(.025, share * n, n - share * n + 1), 3) END;
+CREATE OR REPLACE TEMP MACRO share_to(share, n) AS CASE WHEN share = 1 THEN 1 ELSE round(beta_quantile(.975, share * n + 1, n - share * n), 3) END;
+
 -- Dose–response: how often plain pictures are copies, by how often their picture was trained on. Dose 0 was never seen; captions, unlike titles,
 -- describe their pictures, so that a few of theirs are near enough to count.
 CREATE OR REPLACE TEMP VIEW dose_response AS
 WITH titles AS (
-    SELECT model, steps, guidance_scale, kind, dose, prompt, avg(is_copy::INT) AS copied, avg(similarity) AS likeness
-    FROM memorization WHERE method = 'none' AND kind <> 'given' GROUP BY ALL)
-SELECT model, steps, guidance_scale, kind, dose, count(*) AS prompts, round(avg(copied), 3) AS copies, half(copied) AS "± copies",
-    round(avg(likeness), 3) AS similarity, half(likeness) AS "±"
-FROM titles GROUP BY ALL ORDER BY model, steps, guidance_scale, kind, dose;
+    SELECT model, steps, guidance_scale, kind, dose, prompt, avg(is_copy::INT) AS copied, avg(similarity) AS likeness, count(*) AS seeds
+    FROM memorization WHERE method = 'none' AND kind <> 'given' GROUP BY ALL),
+shares AS (
+    SELECT model, steps, guidance_scale, kind, dose, count(*) AS prompts, avg(copied) AS share, round(avg(likeness), 3) AS similarity, half(likeness) AS "±",
+        worth(share, count(copied), var_samp(copied), sum(seeds)) AS n
+    FROM titles GROUP BY ALL)
+SELECT model, steps, guidance_scale, kind, dose, prompts, round(share, 3) AS copies, round((share_to(share, n) - share_from(share, n)) / 2, 3) AS "± copies",
+    similarity, "±", share_from(share, n) AS copies_from, share_to(share, n) AS copies_to
+FROM shares ORDER BY model, steps, guidance_scale, kind, dose;
 
 -- Means over seeds: what all tables below are about.
 CREATE OR REPLACE TEMP VIEW per_prompt AS
 SELECT model, steps, guidance_scale, method, settings, "group", prompt, avg(similarity) AS similarity, avg(is_copy::INT) AS copied,
     avg(similarity_unmitigated) AS similarity_unmitigated, avg(alignment) AS alignment, avg(diversity) AS diversity,
-    avg(distance_to_real) AS distance_to_real, avg(seconds) AS seconds, max(peak_bytes) AS peak_bytes
+    avg(distance_to_real) AS distance_to_real, avg(seconds) AS seconds, max(peak_bytes) AS peak_bytes, count(is_copy) AS seeds
 FROM grouped GROUP BY ALL;
 
 -- Methods, ablations and peers, for memorised, titled and ordinary prompts apart: similarity to the training picture, the share of copies,
 -- similarity to the plain picture of the same seed, alignment with the prompt, diversity over seeds, Mahalanobis distance to real pictures
 -- (less is better), and what a picture costs.
 CREATE OR REPLACE TEMP VIEW methods AS
-SELECT model, steps, guidance_scale, "group", method, settings, count(*) AS prompts, round(avg(similarity), 3) AS similarity, half(similarity) AS "±",
-    round(avg(copied), 3) AS copies, half(copied) AS "± copies", round(avg(similarity_unmitigated), 3) AS similarity_unmitigated,
-    round(avg(alignment), 3) AS alignment, half(alignment) AS "± alignment", round(avg(diversity), 3) AS diversity,
-    round(avg(distance_to_real), 3) AS distance_to_real, half(distance_to_real) AS "± distance", round(avg(seconds), 2) AS seconds,
-    round(max(peak_bytes) / 1e6) AS peak_mb
-FROM per_prompt GROUP BY ALL ORDER BY model, steps, guidance_scale, "group", copies DESC, method, settings;
+WITH shares AS (
+    SELECT model, steps, guidance_scale, "group", method, settings, count(*) AS prompts, round(avg(similarity), 3) AS similarity, half(similarity) AS "±",
+        avg(copied) AS share, worth(share, count(copied), var_samp(copied), sum(seeds)) AS n,
+        round(avg(similarity_unmitigated), 3) AS similarity_unmitigated, round(avg(alignment), 3) AS alignment, half(alignment) AS "± alignment",
+        round(avg(diversity), 3) AS diversity, round(avg(distance_to_real), 3) AS distance_to_real, half(distance_to_real) AS "± distance",
+        round(avg(seconds), 2) AS seconds, round(max(peak_bytes) / 1e6) AS peak_mb
+    FROM per_prompt GROUP BY ALL)
+SELECT model, steps, guidance_scale, "group", method, settings, prompts, similarity, "±", round(share, 3) AS copies,
+    round((share_to(share, n) - share_from(share, n)) / 2, 3) AS "± copies", similarity_unmitigated, alignment, "± alignment", diversity,
+    distance_to_real, "± distance", seconds, peak_mb, share_from(share, n) AS copies_from, share_to(share, n) AS copies_to
+FROM shares ORDER BY model, steps, guidance_scale, "group", copies DESC, method, settings;
 
 -- The same as differences from the plain pictures of the same prompts, whose intervals are narrower: prompts differ more than methods do.
 CREATE OR REPLACE TEMP VIEW method_changes AS
@@ -64,7 +88,7 @@ WITH known(place, method, padding, ablation) AS (VALUES
     (7, 'ablation-g', 'own', '(g) prompt, eot := mean pad'), (8, 'ablation-h', 'own', '(h) no pads')),
 variants(settings, twin, how) AS (VALUES ('{}', NULL, 'zeros'), ('{"by": "removal"}', NULL, 'removal'), ('{"padding": "exclamation"}', '!', 'zeros'))
 SELECT m.model, m.steps, m.guidance_scale, ablation, coalesce(twin, padding) AS padding, CASE WHEN ablation LIKE '%no %' THEN how END AS how, prompts,
-    similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment"
+    similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment", copies_from, copies_to
 FROM methods m JOIN known USING (method) JOIN variants USING (settings)
 WHERE "group" = 'memorised' ORDER BY model, steps, guidance_scale, coalesce(twin, padding) DESC, place, settings DESC;
 

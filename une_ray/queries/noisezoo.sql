@@ -111,9 +111,10 @@ CREATE OR REPLACE VIEW memorization AS
 SELECT * FROM read_parquet(getvariable('lake') || '/memorization/*.parquet', hive_partitioning = false, union_by_name = true)
 QUALIFY row_number() OVER (PARTITION BY weights, method, settings, steps, guidance_scale, prompt, seed ORDER BY config) = 1;
 
--- Trials of `une sweep`, one row each: settings and objectives are maps; see sweeps.sql.
+-- Trials of `une sweep`, one row each: settings and objectives are maps; see sweeps.sql. `reported` is NULL in sweeps of before 0.2.
 CREATE OR REPLACE VIEW sweeps AS
-SELECT * FROM read_parquet(getvariable('lake') || '/sweeps/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/sweeps/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::MAP(VARCHAR, DOUBLE) AS reported WHERE false;
 
 -- How many images each space has, by status.
 CREATE OR REPLACE VIEW counts AS

@@ -12,12 +12,16 @@ SELECT * FROM finished a WHERE NOT EXISTS (
     FROM finished b WHERE b.sweep = a.sweep AND b.gains <> a.gains
         AND len(list_filter(list_zip(b.gains, a.gains), lambda pair: pair[1] < pair[2])) = 0);
 
--- The front with its distance to the ideal point, every objective rescaled to its range on the front: 0 is the best of it, 1 the worst.
+-- The front with its distance to the ideal point, every objective in its fixed range, so that a trial at the front's end moves no other: 0 is
+-- the best, 1 the worst. Objectives that are not listed are rescaled to their range on the front.
 CREATE OR REPLACE TEMP VIEW compromises AS
-WITH long AS (SELECT sweep, config, unnest(gains) AS gain, generate_subscripts(gains, 1) AS objective FROM pareto_front),
-lost AS (
-    SELECT sweep, config, coalesce((max(gain) OVER o - gain) / nullif(max(gain) OVER o - min(gain) OVER o, 0), 0) AS lost
-    FROM long WINDOW o AS (PARTITION BY sweep, objective)),
+WITH ranges(name, worst, best) AS (VALUES ('effect', 0, 2), ('leakage', .5, 0), ('identity', 0, 1), ('similarity', 1, 0), ('alignment', 0, .5), ('distance', 2.3, 1.6)),
+long AS (
+    SELECT sweep, config, unnest(gains) AS gain, unnest(map_keys(objectives)) AS name, unnest(map_values(goals)) = 'max' AS is_max FROM pareto_front),
+ends AS (
+    SELECT long.*, coalesce(if(is_max, best, -best), max(gain) OVER o) AS best, coalesce(if(is_max, worst, -worst), min(gain) OVER o) AS worst
+    FROM long LEFT JOIN ranges USING (name) WINDOW o AS (PARTITION BY sweep, name)),
+lost AS (SELECT sweep, config, coalesce((best - gain) / nullif(best - worst, 0), 0) AS lost FROM ends),
 distances AS (SELECT sweep, config, sqrt(sum(lost ** 2)) AS distance FROM lost GROUP BY ALL)
 SELECT p.* EXCLUDE (gains), distance, row_number() OVER (PARTITION BY sweep ORDER BY distance, promise DESC, config) = 1 AS knee
 FROM pareto_front p JOIN distances USING (sweep, config);

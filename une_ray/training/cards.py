@@ -90,7 +90,8 @@ def _shown(name: str) -> list[str]:
         "![inversions](inversions.webp)",
         "",
         f"Samples are matched with captions by {evaluate.JUDGES[name]}, which shares neither pictures nor "
-        "text tower with this model; the Fréchet distance is in mini-dino's space, n = 400.",
+        "text tower with this model; the kernel distance (KID) is in mini-dino's space, n = 400, and real "
+        "pictures' from other real ones stands beside it.",
         "",
     ]
 

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from une_ray.corpora import avatars
-from une_ray.geometry.frechet import frechet
+from une_ray.geometry.kernel_distance import kernel_distance
 from une_ray.models.contrastive import Contrastive, load_contrastive
 from une_ray.models.table import find_model
 from une_ray.pictures.tensors import to_uint8
@@ -99,7 +99,7 @@ def probe_auc(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def samples(data: Pictures, name: str, count: int = 400) -> Figures:
-    """Prompt adherence and Fréchet distance of a generator's samples beside real pictures'."""
+    """Prompt adherence and kernel distance of a generator's samples, beside real pictures'."""
     captions, judge = data.captions()[:count], load_contrastive(find_model(JUDGES[name]))
     made = generate(name, captions)
     shown = Pictures(images=to_uint8(made), indices=data.indices[:count], seed=data.seed)
@@ -109,8 +109,16 @@ def samples(data: Pictures, name: str, count: int = 400) -> Figures:
     return {
         "samples: own caption top-1 of 100": retrieval(judge.images(made), texts),
         "pictures: own caption top-1 of 100": retrieval(judge.images(normalised(own, slice(None))), texts),
-        "samples: Fréchet distance": frechet(fake, apart),
-        "pictures: Fréchet distance": frechet(real, apart),
+        **_distances("samples", fake, apart),
+        **_distances("pictures", real, apart),
+    }
+
+
+def _distances(what: str, a: np.ndarray, b: np.ndarray) -> Figures:
+    distance = kernel_distance(a, b)
+    return {
+        f"{what}: kernel distance (KID)": distance.value,
+        f"{what}: half its 95 % interval": distance.margin,
     }
 
 
@@ -128,8 +136,7 @@ def generator(data: Pictures, name: str, folder: Path) -> Figures:
     figures = round_trips(data, name) | samples(data, name)
     if name in COPYING:
         figures |= {
-            f"copies of pictures trained on {dose:,} ×": share
-            for dose, share in copying.curve(name, folder).items()
+            f"copies of pictures trained on {dose:,} ×": share for dose, share in copying.curve(name).items()
         }
     return figures
 

@@ -41,8 +41,9 @@ def test_every_method_ablation_and_detector_is_drawn_and_told(lake):
 def test_the_summary_has_copies_of_memorised_prompts_beside_ordinary_ones_and_the_best_method(lake):
     results.commit(lake, "memorization", {}, ROWS + ABLATED)
     assert memorization.section(Source(lake)).summary == (
-        "100 ± 0 % of m's plain pictures of 7 memorised prompts are copies, of 4 ordinary ones 0 ± 0 %; "
-        "pad-swap leaves 0 ± 0 %."
+        "100 % (59 to 100) of m's plain pictures of 7 memorised prompts are copies, of 4 ordinary ones "
+        "0 % (0 to 60); "
+        "pad-swap leaves 0 % (0 to 41)."
     )
 
 

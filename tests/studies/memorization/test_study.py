@@ -1,10 +1,13 @@
 """The study's tables over rows whose truth is known, against scikit-learn, scipy and arithmetic; and the
 command, without Ray."""
 
+import re
 from dataclasses import replace
 
+import duckdb
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import sem, t
 from sklearn.metrics import roc_auc_score, roc_curve
 from typer.testing import CliRunner
@@ -12,6 +15,7 @@ from typer.testing import CliRunner
 from tests.helpers.memorized import ABLATED, PROMPTS, ROWS
 from une_ray.cli.main import app
 from une_ray.errors import UneError
+from une_ray.geometry.intervals import share_interval
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES
@@ -64,6 +68,34 @@ def test_a_runs_tables_have_its_pictures_though_another_run_made_the_same_ones(t
         results.commit(lake, "memorization", run, ROWS)
     for run in runs:
         assert study.tables(lake, [results.config_hash(run)])["methods"].num_rows == 6
+
+
+def test_shares_of_few_titles_have_exact_intervals_in_sql(tables):
+    """Eight of eight that agree have one as well: SciPy's, of one draw a title."""
+    rows = [*tables["dose_response"], *tables["methods"]]
+    for row in rows:
+        if row["copies"] in (0, 1):
+            exact = stats.binomtest(round(row["copies"] * row["prompts"]), row["prompts"]).proportion_ci()
+            assert (row["copies_from"], row["copies_to"]) == pytest.approx((exact.low, exact.high), abs=2e-3)
+        assert row["copies_from"] <= row["copies"] <= row["copies_to"]
+    assert any(row["copies"] in (0, 1) for row in rows)
+
+
+def test_sql_weighs_titles_as_python_does():
+    connection = duckdb.connect()
+    text = (QUERIES / "memorization.sql").read_text()
+    for name in ("student", "beta_quantile", "worth", "share_from", "share_to"):
+        (macro,) = re.findall(rf"CREATE OR REPLACE TEMP MACRO {name}\(.*?;\n", text, re.DOTALL)
+        connection.execute(macro)
+    random = np.random.default_rng(0)
+    for share in (0.1, 0.5, 0.8):
+        hits = random.binomial(4, random.beta(4 * share, 4 * (1 - share), 8))
+        p, variance = hits.mean() / 4, (hits / 4).var(ddof=1)
+        found = connection.execute(
+            "SELECT share_from($p, n), share_to($p, n) FROM (SELECT worth($p, 8, $v, 32) AS n)",
+            {"p": p, "v": variance},
+        ).fetchone()
+        assert found == pytest.approx(share_interval(hits, np.full(8, 4)), abs=5e-3)
 
 
 def test_dose_response_is_the_share_of_copies_by_dose(tables):

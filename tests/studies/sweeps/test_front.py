@@ -26,9 +26,21 @@ def test_what_is_not_a_number_is_on_no_front_and_keeps_none_from_it():
 def test_the_knee_of_a_quarter_circle_is_its_middle_whatever_the_units():
     angles = np.linspace(0, np.pi / 2, 91)
     circle = np.column_stack([np.cos(angles), np.sin(angles)])
-    assert knee(circle) == knee(circle * [1000, 0.001] + [5, -7]) == 45
+    units, shift = np.array([1000, 0.001]), np.array([5, -7])
+    ends = np.zeros(2), np.ones(2)
+    assert knee(circle, *ends) == 45
+    assert knee(circle * units + shift, *(end * units + shift for end in ends)) == 45
+
+
+def test_a_useless_trial_at_the_end_of_the_front_does_not_move_the_knee():
+    """Its range would: a sliver more of one objective for all of the other."""
+    values = np.array([[0.9, 0.2], [0.6, 0.6], [0.2, 0.9]])
+    longer = np.vstack([values, [0.91, -50.0]])
+    assert efficient(longer).all()
+    assert knee(values, np.zeros(2), np.ones(2)) == knee(longer, np.zeros(2), np.ones(2)) == 1
 
 
 def test_a_single_best_trial_is_its_own_knee_and_no_trial_has_none():
-    assert knee(np.array([[0.0, 1.0], [2.0, 3.0], [1.0, 1.0]])) == 1
-    assert knee(np.empty((0, 2))) is None and knee(np.full((2, 2), np.nan)) is None
+    ends = np.zeros(2), np.ones(2)
+    assert knee(np.array([[0.0, 1.0], [2.0, 3.0], [1.0, 1.0]]), *ends) == 1
+    assert knee(np.empty((0, 2)), *ends) is None and knee(np.full((2, 2), np.nan), *ends) is None

@@ -50,6 +50,11 @@ class Orthogonalization:
         "path",
         "alpha",
     )
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "effect": (0.0, 2.0),  # standard deviations
+        "leakage": (0.5, 0.0),
+        "identity": (0.0, 1.0),
+    }
     unit: ClassVar[str] = "images"
 
     def __init__(self, lake: Lake, facts: dict[str, Any], most: int, device: str) -> None:
@@ -70,8 +75,20 @@ class Orthogonalization:
         parts = math.ceil(min(budget, len(self.images)) / IMAGES_PER_TASK)
         for task in self.tasks[len(self.rows) : parts]:
             self.rows.append(self._measured(task))
-        first = set(self.images[:budget])
-        return objectives([row for rows in self.rows for row in rows if row["image_id"] in first], self.edit)
+        return self._of(self.images[: min(budget, self.choosing)])
+
+    @property
+    def choosing(self) -> int:
+        """How many of the images choose; as many others report, and are judged only in full."""
+        return (len(self.images) + 1) // 2
+
+    def reported(self) -> dict[str, float]:
+        others = self.images[self.choosing :]
+        return self._of(others) if len(others) > 1 else {}
+
+    def _of(self, images: Sequence[str]) -> dict[str, float]:
+        wanted = set(images)
+        return objectives([row for rows in self.rows for row in rows if row["image_id"] in wanted], self.edit)
 
     def _measured(self, task: EditTask) -> list[dict[str, Any]]:
         if self.worker is None:

@@ -13,7 +13,7 @@ from une_ray.cli.options import ActorsOption, AddressOption, CopyMetricOption, G
 from une_ray.registry import MITIGATIONS
 from une_ray.settings import Setting
 from une_ray.studies.memorization import audit_command as audit
-from une_ray.studies.memorization.defaults import COPY_METRIC, METHODS
+from une_ray.studies.memorization.defaults import COPY_METRIC, HARD_RATE, METHODS
 from une_ray.studies.memorization.methods.method import WINDOW
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ EPILOG = """Examples:
 `une sql --lake memory -f queries/memorization.sql`"""
 
 COLUMNS = {
-    "dose_response": ("kind", "dose", "prompts", "copies", "± copies", "similarity", "±"),
+    "dose_response": ("kind", "dose", "prompts", "copies", "copies_from", "copies_to", "similarity", "±"),
     "methods": (
         "group",
         "method",
@@ -61,7 +61,8 @@ COLUMNS = {
         "similarity",
         "±",
         "copies",
-        "± copies",
+        "copies_from",
+        "copies_to",
         "alignment",
         "± alignment",
         "distance_to_real",
@@ -230,10 +231,12 @@ def lines(result: MemorizationResult) -> list[str]:
         "method changes are from the plain pictures of the",
         "same prompts. Titles say nothing of their pictures: only ordinary captions' alignment is about "
         "quality; distance to real is better when less. A",
-        f"copy is similar by {of.threshold:.2f} or more, as are {of.false_positive_rate:.2%} of "
-        f"{of.pairs:,} pairs of different avatars, and all but {of.false_negative_rate:.2%} of "
-        f"{of.changed:,} pairs of an avatar and its",
-        "slightly changed self.",
+        f"copy is similar by {of.threshold:.2f} or more, as are {of.hard_rate:.1%} of {of.hard:,} avatars and"
+        " others of the same features (the threshold is",
+        f"chosen where {HARD_RATE:.0%} are) and {of.false_positive_rate:.2%} of {of.pairs:,} pairs of any"
+        " two. Missed of avatars that were changed a little: "
+        + ", ".join(f"{name} {rate:.0%}" for name, rate in of.missed.items()),
+        "and copies_from to copies_to is a 95 % interval over titles.",
     ]
 
 

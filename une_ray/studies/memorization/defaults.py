@@ -18,3 +18,6 @@ METHODS = ",".join(
     ]
 )
 COPY_METRIC = "tiles"
+
+HARD_RATE = 0.05  # of other pictures of the same description, the share that passes for a copy
+COPY_CRITERION = f"{HARD_RATE:.0%} of hard negatives"

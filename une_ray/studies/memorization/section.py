@@ -18,21 +18,22 @@ from une_ray.studies.memorization.strips import label, strips
 
 ORDER = 100
 NOTE = (
-    "Pictures of titles that were trained on many times over, and of ordinary captions. A copy is as similar "
-    "to its training picture as a slightly changed picture is to itself. A title is memorised where most of "
-    "its plain pictures are copies; a mitigation should move its similarity to the left and leave the "
-    "alignment of ordinary prompts, as a model sees it that the generator never saw, where it was. Distance "
-    "to real pictures is Mahalanobis' in mini-dino's space, less is better. Lines, bands and ±: 95 % "
-    "intervals over prompts."
+    "Pictures of titles that were trained on many times over, and of ordinary captions. A copy is more "
+    "similar to its training picture than all but one in twenty pictures of the same description are. A "
+    "title is memorised where most of its plain pictures are copies; a mitigation should move its "
+    "similarity to the left and leave the alignment of ordinary prompts, as a model sees it that the "
+    "generator never saw, where it was. Distance to real pictures is Mahalanobis' in mini-dino's space, "
+    "less is better. Lines, bands, ± and brackets: 95 % intervals over prompts, those of shares exact."
 )
 OF = "WHERE (model, steps, guidance_scale) = (?, ?, ?)"
 GROUPS = ("memorised", "titled", "ordinary")
-METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, "± copies",
+METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, copies_from, copies_to,
         similarity_unmitigated, alignment, "± alignment", diversity, distance_to_real, "± distance", seconds,
         peak_mb
     FROM methods {OF} ORDER BY list_position(['memorised', 'titled', 'ordinary'], "group"), similarity DESC"""
-DOSES = f"""SELECT dose, copies, "± copies" FROM dose_response {OF} AND kind = 'duplicated' ORDER BY dose"""
-ABLATIONS = f"""SELECT ablation, padding, how, prompts, similarity, "±", copies, "± copies",
+DOSES = f"""SELECT dose, copies, copies_from, copies_to
+    FROM dose_response {OF} AND kind = 'duplicated' ORDER BY dose"""
+ABLATIONS = f"""SELECT ablation, padding, how, prompts, similarity, "±", copies, copies_from, copies_to,
         similarity_unmitigated, alignment, "± alignment"
     FROM ablations {OF}"""
 DETECTORS = f"""SELECT detector, auc, auc_from, auc_to, tpr_at_1_percent_fpr, tpr_from, tpr_to,
@@ -61,7 +62,8 @@ class MethodFigures:
     similarity: float | None
     similarity_half: float | None
     copies: float | None
-    copies_half: float | None
+    copies_from: float | None
+    copies_to: float | None
     to_plain: float | None
     alignment: float | None
     alignment_half: float | None
@@ -143,9 +145,13 @@ def summary(methods: dict[Study, list[MethodFigures]]) -> str:
 
 
 def _copies(figures: MethodFigures) -> str:
-    """`93 ± 4 %`: the share of pictures that are copies, with half its interval."""
-    half = None if figures.copies_half is None else percent(figures.copies_half, 0)
-    return f"{within(percent(figures.copies, 0), half)} %"
+    """`93 % (76 to 99)`: the share of pictures that are copies, with its interval over prompts."""
+    low, high = (percent(bound, 0) for bound in (figures.copies_from, figures.copies_to))
+    return f"{percent(figures.copies, 0)} % ({low} to {high})"
+
+
+def _between(copies: float | None, low: float | None, high: float | None) -> str:
+    return figure_or_dash(copies) if low is None else f"{copies} ({low} to {high})"
 
 
 def _methods(rows: Sequence[MethodFigures]) -> str:
@@ -155,7 +161,7 @@ def _methods(rows: Sequence[MethodFigures]) -> str:
             row.name,
             row.prompts,
             within(row.similarity, row.similarity_half),
-            within(row.copies, row.copies_half),
+            _between(row.copies, row.copies_from, row.copies_to),
             figure_or_dash(row.to_plain),
             within(row.alignment, row.alignment_half),
             figure_or_dash(row.diversity),
@@ -172,8 +178,8 @@ def _ablations(rows: Sequence[tuple[Any, ...]]) -> str:
     header = ["ablation", "padding", "by", "n", "similarity", "copies", "to plain", "alignment"]
     lines = []
     for ablation, padding, how, prompts, *figures in rows:
-        similarity, half, copies, copies_half, to_plain, alignment, alignment_half = figures
-        shares = within(similarity, half), within(copies, copies_half), figure_or_dash(to_plain)
+        similarity, half, copies, low, high, to_plain, alignment, alignment_half = figures
+        shares = within(similarity, half), _between(copies, low, high), figure_or_dash(to_plain)
         lines.append(
             (ablation, padding, figure_or_dash(how), prompts, *shares, within(alignment, alignment_half))
         )
@@ -216,9 +222,12 @@ def draw(axes: list[Axes], doses: Sequence[tuple[Any, ...]], methods: Sequence[M
 
 def _dose_response(axis: Axes, doses: Sequence[tuple[Any, ...]]) -> None:
     axis.errorbar(
-        [str(dose) for dose, _, _ in doses],
-        [100 * copies for _, copies, _ in doses],
-        yerr=[100 * (half or 0) for _, _, half in doses],
+        [str(dose) for dose, *_ in doses],
+        [100 * copies for _, copies, _, _ in doses],
+        yerr=[
+            [100 * max(copies - low, 0) for _, copies, low, _ in doses],
+            [100 * max(high - copies, 0) for _, copies, _, high in doses],
+        ],
         fmt="o-",
         capsize=2,
     )

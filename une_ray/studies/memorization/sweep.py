@@ -15,7 +15,7 @@ from une_ray.registry import MITIGATIONS
 from une_ray.settings import Value
 from une_ray.studies.memorization.bench import PLAIN_CHOICE, Bench, tasks
 from une_ray.studies.memorization.copy_metric import metric_facts
-from une_ray.studies.memorization.defaults import COPY_METRIC
+from une_ray.studies.memorization.defaults import COPY_CRITERION, COPY_METRIC
 from une_ray.studies.memorization.prompts import Prompt, doses, duplicated, held_out, trained
 from une_ray.studies.memorization.task import MemorizationTask, MethodChoice
 
@@ -38,6 +38,11 @@ class Mitigation:
     name: ClassVar[str] = "mitigation"
     goals: ClassVar[dict[str, str]] = {"similarity": "min", "alignment": "max", "distance": "min"}
     knobs: ClassVar[tuple[str, ...]] = knobs()
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "similarity": (1.0, 0.0),
+        "alignment": (0.0, 0.5),
+        "distance": (2.3, 1.6),  # of two avatars laid over each other, and of a real one
+    }
     unit: ClassVar[str] = "prompts"
 
     def __init__(self, lake: Lake, facts: dict[str, Any], most: int, device: str) -> None:
@@ -65,7 +70,19 @@ class Mitigation:
             if budget < self.most and sum(map(len, self.rows)) >= budget * self.fixed["seeds"]:
                 break
             self.rows.append(self.worker.measure(task, self.worker.make(task)))
-        return objectives([row for rows in self.rows for row in rows])
+        return self._of(choosing=True)
+
+    def reported(self) -> dict[str, float]:
+        return self._of(choosing=False)
+
+    def _of(self, choosing: bool) -> dict[str, float]:
+        """Of every second prompt of each kind, or of the others."""
+        kinds: dict[str, list[str]] = {}
+        for task in self.tasks:
+            for prompt in task.prompts:
+                kinds.setdefault(prompt.kind, []).append(prompt.text)
+        wanted = {text for texts in kinds.values() for text in texts[0 if choosing else 1 :: 2]}
+        return objectives([row for rows in self.rows for row in rows if row["prompt"] in wanted])
 
     @staticmethod
     def facts(lake: Lake, fixed: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +113,7 @@ class Mitigation:
             "encoder_weights": task.encoder_weights,
             "spacing": task.spacing,
             **metric,
+            "copy_criterion": COPY_CRITERION,
             "title": f"{facts['model']}, titles seen {often} times",
         }
 

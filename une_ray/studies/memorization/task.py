@@ -8,7 +8,7 @@ from typing import Any
 
 from une_ray.lake import results
 from une_ray.settings import Value
-from une_ray.studies.memorization.defaults import COPY_METRIC
+from une_ray.studies.memorization.defaults import COPY_CRITERION, COPY_METRIC
 from une_ray.studies.memorization.prompts import Prompt
 
 
@@ -51,6 +51,7 @@ class MemorizationTask:
     method: MethodChoice
     copy_metric: str = COPY_METRIC
     copy_metric_weights: str | None = None
+    copy_criterion: str = COPY_CRITERION
 
     @property
     def size(self) -> int:
@@ -79,6 +80,7 @@ class MemorizationTask:
             "guidance_scale": self.guidance_scale,
             "seeds": list(self.seeds),
             **({} if self.copy_metric == COPY_METRIC else metric),
+            "copy_criterion": self.copy_criterion,
             "prompts": [prompt.to_row() for prompt in self.prompts],
             "method": self.method.name,
             "settings": dict(self.method.settings),

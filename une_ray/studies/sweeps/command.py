@@ -147,15 +147,23 @@ def lines(result: SweepResult, lake: str) -> list[str]:
     header = [
         "  ",
         *(f"{name:>{width}}" for name, width in widths.items()),
+        *(f"{name:>{width}}" for name, width in widths.items()),
         f"{result.unit:>7}",
         "settings",
     ]
-    text = ["", f"{result.study}: {result.title}; {len(result.trials)} trials, {counts}", "  ".join(header)]
+    across = sum(widths.values()) + 2 * (len(widths) - 1)
+    above = "  ".join(["  ", f"{'on those that chose':<{across}}", f"{'on the others':<{across}}"])
+    text = ["", f"{result.study}: {result.title}; {len(result.trials)} trials, {counts}", above]
+    text.append("  ".join(header))
     others = [trial for trial in result.trials if trial["point"] and trial not in result.front]
     for trial in [*result.front, *others]:
         mark = "→ " if trial is result.knee else "  " if trial in result.front else "· "
-        objectives = dict(trial["objectives"])
-        cells = [f"{_three_digits(objectives[name]):>{width}}" for name, width in widths.items()]
+        judged: list[dict[str, float | None]] = [dict(trial["objectives"]), dict(trial["reported"] or [])]
+        cells = [
+            f"{_three_digits(figures.get(name)):>{width}}"
+            for figures in judged
+            for name, width in widths.items()
+        ]
         settings = " ".join(f"{name}={value}" for name, value in trial["settings"])
         if trial["point"]:
             settings = f"[{trial['point']}] {settings}"
@@ -166,11 +174,27 @@ def lines(result: SweepResult, lake: str) -> list[str]:
             "",
             f"The Pareto front of the finished trials ({goals}), and what stood in the study as a point and "
             "is not on it (·). →: the knee, nearest",
-            "to the ideal point when every objective is rescaled to its range on the front. "
-            "It is done again by:",
+            "to the best of every objective, each in its fixed range. It is done again by:",
             command(result.knee, lake),
         ]
+        text += lost(result)
     return text
+
+
+def lost(result: SweepResult) -> list[str]:
+    """How much less the knee is worth on what did not choose it."""
+    if result.knee is None or not result.knee["reported"]:
+        return []
+    reported = dict(result.knee["reported"])
+    chosen = {name: value for name, value in result.knee["objectives"] if value is not None}
+    parts = [
+        f"{name} {(reported[name] - chosen[name]) * (1 if goal == 'max' else -1):+.3f}"
+        for name, goal in result.goals.items()
+    ]
+    return [
+        f"On the {result.unit} that chose nothing it is, where + is better: {', '.join(parts)}. Report these"
+        " figures, not those that chose."
+    ]
 
 
 def _three_digits(value: float | None) -> str:

@@ -20,16 +20,16 @@ def efficient(values: np.ndarray) -> np.ndarray:
     return known & ~(as_good & better).any(0)
 
 
-def knee(values: np.ndarray) -> int | None:
-    """The row of the front nearest to the ideal point, each objective rescaled to its range on the front;
-    None of no front.
+def knee(values: np.ndarray, worst: np.ndarray, best: np.ndarray) -> int | None:
+    """The row of the front nearest to the ideal point `best` (k,), each objective rescaled to its range from
+    `worst` (k,); None of no front.
 
-    The ideal has the best of every objective at once: 1 after rescaling, where 0 is the worst on the front.
     This is compromise programming's choice (Zeleny 1973); unlike the point furthest from the chord between
-    the ends, it means something with more than two objectives."""
+    the ends, it means something with more than two objectives. The ranges are fixed: those of the front
+    itself would move with every useless trial at its ends, and the knee with them.
+    """
     front = np.flatnonzero(efficient(values))
     if not len(front):
         return None
-    best, worst = values[front].max(0), values[front].min(0)
-    lost = (best - values[front]) / np.where(best > worst, best - worst, 1)
+    lost = (best - values[front]) / (best - worst)
     return int(front[np.square(lost).sum(1).argmin()])

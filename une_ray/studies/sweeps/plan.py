@@ -54,6 +54,7 @@ class Sweep:
             "error": result["error"] or None,
             "settings": [(name, str(value)) for name, value in settings.items()],
             "objectives": [(name, None if refused else result[name]) for name in self.subject.goals],
+            "reported": None if refused or not full else [*result["reported"].items()],
             "goals": [*self.subject.goals.items()],
             "promise": None if refused else result["promise"],
             "budget": result["budget"],

@@ -89,11 +89,20 @@ class Trial(tune.Trainable):
         except UneError as error:
             return dict.fromkeys([*kind.goals, "promise"], math.nan) | {
                 "budget": budget,
+                "reported": {},
                 "error": str(error),
                 "done": True,
             }
         promise = sum(weight * objectives[name] for name, weight in self.task["weights"].items())
-        return objectives | {"promise": promise, "budget": budget, "error": "", "done": budget == rungs[-1]}
+        done = budget == rungs[-1]
+        reported = self._ready(kind).reported() if done else {}
+        return objectives | {
+            "promise": promise,
+            "budget": budget,
+            "reported": reported,
+            "error": "",
+            "done": done,
+        }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """What the rungs so far have measured, so that a killed trial goes on from its last one."""
@@ -185,8 +194,7 @@ def _tuner(
 
 class Search(OptunaSearch):
     """Optuna is told the objectives of trials that were judged on `most`, and of the others that they were
-    pruned: figures on less material are no estimate of those on all of it, as scores are in standard
-    deviations of the images at hand."""
+    pruned: figures on less material are no estimate of those on all of it."""
 
     most = 0
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from une_ray.errors import UneError, unknown
 from une_ray.studies.sweeps.columns import TABLE
 from une_ray.studies.sweeps.front import efficient, knee, oriented
+from une_ray.studies.sweeps.subject import subjects
 
 TRIALS = "SELECT * FROM sweeps ORDER BY study, title, sweep, promise DESC, config"
 STATUSES = ("finished", "stopped", "refused")
@@ -30,6 +31,7 @@ class TrialRow(TypedDict):
     error: str | None
     settings: list[tuple[str, str]]
     objectives: list[tuple[str, float | None]]
+    reported: list[tuple[str, float]] | None
     goals: list[tuple[str, str]]
     promise: float | None
     budget: int
@@ -93,8 +95,23 @@ class SweepResult:
     @cached_property
     def knee(self) -> TrialRow | None:
         """The trial of the front nearest to the ideal point; None of no front."""
-        place = knee(oriented(self.values, [*self.goals.values()]))
+        goals = [*self.goals.values()]
+        turned, ends = oriented(self.values, goals), oriented(self.ranges, goals)
+        place = knee(turned, ends[0], ends[1])
         return None if place is None else self.full[place]
+
+    @property
+    def ranges(self) -> np.ndarray:
+        """(2, k) worst and best of each objective: the subject's own, or those of the front where no subject
+        here has these objectives."""
+        for subject in subjects().values():
+            if subject.goals == self.goals:
+                return np.array([subject.ranges[name] for name in self.goals]).T
+        front = np.array([[dict(trial["objectives"])[name] for name in self.goals] for trial in self.front])
+        turned = oriented(front.reshape(-1, len(self.goals)), [*self.goals.values()])
+        ends = np.stack([turned.min(0), turned.max(0)]) if len(turned) else np.zeros((2, len(self.goals)))
+        ends[1] = np.where(ends[1] > ends[0], ends[1], ends[0] + 1)
+        return oriented(ends, [*self.goals.values()])
 
 
 def sweeps(connection: duckdb.DuckDBPyConnection, study: str | None = None) -> list[SweepResult]:

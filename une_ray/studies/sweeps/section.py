@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
-from une_ray.report.tables import table
+from une_ray.report.tables import figure_or_dash, table
 from une_ray.report.theme import Colour
 from une_ray.studies.sweeps.front import efficient, oriented
 from une_ray.studies.sweeps.result import SweepResult, TrialRow, command, sweeps
@@ -25,8 +25,9 @@ NOTE = (
     "A point is one trial, a setting of everything; upwards and to the right is better. Large ones are the "
     "Pareto front, which no other trial matches in every objective and beats in one; the stairs are how far "
     "the two axes alone can be had. Trials that successive halving stopped early were judged on less, in "
-    "other units, and are not drawn. The star is the knee, nearest to the ideal point when every objective "
-    "is rescaled to its range on the front; diamonds are settings that stood in the study from the start. "
+    "other units, and are not drawn. The star is the knee, nearest to the best of every objective, "
+    "each in its fixed range; diamonds are settings that stood in the study from the start. "
+    "Half of the material chose; the table also has the figures on the others, which are the ones to report. "
     "Below: the mean of each objective over the finished trials that share a value, ± its standard error; "
     "numbers in thirds of equal count."
 )
@@ -185,11 +186,13 @@ def averages(axes: list[Axes], sweep: SweepResult, effects: Sequence[tuple[Any, 
 
 def front(sweep: SweepResult) -> str:
     header = ["", *(_objective(sweep, name) for name in sweep.goals), "settings"]
+    header += [f"{name}, on the others" for name in sweep.goals]
     rows = [
         (
             "knee" if trial is sweep.knee else trial["point"] or "",
             *(f"{value:.3f}" for _, value in trial["objectives"]),
             ", ".join(f"{name} {value}" for name, value in trial["settings"]),
+            *(figure_or_dash(dict(trial["reported"] or []).get(name), ".3f") for name in sweep.goals),
         )
         for trial in sweep.front
     ]

@@ -27,6 +27,8 @@ class Subject(Protocol):
     """Objective → "max" or "min"."""
     knobs: ClassVar[tuple[str, ...]]
     """Parameters that a study may search."""
+    ranges: ClassVar[dict[str, tuple[float, float]]]
+    """Objective → what is worst and best of it, in which the front's knee is sought."""
     unit: ClassVar[str]
     """What a trial is judged on, in the plural: "images"."""
 
@@ -41,7 +43,13 @@ class Subject(Protocol):
         ...
 
     def judge(self, budget: int) -> dict[str, float]:
-        """The objectives on the first `budget` units, which include those judged before."""
+        """The objectives on the first `budget` units, which include those judged before, as far as they are
+        to choose by."""
+        ...
+
+    def reported(self) -> dict[str, float]:
+        """The same on the units that are not to choose by, once all were judged: the best of many trials is
+        lucky on what it was chosen on."""
         ...
 
     @staticmethod
