@@ -1,0 +1,180 @@
+"""`une disentanglement` on lakes whose spaces have axes, or have none: turned sources, and Gaussian noise."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.helpers.lakes import write
+from une_ray.cli.main import app
+from une_ray.corpora import Item
+from une_ray.errors import UneError
+from une_ray.lake import schema
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.report.section import Source
+from une_ray.studies.disentanglement import codes, section
+from une_ray.studies.disentanglement.study import disentanglement
+
+IMAGES, FACTORS = 600, 4
+RANDOM = np.random.default_rng(0)
+SIGNS = RANDOM.integers(0, 2, (IMAGES, FACTORS))
+TURN = np.linalg.qr(RANDOM.standard_normal((FACTORS, FACTORS)))[0]
+SOURCES = 2.0 * SIGNS - 1 + 0.3 * RANDOM.standard_normal((IMAGES, FACTORS))
+GAUSS = RANDOM.standard_normal((IMAGES, FACTORS))
+QUICK = {"metric_names": ["mig", "modularity"], "components": FACTORS, "halves": 4}
+
+
+def made(folder, spaces, labels, kind="factors"):
+    """A finished lake of `spaces` (n, d) whose images have `labels`."""
+
+    def planned():
+        for n, row in enumerate(labels):
+            named = {f"f{column}": int(value) for column, value in enumerate(row)}
+            own = (
+                {"factors": named}
+                if kind == "factors"
+                else {"attributes": {k: v > 0 for k, v in named.items()}}
+            )
+            yield Item(f"i{n:04}", f"{n}.png", "train", **(own if kind else {}))
+
+    lake = create(Lake(str(folder / "lake")), f"test:{len(labels)}", planned(), 256)
+    for space, z in spaces.items():
+        fingerprint = {"model": space}
+        lake.register(space, fingerprint)
+        for shard in range(lake.shards):
+            plan = lake.plan(shard).to_pylist()
+            if not lake.store.exists(f"images/{shard_file(shard)}"):
+                rows = [row | {"status": "ok"} for row in plan]
+                write(lake, f"images/{shard_file(shard)}", rows, schema.IMAGES)
+            latents = [
+                {"image_id": row["image_id"], "status": "ok", "z": z[int(row["image_id"][1:])], "norm": 1.0}
+                for row in plan
+            ]
+            write(lake, f"{space_folder(space)}/{shard_file(shard)}", latents, schema.SPACE, fingerprint)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    wide = np.concatenate([SOURCES @ TURN, 0.01 * RANDOM.standard_normal((IMAGES, 8))], 1)
+    labels = np.concatenate([SIGNS, np.zeros((IMAGES, 1), int)], 1)
+    spaces = {"turned": wide.astype(np.float16), "gauss": GAUSS.astype(np.float16)}
+    return made(tmp_path_factory.mktemp("axes"), spaces, labels)
+
+
+@pytest.fixture(scope="module")
+def result(lake):
+    return disentanglement(lake, **QUICK)
+
+
+def one(result, space, kind, metric="mig", control=None):
+    (row,) = [
+        row
+        for row in result.table.to_pylist()
+        if (row["space"], row["codes"], row["metric"], row["control"]) == (space, kind, metric, control)
+    ]
+    return row
+
+
+def test_independent_components_find_the_axes_of_turned_sources(result):
+    ica, rotated = one(result, "turned", "ica"), one(result, "turned", "ica", control="rotated")
+    assert ica["score"] > 0.8 > rotated["high"] and rotated["score"] < 0.4 and ica["p_value"] == 1 / 20
+    assert one(result, "turned", "probes")["score"] > 0.7
+    assert one(result, "turned", "ica", "modularity")["score"] > 0.95
+
+
+def test_a_gaussian_space_has_none(result):
+    for kind in ("pca", "ica"):
+        assert one(result, "gauss", kind)["score"] < 0.1
+        assert (
+            one(result, "gauss", kind)["score"] < one(result, "gauss", kind, control="rotated")["high"] + 0.05
+        )
+
+
+def test_permuted_factors_leave_chance_and_intervals_hold_their_score(result):
+    for row in result.table.to_pylist():
+        if row["control"] == "permuted" and row["metric"] == "mig":
+            assert row["score"] < 0.05
+        if row["control"] is None:
+            assert row["low"] <= row["score"] <= row["high"] and row["draws"] == 4
+            assert (row["images"], row["factors"], row["labels"]) == (IMAGES, FACTORS, "factors")
+
+
+def test_constant_factors_are_left_out_and_named(result):
+    assert result.remarks == ("left out, with fewer than 20 images of a second value: f4",)
+
+
+def test_what_was_done_is_not_done_again(lake, result, monkeypatch):
+    monkeypatch.setattr(codes, "principal", None)
+    monkeypatch.setattr("une_ray.studies.disentanglement.study.principal", None)
+    assert disentanglement(lake, **QUICK).table.equals(result.table)
+
+
+def test_the_view_has_the_axes_side_by_side(lake, result):
+    ((pca, ica, rotated),) = lake.rows(
+        "SELECT pca, ica, rotated FROM disentanglement_axes WHERE space = 'turned' AND metric = 'mig'"
+    )
+    assert pca == one(result, "turned", "pca")["score"] and ica == one(result, "turned", "ica")["score"]
+    assert rotated == one(result, "turned", "pca", control="rotated")["score"]
+
+
+def test_the_report_says_which_spaces_have_axes(lake, result):
+    part = section.section(Source(lake))
+    assert part.title == "Disentanglement of coordinates" and "<svg" in part.html
+    assert "independent components of 1" in part.summary and "MIG" in part.summary
+    assert section.section(Source(lake)).html == part.html
+
+
+def test_the_command_prints_a_line_per_set_of_coordinates(lake):
+    arguments = ["disentanglement", lake.url, "--metrics", "mig", "--components", "4", "--halves", "2"]
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 0, found.output
+    lines = [line for line in found.output.splitlines() if line.startswith(("turned", "gauss"))]
+    assert [line.split()[:2] for line in lines] == [
+        [space, kind] for space in ("gauss", "turned") for kind in ("pca", "ica", "probes")
+    ]
+    assert "left out, with fewer than 20 images" in found.output and "600 images, 4 factors" in found.output
+
+
+def test_attributes_stand_in_where_there_are_no_factors(tmp_path):
+    lake = made(tmp_path, {"turned": (SOURCES @ TURN).astype(np.float16)}, SIGNS, "attributes")
+    found = disentanglement(lake, codes=["ica"], **(QUICK | {"rotations": 0, "halves": 0}))
+    row = one(found, "turned", "ica")
+    assert row["labels"] == "attributes" and row["score"] > 0.8 and row["low"] is row["p_value"] is None
+
+
+def test_bad_input_is_refused(tmp_path, lake):
+    with pytest.raises(UneError, match="unknown codes 'pcs'; known, nearest first: pca"):
+        disentanglement(lake, codes=["pcs"])
+    with pytest.raises(UneError, match="unknown metric 'migs'; known, nearest first: mig"):
+        disentanglement(lake, metric_names=["migs"])
+    with pytest.raises(UneError, match="has no attributes"):
+        disentanglement(lake, labels="attributes")
+    spaces = {"z": np.ones((60, 3), np.float16)}
+    for name, labels, kind, message in (
+        ("none", SIGNS[:60], None, "neither factors nor attributes"),
+        ("one", np.ones((60, 2), int), "factors", "of f0, f1 none has 20 images of a second value"),
+    ):
+        (tmp_path / name).mkdir()
+        with pytest.raises(UneError, match=message):
+            disentanglement(made(tmp_path / name, spaces, labels, kind), **QUICK)
+    broken = {"z": np.where(np.arange(60)[:, None] == 7, np.nan, np.ones((60, 3))).astype(np.float16)}
+    (tmp_path / "nan").mkdir()
+    with pytest.raises(UneError, match="'z': the latent of image 'i0007' is not finite"):
+        disentanglement(made(tmp_path / "nan", broken, SIGNS[:60]), **QUICK)
+
+
+def test_a_constant_space_scores_nothing(tmp_path):
+    lake = made(tmp_path, {"z": np.ones((80, 3), np.float16)}, SIGNS[:80])
+    assert one(disentanglement(lake, codes=["pca"], **QUICK), "z", "pca")["score"] == 0
+
+
+def test_rotations_are_orthogonal_and_probes_are_out_of_fold():
+    white = codes.principal(GAUSS, FACTORS, 0).values
+    assert np.cov(codes.rotated(white, 3).T) == pytest.approx(
+        np.eye(FACTORS) * IMAGES / (IMAGES - 1), abs=1e-9
+    )
+    wide = np.random.default_rng(5).standard_normal((100, 400))
+    noise = np.random.default_rng(6).integers(0, 2, (100, 1))
+    read = codes.probed(wide, noise, np.arange(100)).values
+    assert abs(np.corrcoef(read[:, 0], noise[:, 0])[0, 1]) < 0.3, "in sample it would be 1"

@@ -1,0 +1,16 @@
+-- What coordinates of a space say of its corpus' factors, side by side: principal components, independent components and probes of the same
+-- space, and the mean of random rotations of the first. Of several runs the one with the most images.
+CREATE OR REPLACE VIEW disentanglement_axes AS
+WITH largest AS (
+    SELECT * FROM disentanglement SEMI JOIN (
+        SELECT space, codes, config FROM disentanglement GROUP BY space, codes, config
+        QUALIFY row_number() OVER (PARTITION BY space, codes ORDER BY max(images) DESC, max(draws) DESC, config) = 1)
+        USING (space, codes, config))
+SELECT space, metric,
+    max(score) FILTER (codes = 'pca' AND control IS NULL) AS pca,
+    max(score) FILTER (codes = 'ica' AND control IS NULL) AS ica,
+    max(score) FILTER (codes = 'probes' AND control IS NULL) AS probes,
+    max(score) FILTER (codes = 'pca' AND control = 'rotated') AS rotated,
+    max(score) FILTER (codes = 'probes' AND control = 'rotated') AS rotated_probes,
+    max(score) FILTER (codes = 'pca' AND control = 'permuted') AS permuted
+FROM largest GROUP BY space, metric ORDER BY space, metric;
