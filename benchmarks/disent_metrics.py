@@ -1,12 +1,12 @@
 """Metrics of disentanglement beside those of the package `disent` (MIT), an independent port of
-disentanglement_lib, on the same codes.
+disentanglement_lib, on the same codes and the same split.
 
-    pip install disent==0.8.0 pytorch-lightning
-    python benchmarks/disent_metrics.py --items 15000
+    pip install disent==0.8.0
+    python benchmarks/disent_metrics.py
 
 `disent` is no dependency of une_ray; install it in an environment of its own. BetaVAE's metric, modularity
-and explicitness are not in it. Codes are functions of dSprites' five factors; batches with a factor held are
-drawn out of the grid by `disent`, and out of the sample by une_ray.
+and explicitness are not in it. Codes are functions of dSprites' five factors. FactorVAE's batches are drawn
+anew: out of the grid by `disent`, out of the sample by une_ray; the other figures are due to be the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from collections.abc import Callable
 import numpy as np
 
 from une_ray.corpora.dsprites import FACTORS
-from une_ray.studies.disentanglement import metrics
+from une_ray.studies.disentanglement.metrics import dci, factor_vae, sap
+from une_ray.studies.disentanglement.metrics.sample import (
+    Partners,
+    Rows,
+    binned,
+    entropies,
+    mutual_information,
+    top_two,
+)
 
 SIZES = np.array(list(FACTORS.values()))
 Encoder = Callable[[np.ndarray], np.ndarray]
@@ -34,7 +42,6 @@ def encoders() -> dict[str, Encoder]:
 
     return {
         "factors": scaled,
-        "turned": lambda factors: scaled(factors) @ turn,
         "half turned": lambda factors: scaled(factors) @ (np.eye(5) + 0.3 * turn),
         "ten codes": lambda factors: np.tanh(2 * scaled(factors) @ wide),
     }
@@ -58,44 +65,72 @@ class Grid:
         return self.sample_factors(count)
 
 
-def theirs(encode: Encoder, factors: np.ndarray, split: int, batches: int) -> dict[str, float]:
-    """Scores of `disent` by our names."""
+def ours(train: Rows, test: Rows, small: tuple[Rows, Rows], batches: int) -> dict[str, float]:
+    """Scores of une_ray's own functions."""
+    information = mutual_information(binned(train.codes), train.factors)
+    importance, accuracy = dci.importances(*small, dci.TREES, 0)
+    random = np.random.default_rng(0)
+    partners, scaled = Partners(train.factors), train.codes / train.codes.std(0, ddof=1)
+    majority = factor_vae.votes(scaled, partners, batches, random).argmax(0)
+    votes = factor_vae.votes(scaled, partners, batches, random)
+    return {
+        "MIG": float(np.mean(top_two(information) / entropies(train.factors))),
+        "SAP": float(np.mean(top_two(sap.accuracies(train, test, 0)))),
+        "DCI D": dci.disentanglement(importance),
+        "DCI C": dci.disentanglement(importance.T),
+        "DCI I": accuracy,
+        "FactorVAE": float(votes[majority, np.arange(len(majority))].sum() / votes.sum()),
+    }
+
+
+def theirs(
+    train: Rows, test: Rows, small: tuple[Rows, Rows], batches: int, encode: Encoder
+) -> dict[str, float]:
+    """Scores of `disent` by the same names."""
     from disent.metrics import _dci, _mig, _sap
     from disent.metrics._factor_vae import metric_factor_vae
 
-    z, v = encode(factors).T, factors.T
-    train, test = (z[:, :split], v[:, :split]), (z[:, split:], v[:, split:])
-    dci = _dci._compute_dci(*train, *test)
+    def turned(*parts: Rows) -> list[np.ndarray]:
+        return [array for part in parts for array in (part.codes.T, part.factors.T)]
+
     np.random.seed(0)
+    trees = _dci._compute_dci(*turned(*small))
     votes = metric_factor_vae(
-        Grid(), encode, num_train=batches, num_eval=batches // 2, num_variance_estimate=10000
+        Grid(), encode, num_train=batches, num_eval=batches, num_variance_estimate=10_000
     )
     return {
-        "mig": _mig._compute_mig(*train)["mig.discrete_score"],
-        "sap": _sap._compute_sap(*train, *test, False)["sap.score"],
-        "dci_disentanglement": dci["dci.disentanglement"],
-        "dci_completeness": dci["dci.completeness"],
-        "dci_informativeness": dci["dci.informativeness_test"],
-        "factor_vae": votes["factor_vae.eval_accuracy"],
+        "MIG": _mig._compute_mig(*turned(train))["mig.discrete_score"],
+        "SAP": _sap._compute_sap(*turned(train, test), False)["sap.score"],
+        "DCI D": trees["dci.disentanglement"],
+        "DCI C": trees["dci.completeness"],
+        "DCI I": trees["dci.informativeness_test"],
+        "FactorVAE": votes["factor_vae.eval_accuracy"],
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=15_000)
-    parser.add_argument("--batches", type=int, default=10_000, help="of disent's FactorVAE metric")
+    parser.add_argument("--dci-items", type=int, default=15_000)
+    parser.add_argument("--batches", type=int, default=5_000, help="of FactorVAE's metric")
     arguments = parser.parse_args()
     factors = np.random.default_rng(0).integers(SIZES, size=(arguments.items, len(SIZES)))
     print("| codes | metric | une_ray | disent |\n|---|---|---|---|")
     for name, encode in encoders().items():
+        codes = encode(factors)
+
+        def part(start: int, stop: int, codes: np.ndarray = codes) -> Rows:
+            return Rows(codes=codes[start:stop], factors=factors[start:stop])
+
+        split, few = 2 * arguments.items // 3, arguments.dci_items
+        parts = part(0, split), part(split, len(codes))
+        small = part(0, 2 * few // 3), part(2 * few // 3, few)
         start = time.perf_counter()
-        ours: dict[str, float] = {}
-        for metric in ("mig", "sap", "dci", "factor-vae"):
-            ours |= metrics.find(metric)(encode(factors), factors, seed=0)
+        own = ours(*parts, small, arguments.batches)
         middle = time.perf_counter()
-        others = theirs(encode, factors, 2 * arguments.items // 3, arguments.batches)
+        others = theirs(*parts, small, arguments.batches, encode)
         for metric, score in others.items():
-            print(f"| {name} | {metric} | {ours[metric]:.3f} | {score:.3f} |", flush=True)
+            print(f"| {name} | {metric} | {own[metric]:.3f} | {score:.3f} |", flush=True)
         print(
             f"| {name} | *seconds* | {middle - start:.0f} | {time.perf_counter() - middle:.0f} |", flush=True
         )

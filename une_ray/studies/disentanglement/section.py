@@ -107,14 +107,14 @@ def draw(axes: list[Axes], scores: Scores, spaces: list[str], panels: list[str])
 
 
 def _bar(axis: Axes, height: float, rotated: Score | None) -> None:
-    if rotated is not None and rotated.low is not None:
+    if rotated is not None and rotated.low is not None and rotated.high is not None:
         axis.plot([rotated.low, rotated.high], [height] * 2, color=Colour.FAINT, linewidth=6, zorder=1)
 
 
 def _mark(axis: Axes, height: float, own: Score | None, colour: Colour, label: str | None) -> None:
     if own is None:
         return
-    if own.low is not None:
+    if own.low is not None and own.high is not None:
         axis.plot([own.low, own.high], [height] * 2, color=colour, linewidth=1.2, zorder=2)
     axis.plot([own.score], [height], "o", color=colour, markersize=5, label=label, zorder=3)
 
