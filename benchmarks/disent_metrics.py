@@ -113,10 +113,12 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=15_000)
     parser.add_argument("--dci-items", type=int, default=15_000)
     parser.add_argument("--batches", type=int, default=5_000, help="of FactorVAE's metric")
+    parser.add_argument("--codes", nargs="+", choices=list(encoders()), default=list(encoders()))
     arguments = parser.parse_args()
     factors = np.random.default_rng(0).integers(SIZES, size=(arguments.items, len(SIZES)))
     print("| codes | metric | une_ray | disent |\n|---|---|---|---|")
-    for name, encode in encoders().items():
+    for name in arguments.codes:
+        encode = encoders()[name]
         codes = encode(factors)
 
         def part(start: int, stop: int, codes: np.ndarray = codes) -> Rows:

@@ -108,7 +108,8 @@ def draw(axes: list[Axes], scores: Scores, spaces: list[str], panels: list[str])
 
 def _bar(axis: Axes, height: float, rotated: Score | None) -> None:
     if rotated is not None and rotated.low is not None and rotated.high is not None:
-        axis.plot([rotated.low, rotated.high], [height] * 2, color=Colour.FAINT, linewidth=6, zorder=1)
+        ends = [rotated.low, rotated.high]
+        axis.plot(ends, [height] * 2, color=Colour.FAINT, linewidth=6, solid_capstyle="butt", zorder=1)
 
 
 def _mark(axis: Axes, height: float, own: Score | None, colour: Colour, label: str | None) -> None:
