@@ -21,7 +21,7 @@ EPILOG = """Examples:
 
 `une disentangle train --model did --corpus dsprites --scale tiny`
 
-`une disentangle train --model did:contrast=false --corpus shapes3d --scale small --device cuda`
+`une disentangle train --model did:contrast=false --corpus shapes3d --scale small`
 
 `une disentangle compare --models vae,beta-vae,did --corpus dsprites --scale tiny --seeds 3`
 
