@@ -25,6 +25,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from une_ray.errors import UneError, unknown
+from une_ray.sketch import sketch
 
 if TYPE_CHECKING:
     from une_ray.corpora.base import Corpus
@@ -90,6 +91,14 @@ class Registry(Generic[Thing]):
     def items(self) -> list[tuple[str, Thing]]:
         """All of them, imported."""
         return [(name, self.find(name)) for name in self.names()]
+
+    def sketch(self, name: str) -> Thing:
+        """The thing, without importing what only its functions use, as torch; they do nothing. For help."""
+        module = self.module_name(name)
+        try:
+            return sketch(_syntax(module), self.attribute, module)
+        except Exception:  # a module that is written in a way of its own
+            return self.find(name)
 
     def about(self, name: str) -> str:
         """The first paragraph of the module's docstring, without importing the module."""

@@ -96,15 +96,15 @@ COLUMNS = {
 
 
 def settings_help() -> str:
-    """Every method with its settings, what it is and what they mean, as Markdown."""
-    methods = dict(MITIGATIONS.items())
+    """Every method with its settings, what it is and what they mean, as Markdown; without torch."""
+    methods = {name: MITIGATIONS.sketch(name) for name in MITIGATIONS.names()}
     windowless = ", ".join(name for name, method in methods.items() if not method.window)
     return "\n\n".join(
         [
             "Methods, with the defaults of their settings:",
             *(_method_help(name, method.own_settings) for name, method in methods.items()),
             f"All but {windowless} also: `{_defaults(WINDOW)}`.",
-            _settings_help(),
+            _settings_help([method.settings for method in methods.values()]),
         ]
     )
 
@@ -119,13 +119,9 @@ def _defaults(settings: Mapping[str, Setting]) -> str:
     return ":".join(map(str, settings.values()))
 
 
-def _settings_help() -> str:
+def _settings_help(settings: Sequence[Mapping[str, Setting]]) -> str:
     """What each setting means; where methods differ in it, each meaning."""
-    texts = {
-        _setting_help(setting): None
-        for _, method in MITIGATIONS.items()
-        for setting in method.settings.values()
-    }
+    texts = {_setting_help(setting): None for of_method in settings for setting in of_method.values()}
     return f"Settings: {'; '.join(texts)}."
 
 
@@ -135,8 +131,8 @@ def _setting_help(setting: Setting) -> str:
 
 
 class WithSettings(TyperGroup):
-    """A group whose help ends with the settings of all methods, which are read when the help is asked for,
-    since they need torch. A first word that is none of its commands is the lake."""
+    """A group whose help ends with the settings of all methods, which are read when the help is asked for.
+    A first word that is none of its commands is the lake."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
