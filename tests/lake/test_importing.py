@@ -8,10 +8,14 @@ from typer.testing import CliRunner
 
 import une_ray
 from tests.helpers.lakes import fill, items
+from tests.helpers.pictures import png
 from une_ray.cli.main import app
+from une_ray.corpora import Item
 from une_ray.errors import UneError
+from une_ray.lake import schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake as Files
+from une_ray.run.shard import images_table
 
 IDS = [f"i{n}" for n in range(10)]  # i3 is a reject of the lake
 Z = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
@@ -144,6 +148,54 @@ def test_what_is_exported_can_be_read_and_imported_again(lake, tmp_path, suffix)
         assert np.array_equal(np.array(rows["z"], np.float32), expected) and "Even" in rows.column_names
         return
     assert np.array_equal(lake.space("again").latents().z, expected)
+
+
+def test_lance_is_refused_with_the_way_there(lake, tmp_path):
+    lake.import_space("mine", **npy(tmp_path))
+    with pytest.raises(UneError, match=r"Export \.parquet, and .*lance\.write_dataset"):
+        lake.space("mine").export(tmp_path / "out.lance")
+    with pytest.raises(UneError, match=r"out\.csv: a space is exported as \.npy"):
+        lake.space("mine").export(tmp_path / "out.csv")
+
+
+def une(*words: object) -> str:
+    """What a command prints; it must succeed."""
+    done = CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_clip_retrievals_vectors_are_verified_probed_and_exported_by_the_commands(tmp_path):
+    """Planted: `Even` is the sign of one coordinate, `Coin` of none."""
+    rng, count = np.random.default_rng(0), 400
+    z = rng.standard_normal((count, 8)).astype(np.float32)
+    corpus = [
+        Item(f"faces/{n:04d}.jpg", "", None, None, {"Even": bool(z[n, 2] > 0), "Coin": rng.random() < 0.5})
+        for n in range(count)
+    ]
+    files = create(Files(str(tmp_path / "lake")), "x:1", iter(corpus), 256)
+    for shard in range(files.shards):
+        rows = images_table(files.plan(shard), [png((4, 4), seed=n) for n in range(len(files.plan(shard)))])
+        files.store.commit(f"images/shard-{shard:05d}.parquet", schema.parquet(rows, {}))
+    for name in ("img_emb", "metadata"):
+        (tmp_path / "emb" / name).mkdir(parents=True)
+    order = rng.permutation(count)
+    for part, rows in enumerate(np.array_split(order, 3)):
+        np.save(tmp_path / f"emb/img_emb/img_emb_{part}.npy", z[rows].astype(np.float16))
+        paths = [f"/data/web/faces/{n:04d}.jpg" for n in rows]
+        pq.write_table(pa.table({"image_path": paths}), tmp_path / f"emb/metadata/metadata_{part}.parquet")
+    lake = tmp_path / "lake"
+    said = une("import", lake, "--space", "clip", "--from", tmp_path / "emb", "--model", "CLIP ViT-L/14")
+    assert said.strip() == "clip: 400 vectors joined to images"
+    assert "space clip: 400 latents of length 8" in une("verify", lake)
+    assert "space clip: imported, there is no model" in une("verify", lake, "--recompute", 2)
+    une("probe", lake, "--spaces", "clip", "--splits", 1, "--permutations", 0)
+    asked = "SELECT attribute, round(auc, 1) FROM probe_metrics('clip') ORDER BY attribute"
+    assert une_ray.open(lake).sql(asked).fetchall() == [("Coin", 0.5), ("Even", 1.0)]
+    une("export", lake, "--space", "clip", "--to", tmp_path / "back.npy")
+    ids = (tmp_path / "back.ids.txt").read_text().splitlines()
+    assert ids == [item.image_id for item in corpus]
+    assert np.array_equal(np.load(tmp_path / "back.npy"), z.astype(np.float16))
 
 
 def test_the_commands_say_what_became_of_them(lake, tmp_path):

@@ -22,6 +22,11 @@ def export_space(table: pa.Table, path: Path) -> int:
     """
     if path.exists():
         raise UneError(f"{path} is there already; name another")
+    if path.suffix == ".lance":
+        raise UneError(
+            f"{path}: Lance needs its own writer, which une_ray does not bring. Export .parquet, and where"
+            " pylance is installed: lance.write_dataset(pyarrow.parquet.read_table(FILE), FOLDER)"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq

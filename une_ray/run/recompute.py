@@ -32,7 +32,6 @@ def recompute(lake: Lake, items: int, seed: int = 0) -> Iterator[str]:
     first latent that is further away than 5 % of its norm: the space was made by other weights, other
     preprocessing or of another picture.
     """
-    corpus = open_corpus(lake.manifest["corpus"])
     device = "cuda" if torch.cuda.is_available() else "cpu"
     for name, fingerprint in lake.fingerprints().items():
         if fingerprint["kind"] == IMPORTED:
@@ -46,6 +45,7 @@ def recompute(lake: Lake, items: int, seed: int = 0) -> Iterator[str]:
         if not rows:
             yield f"space {name}: no latent to recompute"
             continue
+        corpus = open_corpus(lake.manifest["corpus"])
         errors = _errors(Space.from_fingerprint(name, fingerprint), corpus, rows, device)
         worst = int(np.argmax(errors))
         if errors[worst] > TOLERANCE:
