@@ -151,6 +151,35 @@ def test_a_column_meant_as_an_attribute_is_not_turned_into_metadata(folder, valu
         assert attributes(folder, values, "&unknown=unknown") == [True, False, None, None, None]
 
 
+def test_letters_are_true_and_false_only_beside_their_opposites(folder):
+    """F may be female."""
+    assert attributes(folder, ("T", "F", "f", "")) == [True, False, False, None]
+    assert attributes(folder, ("y", "N", "n")) == [True, False, False]
+    for values in (("M", "F", "F", "F"), ("F", "F"), ("y", "x")):
+        items = listed(folder, column(values, "gender"))
+        assert [item.metadata.get("gender") for item in items][: len(values)] == list(values)
+    with pytest.raises(UneError, match="'A' of .* holds 'maybe'"):
+        attributes(folder, ("y", "n", "maybe"))
+
+
+def test_the_column_of_paths_may_have_another_name(folder):
+    table = "id,image_id,A,file\n0,x0.png,1,a\n1,x1.png,0,b\n"
+    items = listed(folder, table, "&file=image_id&skip=id")
+    assert [item.attributes for item in items[:3]] == [{"A": True}, {"A": False}, {}]
+    corpus = opened(folder, table, "&file=image_id")
+    assert open_corpus(corpus.name) == corpus
+    with pytest.raises(UneError, match=r"no column 'file' .*it has image, A: .*\?file=image"):
+        listed(folder, ",image,A\n0,x0.png,1\n")
+    with pytest.raises(UneError, match="unknown column of .* 'path'"):
+        listed(folder, table, "&file=path")
+
+
+def test_a_spreadsheets_word_on_its_separator_is_obeyed(folder):
+    assert listed(folder, "sep=;\r\nfile;caption\r\nx0.png;a,b\r\n")[0].caption == "a,b"
+    with pytest.raises(UneError, match="is JSON; a table is a CSV, or Parquet"):
+        list(opened(folder, '{"file_name": "x0.png"}\n', name="metadata.jsonl").items())
+
+
 def test_what_nobody_knows_is_no_metadata(folder):
     items = listed(folder, column(("ann", "NA", "na", "bob"), "who"), "&unknown=NA")
     assert [item.metadata for item in items][:4] == [{"who": "ann"}, {}, {}, {"who": "bob"}]

@@ -20,6 +20,8 @@ def encode(image: Image.Image, format: str = "PNG", **options) -> bytes:
     [
         (b"", "empty file"),
         (b"not a picture at all", "not an image of a known format"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", "git lfs pull brings it"),
+        (b"\n<!DOCTYPE html>\n<html>404</html>", "a web page, .* the download failed"),
         (png()[: len(png()) // 2], "truncated"),
         (png(format="JPEG")[:-400], "truncated"),
         (bomb(), "over the limit of 100,000,000"),

@@ -25,15 +25,17 @@ BOOLEANS = {
     "-1": "-1",
 }
 WORDS = frozenset(BOOLEANS.values())
+LETTERS = {"t": "f", "f": "t", "y": "n", "n": "y"}  # a word only beside its opposite: F may be female
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What the caller says of a table: its `encoding`, the text that stands for `unknown`, columns that are
-    small whole numbers (`factors`) or text (`metadata`) whatever they hold, that decide the split together
-    (`group`), or that are not read (`skip`)."""
+    """What the caller says of a table: its `encoding`, the column of paths (`file`), the text that stands for
+    `unknown`, columns that are small whole numbers (`factors`) or text (`metadata`) whatever they hold, that
+    decide the split together (`group`), or that are not read (`skip`)."""
 
     encoding: str | None = None
+    file: str | None = None
     unknown: str | None = None
     factors: tuple[str, ...] = ()
     metadata: tuple[str, ...] = ()
@@ -94,7 +96,10 @@ def _word(text: str) -> str:
 
 
 def _is_meant_as_attribute(values: Sequence[str], rules: Rules) -> bool:
-    known = Counter(map(_word, values))
+    texts = [whole(value) for value in values]
+    present = set(texts)
+    lone = {letter for letter, opposite in LETTERS.items() if opposite not in present}
+    known = Counter(f"the letter {text}" if text in lone else _word(text) for text in texts)
     del known[""], known[_word(rules.unknown or "")]
     words = known.keys() & WORDS
     has_both = "1" in words and len(words) > 1

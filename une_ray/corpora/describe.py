@@ -46,7 +46,9 @@ class Description:
         return sum(self.splits.values())
 
     def __str__(self) -> str:
-        splits = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
+        splits = ", ".join(
+            split if count == self.images else f"{count:,} {split}" for split, count in self.splits.items()
+        )
         lines = [f"{self.name}: {self.images:,} {self.items}; {splits}", *self.remarks]
         if self.first is not None:
             lines.append(f"first: {self.first.image_id}, caption: {self.first.caption or '(none)'}")

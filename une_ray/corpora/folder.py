@@ -31,6 +31,7 @@ class Folder:
     OPTIONS: ClassVar[Mapping[str, str]] = {
         "table": "a CSV or Parquet file of labels, one row an image",
         "encoding": "the CSV's, as latin-1; UTF-8 if not given",
+        "file": "the column of paths, where it is not called file, as image_id",
         "unknown": "the text that means that nobody knows, in every column but captions, as -1 or NA",
         "factors": "columns that are small whole numbers, comma-separated, as class",
         "metadata": "columns that are text whatever they hold, comma-separated, as initials",
@@ -60,6 +61,7 @@ class Folder:
             return cls(absolute(argument), None, Rules(group=options.get("group")))
         rules = Rules(
             encoding=options.get("encoding"),
+            file=options.get("file"),
             unknown=options.get("unknown"),
             factors=listed(options.get("factors")),
             metadata=listed(options.get("metadata")),
@@ -73,6 +75,7 @@ class Folder:
         values = {
             "table": self.table,
             "encoding": self.rules.encoding,
+            "file": self.rules.file,
             "unknown": self.rules.unknown,
             "factors": ",".join(self.rules.factors),
             "metadata": ",".join(self.rules.metadata),
@@ -86,8 +89,9 @@ class Folder:
         names, labels = self._listing.names, self._labels
         if labels.rows and not any(self._label(name) for name in names):
             raise UneError(
-                f"no row of {self.table} names a file of {self.url}; its column 'file' starts with "
-                f"{next(iter(labels.rows))!r}, the folder with {names[:1]}"
+                f"no row of {self.table} names a file of {self.url}; its paths are like"
+                f" {next(iter(labels.rows))!r}, the folder's, which they must be, like"
+                f" {next(iter(names), '(none)')!r}"
             )
         for name in names:
             _refuse_undecodable(name, self.url)

@@ -55,6 +55,7 @@ class Labels:
 
 def read_labels(path: str, rules: Rules) -> Labels:
     """The rows of a CSV or Parquet file. Raises UneError that names the row, the column and the remedy."""
+    _refuse_json(path)
     files, labels, remarks, is_grouped = _rows(path, rules, FILE)
     names = list(map(plain_name, files))
     if "" in names:
@@ -71,6 +72,7 @@ def read_prompts(path: str, rules: Rules) -> Labels:
     Prompts that come again are left out, and blank lines of a text file, and both are counted. Raises
     UneError as `read_labels`, and for a prompt that comes again with other labels.
     """
+    _refuse_json(path)
     if path.lower().endswith((".csv", ".tsv", ".parquet")):
         prompts, labels, remarks, _ = _rows(path, rules, PROMPT)
         rows, repeated = _by_name(path, prompts, prompts, labels)
@@ -98,6 +100,11 @@ def read_text_rows(path: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(row[column] for column in columns) for row in rows]
 
 
+def _refuse_json(path: str) -> None:
+    if path.lower().endswith((".json", ".jsonl", ".ndjson")):
+        raise UneError(f"the table {path} is JSON; a table is a CSV, or Parquet if its name ends so")
+
+
 class _Rows(NamedTuple):
     """Values of the column that names what a row is of, what each says besides, remarks, and whether there
     are groups."""
@@ -110,6 +117,8 @@ class _Rows(NamedTuple):
 
 def _rows(path: str, rules: Rules, key: str) -> _Rows:
     header, rows, remarks = _table(path, _bytes(path, key), rules)
+    if key == FILE:
+        header, rows = _with_file(path, header, rows, rules)
     if rules.group == PHASH and PHASH not in header:
         rules = replace(rules, group=None)  # not a column: the pictures' own
     _check_columns(path, header, rules, key)
@@ -142,6 +151,25 @@ def _rows(path: str, rules: Rules, key: str) -> _Rows:
         replace(label, split=label.split or splits_of_groups.get(label.group or "")) for label in labels
     ]
     return _Rows(table[key], labels, remarks, rules.group is not None)
+
+
+def _with_file(
+    path: str, header: list[str], rows: list[dict[str, str]], rules: Rules
+) -> tuple[list[str], list[dict[str, str]]]:
+    """The table with its column of paths called `file`."""
+    named = [column for column in header if column]
+    if rules.file is None and FILE not in header:
+        raise UneError(
+            f"{path} has no column 'file' of paths below the folder; it has {', '.join(named)}: name the one"
+            f" that has, as in ?file={named[0] if named else 'COLUMN'}, or write a first line of names"
+        )
+    if rules.file in (None, FILE):
+        return header, rows
+    if rules.file not in header:
+        raise unknown(f"column of {path}", rules.file, named)
+    names = {rules.file: FILE, FILE: ""}  # another column of that name has no meaning any more
+    rows = [{names.get(key, key): value for key, value in row.items() if key != FILE} for row in rows]
+    return [names.get(column, column) for column in header], rows
 
 
 def _known(columns: Mapping[str, Sequence[Value | None]], row: int) -> dict[str, Value]:
@@ -195,9 +223,11 @@ def _table(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[s
 
 def _csv(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str, str]], list[str]]:
     text = _text(path, data, rules.encoding)
-    first = text.lstrip().split("\n", 1)[0]
-    bare = re.sub(r'"[^"]*"', "", first)
-    delimiter = max(DELIMITERS, key=bare.count)
+    text = text.lstrip("\r\n")
+    stated = re.match(r'"?sep=([,;\t|])"?\r?\n', text)  # as spreadsheets write it
+    text = text[stated.end() :] if stated else text
+    bare = re.sub(r'"[^"]*"', "", text.split("\n", 1)[0])
+    delimiter = stated[1] if stated else max(DELIMITERS, key=bare.count)
     csv.field_size_limit(2**31 - 1)
     try:
         lines = [
@@ -246,8 +276,7 @@ def _as_text(value: object) -> str:
 def _check_columns(path: str, header: Sequence[str], rules: Rules, key: str) -> None:
     reserved = (key, CAPTION, SPLIT)
     if key not in header:
-        what = "path below the folder" if key == FILE else "a text"
-        raise UneError(f"{path} has no column {key!r} ({what}); it has {', '.join(header)}")
+        raise UneError(f"{path} has no column {key!r}, a text; it has {', '.join(header)}")
     if repeated := [name for name, times in Counter(header).items() if name and times > 1]:
         raise UneError(f"{path} has the column {repeated[0]!r} more than once")
     named = [*rules.factors, *rules.metadata, *rules.skip]
@@ -271,7 +300,7 @@ def _split(path: str, row: int, value: str) -> str | None:
     if text not in SPLITS:
         raise UneError(
             f"row {row + 2} of {path}: split {value!r} is none of train, val and test, their usual spellings,"
-            " or 0, 1 and 2; ?skip=split goes by the files' names"
+            " or 0, 1 and 2; ?skip=split splits by hash"
         )
     return SPLITS[text]
 

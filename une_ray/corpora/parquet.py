@@ -88,6 +88,11 @@ class ParquetFiles:
     def _check_columns(self, path: str, schema: pa.Schema) -> None:
         """Raise UneError where a file lacks a column, or its column of images holds none."""
         for column in filter(None, (self.image, self.id, self.caption, *listed(self.metadata))):
+            if column not in schema.names and column == "image":
+                raise UneError(
+                    f"{path} has no column 'image' of encoded pictures; it has {', '.join(schema.names)}:"
+                    " name the one that has them, as in ?image=jpg"
+                )
             if column not in schema.names:
                 raise unknown(f"column of {path}", column, schema.names)
         for column in listed(self.metadata):

@@ -76,7 +76,7 @@ def decode(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise Reject(f"over the limit of {MAX_PIXELS:,} pixels: {error}") from error
     except UnidentifiedImageError:
-        raise Reject(f"not an image of a known format ({', '.join(FORMATS)})") from None
+        raise Reject(_what_it_is(data)) from None
     except MemoryError:
         raise  # the machine's fault, not the picture's
     except (
@@ -95,6 +95,16 @@ def _shallow(image: Image.Image) -> Image.Image:
     grey = _eight_bits(image)
     white_is_zero = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
     return ImageOps.invert(grey) if white_is_zero else grey
+
+
+def _what_it_is(data: bytes) -> str:
+    """Of bytes that are no picture."""
+    start = data[:64].lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS, not the picture: git lfs pull brings it"
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "a web page, not the picture: the download failed"
+    return f"not an image of a known format ({', '.join(FORMATS)})"
 
 
 def _upright(picture: Image.Image, taken: Image.Image) -> Image.Image:
