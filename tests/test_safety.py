@@ -101,6 +101,15 @@ def test_a_hub_id_needs_a_revision():
     assert find_model(f"clip:owner/name@{COMMIT}").revision == COMMIT
 
 
+def test_a_folder_below_the_current_one_is_that_folder(tmp_path, monkeypatch):
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert find_model("dino:models/mine").source == str(tmp_path / "models" / "mine")
+    assert find_model(f"dino:models/mine@{COMMIT}").source == "hub:models/mine"
+    with pytest.raises(UneError, match="needs a revision, .* there is no folder models/other here"):
+        find_model("dino:models/other")
+
+
 def test_main_means_the_commit_that_it_was_when_the_lake_was_made():
     known = {"source": "hub:owner/name", "weights": f"hub:owner/name@{COMMIT}"}
     for revision, expected in (("main", COMMIT), ("v2", "v2")):

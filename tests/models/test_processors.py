@@ -31,6 +31,7 @@ from une_ray.errors import UneError
 from une_ray.models.adhoc import complete
 from une_ray.models.encoders import load_encoder
 from une_ray.models.processors import normalised, transformers_preprocessing
+from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec
 from une_ray.models.table import find_model, kind_defaults
 from une_ray.pictures.decode import decode
@@ -187,6 +188,22 @@ def test_what_is_not_done_is_refused_by_name(said, tmp_path):
     with pytest.raises(UneError) as error:
         transformers_preprocessing(spec, 32)
     assert said in str(error.value).replace('"', "'"), str(error.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"image_mean": [0.5, 0.5]},
+        {"image_std": [0.0, 1.0, 1.0]},
+        {"image_std": [0.5, -0.5, 0.5]},
+        {"image_mean": [0.5] * 4, "image_std": [0.5] * 4},
+    ],
+)
+def test_means_and_deviations_that_normalise_no_picture_are_refused(settings, tmp_path):
+    """A deviation of 0 was accepted, since NaN differs from nothing."""
+    spec = processor_of(tmp_path, {"image_processor_type": "ViTImageProcessor"} | settings)
+    with pytest.raises(UneError, match="image_mean .* image_std .*three numbers each"):
+        transformers_preprocessing(spec, 32)
 
 
 @pytest.mark.parametrize(
@@ -361,6 +378,15 @@ def checkpoint(folder, change) -> ModelSpec:
 def test_weights_that_do_not_fill_the_network_are_refused_by_name(change, said, tmp_path):
     with pytest.raises(UneError, match=said):
         load_encoder(checkpoint(tmp_path, change))
+
+
+def test_a_pointer_of_git_lfs_is_not_taken_for_weights(tmp_path):
+    spec = checkpoint(tmp_path, lambda weights: weights)
+    (tmp_path / "vae").mkdir()
+    pointer = tmp_path / "vae" / "model.safetensors"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n")
+    with pytest.raises(UneError, match="vae/model.safetensors is a pointer of Git LFS.*git lfs pull"):
+        pin(spec)
 
 
 def test_a_head_that_is_not_read_does_no_harm(tmp_path):

@@ -51,6 +51,12 @@ def transformers_preprocessing(spec: ModelSpec, image_size: int) -> Preprocessin
     processor = _processor(spec)
     name = type(processor).__name__
     preprocessing = _translated(spec, processor.to_dict())
+    scales = np.array([*preprocessing.std])
+    if len(preprocessing.mean) != 3 or len(scales) != 3 or not (np.isfinite(scales) & (scales > 0)).all():
+        raise UneError(
+            f"{spec.id}: its {name} has image_mean {preprocessing.mean} and image_std {preprocessing.std};"
+            " three numbers each, of a standard deviation above 0, are what pictures in colour need"
+        )
 
     def theirs(image: Image.Image) -> np.ndarray:
         try:
@@ -81,7 +87,7 @@ def refuse_unlike(
                 f" pixels, une_ray {_shape(ours)}; its settings are not understood"
             )
         levels = np.abs(ours - expected) * 255 * np.array(preprocessing.std)[:, None, None]
-        if levels.mean() > tolerance:
+        if not levels.mean() <= tolerance:  # nor NaN
             raise UneError(
                 f"{spec.id}: une_ray's pixels differ from those of its {name} by {levels.mean():.2g} of 255"
                 f" levels on {picture.width} × {picture.height} pixels; its settings are not understood"

@@ -36,6 +36,7 @@ PACKAGED = _packaged()
 WEIGHTS = ("*.safetensors",)  # what else holds weights is pickled, and may run code when it is read
 # Scheduler, tokenizer, architecture: they decide the numbers as much as the weights do.
 SETTINGS = ("*.json", "*.txt")
+POINTER, LARGEST_POINTER = b"version https://git-lfs", 1024
 
 
 def location(spec: ModelSpec) -> str:
@@ -72,6 +73,9 @@ def _hash_folder(folder: str, needed: tuple[str, ...]) -> str:
     if not any(path for pattern in needed for path in Path(folder).rglob(pattern)):
         what = "weights" if needed is WEIGHTS else "configuration"
         raise UneError(f"{folder} holds no {what} ({', '.join(needed)})")
+    for path in (path for pattern in needed for path in Path(folder).rglob(pattern)):
+        if path.stat().st_size < LARGEST_POINTER and path.read_bytes().startswith(POINTER):
+            raise UneError(f"{path} is a pointer of Git LFS, not the file: git lfs pull brings it")
     digest = hashlib.sha256()
     for path in sorted({path for pattern in (*needed, *SETTINGS) for path in Path(folder).rglob(pattern)}):
         digest.update(path.relative_to(folder).as_posix().encode())

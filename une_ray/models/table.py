@@ -167,13 +167,14 @@ def find_model(name: str) -> ModelSpec:
         return _row(name, kind, NO_WEIGHTS)
     if not source:
         raise UneError(f"{name!r} names no folder or hub id after the colon")
-    if source.startswith(("/", ".", "~")):
+    # A hub id has a revision: what has none and is a folder here is that folder.
+    if source.startswith(("/", ".", "~")) or ("@" not in source and os.path.isdir(source)):
         return _row(name, kind, os.path.abspath(os.path.expanduser(source)))
     at, _, revision = source.partition("@")
     if not revision:
         raise UneError(
             f"{name!r} needs a revision, so that the model can't change: {name}@COMMIT (or @main, for "
-            "the commit that it is now)"
+            f"the commit that it is now); there is no folder {source} here"
         )
     return _row(name, kind, f"hub:{at}", revision=revision)
 
