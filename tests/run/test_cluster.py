@@ -9,9 +9,11 @@ import socket
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
 
+import grpc
 import pytest
 import ray
 
@@ -19,8 +21,8 @@ from une_ray.cli import submit
 from une_ray.cli.main import main
 from une_ray.cli.submit import answer
 from une_ray.errors import UneError
-from une_ray.run import machine
-from une_ray.run.cluster import not_started, refuse_unreachable
+from une_ray.run import cluster, machine
+from une_ray.run.cluster import not_started, refuse_unreachable, this_node
 from une_ray.run.machine import LONGEST_TMPDIR, do_without_home, refuse_unfit
 
 CHECKOUT = Path(__file__).parents[2]
@@ -57,9 +59,21 @@ def test_an_address_that_is_none_is_refused_without_asking(address, said):
 
 
 def test_what_answers_is_let_through():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        refuse_unreachable(f"127.0.0.1:{listener.getsockname()[1]}")
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("0.0.0.0:0")
+    server.start()
+    for host in ("127.0.0.1", "ray://127.0.0.1", this_node()):
+        refuse_unreachable(f"{host}:{port}")
+    server.stop(None)
     refuse_unreachable("auto")
+
+
+def test_what_listens_and_is_no_ray_is_not_waited_for(monkeypatch):
+    """Ray itself asks it for minutes."""
+    monkeypatch.setattr(cluster, "SECONDS_TO_ANSWER", 1.0)
+    with socket.create_server(("0.0.0.0", 0)) as silent:
+        with pytest.raises(UneError, match="no Ray answers at .*does not speak as Ray does; is it running"):
+            refuse_unreachable(f"127.0.0.1:{silent.getsockname()[1]}")
 
 
 def test_a_temporary_folder_too_long_for_sockets_is_refused(monkeypatch):

@@ -148,13 +148,37 @@ def refuse_unreachable(address: str | None) -> None:
     host, _, port = rest.partition("/")[0].rpartition(":")
     if not host or not port.isdigit():
         raise UneError(f"the address {address!r} is none: HOST:6379, ray://HOST:10001 or auto")
+    host = host.strip("[]")
+    if not scheme and host in ("localhost", "127.0.0.1"):
+        host = this_node()  # as Ray itself takes it
     try:
-        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
+        socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+        if not os.environ.get("RAY_USE_TLS"):  # its certificates are Ray's to read
+            speaks_grpc(f"{host}:{port}")
     except OSError as error:
         raise UneError(
             f"no Ray answers at {address} (--address or RAY_ADDRESS): {reason(error)}; is it running, and can"
             " it be seen from here?"
         ) from error
+
+
+def this_node() -> str:
+    """The address that Ray's processes of this machine know each other by."""
+    import ray
+
+    return ray.util.get_node_ip_address()
+
+
+def speaks_grpc(address: str) -> None:
+    """Raise TimeoutError, which is an OSError, where what listens at HOST:PORT is no server of gRPC, as every
+    Ray's is: one that says nothing, or a page."""
+    import grpc
+
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(SECONDS_TO_ANSWER)
+        except grpc.FutureTimeoutError:
+            raise TimeoutError(f"what listens at {address} does not speak as Ray does") from None
 
 
 @contextlib.contextmanager
