@@ -130,6 +130,7 @@ def test_the_prompt_has_the_stock_shell_s_commands(lake):
     names = shown.stdout.splitlines()
     assert "counts" in names and "spaces" in names and "nearest(in_space, of_image, k)" in names
     assert not any(name.startswith("nz_") for name in names)
+    assert not {"probe_configs", "ranked_probes"} & set(names) and "best_probes" in names
     for part in (".read FILE", "no command .nothing; there are .help, ", "gaussian_norm"):
         assert part in shown.stdout
     assert shown.returncode == 0 and "not reached" not in shown.stdout
