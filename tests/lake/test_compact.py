@@ -218,3 +218,14 @@ def test_of_two_files_with_a_shard_the_larger_counts():
     paths = [f"x/{name}" for name in [*names, "merging-1.parquet"]] + ["y/shard-00000.parquet"]
     left = ["x/empty.parquet", "x/merged-00000-00005.parquet", f"x/{shard_file(7)}", "y/shard-00000.parquet"]
     assert without_superseded(paths) == left
+
+
+def test_a_lake_in_an_object_store_is_merged_alike(before, monkeypatch):
+    monkeypatch.setattr("une_ray.lake.compact.BEAT", 0.02)
+    lake = fill(create(Lake("memory://merged"), "made-up:40", iter(items(40)), 4))
+    reader = lake.session
+    list(compact(lake, grace=0))
+    assert lake.store.names(SPACE) == {"merged-00000-00009.parquet"} and not lake.store.names("tmp")
+    assert lake.has_shard(SPACE, 9) and not lake.has_shard(SPACE, 10) and len(lake.read_shard(SPACE, 9)) == 4
+    assert [reader.execute(query).fetchall() for query in QUERIES] == before
+    lake.store.remove("")
