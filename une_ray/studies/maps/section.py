@@ -75,6 +75,9 @@ def draw(axes: list[Axes], figures: Sequence[Figure]) -> None:
             x, y, half = ([point[i] for point in curve] for i in range(3))
             axis.errorbar(x, y, half, color=colour, marker=marker, markersize=4, linewidth=1.2, label=name)
         axis.set(xscale="log", xlabel="anchors", title=metric)
+        counts = sorted({figure.anchors for figure in figures if figure.classes_fitted is None})
+        axis.set_xticks(counts, [f"{count:,}" for count in counts])
+        axis.minorticks_off()
     bound = _curve(figures, "maps", "orthogonal", True, "half cosine")
     axes[0].plot(
         [x for x, _, _ in bound], [y for _, y, _ in bound], ":", color=Colour.BLUE, label="two halves' maps"

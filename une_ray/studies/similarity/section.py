@@ -65,12 +65,12 @@ def section(source: Source) -> Section | None:
 
 
 def heats(axes: list[Axes], pairs: Sequence[tuple], spaces: Sequence[str]) -> None:
-    """R² beyond the null from row to column: of a rotation, and of ridge."""
+    """R² beyond the null from row to column, of a rotation and of ridge; below zero counts as zero."""
     for axis, title, column in ((axes[0], "a rotation: R² beyond its null", 3), (axes[1], "ridge", 5)):
         values = np.full((len(spaces), len(spaces)), np.nan)
         for pair in pairs:
             row, place = spaces.index(pair[0]), spaces.index(pair[1])
-            values[row, place] = pair[column] - pair[column + 1]
+            values[row, place] = max(pair[column] - max(pair[column + 1], 0), 0)
             ink = Colour.PAPER if values[row, place] > 0.6 else Colour.INK
             axis.text(
                 place, row, f"{values[row, place]:.2f}", ha="center", va="center", fontsize=7, color=ink
@@ -98,6 +98,9 @@ def draw(axes: list[Axes], curves: dict[str, dict[tuple[str, str], Curve]], cont
             axis.plot(x, null, ":", color=colour, linewidth=1)
         axis.axhline(0, color=Colour.RULE, linewidth=0.8)
         axis.set(xscale="log", xlabel="images", title=measure)
+        counts = sorted({n for points in curves.get(measure, {}).values() for n, _, _ in points})
+        axis.set_xticks(counts, [f"{n:,}" for n in counts])
+        axis.minorticks_off()
 
 
 def _summary(pairs: Sequence[tuple]) -> str:
