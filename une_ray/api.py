@@ -166,11 +166,23 @@ class Lake(layout.Lake):
         classes: Names = None,
         draws: int = 5,
         split_seed: int = 0,
+        texts: str | Path | None = None,
     ) -> MapResult:
-        """Are two spaces a rotation apart? See `une_ray.studies.maps.study.fit_maps`."""
+        """Are two spaces a rotation apart? `texts` is a lake of class prompts. See
+        `une_ray.studies.maps.study.fit_maps`."""
         from une_ray.studies.maps.study import fit_maps
 
-        return fit_maps(self, source, target, classes=_names(classes), draws=draws, split_seed=split_seed)
+        words = None if texts is None else open(texts)
+
+        return fit_maps(
+            self,
+            source,
+            target,
+            classes=_names(classes),
+            draws=draws,
+            split_seed=split_seed,
+            texts=words,
+        )
 
     def apply_map(
         self,

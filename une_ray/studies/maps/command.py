@@ -57,11 +57,21 @@ def fit(
     ] = None,
     draws: Annotated[int, typer.Option(min=2, help="Random sets of anchors of every size")] = 5,
     split_seed: SplitOption = 0,
+    texts: Annotated[
+        str | None,
+        typer.Option(
+            help="A lake of class prompts (corpus classes:LAKE) with both models' text spaces: the maps,"
+            " fitted on images alone, are asked of texts and of zero-shot classification too"
+        ),
+    ] = None,
 ) -> None:
-    """Fit orthogonal and other maps on ever more anchors, and ask them of test images."""
+    """Fit orthogonal and other maps on ever more anchors of images, and ask them of test images and of
+    texts."""
     from une_ray.api import open
 
-    result = open(lake).fit_map(source, target, classes=names(classes), draws=draws, split_seed=split_seed)
+    result = open(lake).fit_map(
+        source, target, classes=names(classes), draws=draws, split_seed=split_seed, texts=texts
+    )
     print("\n".join(lines(result)))
 
 
@@ -114,6 +124,7 @@ def lines(result: MapResult) -> list[str]:
         f" {kept['train']:,} train images, {most[0].items:,} test images; {most[0].anchors:,} anchors,"
         f" {settings.draws} draws of them",
         *_table(most),
+        *_texts(most),
         "",
         *_curve(figures),
         *_classes(figures, settings.classes),
@@ -138,6 +149,33 @@ def _table(most: Sequence[Figure]) -> list[str]:
         if any(cells):
             shown = "".join(f"{cell.text() if cell else '–':>19}" for cell in cells)
             lines.append(f"{caption:28}{shown}")
+    return lines
+
+
+def _texts(most: Sequence[Figure]) -> list[str]:
+    """What the maps, fitted on images alone, make of texts: cosine, retrieval, and zero-shot AUC."""
+    from une_ray.studies.maps.figures import CAPTIONS, ZERO_SHOT, find
+
+    if not any(figure.of == "texts" for figure in most):
+        return []
+    alone = [find(most, of="zero-shot", metric=f"AUC: {name} alone") for name in ("source", "target")]
+    columns = [
+        ("texts", "cosine"),
+        ("texts", "retrieval"),
+        *(("zero-shot", f"AUC: {n}") for n in ZERO_SHOT),
+    ]
+    heads = ("texts' cosine", "texts' retrieval", "→ its text", "→ mapped text", "its → mapped text")
+    shown = " and ".join(f"{figure.value:.3f}" for figure in alone if figure)
+    lines = ["", f"texts, of which no map was told; zero-shot AUC (source and target alone: {shown})"]
+    lines.append(f"{'map':28}" + "".join(f"{head:>19}" for head in heads))
+    for key, caption in CAPTIONS.items():
+        cells = [find(most, of=of, map=key[0], centred=key[1], metric=metric) for of, metric in columns]
+        if any(cells):
+            lines.append(f"{caption:28}" + "".join(f"{c.text() if c else '–':>19}" for c in cells))
+    lines.append(
+        "→ its text: mapped image beside the target's text; its → mapped text: the target's image beside a"
+        " mapped text.\n*: any orthogonal matrix gives this figure, so it says nothing of this one."
+    )
     return lines
 
 

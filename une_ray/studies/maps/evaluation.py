@@ -14,15 +14,22 @@ from une_ray.geometry.peers import FittedMap
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pairs:
-    """Rows of both spaces, (n, d_a) and (n, d_b) of unit length, and the class of each item (n,)."""
+    """Rows of both spaces, (n, d_a) and (n, d_b) of unit length, the class of each item (n,), and its labels
+    (n, attributes): 0, 1 or NaN."""
 
     a: Floats
     b: Floats
     classes: np.ndarray
+    labels: Floats
 
     def of(self, chosen: np.ndarray) -> Pairs:
         """Some of the items, by number or by mask."""
-        return Pairs(a=self.a[chosen], b=self.b[chosen], classes=self.classes[chosen])
+        return Pairs(
+            a=self.a[chosen],
+            b=self.b[chosen],
+            classes=self.classes[chosen],
+            labels=self.labels[chosen],
+        )
 
     def __len__(self) -> int:
         return len(self.a)
@@ -30,7 +37,8 @@ class Pairs:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One number of one map: of 'images' or 'texts', and of all items or of 'seen' or 'unseen' classes."""
+    """One number of one map, of 'images', 'texts', 'zero-shot' or the 'maps' themselves; and of all items or
+    those of 'seen' or 'unseen' classes."""
 
     of: str
     metric: str
@@ -45,13 +53,6 @@ def image_figures(fitted: FittedMap, test: Pairs, centre: Floats, subset: str = 
 
     Where both sides come into a third space there is no centre to subtract.
     """
-    yield from paired_figures("images", fitted, test, centre, subset)
-
-
-def paired_figures(
-    of: str, fitted: FittedMap, test: Pairs, centre: Floats, subset: str = "all"
-) -> Iterator[Figure]:
-    """The same for pairs of any sort: pictures, or texts about their own mean."""
     mapped, true = fitted.source(test.a), fitted.target(test.b)
     values: dict[str, float | None] = {"cosine": paired_cosine(mapped, true)}
     if true.shape[1] == len(centre):
@@ -63,4 +64,4 @@ def paired_figures(
         )
     for metric, value in values.items():
         if value is not None:
-            yield Figure(of=of, metric=metric, value=value, items=len(test), subset=subset)
+            yield Figure(of="images", metric=metric, value=value, items=len(test), subset=subset)

@@ -25,6 +25,8 @@ CAPTIONS: Mapping[Key, str] = {
     ("mlp", True): "MLP",
 }
 
+ZERO_SHOT = ("mapped image, target text", "mapped image, mapped text", "target image, mapped text")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:

@@ -14,7 +14,7 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import NOTHING, table
 from une_ray.report.theme import Colour
-from une_ray.studies.maps.figures import CAPTIONS, Figure, find, largest
+from une_ray.studies.maps.figures import CAPTIONS, ZERO_SHOT, Figure, find, largest
 from une_ray.studies.maps.stored import StoredMap
 
 ORDER = 82
@@ -45,7 +45,7 @@ def _pair(source: Source, origin: str, target: str, figures: Sequence[Figure]) -
     most = largest(figures)
     title = f"<h3>{escape(origin)} → {escape(target)}, {most[0].anchors:,} anchors</h3>"
     picture = svg(lambda axes: draw(axes, figures), panels=2, width=4.3, height=3.0)
-    return title + numbers(most) + picture + _pictures(source, origin, target)
+    return title + numbers(most) + texts(most) + picture + _pictures(source, origin, target)
 
 
 def numbers(most: Sequence[Figure]) -> str:
@@ -59,6 +59,25 @@ def numbers(most: Sequence[Figure]) -> str:
         if any(cells):
             rows.append((caption, *(cell.text() if cell else NOTHING for cell in cells)))
     return table(["map", *COLUMNS], rows)
+
+
+def texts(most: Sequence[Figure]) -> str:
+    """A line per map: what it makes of texts, and zero-shot AUC across the models; nothing without."""
+    if not any(figure.of == "texts" for figure in most):
+        return ""
+    metrics = [("texts", "cosine"), ("texts", "retrieval")]
+    metrics += [("zero-shot", f"AUC: {name}") for name in ZERO_SHOT]
+    rows: list[tuple[str, ...]] = []
+    for name in ("source", "target"):
+        figure = find(most, of="zero-shot", metric=f"AUC: {name} alone")
+        rows.append(
+            (f"{name} alone", NOTHING, NOTHING, figure.text() if figure else NOTHING, NOTHING, NOTHING)
+        )
+    for (name, centred), caption in CAPTIONS.items():
+        cells = [find(most, of=of, map=name, centred=centred, metric=metric) for of, metric in metrics]
+        if any(cells):
+            rows.append((caption, *(cell.text() if cell else NOTHING for cell in cells)))
+    return table(["map", "texts: cosine", "texts: retrieval", *(f"AUC: {n}" for n in ZERO_SHOT)], rows)
 
 
 def draw(axes: list[Axes], figures: Sequence[Figure]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,14 @@ from une_ray.geometry.peers import PEERS, Anchors
 from une_ray.geometry.procrustes import distance_between, procrustes
 from une_ray.geometry.unit import unit_rows
 from une_ray.lake import results
-from une_ray.lake.latents import spaces_of
+from une_ray.lake.latents import attributes_of, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import PairedImages, paired_images, rows_of
 from une_ray.studies.maps import figures
 from une_ray.studies.maps.classes import class_attributes, classes_of
 from une_ray.studies.maps.evaluation import Figure, Pairs, image_figures
 from une_ray.studies.maps.stored import stored_maps
+from une_ray.studies.maps.texts import ClassTexts, class_texts, native_figures, text_figures
 
 MOST = 20_000  # pairs that peers are fitted on, and a quarter of it that retrieval searches among
 FIRST, FACTOR, LARGEST = 16, 4, 0.8  # numbers of anchors: 16, 64, … and four fifths of what there is
@@ -38,6 +39,7 @@ class MapSettings:
     classes: tuple[str, ...]
     draws: int
     split_seed: int
+    with_texts: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +61,18 @@ def fit_maps(
     classes: Sequence[str] | None = None,
     draws: int = 5,
     split_seed: int = 0,
+    texts: Lake | None = None,
 ) -> MapResult:
     """Fit maps of `source` onto `target` on train images of both, and ask them of test images.
 
     Every map is fitted on `draws` random sets of 16, 64, 256, … anchors, and the orthogonal and the ridge
     map also on the anchors of some classes alone, which are combinations of the attributes `classes`. Rows
     are brought to unit length first. The maps fitted on all train images are kept. What the lake has already
-    is not done again. Raises UneError for unknown spaces and attributes, and spaces that share no images.
+    is not done again.
+
+    `texts` is a lake of class prompts (corpus `classes:…`) with the spaces `source/text` and `target/text`:
+    the maps, fitted on images alone, are asked of them too. Raises UneError for unknown spaces and
+    attributes, and spaces that share no images.
     """
     spaces_of(lake, [source, target])
     if source == target:
@@ -74,15 +81,24 @@ def fit_maps(
         raise UneError(f"{draws} draws of anchors give no interval; take two or more")
     attributes = class_attributes(lake, classes)
     settings = MapSettings(
-        source=source, target=target, classes=tuple(attributes), draws=draws, split_seed=split_seed
+        source=source,
+        target=target,
+        classes=tuple(attributes),
+        draws=draws,
+        split_seed=split_seed,
+        with_texts=texts is not None,
     )
-    images = paired_images(lake, [source, target], attributes, split_seed)
+    labelled = attributes_of(lake)
+    images = paired_images(lake, [source, target], labelled, split_seed)
+    words = None if texts is None else class_texts(texts, source, target, labelled)
     fingerprints = lake.fingerprints()
     config = asdict(settings) | {
         "train": len(images.train),
         "test": len(images.test),
         "fingerprints": [fingerprints[source], fingerprints[target]],
     }
+    if words is not None:
+        config["texts"] = words.sha256
     stamps = {
         "source": source,
         "target": target,
@@ -95,8 +111,13 @@ def fit_maps(
             lake, "maps", config, [stamps | row for row in stored_maps(lake, source, target, images)]
         )
     if not results.is_done(lake, "map_fits", config):
-        train, test = pairs_of(lake, source, target, images)
-        results.commit(lake, "map_fits", config, [{**stamps, **row} for row in _fits(train, test, draws)])
+        train, test = pairs_of(lake, source, target, images, [labelled.index(name) for name in attributes])
+        if words is not None:
+            spoken = [labelled.index(name) for name in words.attributes]
+            test = replace(test, labels=test.labels[:, spoken])
+        results.commit(
+            lake, "map_fits", config, [{**stamps, **row} for row in _fits(train, test, draws, words)]
+        )
     name = results.config_hash(config)
     fits, maps, means = (
         lake.session.sql(f"SELECT * FROM {table} WHERE config = ?", params=[name]).to_arrow_table()
@@ -105,8 +126,11 @@ def fit_maps(
     return MapResult(fits, maps, settings, [figures.Figure.from_row(row) for row in means.to_pylist()])
 
 
-def pairs_of(lake: Lake, source: str, target: str, images: PairedImages) -> tuple[Pairs, Pairs]:
-    """Train and test pairs of unit length, no more than MOST of them."""
+def pairs_of(
+    lake: Lake, source: str, target: str, images: PairedImages, classes: Sequence[int]
+) -> tuple[Pairs, Pairs]:
+    """Train and test pairs of unit length, no more than MOST of them; `classes` are the labels' columns that
+    make classes."""
     both = []
     for ids, labels, most in (
         (images.train, images.train_labels, MOST),
@@ -115,7 +139,12 @@ def pairs_of(lake: Lake, source: str, target: str, images: PairedImages) -> tupl
         chosen = np.sort(np.random.default_rng(0).permutation(len(ids))[:most])
         rows = rows_of(lake, [source, target], ids.take(pa.array(chosen)))
         both.append(
-            Pairs(a=unit_rows(rows[source]), b=unit_rows(rows[target]), classes=classes_of(labels[chosen]))
+            Pairs(
+                a=unit_rows(rows[source]),
+                b=unit_rows(rows[target]),
+                classes=classes_of(labels[chosen][:, classes]),
+                labels=labels[chosen],
+            )
         )
     return both[0], both[1]
 
@@ -127,7 +156,7 @@ def numbers_of_anchors(rows: int) -> list[int]:
     return [*grid, largest]
 
 
-def _fits(train: Pairs, test: Pairs, draws: int) -> Iterator[Mapping[str, Any]]:
+def _fits(train: Pairs, test: Pairs, draws: int, words: ClassTexts | None) -> Iterator[Mapping[str, Any]]:
     centre = train.b.mean(0)
     for draw in range(draws):
         random = np.random.default_rng(draw)
@@ -140,8 +169,16 @@ def _fits(train: Pairs, test: Pairs, draws: int) -> Iterator[Mapping[str, Any]]:
                 if name in SLOW and count < counts[-1]:
                     continue
                 about = {"map": name, "centred": centred, "anchors": count, "draw": draw}
-                for figure in image_figures(fit(anchors), test, centre):
+                fitted = fit(anchors)
+                for figure in image_figures(fitted, test, centre):
                     yield about | asdict(figure)
+                if words is not None:
+                    for figure in text_figures(fitted, (name, centred), words, test):
+                        yield about | asdict(figure)
+            if words is not None:
+                alone = {"map": "none", "centred": False, "anchors": count, "draw": draw}
+                for figure in native_figures(words, test):
+                    yield alone | asdict(figure)
             yield from _noise_bound(chosen, test, draw)
         yield from _by_class(train, test, centre, draw, random)
 

@@ -1,0 +1,119 @@
+"""Class prompts in both models' spaces, and what a map fitted on pictures makes of them (paper 2)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from une_ray.errors import UneError
+from une_ray.geometry.arrays import Floats
+from une_ray.geometry.metrics import accuracy, auc
+from une_ray.geometry.pairing import item_retrieval, paired_cosine
+from une_ray.geometry.peers import FittedMap
+from une_ray.geometry.unit import unit_rows
+from une_ray.lake.latents import matrix
+from une_ray.lake.layout import Lake
+from une_ray.studies.maps.evaluation import Figure, Pairs
+
+VECTORS = "SELECT attribute, value, unit FROM class_vectors(?) ORDER BY attribute, value DESC"
+ORTHOGONAL = ("identity", "random", "orthogonal")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClassTexts:
+    """Unit vectors (2k, d) of both text spaces: of each of k attributes the true, then the false class."""
+
+    attributes: tuple[str, ...]
+    a: Floats
+    b: Floats
+
+    @property
+    def sha256(self) -> str:
+        """Of all numbers and names: another wording is another computation."""
+        digest = hashlib.sha256("\n".join(self.attributes).encode())
+        for vectors in (self.a, self.b):
+            digest.update(np.ascontiguousarray(vectors).tobytes())
+        return digest.hexdigest()
+
+
+def text_space(space: str) -> str:
+    """What the texts of a model are called: `mini-clip-a/text` beside `mini-clip-a`."""
+    return f"{space}/text"
+
+
+def class_texts(texts: Lake, source: str, target: str, attributes: Sequence[str]) -> ClassTexts:
+    """The class prompts of `attributes` in both models' text spaces, from a lake of corpus `classes:…`.
+
+    Raises UneError where that lake lacks a text space, and where no attribute has prompts in both.
+    """
+    vectors: list[dict[tuple[str, bool], Floats]] = []
+    for space in (source, target):
+        if text_space(space) not in texts.fingerprints():
+            raise UneError(
+                f"{texts.url} has no space {text_space(space)!r}; make it with: une build --corpus"
+                f" classes:LAKE --spaces {text_space(space)} --lake {texts.url}"
+            )
+        table = texts.session.sql(VECTORS, params=[text_space(space)]).to_arrow_table()
+        units = matrix(table["unit"], np.float64)
+        keys = zip(table["attribute"].to_pylist(), table["value"].to_pylist())
+        vectors.append(dict(zip(keys, units)))
+    named = [
+        name
+        for name in attributes
+        if all((name, value) in found for found in vectors for value in (True, False))
+    ]
+    if not named:
+        raise UneError(f"{texts.url} has class prompts of none of the images' attributes in both text spaces")
+    a, b = (np.array([found[name, value] for name in named for value in (True, False)]) for found in vectors)
+    return ClassTexts(attributes=tuple(named), a=a, b=b)
+
+
+def text_figures(
+    fitted: FittedMap, key: tuple[str, bool], texts: ClassTexts, test: Pairs
+) -> Iterator[Figure]:
+    """Of texts: cosine and retrieval among all classes; and zero-shot across models by the images' labels.
+
+    The map is moved to the texts' own means where it is centred. What every orthogonal matrix would give is
+    marked: uncentred, image and text turned by one matrix keep their cosine.
+    """
+    moved = fitted.about(texts.a.mean(0), texts.b.mean(0))
+    mapped, true = moved.source(texts.a), fitted.target(texts.b)
+    count = len(texts.a)
+    yield Figure(of="texts", metric="cosine", value=paired_cosine(mapped, true), items=count)
+    centred = paired_cosine(mapped - true.mean(0), true - true.mean(0))
+    yield Figure(of="texts", metric="centred cosine", value=centred, items=count)
+    yield Figure(of="texts", metric="retrieval", value=item_retrieval(mapped, true), items=count)
+    images, theirs = fitted.source(test.a), fitted.target(test.b)
+    keeps = key[0] in ORTHOGONAL and not key[1] and test.a.shape[1] <= test.b.shape[1]
+    for name, rows, words, any_orthogonal in (
+        ("mapped image, target text", images, true, False),
+        ("mapped image, mapped text", images, mapped, keeps),
+        ("target image, mapped text", theirs, mapped, False),
+    ):
+        yield from _zero_shot(name, rows, words, test.labels, any_orthogonal)
+
+
+def native_figures(texts: ClassTexts, test: Pairs) -> Iterator[Figure]:
+    """Zero-shot of either model alone."""
+    yield from _zero_shot("source alone", test.a, texts.a, test.labels)
+    yield from _zero_shot("target alone", test.b, texts.b, test.labels)
+
+
+def _zero_shot(
+    name: str, images: Floats, words: Floats, labels: Floats, any_orthogonal: bool = False
+) -> Iterator[Figure]:
+    """Mean accuracy and AUC over attributes: cosine with the true class' text less that with the false's."""
+    words = unit_rows(words)
+    scores = unit_rows(images) @ (words[0::2] - words[1::2]).T
+    for metric, function in (("accuracy", accuracy), ("AUC", auc)):
+        value = float(np.nanmean(function(scores, labels)))
+        yield Figure(
+            of="zero-shot",
+            metric=f"{metric}: {name}",
+            value=value,
+            items=len(images),
+            any_orthogonal=any_orthogonal,
+        )
