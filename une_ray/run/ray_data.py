@@ -204,7 +204,7 @@ class ReadSpace:
     def keep_seeds(self, shard_number: int, seeds: list[read.SeedRow]) -> None:
         """The rows of one shard in the table `seeds`, of a space that is a mean over them."""
         if seeds:
-            fingerprint = results.config_hash(self.lake.fingerprint(self.space.name))
+            fingerprint = results.config_hash(self.fingerprint)
             config = {"space": self.space.name, "space_fingerprint": fingerprint, "shard": shard_number}
             rows = [{"space": self.space.name, "space_fingerprint": fingerprint, **row} for row in seeds]
             results.commit(self.lake, "seeds", config, rows)
