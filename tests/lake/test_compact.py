@@ -229,3 +229,12 @@ def test_a_lake_in_an_object_store_is_merged_alike(before, monkeypatch):
     assert lake.has_shard(SPACE, 9) and not lake.has_shard(SPACE, 10) and len(lake.read_shard(SPACE, 9)) == 4
     assert [reader.execute(query).fetchall() for query in QUERIES] == before
     lake.store.remove("")
+
+
+def test_a_shard_that_is_committed_again_after_it_was_merged_counts_once(lake):
+    """A build read it while another committed it, and the files were merged before it could commit."""
+    late = lake.read_shard(SPACE, 0)
+    list(compact(lake, grace=0))
+    lake.commit_shard("a/b", 0, late, FINGERPRINT)
+    assert lake.store.names(SPACE) == {"merged-00000-00009.parquet"}
+    assert Lake(lake.url).rows("SELECT count(*), count(DISTINCT image_id) FROM readings") == [(40, 40)]

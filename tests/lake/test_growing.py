@@ -202,3 +202,9 @@ def test_a_file_that_its_content_alone_makes_a_picture_is_part_of_the_stamp(tmp_
     before = open_corpus(corpus).stamp()
     (tmp_path / "a").write_bytes(png())
     assert open_corpus(corpus).stamp() != before
+
+
+def test_a_lake_of_before_parts_with_large_shards_is_read_whole(tmp_path):
+    """Its files have row groups of 4,096."""
+    new = create(Lake(str(tmp_path / "lake")), "test", iter(items(5000)), 5000)
+    assert len(of_before(new).plan(0)) == 5000

@@ -8,7 +8,7 @@ import open_clip
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageClassification, Dinov2Config, Dinov2Model
 
 from une_ray.errors import UneError
@@ -139,3 +139,12 @@ def test_a_classifiers_space_is_its_logits(encoders):
         assert torch.equal(space.load().embed(x), model(pixel_values=x).logits) and space.model.dim == len(
             model.config.id2label
         )
+
+
+def test_a_folder_that_was_trained_on_since_is_another_model_in_the_same_process(zoo, tmp_path):
+    folder = shutil.copytree(zoo / "mini-dino", tmp_path / "model")
+    before = Space.parse(f"mine=dino:{folder}").pinned()[1]["weights"]
+    (weights,) = folder.glob("*.safetensors")
+    tensors = {name: value + 1 for name, value in load_file(weights).items()}
+    save_file(tensors, weights)
+    assert Space.parse(f"mine=dino:{folder}").pinned()[1]["weights"] != before

@@ -37,3 +37,9 @@ def test_where_nothing_could_be_done_for_one_reason_it_is_told_alone():
 
 def test_many_reasons_are_cut_short_and_counted():
     assert left_over({shard: f"reason {shard}" for shard in range(9)}, 99).endswith("and 4 other reasons")
+
+
+def test_of_a_build_that_stopped_the_shards_that_were_never_tried_are_counted_too():
+    faults = {shard: "the store does not answer" for shard in range(16)}
+    told = left_over(faults, 1000, left=1000)
+    assert "the build stopped there, with 1,000 of 1,000 left" in told and "all others are" not in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -19,7 +20,8 @@ MAX_BYTES = 256 * 1024 * 1024
 def _filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     import fsspec
 
-    filesystem, root = fsspec.core.url_to_fs(url)
+    # What is in a folder is asked anew each time: a notebook builds, adds to the corpus, and builds again.
+    filesystem, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
     return filesystem, root.rstrip("/")
 
 
@@ -38,6 +40,8 @@ def identity(url: str) -> str:
     """What changes whenever a file is written anew: size and times, or an object store's own. Raises
     FileNotFoundError where there is none."""
     filesystem, path = _filesystem(url)
+    if url.startswith(("http://", "https://")):  # whose key would be the address alone
+        return hashlib.sha256(filesystem.cat_file(path)).hexdigest()
     return filesystem.ukey(path)
 
 

@@ -135,7 +135,8 @@ def _refuse_vanished(session: duckdb.DuckDBPyConnection, lake: Lake, corpus: str
     if gone:
         raise UneError(
             f"{gone[0][1]:,} of the {lake.manifest['images']:,} images of {lake.url} are in {corpus!r} no"
-            f" more: {_named(gone)}; put them back, or build the corpus into another --lake"
+            f" more: {_named(gone)}; put them back, or build the corpus into another --lake (where another"
+            " build let this lake grow just now: run the command again)"
         )
 
 

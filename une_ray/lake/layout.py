@@ -272,6 +272,14 @@ class Lake:
             if wrote:
                 self.store.remove(name)
             raise
+        if wrote:
+            self.withdraw_merged(space_folder(space), shard)
+
+    def withdraw_merged(self, folder: str, shard: int) -> None:
+        """Remove a shard's own file where a merged one has it already: while this build read the shard,
+        another committed it and `une compact` merged it, and its rows would count twice."""
+        if any(shard in file.shards for file in self._merged(folder)):
+            self.store.remove(f"{folder}/{shard_file(shard)}")
 
     def _stamp(self, space: str, fingerprint: dict[str, Any]) -> dict[str, Any]:
         """The registered fingerprint, which is `fingerprint` but for keys that were added later."""

@@ -130,4 +130,7 @@ def completed(table: pa.Table, columns: pa.Schema) -> pa.Table:
     """The columns of its kind in their order; those that an earlier une_ray did not write are worked out."""
     if "dim" in columns.names and "dim" not in table.column_names:
         table = table.append_column("dim", pc.list_value_length(table["z"]).cast(pa.int32()))
+    for field in columns:
+        if field.name in ADDED_LATER and field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
     return table.select(columns.names).replace_schema_metadata(None)

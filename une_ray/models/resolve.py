@@ -68,8 +68,15 @@ def pin(spec: ModelSpec) -> tuple[ModelSpec, str]:
     return replace(spec, revision=commit), f"{spec.source}@{commit}"
 
 
-@lru_cache(maxsize=64)
 def _hash_folder(folder: str, needed: tuple[str, ...]) -> str:
+    """SHA-256 of a folder, read again where a file of it was written since: a notebook may train on."""
+    paths = {path for pattern in (*needed, *SETTINGS) for path in Path(folder).rglob(pattern)}
+    facts = [(path.as_posix(), path.stat()) for path in sorted(paths)]
+    return _digest(folder, needed, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts))
+
+
+@lru_cache(maxsize=64)
+def _digest(folder: str, needed: tuple[str, ...], _written: tuple[tuple[str, int, int], ...]) -> str:
     if not any(path for pattern in needed for path in Path(folder).rglob(pattern)):
         what = "weights" if needed is WEIGHTS else "configuration"
         raise UneError(f"{folder} holds no {what} ({', '.join(needed)})")

@@ -167,7 +167,7 @@ def _do(job: Job, work: Sequence[ShardWork]) -> int:
             print(f"{count} failed and are tried once more", file=sys.stderr, flush=True)
             parked = _attempt(job, turns(job.spaces, again, job.place), runs, progress)
     if parked.faults:
-        raise UneError(left_over(parked.faults, len(work)))
+        raise UneError(left_over(parked.faults, len(work), len(missing(job.lake, job.spaces))))
     return runs.rejects
 
 

@@ -36,8 +36,9 @@ class Parked:
         return bool(self.faults) and self.done > 0 and not self.is_hopeless
 
 
-def left_over(faults: Mapping[int, str], tried: int) -> str:
-    """What is left and why, the most frequent reason first; of a single reason and no success, that alone."""
+def left_over(faults: Mapping[int, str], tried: int, left: int | None = None) -> str:
+    """What is left and why, the most frequent reason first; of a single reason and no success, that alone.
+    `left` is how many shards are not done, where some were never tried."""
     shards: dict[str, list[int]] = {}
     for shard, fault in sorted(faults.items()):
         shards.setdefault(fault, []).append(shard)
@@ -48,8 +49,11 @@ def left_over(faults: Mapping[int, str], tried: int) -> str:
     if more := len(reasons) - REASONS_SHOWN:
         lines += [f"and {more:,} other reasons"] if more > 0 else []
     count = f"{len(faults):,} shard{'s' * (len(faults) > 1)}"
+    others = "all others are"
+    if left is not None and left > len(faults):
+        others = f"the build stopped there, with {left:,} of {tried:,} left"
     return (
-        f"{count} could not be done; all others are, and the same command tries again what is left:\n  "
+        f"{count} could not be done; {others}, and the same command tries again what is left:\n  "
         + "\n  ".join(lines)
     )
 

@@ -152,10 +152,12 @@ def _read(lake: Lake, shard_row: ShardRow, corpus: str, tries: ActorHandle) -> S
             if pictures
             else shard.captions_as_bytes(plan["caption"].to_pylist())
         )
+        shard.refuse_unreachable(contents)
         if not lake.has_shard("images", shard_row.shard):
             table = shard.images_table(plan, contents, pictures)
             metadata = {"shard": str(shard_row.shard)}
-            lake.store.commit(name, schema.parquet(table, metadata), replace=False)
+            if lake.store.commit(name, schema.parquet(table, metadata), replace=False):
+                lake.withdraw_merged("images", shard_row.shard)
     # Another build may have been first: the spaces must agree with its rows.
     table = lake.read_shard("images", shard_row.shard)
     images = shard.readable(table, contents)

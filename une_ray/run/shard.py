@@ -23,6 +23,9 @@ from une_ray.pictures.phash import phash
 from une_ray.run.killers import HARMLESS, RowWork
 
 READ_THREADS = 8
+FEW = 3
+# Of the caller, not of the object: s3fs takes them for PermissionError.
+PASSING = ("ExpiredToken", "TokenRefreshRequired", "InvalidToken", "RequestTimeTooSkewed", "RequestExpired")
 TRIES, PAUSE = 3, 1.0  # seconds, doubled each time
 MAX_SHARD_BYTES = 1 << 30  # one shard travels as one object: bytes of all its images together
 
@@ -56,6 +59,19 @@ def read_bytes(
     return contents
 
 
+def refuse_unreachable(contents: Sequence[bytes | Unreadable]) -> None:
+    """Raise UneError where no picture of a shard can be had, but for a shard of a few: then it is this
+    machine's view of the corpus that is gone, not each picture, and rejects would stay for good."""
+    missing = ("FileNotFoundError", "PermissionError")
+    if len(contents) > FEW and all(
+        isinstance(content, Unreadable) and str(content).startswith(missing) for content in contents
+    ):
+        raise UneError(
+            f"none of a shard's {len(contents)} pictures can be had on this machine, the first:"
+            f" {contents[0]}; is the corpus mounted here, and may it be read?"
+        )
+
+
 def captions_as_bytes(captions: Sequence[str | None]) -> list[bytes | Unreadable]:
     """What items without pictures are read as: their captions in UTF-8."""
     return [Unreadable("no caption") if text is None else text.encode() for text in captions]
@@ -68,6 +84,11 @@ def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
         except Unreadable as reason:
             return reason
         except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+            if _code(error) in PASSING:
+                raise UneError(
+                    f"can't read {source!r}: {_code(error)}: {error}; with fresh credentials the same"
+                    " command goes on from here"
+                ) from error
             return Unreadable(f"{type(error).__name__}: {error}")
         except OSError as error:
             if attempt + 1 == TRIES:
@@ -77,6 +98,12 @@ def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
                 ) from error
             time.sleep(PAUSE * 2**attempt)
     raise AssertionError("unreachable")
+
+
+def _code(error: OSError) -> str:
+    """What an object store called the fault, which s3fs keeps as its cause."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return response.get("Error", {}).get("Code", "")
 
 
 def trial(corpus: str, sources: Sequence[str]) -> RowWork:

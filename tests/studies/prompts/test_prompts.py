@@ -59,7 +59,7 @@ def lake(tmp_path_factory) -> Lake:
 def test_the_planted_bias_is_found_beside_its_truth_and_controls(lake):
     found = bias(lake, "a person", ["a man", "a woman"], truth="avatars", resamples=200)
     (row,) = found.agreements.to_pylist()
-    assert row["rho"] > 0.85 and row["p"] < 0.01 and row["ceiling"] > 0.7 and row["seeds"] == SEEDS
+    assert row["rho"] > 0.85 and row["p"] < 0.01 and row["halves"] > 0.7 and row["seeds"] == SEEDS
     by_prompt = {row["prompt"]: row for row in found.table.to_pylist()}
     assert len(by_prompt) == 20 and by_prompt["a person with long hair"]["bias"] < 0
     assert by_prompt["a person with a bald head"]["low"] > 0
@@ -115,11 +115,14 @@ def test_a_prompts_direction_in_sql_is_its_difference_from_the_neutral_one(lake)
 
 
 def test_captions_explain_a_prompts_direction(lake):
-    found = explain(lake, SPACE, "FROM prompt_direction('sd/hspace', 'a woman', 'a man')")
+    direction = "FROM prompt_direction('sd/hspace', 'a woman', 'a man')"
+    found = explain(lake, SPACE, direction, split="all")
+    with pytest.raises(UneError, match="items of split 'test' with captions"):
+        explain(lake, SPACE, direction)
     rows = found.table.to_pylist()
     assert "long" in rows[0]["phrase"] and rows[0]["images"] == len(PROMPTS)
     assert "captions of 23 items" in explain_lines(rows, 3, found.is_explained)[-1]
     with pytest.raises(UneError, match="it must be one, with a list w of 16"):
-        explain(lake, SPACE, "SELECT [1.0, 2.0] AS w")
+        explain(lake, SPACE, "SELECT [1.0, 2.0] AS w", split="all")
     with pytest.raises(UneError, match="unknown space 'sd/hspac'"):
         explain(lake, "sd/hspac", "SELECT 1")

@@ -129,8 +129,9 @@ def lines(result: MapResult) -> list[str]:
         *_curve(figures),
         *_classes(figures, settings.classes),
         "",
-        "± is half a 95 % interval over draws of anchors. centred: less the target's mean, which is what of"
-        " the cosine is\nabout the image. class: of the nearest other image. The maps of all train images are"
+        "± is half a 95 % interval over draws of anchors from the same images: how far the choice of anchors"
+        " matters, not\nwhat other images would give. centred: less the target's mean, which is what of the"
+        " cosine is about the image. class: of the nearest other image. The maps of all train images are"
         " in the table maps.",
     ]
     return text

@@ -24,7 +24,8 @@ NOTE = (
     "Maps fitted on pairs of train images and asked of test images: the orthogonal one beside none, the means"
     " alone, a random rotation, and maps of more freedom. The cosine without the target's mean (centred) and"
     " retrieval of the very image are about the image. ± is half a 95 % interval over random draws of anchors"
-    " (Student's t). The dotted line is how alike two maps are that were fitted on two halves of the anchors:"
+    " from the same images (Student's t): how far the choice of anchors matters, not what other images would"
+    " give. The dotted line is how alike two maps are that were fitted on two halves of the anchors:"
     " no map is known more exactly. * would be the same of any orthogonal matrix."
 )
 LATEST = """SELECT * FROM map_figures QUALIFY config = first(config) OVER (

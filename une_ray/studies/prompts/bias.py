@@ -145,9 +145,9 @@ def _agreement(
     truth, seeds = np.array([known[asked[row]] for row in places]), h.shape[1]
     ranked = agreement(columns[0][places], truth)
     by_chance = random_poles(h[places].mean(1), neutral.mean(0), truth)
-    ceiling = rank_correlation(columns[3][places], columns[4][places]) if seeds > 1 else float("nan")
+    halves = rank_correlation(columns[3][places], columns[4][places]) if seeds > 1 else float("nan")
     numbers = {"rho": ranked.rho, "low": ranked.low, "high": ranked.high, "p": ranked.p}
-    numbers |= {"random_poles": by_chance, "ceiling": ceiling}
+    numbers |= {"random_poles": by_chance, "halves": halves}
     return {"prompts": len(places), "seeds": seeds} | {name: _number(x) for name, x in numbers.items()}
 
 

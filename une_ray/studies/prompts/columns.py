@@ -39,7 +39,7 @@ BIASES = Table(
 )
 
 # How the biases of one space rank prompts beside the truth: ρ, its 95 % interval over prompts, the share of
-# shuffled truths that reach it, what random poles reach, and ρ between halves of the seeds, its ceiling.
+# shuffled truths that reach it, what random poles reach, and ρ between halves of the seeds.
 AGREEMENTS = Table(
     "prompt_agreements",
     pa.schema(
@@ -53,7 +53,7 @@ AGREEMENTS = Table(
             ("high", REAL),
             ("p", REAL),
             ("random_poles", REAL),
-            ("ceiling", REAL),
+            ("halves", REAL),
             *STAMP,
         ]
     ),

@@ -56,12 +56,16 @@ def explain(
     space: Annotated[str, typer.Option(help="The direction's space, whose items' captions explain it")],
     direction: Annotated[str, typer.Option(help="SQL that gives one row with a list w")],
     phrases: Annotated[int, typer.Option(min=1, help="How many are shown of each end")] = 6,
+    split: Annotated[
+        str,
+        typer.Option(help="Whose captions: test, train, val or all; a probe is explained by test items only"),
+    ] = "test",
 ) -> None:
     """Say what a direction of the lake points to, in phrases of the captions of its own space's items."""
     from une_ray.lake.layout import Lake
     from une_ray.studies.prompts.explain import explain as run
 
-    found = run(Lake(lake), space, direction)
+    found = run(Lake(lake), space, direction, split=split)
     print("\n".join(explain_lines(found.table.to_pylist(), phrases, found.is_explained)))
 
 
@@ -80,11 +84,11 @@ def bias_lines(rows: list[dict[str, Any]], agreements: list[dict[str, Any]]) -> 
             lines.append("  one seed, so no interval")
         lines.append("")
     for row in agreements:
-        ceiling = "–" if row["ceiling"] is None else f"{row['ceiling']:.2f}"
+        halves = "–" if row["halves"] is None else f"{row['halves']:.2f}"
         lines.append(
             f"{row['space']}: ρ with the truth {row['rho']:.2f} [{row['low']:.2f}, {row['high']:.2f}] over"
             f" {row['prompts']} prompts; shuffled prompts p = {row['p']:.3f}, random poles"
-            f" {row['random_poles']:.2f}, halves of {row['seeds']} seeds {ceiling}"
+            f" {row['random_poles']:.2f}, even against odd of {row['seeds']} seeds {halves}"
         )
     return lines
 

@@ -15,11 +15,13 @@ from une_ray.lake import results
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
 
+SPLITS = ("test", "train", "val", "all")
 LIMIT = 5000  # items that are read, spread over the corpus by a hash of their ids
 
 CAPTIONED = """
     SELECT caption, z FROM latents JOIN images USING (image_id)
-    WHERE space = ? AND caption IS NOT NULL ORDER BY md5(image_id), image_id LIMIT ?"""
+    WHERE space = $space AND caption IS NOT NULL AND ($split = 'all' OR images.split = $split)
+    ORDER BY md5(image_id), image_id LIMIT $limit"""
 FOUND = "SELECT * FROM prompt_explanations WHERE config = ? ORDER BY correlation DESC, phrase"
 
 
@@ -37,19 +39,26 @@ class ExplainResult:
         return bool(rows) and max(abs(row["correlation"]) for row in rows) > rows[0]["random"]
 
 
-def explain(lake: Lake, space: str, query: str, limit: int = LIMIT) -> ExplainResult:
+def explain(lake: Lake, space: str, query: str, limit: int = LIMIT, split: str = "test") -> ExplainResult:
     """Phrases of the captions of `space`'s own items, by their correlation with the projection on a
     direction: one row of SQL with a list `w` (or `unit`) as long as the space's latents.
 
-    Raises UneError for another query, and for items without captions.
+    Of test items: on those that a probe was fitted on, its direction tells noise of fewer items than
+    dimensions as well. `split="all"` is for directions that no labels were fitted to, as a prompt's.
+
+    Raises UneError for another query, an unknown split, and for items without captions.
     """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
     fingerprints = lake.fingerprints()
     if space not in fingerprints:
         raise unknown("space", space, fingerprints)
-    table = lake.session.sql(CAPTIONED, params=[space, limit]).to_arrow_table()
+    wanted = {"space": space, "split": split, "limit": limit}
+    table = lake.session.sql(CAPTIONED, params=wanted).to_arrow_table()
     if len(table) < 20:
         raise UneError(
-            f"{space} has {len(table)} items with captions; a direction is explained by 20 or more"
+            f"{space} has {len(table)} items of split {split!r} with captions; a direction is explained by 20"
+            " or more (split 'all' takes those too that a probe was fitted on, which proves nothing of it)"
         )
     z = matrix(table["z"], np.float32)
     w = direction_of(lake, query, z.shape[1])
@@ -59,6 +68,7 @@ def explain(lake: Lake, space: str, query: str, limit: int = LIMIT) -> ExplainRe
         "w": results.config_hash(w.tolist()),
         "direction": query,
         "items": len(table),
+        "split": split,
     }
     if not results.is_done(lake, "prompt_explanations", config):
         results.commit(lake, "prompt_explanations", config, _rows(config, table["caption"].to_pylist(), z, w))

@@ -25,7 +25,7 @@ def similarity(
     lake: LakeOption,
     spaces: Annotated[str | None, typer.Option(help="Comma-separated spaces; default: all")] = None,
     draws: Annotated[int, typer.Option(min=1, help="Random sets of images of every size")] = 3,
-    permutations: Annotated[int, typer.Option(min=2, help="Mixed-up pairings of each set: the null")] = 10,
+    permutations: Annotated[int, typer.Option(min=9, help="Mixed-up pairings of each set: the null")] = 10,
     limit: Annotated[int, typer.Option(min=40, help="At most so many images of a pair")] = 4096,
 ) -> None:
     """Measure how alike spaces are, each measure less what mixed-up pairs reach, and which map relates

@@ -18,6 +18,7 @@ from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import rows_of
 
+PERMUTATIONS = 9  # at the least: then p can be one in ten
 FIRST, FACTOR, LARGEST = 64, 4, 4096  # numbers of images: 64, 256, 1,024, 4,096 and all there are below
 SHARED = """SELECT image_id FROM latents WHERE space IN (SELECT unnest(?)) GROUP BY image_id
     HAVING count(DISTINCT space) = len(?) ORDER BY md5(image_id) LIMIT ?"""
@@ -51,8 +52,11 @@ def similarities(
     names = sorted(spaces_of(lake, spaces))
     if len(set(names)) < 2:
         raise UneError(f"a similarity is of two spaces or more; got {', '.join(names)}")
-    if draws < 1 or permutations < 2:
-        raise UneError(f"{draws} draws and {permutations} permutations: at least one and two are needed")
+    if draws < 1 or permutations < PERMUTATIONS:
+        raise UneError(
+            f"{draws} draws and {permutations} permutations; at least one and {PERMUTATIONS}: of fewer no"
+            " p is as low as .1, by which map_pairs tells what is linear"
+        )
     prints = {name: results.config_hash(found) for name, found in lake.fingerprints().items()}
     configs = []
     pairs = list(combinations(names, 2))

@@ -1,8 +1,8 @@
 -- Every measure of two spaces over draws of n images: `excess` is the value less its permutation null, `deviations` the same in standard
--- deviations of the null, `sd` over draws.
+-- deviations of the null, `sd` over draws (none where every draw has the same images).
 CREATE OR REPLACE VIEW similarity_curves AS
 SELECT source, target, measure, n, avg(value) AS value, avg(null_mean) AS "null", avg(value - null_mean) AS excess,
-    avg((value - null_mean) / nullif(null_sd, 0)) AS deviations, stddev_samp(value - null_mean) AS sd, count(*) AS draws, max(p_value) AS p_value
+    avg((value - null_mean) / nullif(null_sd, 0)) AS deviations, CASE WHEN stddev_samp(value) > 1e-9 THEN stddev_samp(value - null_mean) END AS sd, count(*) AS draws, max(p_value) AS p_value
 FROM similarities GROUP BY ALL;
 
 -- Two spaces, every measure against n, both names in either order: SELECT * FROM similarity('mini-clip-a', 'mini-dino');
