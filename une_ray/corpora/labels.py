@@ -276,7 +276,7 @@ def _as_text(value: object) -> str:
 def _check_columns(path: str, header: Sequence[str], rules: Rules, key: str) -> None:
     reserved = (key, CAPTION, SPLIT)
     if key not in header:
-        raise UneError(f"{path} has no column {key!r}, a text; it has {', '.join(header)}")
+        raise UneError(f"{path} has no column {key!r} (a text); it has {', '.join(header)}")
     if repeated := [name for name, times in Counter(header).items() if name and times > 1]:
         raise UneError(f"{path} has the column {repeated[0]!r} more than once")
     named = [*rules.factors, *rules.metadata, *rules.skip]

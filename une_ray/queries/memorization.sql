@@ -16,11 +16,9 @@ CREATE OR REPLACE TEMP MACRO student(degrees) AS 1.95996 + 2.37227 / degrees + 2
 CREATE OR REPLACE TEMP MACRO half(x) AS round(student(nullif(count(x) - 1, 0)) * stddev_samp(x) / sqrt(count(x)), 3);
 
 -- The quantile of a beta distribution, to a thousandth: its density summed up in θ, x = sin² θ, which has no peaks at the ends.
-CREATE OR REPLACE TEMP MACRO beta_quantile(q, a, b) AS (
-    SELECT sin(pi() / 2 * (len(list_filter(sums, lambda s: s < q * sums[1000])) + .5) / 1000) ** 2
-    FROM (SELECT list_transform(range(1, 1001), lambda i: list_sum(density[:i])) AS sums
-        FROM (SELECT list_transform(range(1000), lambda i: sin(pi() / 2 * (i + .5) / 1000) ** (2 * a - 1) * cos(pi() / 2 * (i + .5) / 1000) ** (2 * b - 1))
-            AS density)));
+CREATE OR REPLACE TEMP MACRO beta_quantile(q, a, b) AS list_transform(
+    [list_transform(range(1000), lambda i: sin(pi() / 2 * (i + .5) / 1000) ** (2 * a - 1) * cos(pi() / 2 * (i + .5) / 1000) ** (2 * b - 1))],
+    lambda density: sin(pi() / 2 * (len(list_filter(range(1, 1001), lambda n: list_sum(density[:n]) < q * list_sum(density))) + .5) / 1000) ** 2)[1];
 
 -- Clopper and Pearson's exact interval (1934) of a share of so many independent draws as the prompts are worth (Korn & Graubard 1998): their number
 -- where all agree, else share · (1 − share) over the mean's variance, less for the few degrees of freedom.

@@ -9,7 +9,7 @@ from scipy import stats
 
 from une_ray.models.convolutional import Architecture
 from une_ray.registry import DISENTANGLERS
-from une_ray.studies.disentanglement.models import Batch, Build
+from une_ray.studies.disentanglement.models.model import Batch, Build
 from une_ray.studies.disentanglement.models.beta_tcvae import total_correlation
 from une_ray.studies.disentanglement.models.did.difference_encoder import LEAST, apart, changed, contrast
 from une_ray.studies.disentanglement.models.did.generator import gradient_penalty

@@ -309,8 +309,10 @@ def test_outcomes_are_the_measures_of_the_rows(lake, done):
     assert len(outcome.quality) == 3 and outcome.z.shape[:2] == (IMAGES, 3)
     changed = measures.changes(outcome.before, outcome.scores, outcome.scales)
     assert np.allclose(outcome.slopes, measures.slopes(changed, [-2, 0, 1]))
-    interval = removed(connect(lake), found["probe"], outcome)
-    assert interval.low <= interval.value <= interval.high
+    change = removed(connect(lake), found["probe"], outcome)
+    assert change is not None
+    for interval in (*change.coefficient, *change.per_effect):
+        assert interval.low <= interval.value <= interval.high
 
 
 def test_sql_measures_as_python_does(lake, done):

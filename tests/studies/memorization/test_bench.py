@@ -128,10 +128,10 @@ def test_what_is_made_and_measured_leaves_nothing_in_the_lake(tasks, tmp_path):
     assert len(rows) == tasks[1].size and "picture" not in rows[0] and not (tmp_path / "lake").exists()
 
 
-def test_the_default_metric_leaves_tasks_named_as_before_and_another_is_in_them(tasks, sscd, zoo):
+def test_the_default_metric_is_in_no_task_s_name_and_another_is(tasks, sscd, zoo):
     named = (
         "model revision weights judge judge_weights encoder encoder_weights steps spacing guidance_scale "
-        "seeds prompts method settings"
+        "seeds copy_criterion prompts method settings"
     )
     assert all(set(task.to_row()) == set(named.split()) for task in tasks)
     (task,) = bench.tasks(f"stable-diffusion:{zoo}/sd", [PLAIN], held_out(1), copy_metric=sscd)

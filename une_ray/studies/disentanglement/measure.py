@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from une_ray.studies.disentanglement import metrics
-from une_ray.studies.disentanglement.models import Disentangler
+from une_ray.studies.disentanglement.models.model import Disentangler
 from une_ray.studies.disentanglement.training.pictures import Pictures
 
 MEASURED = ("mig", "dci", "sap", "factor-vae")  # the paper's three, and the one that its rivals publish

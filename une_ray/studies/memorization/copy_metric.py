@@ -86,12 +86,16 @@ class Calibration:
     changed: int
 
 
-@lru_cache(maxsize=2)
 def calibration(metric: CopyMetric = TILED) -> Calibration:
     """That of 200 avatars and others of the same features; SSCD's takes a core more than three minutes. A
     generator's own pictures need one of their own: `calibrate`."""
-    own = [avatars.picture(CALIBRATION_SEED, index) for index in range(CALIBRATION_PICTURES)]
-    twins = [twin(CALIBRATION_SEED, index) for index in range(CALIBRATION_PICTURES)]
+    return _calibration(metric, CALIBRATION_PICTURES)
+
+
+@lru_cache(maxsize=2)
+def _calibration(metric: CopyMetric, count: int) -> Calibration:
+    own = [avatars.picture(CALIBRATION_SEED, index) for index in range(count)]
+    twins = [twin(CALIBRATION_SEED, index) for index in range(count)]
     pictures, alike = (torch.stack([from_bytes(data) for data in encoded]) for encoded in (own, twins))
     return calibrate(pictures, metric, alike)
 

@@ -5,7 +5,3 @@ A file defines `MODEL`, a `Disentangler`; its name is the model's, its docstring
 and documentation say of it, and the parameters of its `__init__` that have defaults are its settings, as in
 `beta-vae:beta=8`. A file of another package is one by an entry point `une_ray.disentanglers`.
 """
-
-from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
-
-__all__ = ["Batch", "Build", "Disentangler", "Group", "Losses", "Phase"]

@@ -8,7 +8,7 @@ from typing import Annotated
 import torch
 
 from une_ray.settings import Range
-from une_ray.studies.disentanglement.models import Build
+from une_ray.studies.disentanglement.models.model import Build
 from une_ray.studies.disentanglement.models.vae import VAE, Posterior
 
 

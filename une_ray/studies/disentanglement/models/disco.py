@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from une_ray.settings import Range
-from une_ray.studies.disentanglement.models import Batch, Build, Disentangler, Group, Losses, Phase
+from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 from une_ray.studies.disentanglement.models.did.difference_encoder import contrast
 from une_ray.studies.disentanglement.models.did.generator import (
     BETAS,

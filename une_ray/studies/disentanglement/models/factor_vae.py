@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from une_ray.settings import Range
-from une_ray.studies.disentanglement.models import Batch, Build, Group, Losses, Phase
+from une_ray.studies.disentanglement.models.model import Batch, Build, Group, Losses, Phase
 from une_ray.studies.disentanglement.models.vae import VAE, Posterior
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from une_ray.models.convolutional import encoder
 from une_ray.settings import Range
-from une_ray.studies.disentanglement.models import Batch, Build, Disentangler, Group, Losses, Phase
+from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 from une_ray.studies.disentanglement.models.did.generator import (
     BETAS,
     Critic,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from une_ray.studies.disentanglement.models import Phase
+from une_ray.studies.disentanglement.models.model import Phase
 from une_ray.studies.disentanglement.models.vae import VAE
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from une_ray.models.convolutional import decoder
-from une_ray.studies.disentanglement.models import Batch, Build, Disentangler, Group, Losses, Phase
+from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 
 PIXELS = 64**2  # a side of 64 is what published β, γ and λ were chosen for
 

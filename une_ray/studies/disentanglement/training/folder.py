@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from une_ray.errors import UneError
-from une_ray.studies.disentanglement.models import Disentangler
+from une_ray.studies.disentanglement.models.model import Disentangler
 from une_ray.studies.disentanglement.training.run import CONFIG, WEIGHTS, Run
 
 

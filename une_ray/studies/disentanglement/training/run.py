@@ -11,7 +11,7 @@ from une_ray.errors import UneError
 from une_ray.models.convolutional import Architecture
 from une_ray.registry import DISENTANGLERS
 from une_ray.settings import Value, check_settings, parse_settings, settings_of
-from une_ray.studies.disentanglement.models import Disentangler
+from une_ray.studies.disentanglement.models.model import Disentangler
 from une_ray.studies.disentanglement.training.scales import Scale, scale
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

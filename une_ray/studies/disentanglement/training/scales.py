@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from une_ray.errors import unknown
 from une_ray.models.convolutional import Architecture
-from une_ray.studies.disentanglement.models import Build
+from une_ray.studies.disentanglement.models.model import Build
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from une_ray.errors import UneError
-from une_ray.studies.disentanglement.models import Batch, Disentangler, Losses, Phase
+from une_ray.studies.disentanglement.models.model import Batch, Disentangler, Losses, Phase
 from une_ray.studies.disentanglement.training.compute import flops
 from une_ray.studies.disentanglement.training.pictures import Pictures
 from une_ray.studies.disentanglement.training.run import CONFIG, WEIGHTS, Run, is_finished

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from une_ray.studies.disentanglement.models import Disentangler
+from une_ray.studies.disentanglement.models.model import Disentangler
 from une_ray.studies.disentanglement.training.pictures import Pictures
 
 STEPS = 9

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 import torch
 
 from une_ray.settings import Range
-from une_ray.studies.disentanglement.models import Batch, Build, Disentangler, Group, Losses, Phase
+from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 from une_ray.studies.disentanglement.models.did.difference_encoder import (
     DifferenceEncoder,
     apart,

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from une_ray.models.convolutional import Architecture, encoder
-from une_ray.studies.disentanglement.models import Batch
+from une_ray.studies.disentanglement.models.model import Batch
 
 LEAST = 0.4  # of a resampled change: .2 of the range [−1, 1]
 

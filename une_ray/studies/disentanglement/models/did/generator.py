@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from une_ray.models.convolutional import Architecture, decoder, encoder
-from une_ray.studies.disentanglement.models import Batch, Group, Losses
+from une_ray.studies.disentanglement.models.model import Batch, Group, Losses
 
 PENALTY = 10.0  # λ of the gradient penalty
 BETAS = (0.0, 0.9)  # of Adam, for everything that is trained against a critic
