@@ -63,12 +63,11 @@ def refuse_unreachable(contents: Sequence[bytes | Unreadable]) -> None:
     """Raise UneError where no picture of a shard can be had, but for a shard of a few: then it is this
     machine's view of the corpus that is gone, not each picture, and rejects would stay for good."""
     missing = ("FileNotFoundError", "PermissionError")
-    if len(contents) > FEW and all(
-        isinstance(content, Unreadable) and str(content).startswith(missing) for content in contents
-    ):
+    reasons = [str(content) for content in contents if isinstance(content, Unreadable)]
+    if len(contents) > FEW and sum(reason.startswith(missing) for reason in reasons) == len(contents):
         raise UneError(
             f"none of a shard's {len(contents)} pictures can be had on this machine, the first:"
-            f" {contents[0]}; is the corpus mounted here, and may it be read?"
+            f" {reasons[0]}; is the corpus mounted here, and may it be read?"
         )
 
 

@@ -9,13 +9,13 @@ from scipy import stats
 
 from une_ray.models.convolutional import Architecture
 from une_ray.registry import DISENTANGLERS
-from une_ray.studies.disentanglement.models.model import Batch, Build
 from une_ray.studies.disentanglement.models.beta_tcvae import total_correlation
 from une_ray.studies.disentanglement.models.did.difference_encoder import LEAST, apart, changed, contrast
 from une_ray.studies.disentanglement.models.did.generator import gradient_penalty
 from une_ray.studies.disentanglement.models.dip_vae_ii import aggregate_covariance
 from une_ray.studies.disentanglement.models.factor_vae import permute
 from une_ray.studies.disentanglement.models.infogan_cr import pairs
+from une_ray.studies.disentanglement.models.model import Batch, Build
 from une_ray.studies.disentanglement.models.vae import Posterior, divergence, reconstruction_loss
 
 BUILD = Build(

@@ -16,7 +16,6 @@ from torch import nn
 from torch.nn import functional
 
 from une_ray.settings import Range
-from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 from une_ray.studies.disentanglement.models.did.difference_encoder import contrast
 from une_ray.studies.disentanglement.models.did.generator import (
     BETAS,
@@ -26,6 +25,7 @@ from une_ray.studies.disentanglement.models.did.generator import (
     critic_loss,
     generator_loss,
 )
+from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 
 
 class DisCo(Disentangler):

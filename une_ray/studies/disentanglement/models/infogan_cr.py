@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from une_ray.models.convolutional import encoder
 from une_ray.settings import Range
-from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 from une_ray.studies.disentanglement.models.did.generator import (
     BETAS,
     Critic,
@@ -24,6 +23,7 @@ from une_ray.studies.disentanglement.models.did.generator import (
     generator_loss,
 )
 from une_ray.studies.disentanglement.models.did.samples_encoder import encoding_loss
+from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 
 
 class InfoGANCR(Disentangler):

@@ -12,7 +12,6 @@ from typing import Annotated, ClassVar
 import torch
 
 from une_ray.settings import Range
-from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 from une_ray.studies.disentanglement.models.did.difference_encoder import (
     DifferenceEncoder,
     apart,
@@ -28,6 +27,7 @@ from une_ray.studies.disentanglement.models.did.generator import (
     generator_loss,
 )
 from une_ray.studies.disentanglement.models.did.samples_encoder import encoding_loss
+from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 
 
 class DiD(Disentangler):
