@@ -7,7 +7,6 @@ for a second stream or a second thread. `attach` shows another lake beside the f
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import re
 from collections.abc import Mapping
@@ -226,7 +225,13 @@ def _define(connection: duckdb.DuckDBPyConnection, lake: Lake, views: str) -> No
                     connection.execute(statement)
 
 
-@functools.cache
+REMOTE: dict[int, RemoteFiles] = {}
+
+
 def _remote(files: AbstractFileSystem) -> RemoteFiles:
-    """One for all sessions of a process, so that what it remembers serves them all."""
-    return RemoteFiles(files)
+    """One for all sessions of a process, so that what it remembers serves them all. By identity: clients of
+    fsspec are equal where their options are, whichever server the environment named then."""
+    known = REMOTE.get(id(files))
+    if known is None:
+        known = REMOTE[id(files)] = RemoteFiles(files)  # which keeps `files`, and with it the id
+    return known
