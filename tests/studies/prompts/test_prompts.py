@@ -117,8 +117,8 @@ def test_a_prompts_direction_in_sql_is_its_difference_from_the_neutral_one(lake)
 def test_captions_explain_a_prompts_direction(lake):
     direction = "FROM prompt_direction('sd/hspace', 'a woman', 'a man')"
     found = explain(lake, SPACE, direction, split="all")
-    with pytest.raises(UneError, match="items of split 'test' with captions"):
-        explain(lake, SPACE, direction)
+    with pytest.raises(UneError, match="has 0 items of split 'val' with captions"):
+        explain(lake, SPACE, direction, split="val")
     rows = found.table.to_pylist()
     assert "long" in rows[0]["phrase"] and rows[0]["images"] == len(PROMPTS)
     assert "captions of 23 items" in explain_lines(rows, 3, found.is_explained)[-1]
