@@ -143,16 +143,14 @@ def test_probabilities_of_gaussian_classes_are_true():
 def test_a_few_huge_coordinates_take_nothing_from_the_chain(coordinates, size):
     """Twenty at 10⁶ were all that was left, and every probe at chance."""
     random = np.random.default_rng(0)
-    z = random.normal(size=(500, 700)) * np.where(np.arange(700) < 60, 4.0, 1.0)
+    factors = random.normal(size=(500, 20))  # which scaling each coordinate leaves the leading components
+    z = random.normal(size=(500, 700)) + factors @ random.normal(size=(20, 700))
     z[:, -coordinates:] *= size
-    labels = (z[:, :20] @ random.normal(size=(20, 3)) + 8 * random.normal(size=(500, 3)) > 0).astype(
-        np.float32
-    )
+    labels = (factors @ random.normal(size=(20, 3)) + 2 * random.normal(size=(500, 3)) > 0).astype(np.float32)
     test = np.arange(500)[:, None] % 3 == 0
     found = fit(lambda: iter([z.astype(np.float32)]), labels, test, "pca-logistic", rank=100)
     train = ~test[:, 0]
     scaled = z / z[train].std(0) if size > 100 else z
-    by_chain = []
     for probe, y in zip(found[0], labels.T):
         chain = make_pipeline(
             PCA(100, svd_solver="full"), StandardScaler(), LogisticRegression(max_iter=1000)
@@ -160,9 +158,7 @@ def test_a_few_huge_coordinates_take_nothing_from_the_chain(coordinates, size):
         expected = roc_auc_score(
             y[~train], chain.fit(scaled[train], y[train]).decision_function(scaled[~train])
         )
-        by_chain.append(expected)
-        assert probe.metrics["auc"] == pytest.approx(expected, abs=0.02)
-    assert np.mean(by_chain) > 0.57  # of a shuffled label .5 ± .03
+        assert probe.metrics["auc"] == pytest.approx(expected, abs=0.02) and expected > 0.6
 
 
 @pytest.mark.parametrize("method", METHODS)
