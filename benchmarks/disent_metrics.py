@@ -12,10 +12,8 @@ anew: out of the grid by `disent`, out of the sample by une_ray; the other figur
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -85,8 +83,6 @@ def theirs(
     train: Rows, test: Rows, small: tuple[Rows, Rows], batches: int, encode: Encoder
 ) -> dict[str, float]:
     """Scores of `disent` by the same names."""
-    here = str(Path(__file__).resolve().parent)  # whose coverage.py numba would take for the package
-    sys.path[:] = [folder for folder in sys.path if folder != here]
     from disent.metrics import _dci, _mig, _sap
     from disent.metrics._factor_vae import metric_factor_vae
 

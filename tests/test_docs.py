@@ -187,6 +187,22 @@ def test_python_compiles_and_imports_what_there_is(snippet):
                 assert is_module or re.search(rf"\b{name.name}\b", source.read_text(encoding="utf-8"))
 
 
+def test_contributing_has_a_row_for_every_registry():
+    """A registry is a call of `Registry`: what, package, attribute, entry point."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    registries = [
+        [argument.value for argument in node.args[1:]]
+        for source in (ROOT / "une_ray").rglob("*.py")
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Registry"
+    ]
+    assert len(registries) >= 12
+    for package, attribute, group in registries:
+        folder = package.replace(".", "/")
+        row = rf"^\| .+ \| `{folder}/`(, a folder)? \| `{attribute}` \| `{group}` \|$"
+        assert re.search(row, text, re.MULTILINE), f"no row for {group}"
+
+
 def test_files_of_contributing_are_what_the_registries_take(tmp_path):
     """Its mitigation with the test, its detector and its corpus, as a package of somebody's."""
     package, facts = tmp_path / "somebodys", tmp_path / "somebodys-1.0.dist-info"

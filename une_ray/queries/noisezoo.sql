@@ -221,7 +221,7 @@ SELECT * EXCLUDE (place) REPLACE (w[:] AS w) FROM ranked_probes WHERE place = 1
 QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY status <> 'ok', method <> 'ridge', method) = 1;
 
 -- Half a 95 % interval of a mean over splits whose train parts overlap (Nadeau & Bengio 2003): t · sd · √(1 / splits + test / train), for
--- 2 to 5 splits; NULL of one. It holds for other images as well: benchmarks/coverage.py.
+-- 2 to 5 splits; NULL of one. It holds for other images as well: benchmarks/interval_coverage.py.
 CREATE OR REPLACE MACRO split_margin(sd, splits, test_per_train) AS
     [12.7062, 4.3027, 3.1824, 2.7764][splits - 1] * sd * sqrt(1 / splits + test_per_train);
 

@@ -1,7 +1,7 @@
 """How often 95 % intervals hold what they are said to: of probes' AUC over splits, and of shares of titles.
 
-    python benchmarks/coverage.py                  # about a minute of one core
-    python benchmarks/coverage.py --corpora 1000
+    python benchmarks/interval_coverage.py                  # about a minute of one core
+    python benchmarks/interval_coverage.py --corpora 1000
 
 Corpora are drawn anew, the truth is the mean over all of them. An AUC stands beside 1.96 · sd / √5, which
 takes the five splits for independent; a share beside the t interval of the titles' shares.
