@@ -18,6 +18,11 @@ def split_margin(sd: Floats | float, splits: int, test_per_train: float) -> Floa
     return stats.t.ppf((1 + LEVEL) / 2, splits - 1) * sd * math.sqrt(1 / splits + test_per_train)
 
 
+def mean_margin(sd: float, draws: int) -> float:
+    """Half the interval of a mean of independent draws by Student's t; `sd` has the denominator draws − 1."""
+    return float(split_margin(sd, draws, 0.0))
+
+
 def share_interval(hits: Integers, sizes: Integers) -> tuple[float, float]:
     """Interval of a share over clusters, such as copies among each title's pictures (Korn & Graubard 1998).
 

@@ -39,7 +39,7 @@ def test_a_comparison_goes_on_and_a_finished_one_starts_no_ray(compared, monkeyp
     assert len(scores) == len(runs) * len(METRICS)
     rows = pq.read_table(compared / "comparison.parquet").to_pylist()
     assert {row["model"] for row in rows} == {"untrained", "vae"} and len(rows) == len(scores)
-    assert (compared / "comparison.md").read_text().startswith("| model | seeds | mig |")
+    assert (compared / "comparison.md").read_text().startswith("| model | seeds | MIG |")
 
 
 def test_the_command_prints_a_finished_one(compared):

@@ -2,10 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests.helpers.trained import SCALE
 from une_ray.errors import UneError
-from une_ray.studies.disentanglement.scores import Score, mean_over_seeds, read_scores, table, write_scores
+from une_ray.studies.disentanglement.scores import (
+    Score,
+    best,
+    mean_over_seeds,
+    read_scores,
+    table,
+    write_scores,
+)
 from une_ray.studies.disentanglement.training.run import Run
 from une_ray.studies.disentanglement.training.scales import SCALES
 
@@ -24,12 +32,22 @@ def test_the_interval_is_student_s_over_seeds():
 
 def test_the_table_has_the_best_mean_in_bold_and_gaps_where_there_is_nothing():
     scores = [score("a", 0, 0.1), score("a", 1, 0.3), score("b", 0, 0.4), score("a", 0, 0.7, "sap")]
-    assert table(scores) == [
-        "| model | seeds | mig | sap |",
-        "|---|---|---|---|",
-        "| `a` | 2 | 0.200 ± 1.271 | **0.700** |",
-        "| `b` | 1 | **0.400** | – |",
+    scores.append(score("b", 0, 0.9, "of_another_package"))
+    lines = [
+        "| model | seeds | MIG | SAP | of_another_package |",
+        "|---|---|---|---|---|",
+        "| `a` | 2 | 0.200 ± 1.271 | **0.700** | – |",
+        "| `b` | 1 | **0.400** | – | **0.900** |",
     ]
+    assert table(scores)[:4] == lines and "Games and Howell" in table(scores)[-1]
+
+
+def test_what_the_seeds_do_not_tell_from_the_best_is_best_too():
+    """Scipy's p-values beside the first: .57 of the second, .002 of the third."""
+    values = {"a": [0.50, 0.52, 0.55], "b": [0.44, 0.50, 0.53], "c": [0.30, 0.31, 0.33], "d": [0.9e-9]}
+    assert best(values) == {"a", "b"} and best({}) == set()
+    pvalues = stats.tukey_hsd(*(values[model] for model in "abc"), equal_var=False).pvalue[0]
+    assert pvalues[1] > 0.05 > pvalues[2]
 
 
 def test_scores_on_one_corpus_do_not_replace_those_on_another(tmp_path, monkeypatch):

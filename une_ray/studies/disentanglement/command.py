@@ -17,16 +17,6 @@ EPILOG = """Examples:
 
 `une sql --lake demo/lake -c "FROM disentanglement_axes WHERE metric = 'mig'"`"""
 
-SHOWN = {
-    "mig": "MIG",
-    "sap": "SAP",
-    "dci_disentanglement": "DCI D",
-    "dci_completeness": "DCI C",
-    "modularity": "modularity",
-    "factor_vae": "FactorVAE",
-    "beta_vae": "βVAE",
-    "explicitness": "explicitness",
-}
 NOTE = """
 ± half a 95 % interval over images (delete-half jackknife); in brackets the mean of random rotations of the same coordinates, whose least and
 largest are in the view disentanglement. * : no rotation did as well. pca, ica: principal and independent components, whitened; probes: what ridge
@@ -92,9 +82,11 @@ def disentanglement(
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """A line per space and set of coordinates; a column per metric that was asked for."""
-    shown = [metric for metric in SHOWN if any(row["metric"] == metric for row in rows)]
+    from une_ray.studies.disentanglement.metrics import headings
+
+    shown = headings(row["metric"] for row in rows)
     width = max(len(row["space"]) for row in rows)
-    lines = [f"{'space':{width}} {'codes':6}" + "".join(f"  {SHOWN[metric]:>19}" for metric in shown)]
+    lines = [f"{'space':{width}} {'codes':6}" + "".join(f"  {heading:>19}" for heading in shown.values())]
     cells: dict[tuple[str, str], dict[tuple[str, str | None], dict[str, Any]]] = {}
     for row in rows:
         cells.setdefault((row["space"], row["codes"]), {})[row["metric"], row["control"]] = row

@@ -13,7 +13,8 @@ from une_ray.corpora.factored import Factored
 from une_ray.errors import UneError
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.studies.disentanglement.compare import Comparison, compare
-from une_ray.studies.disentanglement.scores import Score, mean_over_seeds
+from une_ray.studies.disentanglement.metrics import HEADINGS
+from une_ray.studies.disentanglement.scores import Score, mean_over_seeds, values_of
 from une_ray.studies.disentanglement.training.pictures import canonical
 from une_ray.studies.disentanglement.training.scales import scale
 
@@ -63,13 +64,12 @@ def corpora(whole: str, strengths: Sequence[float], count: int) -> dict[float, s
 
 def table(scores: Scores, metric: str) -> list[str]:
     """Markdown: a row per model, a column per strength, mean ± half a 95 % interval over seeds."""
-    lines = [f"| {metric} | " + " | ".join(f"{strength:g}" for strength in scores) + " |"]
+    lines = [f"| {HEADINGS[metric]} | " + " | ".join(f"{strength:g}" for strength in scores) + " |"]
     lines.append("|---" * (len(scores) + 1) + "|")
     for model in _models(scores):
         cells = []
         for of_strength in scores.values():
-            mean = mean_over_seeds(_values(of_strength, model, metric))
-            cells.append(f"{mean.mean:.3f}" + ("" if mean.half is None else f" ± {mean.half:.3f}"))
+            cells.append(str(mean_over_seeds(values_of(of_strength, model, metric))))
         lines.append(f"| `{model}` | " + " | ".join(cells) + " |")
     return lines
 
@@ -81,7 +81,7 @@ def plot(scores: Scores) -> Figure:
     figure = Figure(figsize=(3.6 * len(SHOWN), 3.2), layout="constrained")
     for axis, metric in zip(figure.subplots(1, len(SHOWN)), SHOWN):
         for model in _models(scores):
-            means = [mean_over_seeds(_values(of, model, metric)) for of in scores.values()]
+            means = [mean_over_seeds(values_of(of, model, metric)) for of in scores.values()]
             axis.errorbar(
                 [*scores],
                 [mean.mean for mean in means],
@@ -92,7 +92,7 @@ def plot(scores: Scores) -> Figure:
                 linewidth=1,
                 capsize=2,
             )
-        axis.set_title(metric, fontsize=10)
+        axis.set_title(HEADINGS[metric], fontsize=10)
         axis.set_xlabel("correlation of two factors in training", fontsize=8)
         axis.set_ylim(bottom=0)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside right center", fontsize=8, frameon=False)
@@ -101,7 +101,3 @@ def plot(scores: Scores) -> Figure:
 
 def _models(scores: Scores) -> list[str]:
     return list(dict.fromkeys(score.model for of in scores.values() for score in of))
-
-
-def _values(scores: Sequence[Score], model: str, metric: str) -> list[float]:
-    return [score.score for score in scores if (score.model, score.metric) == (model, metric)]

@@ -10,7 +10,6 @@ from une_ray.studies.disentanglement.models.model import Disentangler
 from une_ray.studies.disentanglement.training.pictures import Pictures
 
 MEASURED = ("mig", "dci", "sap", "factor-vae")  # the paper's three, and the one that its rivals publish
-NOT_SCORES = ("factor_vae_active",)  # a count
 
 
 def measure(codes: np.ndarray, factors: np.ndarray, *, seed: int, fast: bool) -> dict[str, float]:
@@ -19,7 +18,7 @@ def measure(codes: np.ndarray, factors: np.ndarray, *, seed: int, fast: bool) ->
     scores: dict[str, float] = {}
     for name in MEASURED:
         scores |= metrics.find(name)(codes, varying, seed=seed, fast=fast)
-    return {name: score for name, score in scores.items() if name not in NOT_SCORES}
+    return {name: score for name, score in scores.items() if name not in metrics.COUNTS}
 
 
 @torch.no_grad()

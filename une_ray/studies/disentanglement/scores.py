@@ -10,10 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
+from une_ray.geometry.intervals import mean_margin
+from une_ray.geometry.several_means import games_howell
+from une_ray.studies.disentanglement.metrics import headings
 from une_ray.studies.disentanglement.training.run import Run
 
 SCORES = "scores.jsonl"
-CONFIDENCE = 0.95
+SIGNIFICANT = 0.05
+NOTE = (
+    "± half a 95 % interval over seeds (Student's t). Bold: the best mean, and all that the seeds don't tell"
+    " from it (Games and Howell, 5 % for all pairs)."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,47 +46,60 @@ class Mean:
     half: float | None
     seeds: int
 
+    def __str__(self) -> str:
+        return f"{self.mean:.3f}" + ("" if self.half is None else f" ± {self.half:.3f}")
+
 
 def table(scores: Sequence[Score]) -> list[str]:
-    """Markdown: a row per model, a column per metric, mean ± half the interval; the best mean in bold."""
+    """Markdown: a row per model, a column per metric, mean ± half the interval, in bold what is `best`; below
+    it a note that says so."""
+    columns = headings(score.metric for score in scores)
     models = list(dict.fromkeys(score.model for score in scores))
-    metrics = list(dict.fromkeys(score.metric for score in scores))
-    means = {
-        (model, metric): mean_over_seeds(values)
-        for model in models
-        for metric in metrics
-        if (values := [s.score for s in scores if (s.model, s.metric) == (model, metric)])
+    values = {
+        metric: {model: found for model in models if (found := values_of(scores, model, metric))}
+        for metric in columns
     }
-    best = {
-        metric: max((mean.mean for (_, of), mean in means.items() if of == metric), default=0.0)
-        for metric in metrics
-    }
-    lines = ["| model | seeds | " + " | ".join(metrics) + " |", "|---" * (len(metrics) + 2) + "|"]
+    bold = {metric: best(values[metric]) for metric in columns}
+    lines = [f"| model | seeds | {' | '.join(columns.values())} |", "|---" * (len(columns) + 2) + "|"]
     for model in models:
-        of_model = {metric: means[model, metric] for metric in metrics if (model, metric) in means}
-        cells = [_cell(of_model.get(metric), best[metric]) for metric in metrics]
-        seeds = max(mean.seeds for mean in of_model.values())
-        lines.append(f"| `{model}` | {seeds} | " + " | ".join(cells) + " |")
-    return lines
+        seeds = len({score.seed for score in scores if score.model == model})
+        cells = [_cell(values[metric].get(model), model in bold[metric]) for metric in columns]
+        lines.append(f"| `{model}` | {seeds} | {' | '.join(cells)} |")
+    return [*lines, "", NOTE]
 
 
-def _cell(mean: Mean | None, best: float) -> str:
-    if mean is None:
-        return "–"
-    text = f"{mean.mean:.3f}" + ("" if mean.half is None else f" ± {mean.half:.3f}")
-    return f"**{text}**" if mean.mean == best else text
+def best(values: Mapping[str, Sequence[float]]) -> set[str]:
+    """The model of the largest mean, and all that a test doesn't tell from it: Games and Howell's, at 5 % for
+    all pairs. Of a single seed nothing is known but its mean."""
+    if not values:
+        return set()
+    first = max(values, key=lambda model: mean_over_seeds(values[model]).mean)
+    return {
+        model
+        for model, found in values.items()
+        if min(len(found), len(values[first])) > 1
+        and games_howell(np.array(found), np.array(values[first]), len(values)) >= SIGNIFICANT
+        or model == first
+    }
+
+
+def values_of(scores: Sequence[Score], model: str, metric: str) -> list[float]:
+    """Of one model, a seed each."""
+    return [score.score for score in scores if (score.model, score.metric) == (model, metric)]
+
+
+def _cell(values: Sequence[float] | None, is_bold: bool) -> str:
+    text = "–" if values is None else str(mean_over_seeds(values))
+    return f"**{text}**" if is_bold else text
 
 
 def mean_over_seeds(scores: Sequence[float]) -> Mean:
     """Student's t: seeds are few."""
-    from scipy import stats
-
     values = np.asarray(scores, float)
     if len(values) < 2:
         return Mean(mean=float(values.mean()), half=None, seeds=len(values))
-    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
-    half = quantile * values.std(ddof=1) / np.sqrt(len(values))
-    return Mean(mean=float(values.mean()), half=float(half), seeds=len(values))
+    half = mean_margin(values.std(ddof=1), len(values))
+    return Mean(mean=float(values.mean()), half=half, seeds=len(values))
 
 
 def read_scores(folder: Path) -> list[Score]:

@@ -11,20 +11,11 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import counted, figure_or_dash, table
 from une_ray.report.theme import Colour
+from une_ray.studies.disentanglement.metrics import HEADINGS, headings
 
 ORDER = 85
 CODES = {"pca": "principal components", "ica": "independent components", "probes": "probes' scores"}
-PANELS = {"mig": "MIG", "dci_disentanglement": "DCI disentanglement"}
-COLUMNS = {
-    "mig": "MIG",
-    "sap": "SAP",
-    "dci_disentanglement": "DCI D",
-    "dci_completeness": "DCI C",
-    "modularity": "modularity",
-    "factor_vae": "FactorVAE",
-    "beta_vae": "βVAE",
-    "explicitness": "explicitness",
-}
+PANELS = ("mig", "dci_disentanglement")
 NOTE = (
     "Metrics of disentanglement of three sets of coordinates of every space against the corpus' factors."
     " Lines are 95 % intervals over images; the grey bar behind a mark is what random rotations of the same"
@@ -34,15 +25,9 @@ NOTE = (
     " of axes would have."
 )
 
-# Of several runs over one set of coordinates, the one with the most images.
 QUERY = """
     SELECT space, codes, metric, control, score, low, high, note
-    FROM disentanglement SEMI JOIN (
-        SELECT space, codes, config FROM disentanglement GROUP BY space, codes, config
-        QUALIFY row_number() OVER (
-            PARTITION BY space, codes ORDER BY max(images) DESC, max(draws) DESC, config) = 1)
-        USING (space, codes, config)
-    WHERE control IS NULL OR control = 'rotated'"""
+    FROM largest_disentanglement WHERE control IS NULL OR control = 'rotated'"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +61,14 @@ def section(source: Source) -> Section | None:
         else ""
     )
     label = {space: source.roles.label(space) for space in spaces}
-    shown = [metric for metric in COLUMNS if any(metric == found for _, _, found in scores)]
+    shown = headings(metric for _, _, metric in scores)
     rows = [
         [label[space], CODES.get(codes, codes), *(_cell(scores, space, codes, metric) for metric in shown)]
         for space in spaces
         for codes in CODES
         if any((space, codes) == key[:2] for key in scores)
     ]
-    cells = table(["space", "coordinates", *(COLUMNS[metric] for metric in shown)], rows, numeric=2)
+    cells = table(["space", "coordinates", *shown.values()], rows, numeric=2)
     said = "".join(f"<p>{label[space]}, {CODES[codes]}: {note}</p>" for (space, codes), note in notes.items())
     return Section("Disentanglement of coordinates", NOTE, plot + cells + said, summary(scores))
 
@@ -99,7 +84,7 @@ def draw(axes: list[Axes], scores: Scores, spaces: list[str], panels: list[str])
                 _mark(axis, height, found.get(None), colour, CODES[codes] if height < 1 else None)
         axis.set_yticks(range(len(spaces)), spaces if axis is axes[0] else [""] * len(spaces))
         axis.invert_yaxis()
-        axis.set(xlabel=PANELS[metric])
+        axis.set(xlabel=HEADINGS[metric])
         axis.set_xlim(left=min(0, axis.get_xlim()[0]))
     handles, labels = axes[0].get_legend_handles_labels()
     by_label = dict(zip(labels, handles))
@@ -148,6 +133,6 @@ def summary(scores: Scores) -> str:
     if not parts:
         return ""
     return (
-        f"Of {counted(len(spaces), 'space')}, {' and '.join(parts)} have a higher {PANELS[metric]} than every"
-        " random rotation of them."
+        f"Of {counted(len(spaces), 'space')}, {' and '.join(parts)} have a higher {HEADINGS[metric]} than"
+        " every random rotation of them."
     )

@@ -1,11 +1,13 @@
+-- Of several runs over one set of coordinates of a space, the one with the most images.
+CREATE OR REPLACE VIEW largest_disentanglement AS
+SELECT * FROM disentanglement SEMI JOIN (
+    SELECT space, codes, config FROM disentanglement GROUP BY space, codes, config
+    QUALIFY row_number() OVER (PARTITION BY space, codes ORDER BY max(images) DESC, max(draws) DESC, config) = 1)
+    USING (space, codes, config);
+
 -- What coordinates of a space say of its corpus' factors, side by side: principal components, independent components and probes of the same
--- space, and the mean of random rotations of the first. Of several runs the one with the most images.
+-- space, and the mean of random rotations of the first.
 CREATE OR REPLACE VIEW disentanglement_axes AS
-WITH largest AS (
-    SELECT * FROM disentanglement SEMI JOIN (
-        SELECT space, codes, config FROM disentanglement GROUP BY space, codes, config
-        QUALIFY row_number() OVER (PARTITION BY space, codes ORDER BY max(images) DESC, max(draws) DESC, config) = 1)
-        USING (space, codes, config))
 SELECT space, metric,
     max(score) FILTER (codes = 'pca' AND control IS NULL) AS pca,
     max(score) FILTER (codes = 'ica' AND control IS NULL) AS ica,
@@ -13,4 +15,4 @@ SELECT space, metric,
     max(score) FILTER (codes = 'pca' AND control = 'rotated') AS rotated,
     max(score) FILTER (codes = 'probes' AND control = 'rotated') AS rotated_probes,
     max(score) FILTER (codes = 'pca' AND control = 'permuted') AS permuted
-FROM largest GROUP BY space, metric ORDER BY space, metric;
+FROM largest_disentanglement GROUP BY space, metric ORDER BY space, metric;

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from une_ray.errors import UneError
+from une_ray.geometry import intervals
 from une_ray.geometry.intervals import fieller_of
 
 
@@ -187,4 +187,4 @@ def bootstrap_draws(
 
 def mean_margin(values: np.ndarray) -> float:
     """Half the 95 % t interval of a mean over images (n,)."""
-    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return intervals.mean_margin(values.std(ddof=1), len(values))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scipy import stats
+from une_ray.geometry.intervals import mean_margin
 
 Key = tuple[str, bool]
 """(map, centred)"""
@@ -58,7 +58,7 @@ class Figure:
         """Half a 95 % interval of the mean, by Student's t over draws; 0 of a single draw."""
         if self.sd is None:
             return 0.0
-        return float(stats.t.ppf(0.975, self.draws - 1) * self.sd / self.draws**0.5)
+        return mean_margin(self.sd, self.draws)
 
     def text(self, digits: int = 3) -> str:
         """`0.798 ± 0.004`, with an asterisk where any orthogonal matrix would give it."""

@@ -25,13 +25,27 @@ A metric is a file that defines `METRIC`; another package adds one by an entry p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 
 from une_ray.registry import Registry
 
-__all__ = ["METRICS", "Metric", "find", "names"]
+__all__ = ["METRICS", "Metric", "find", "headings", "names"]
+
+HEADINGS = {
+    "mig": "MIG",
+    "sap": "SAP",
+    "dci_disentanglement": "DCI D",
+    "dci_completeness": "DCI C",
+    "dci_informativeness": "DCI I",
+    "modularity": "modularity",
+    "factor_vae": "FactorVAE",
+    "beta_vae": "βVAE",
+    "explicitness": "explicitness",
+}
+COUNTS = ("factor_vae_active",)  # beside scores, no scores
 
 
 class Metric(Protocol):
@@ -52,6 +66,14 @@ METRICS: Registry[Metric] = Registry(
 def names() -> list[str]:
     """Every known metric."""
     return METRICS.names()
+
+
+def headings(scores: Iterable[str]) -> dict[str, str]:
+    """Of the scores that are there, what tables head them with, in their order; another package's, which have
+    none, by their own names after the others."""
+    found = [score for score in dict.fromkeys(scores) if score not in COUNTS]
+    order = [*HEADINGS, *(score for score in found if score not in HEADINGS)]
+    return {score: HEADINGS.get(score, score) for score in order if score in found}
 
 
 def find(name: str) -> Metric:
