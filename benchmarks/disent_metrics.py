@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from une_ray.corpora.dsprites import FACTORS
+from une_ray.corpora.dsprites_drawings import FACTORS
 from une_ray.studies.disentanglement import metrics
 from une_ray.studies.disentanglement.metrics import dci, sap
 from une_ray.studies.disentanglement.metrics.sample import (

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from une_ray.corpora import dsprites, shapes3d
+from une_ray.corpora import dsprites_drawings, shapes3d_drawings
 
 FOLDER = Path(__file__).resolve().parent / "_static"
 HELD = {"dsprites": (2, 5, 5, 16, 16), "shapes3d": (4, 6, 1, 5, 0, 3)}
@@ -20,7 +20,7 @@ COLUMNS, GAP, LABEL = 10, 4, 92
 
 def sweeps(kind: str) -> Image.Image:
     """One row per factor, up to ten of its values from the first to the last; the others as `HELD` says."""
-    module = {"dsprites": dsprites, "shapes3d": shapes3d}[kind]
+    module = {"dsprites": dsprites_drawings, "shapes3d": shapes3d_drawings}[kind]
     sizes = list(module.FACTORS.values())
     sheet = Image.new("RGB", (LABEL + COLUMNS * (64 + GAP), len(sizes) * (64 + GAP) - GAP), "white")
     pen = ImageDraw.Draw(sheet)

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.path import Path
 
 from une_ray.corpora import open_corpus
-from une_ray.corpora.dsprites import FACTORS, render
+from une_ray.corpora.dsprites_drawings import FACTORS, render
 from une_ray.errors import UneError
 from une_ray.pictures.decode import decode
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from une_ray.corpora import open_corpus
-from une_ray.corpora.shapes3d import FACTORS, render
 from une_ray.corpora.shapes3d_bodies import capsule, cube, cylinder, sphere
+from une_ray.corpora.shapes3d_drawings import FACTORS, render
 from une_ray.pictures.decode import decode
 
 FLOOR, WALL, BODY = 0, 1, 2  # columns of the hues

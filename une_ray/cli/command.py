@@ -30,6 +30,13 @@ class Command:
     jobs: tuple[str, ...] = ()
 
 
+def group(help: str) -> typer.Typer:
+    """An app of several commands, for a command that is none itself."""
+    return typer.Typer(
+        no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False, help=help
+    )
+
+
 def either_way(function: Function) -> Function:
     """The command with its parameter `lake` taken as an argument or as `--lake`, whichever a person types.
 

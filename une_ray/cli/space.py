@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from une_ray.cli.command import LAKE_HELP, Command, lake_among
+from une_ray.cli.command import LAKE_HELP, Command, group, lake_among
 
 EPILOG = """Examples:
 
@@ -16,14 +16,9 @@ EPILOG = """Examples:
 
 LakeOption = Annotated[str | None, typer.Option("--lake", help=LAKE_HELP)]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    help=(
-        "Rename or remove a space with its latents, probes, transfers and edits; killed, the same command"
-        " goes on."
-    ),
+app = group(
+    "Rename or remove a space with its latents, probes, transfers and edits; killed, the same command"
+    " goes on."
 )
 
 

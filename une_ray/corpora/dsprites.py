@@ -10,13 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from une_ray.corpora import dsprites_drawings
-from une_ray.corpora.dsprites_drawings import FACTORS, render
-from une_ray.corpora.factored import Factored
-
-__all__ = ["FACTORS", "DSprites", "render"]
+from une_ray.corpora.factored import Drawings, Factored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +20,8 @@ class DSprites(Factored):
 
     FORM: ClassVar[str] = "dsprites:N"
     KIND: ClassVar[str] = "dsprites"
-    FACTORS = FACTORS
-    SHAPES = dsprites_drawings.SHAPES
+    DRAWINGS: ClassVar[Drawings] = dsprites_drawings
     PAIR = ("scale", "position_x")
-
-    @classmethod
-    def draw(cls, factors: np.ndarray, size: int = 64) -> np.ndarray:
-        return render(factors, size)
 
 
 CORPUS = DSprites

@@ -6,7 +6,7 @@ import functools
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from PIL import Image
@@ -20,9 +20,24 @@ from une_ray.errors import UneError
 ITEMS_AT_A_TIME = 4096
 
 
+class Drawings(Protocol):
+    """A module that draws every combination of `FACTORS`, whose `shape` numbers `SHAPES`."""
+
+    @property
+    def FACTORS(self) -> Mapping[str, int]:
+        """Each factor and how many values it has."""
+
+    @property
+    def SHAPES(self) -> tuple[str, ...]:
+        """Names of the values of `shape`."""
+
+    def render(self, factors: np.ndarray, size: int = 64) -> np.ndarray:
+        """(n, size, size, c) uint8 of factors (n, f); `size` divides 64."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Factored:
-    """Pictures that a few factors decide wholly; a subclass says which, and draws them.
+    """Pictures that a few factors decide wholly; a subclass names the module that draws them.
 
     `count` items of the grid in random order, or all in the published order where it is None. `path` is a
     published file to take the pictures from instead of drawing them.
@@ -35,9 +50,9 @@ class Factored:
     path: str | None = None
 
     KIND: ClassVar[str]
-    FACTORS: ClassVar[Mapping[str, int]]
-    SHAPES: ClassVar[tuple[str, ...]]
+    DRAWINGS: ClassVar[Drawings]
     PAIR: ClassVar[tuple[str, str]]
+    FACTORS: ClassVar[Mapping[str, int]]  # those of DRAWINGS
 
     OPTIONS: ClassVar[Mapping[str, str]] = {
         "seed": "a whole number, 0 if not given: which items, of a subsample",
@@ -47,10 +62,8 @@ class Factored:
         "pair": "those two factors, comma-separated",
     }
 
-    @classmethod
-    def draw(cls, factors: np.ndarray, size: int = 64) -> np.ndarray:
-        """(n, size, size, c) uint8 of factors (n, f)."""
-        raise NotImplementedError
+    def __init_subclass__(cls) -> None:
+        cls.FACTORS = cls.DRAWINGS.FACTORS
 
     @classmethod
     def parse(cls, argument: str, options: dict[str, str]) -> Self:
@@ -124,7 +137,7 @@ class Factored:
         """(n, size, size, c) uint8: the pictures of items of the grid. `size` divides 64. Raises UneError for
         items that there are not."""
         if self.path is None:
-            return self.draw(self.grid.factors_of(indices), size)
+            return self.DRAWINGS.render(self.grid.factors_of(indices), size)
         from une_ray.corpora.sizes import resized
 
         return resized(self._published().pictures(np.asarray(indices)), size)
@@ -144,7 +157,9 @@ class Factored:
     def attributes_of(cls, factors: Mapping[str, int]) -> dict[str, bool]:
         """True and false of an item: each shape by its name, and of any other factor whether it is in the
         upper half of its values."""
-        shapes = {name.capitalize(): factors["shape"] == value for value, name in enumerate(cls.SHAPES)}
+        shapes = {
+            name.capitalize(): factors["shape"] == value for value, name in enumerate(cls.DRAWINGS.SHAPES)
+        }
         high = {
             f"{name.title()}_High": 2 * factors[name] >= size
             for name, size in cls.FACTORS.items()

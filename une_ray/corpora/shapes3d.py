@@ -9,13 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from une_ray.corpora import shapes3d_drawings
-from une_ray.corpora.factored import Factored
-from une_ray.corpora.shapes3d_drawings import FACTORS, render
-
-__all__ = ["FACTORS", "Shapes3D", "render"]
+from une_ray.corpora.factored import Drawings, Factored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +19,8 @@ class Shapes3D(Factored):
 
     FORM: ClassVar[str] = "shapes3d:N"
     KIND: ClassVar[str] = "shapes3d"
-    FACTORS = FACTORS
-    SHAPES = shapes3d_drawings.SHAPES
+    DRAWINGS: ClassVar[Drawings] = shapes3d_drawings
     PAIR = ("scale", "orientation")
-
-    @classmethod
-    def draw(cls, factors: np.ndarray, size: int = 64) -> np.ndarray:
-        return render(factors, size)
 
 
 CORPUS = Shapes3D

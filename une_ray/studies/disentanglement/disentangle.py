@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from une_ray.cli.command import Command
+from une_ray.cli.command import Command, group
 from une_ray.cli.options import ActorsOption, AddressOption, GpusOption
 from une_ray.errors import UneError
 from une_ray.registry import DISENTANGLERS
@@ -31,12 +31,7 @@ EPILOG = """Examples:
 
 DEFAULT_MODELS = "untrained,vae,beta-vae,factor-vae,beta-tcvae,dip-vae-ii,infogan-cr,disco,did"
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    help="Train models whose codes are to be a corpus' factors, and compare them at equal compute.",
-)
+app = group("Train models whose codes are to be a corpus' factors, and compare them at equal compute.")
 
 CorpusOption = Annotated[
     str,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from une_ray.cli.command import Command
+from une_ray.cli.command import Command, group
 from une_ray.cli.options import LakeOption, names
 
 if TYPE_CHECKING:
@@ -31,12 +31,7 @@ APPLY_EPILOG = """Examples:
 
 The map is fitted first, by une map fit. Probe the new space, compare it or map it like any other."""
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    help="Orthogonal maps between spaces, beside other maps and random ones.",
-)
+app = group("Orthogonal maps between spaces, beside other maps and random ones.")
 
 FromOption = Annotated[str, typer.Option("--from", help="The space to map from")]
 ToOption = Annotated[str, typer.Option("--to", help="The space to map to")]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from une_ray.cli.command import Command
+from une_ray.cli.command import Command, group
 from une_ray.cli.options import LakeOption, names
 
 EPILOG = """Examples:
@@ -18,12 +18,7 @@ EPILOG = """Examples:
 `une prompts explain --lake demo/lake --space mini-dino \\
 --direction "FROM direction('mini-dino', 'Smiling')"`"""
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    help="What a generator takes for granted: prompts as directions; captions that explain any direction.",
-)
+app = group("What a generator takes for granted: prompts as directions; captions that explain any direction.")
 
 
 @app.command(epilog=EPILOG)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from une_ray.cli.command import Command
+from une_ray.cli.command import Command, group
 from une_ray.cli.options import ActorsOption, AddressOption, CopyMetricOption, GpusOption, LakeOption
 
 if TYPE_CHECKING:
@@ -25,11 +25,8 @@ EPILOG = """Examples:
 
 `une sql --lake demo/lake -f queries/sweeps.sql`"""
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    help="Search settings with Ray Tune, multi-objective; resumes after a kill, and a finished one is kept.",
+app = group(
+    "Search settings with Ray Tune, multi-objective; resumes after a kill, and a finished one is kept."
 )
 
 ScaleOption = Annotated[

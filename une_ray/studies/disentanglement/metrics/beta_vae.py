@@ -11,14 +11,7 @@ import warnings
 
 import numpy as np
 
-from une_ray.studies.disentanglement.metrics.sample import (
-    FAST_TEST,
-    FAST_TRAIN,
-    TEST,
-    TRAIN,
-    Partners,
-    sample,
-)
+from une_ray.studies.disentanglement.metrics.sample import Partners, sample
 
 BATCH = 64
 AT_A_TIME = 256  # batches
@@ -36,8 +29,9 @@ def beta_vae(
     if whole.factors.shape[1] < 2:
         return {"beta_vae": 1.0}  # there is nothing else to take it for
     partners = Partners(whole.factors)
-    train, named = differences(whole.codes, partners, FAST_TRAIN if fast else TRAIN, rows.random)
-    test, truth = differences(whole.codes, partners, FAST_TEST if fast else TEST, rows.random)
+    (train, named), (test, truth) = (
+        differences(whole.codes, partners, batches, rows.random) for batches in rows.batches
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the library's default number of steps
         model = LogisticRegression().fit(train, named)

@@ -9,14 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from une_ray.studies.disentanglement.metrics.sample import (
-    FAST_TEST,
-    FAST_TRAIN,
-    TEST,
-    TRAIN,
-    Partners,
-    sample,
-)
+from une_ray.studies.disentanglement.metrics.sample import Partners, sample
 
 BATCH = 64
 PRUNE = 0.05  # a code of less standard deviation has collapsed to its prior
@@ -36,8 +29,7 @@ def factor_vae(
         return {"factor_vae": 0.0, "factor_vae_active": 0.0}
     scaled = whole.codes[:, active] / np.sqrt(variances[active])
     partners = Partners(whole.factors)
-    train = votes(scaled, partners, FAST_TRAIN if fast else TRAIN, rows.random)
-    test = votes(scaled, partners, FAST_TEST if fast else TEST, rows.random)
+    train, test = (votes(scaled, partners, batches, rows.random) for batches in rows.batches)
     majority = train.argmax(0)
     right = test[majority, np.arange(len(active))].sum()
     return {"factor_vae": float(right / test.sum()), "factor_vae_active": float(len(active))}

@@ -26,11 +26,13 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """`train` to fit on, `test` to measure on, and the generator of whatever else is drawn."""
+    """`train` to fit on, `test` to measure on, and the generator of whatever else is drawn. `batches` is how
+    many a metric that draws batches instead of rows takes, to fit on and to measure on."""
 
     train: Rows
     test: Rows
     random: np.random.Generator
+    batches: tuple[int, int]
 
     @property
     def whole(self) -> Rows:
@@ -46,11 +48,14 @@ def sample(codes: np.ndarray, factors: np.ndarray, seed: int, fast: bool) -> Sam
     z, v = checked(codes, factors)
     random = np.random.default_rng(seed)
     order = random.permutation(len(z))
-    most_train, most_test = (FAST_TRAIN, FAST_TEST) if fast else (TRAIN, TEST)
-    train = order[: min(most_train, 2 * len(order) // 3)]
-    test = order[len(train) :][:most_test]
+    most = (FAST_TRAIN, FAST_TEST) if fast else (TRAIN, TEST)
+    train = order[: min(most[0], 2 * len(order) // 3)]
+    test = order[len(train) :][: most[1]]
     return Sample(
-        train=Rows(codes=z[train], factors=v[train]), test=Rows(codes=z[test], factors=v[test]), random=random
+        train=Rows(codes=z[train], factors=v[train]),
+        test=Rows(codes=z[test], factors=v[test]),
+        random=random,
+        batches=most,
     )
 
 

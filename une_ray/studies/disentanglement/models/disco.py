@@ -9,7 +9,7 @@ is among the batch, without a queue and without flipped hard negatives.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -17,20 +17,11 @@ from torch.nn import functional
 
 from une_ray.settings import Range
 from une_ray.studies.disentanglement.models.did.difference_encoder import contrast
-from une_ray.studies.disentanglement.models.did.generator import (
-    BETAS,
-    Critic,
-    Generator,
-    critic_group,
-    critic_loss,
-    generator_loss,
-)
-from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
+from une_ray.studies.disentanglement.models.did.generator import Adversarial, generator_loss
+from une_ray.studies.disentanglement.models.model import Batch, Build, Group, Losses, Phase
 
 
-class DisCo(Disentangler):
-    span: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-
+class DisCo(Adversarial):
     def __init__(
         self,
         build: Build,
@@ -40,10 +31,8 @@ class DisCo(Disentangler):
         temperature: Annotated[float, Range(0.01), "of the contrast"] = 0.2,
     ) -> None:
         super().__init__(build)
-        self.generator, self.critic = Generator(build.architecture), Critic(build.architecture)
         self.navigator = Navigator(self.latents)
         self.pretraining, self.domination, self.temperature = pretraining, domination, temperature
-        self.critic_steps = build.critic_steps
 
     def bases(self, pictures: torch.Tensor) -> torch.Tensor:
         """Origin and its like: the encoder does not invert the generator."""
@@ -54,17 +43,16 @@ class DisCo(Disentangler):
         return self.generator(latents @ self.navigator.directions())
 
     def groups(self) -> dict[str, Group]:
-        return {
-            "critic": critic_group(self.critic),
-            "generator": Group(networks=[self.generator], betas=BETAS),
-            "contrast": Group(networks=[self.encoder, self.navigator]),
-        }
+        return super().groups() | {"contrast": Group(networks=[self.encoder, self.navigator])}
+
+    def beside_generator(self) -> Sequence[nn.Module]:
+        """Nothing: the encoder comes later."""
+        return []
 
     def phases(self, progress: float) -> Sequence[Phase]:
         if progress >= self.pretraining:
             return [Phase(group="contrast", loss=self.contrast_loss)]
-        critic = Phase(group="critic", loss=lambda batch: critic_loss(self.critic, self.generator, batch))
-        return [*[critic] * self.critic_steps, Phase(group="generator", loss=self.loss)]
+        return super().phases(progress)
 
     def loss(self, batch: Batch) -> Losses:
         """The generator alone."""

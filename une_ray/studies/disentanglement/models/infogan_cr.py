@@ -7,28 +7,20 @@ is no noise beside the latents.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from une_ray.models.convolutional import encoder
 from une_ray.settings import Range
-from une_ray.studies.disentanglement.models.did.generator import (
-    BETAS,
-    Critic,
-    Generator,
-    critic_group,
-    critic_loss,
-    generator_loss,
-)
+from une_ray.studies.disentanglement.models.did.generator import Adversarial, generator_loss
 from une_ray.studies.disentanglement.models.did.samples_encoder import encoding_loss
-from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
+from une_ray.studies.disentanglement.models.model import Batch, Build, Losses, Phase
 
 
-class InfoGANCR(Disentangler):
-    span: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-
+class InfoGANCR(Adversarial):
     def __init__(
         self,
         build: Build,
@@ -39,26 +31,20 @@ class InfoGANCR(Disentangler):
         narrow: Annotated[float, Range(0, 1), "share of the training after which the gap is 0"] = 0.5,
     ) -> None:
         super().__init__(build)
-        self.generator, self.critic = Generator(build.architecture), Critic(build.architecture)
         self.pair_encoder = encoder(build.architecture, self.latents, pictures=2)
         self.information, self.contrastive, self.gap, self.narrow = information, contrastive, gap, narrow
-        self.critic_steps = build.critic_steps
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        return self.generator(latents)
-
-    def groups(self) -> dict[str, Group]:
-        together = [self.generator, self.encoder, self.pair_encoder]
-        return {"critic": critic_group(self.critic), "generator": Group(networks=together, betas=BETAS)}
+    def beside_generator(self) -> Sequence[nn.Module]:
+        """Both encoders."""
+        return [self.encoder, self.pair_encoder]
 
     def phases(self, progress: float) -> Sequence[Phase]:
         """Progressive training: pairs are far apart first (section 4.2)."""
+        *of_critic, _ = super().phases(progress)
         gap = self.gap if progress < self.narrow else 0.0
-        critic = Phase(group="critic", loss=lambda batch: critic_loss(self.critic, self.generator, batch))
-        generator = Phase(group="generator", loss=lambda batch: self.loss(batch, gap))
-        return [*[critic] * self.critic_steps, generator]
+        return [*of_critic, Phase(group="generator", loss=lambda batch: self.loss(batch, gap))]
 
-    def loss(self, batch: Batch, gap: float) -> Losses:
+    def loss(self, batch: Batch, gap: float = 0.0) -> Losses:
         """L_G + λ L_Info + α L_CR."""
         shared = batch.integers(self.latents, batch.size)
         latents, others = pairs(shared, self.latents, gap, batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from une_ray.errors import unknown
 from une_ray.models.convolutional import Architecture
@@ -39,7 +39,16 @@ class Scale:
 
 
 INFOGAN_CR = ((32, 4, 2), (32, 4, 2), (64, 4, 2), (64, 4, 2))
-
+SMALL = Scale(
+    about="an hour on two cores, minutes on a GPU: 64², InfoGAN-CR's layers",
+    size=64,
+    layers=INFOGAN_CR,
+    vae_steps=15_000,
+    learning_rate=3e-4,
+    pictures=100_000,
+    rows=15_000,
+    fast=False,
+)
 SCALES = {
     "tiny": Scale(
         about="minutes on one thread of a CPU: 32², two layers of patches, a critic step per generator step",
@@ -53,25 +62,13 @@ SCALES = {
         critic_steps=1,
         discriminator=(128, 3),
     ),
-    "small": Scale(
-        about="an hour on two cores, minutes on a GPU: 64², InfoGAN-CR's layers",
-        size=64,
-        layers=INFOGAN_CR,
-        vae_steps=15_000,
-        learning_rate=3e-4,
-        pictures=100_000,
-        rows=15_000,
-        fast=False,
-    ),
-    "paper": Scale(
+    "small": SMALL,
+    "paper": replace(
+        SMALL,
         about="a GPU for a day and more: 64², the compute of disentanglement_lib's 300,000 steps of a VAE",
-        size=64,
-        layers=INFOGAN_CR,
         vae_steps=300_000,
         learning_rate=1e-4,
         pictures=480_000,
-        rows=15_000,
-        fast=False,
     ),
 }
 

@@ -7,9 +7,10 @@ independence: latents are uniform, and told apart by the differences that they m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
+from torch import nn
 
 from une_ray.settings import Range
 from une_ray.studies.disentanglement.models.did.difference_encoder import (
@@ -18,26 +19,17 @@ from une_ray.studies.disentanglement.models.did.difference_encoder import (
     changed,
     contrast,
 )
-from une_ray.studies.disentanglement.models.did.generator import (
-    BETAS,
-    Critic,
-    Generator,
-    critic_group,
-    critic_loss,
-    generator_loss,
-)
+from une_ray.studies.disentanglement.models.did.generator import Adversarial, generator_loss
 from une_ray.studies.disentanglement.models.did.samples_encoder import encoding_loss
-from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
+from une_ray.studies.disentanglement.models.model import Batch, Build, Losses
 
 
-class DiD(Disentangler):
+class DiD(Adversarial):
     """The paper's ablations are settings: `differences=false`, `contrast=false`, `samples=false`.
 
     Without the Samples Encoder, G is not told what E reads; E is still fitted to its pictures, as codes are
     read with it.
     """
-
-    span: ClassVar[tuple[float, float]] = (-1.0, 1.0)
 
     def __init__(
         self,
@@ -51,22 +43,14 @@ class DiD(Disentangler):
         temperature: Annotated[float, Range(0.01), "of the contrast"] = 0.2,
     ) -> None:
         super().__init__(build)
-        self.generator, self.critic = Generator(build.architecture), Critic(build.architecture)
         self.difference_encoder = DifferenceEncoder(build.architecture)
         self.differences, self.contrast, self.samples = differences, contrast, samples
         self.difference_weight, self.encoding_weight = difference_weight, encoding_weight
-        self.temperature, self.critic_steps = temperature, build.critic_steps
+        self.temperature = temperature
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        return self.generator(latents)
-
-    def groups(self) -> dict[str, Group]:
-        together = [self.generator, self.encoder, *[self.difference_encoder] * self.differences]
-        return {"critic": critic_group(self.critic), "generator": Group(networks=together, betas=BETAS)}
-
-    def phases(self, progress: float) -> Sequence[Phase]:
-        critic = Phase(group="critic", loss=lambda batch: critic_loss(self.critic, self.generator, batch))
-        return [*[critic] * self.critic_steps, Phase(group="generator", loss=self.loss)]
+    def beside_generator(self) -> Sequence[nn.Module]:
+        """Both encoders; the Difference Encoder only where it is asked."""
+        return [self.encoder, *[self.difference_encoder] * self.differences]
 
     def loss(self, batch: Batch) -> Losses:
         """L_G + w_H L_H + w_enc L_enc."""

@@ -6,14 +6,51 @@ disentangle and in nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import torch
 from torch import nn
 
 from une_ray.models.convolutional import Architecture, decoder, encoder
-from une_ray.studies.disentanglement.models.model import Batch, Group, Losses
+from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler, Group, Losses, Phase
 
 PENALTY = 10.0  # λ of the gradient penalty
 BETAS = (0.0, 0.9)  # of Adam, for everything that is trained against a critic
+
+
+class Adversarial(Disentangler):
+    """A model with a generator and its critic; a step is `critic_steps` of the critic and one of the
+    generator. Subclasses have the generator's `loss`, and say what else moves with it."""
+
+    span: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+
+    def __init__(self, build: Build) -> None:
+        super().__init__(build)
+        self.generator, self.critic = Generator(build.architecture), Critic(build.architecture)
+        self.critic_steps = build.critic_steps
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.generator(latents)
+
+    def groups(self) -> dict[str, Group]:
+        together = [self.generator, *self.beside_generator()]
+        return {
+            "critic": Group(networks=[self.critic], betas=BETAS),
+            "generator": Group(networks=together, betas=BETAS),
+        }
+
+    def beside_generator(self) -> Sequence[nn.Module]:
+        """Networks that the generator's Adam moves, too."""
+        return [self.encoder]
+
+    def phases(self, progress: float) -> Sequence[Phase]:
+        critic = Phase(group="critic", loss=lambda batch: critic_loss(self.critic, self.generator, batch))
+        return [*[critic] * self.critic_steps, Phase(group="generator", loss=self.loss)]
+
+    def loss(self, batch: Batch) -> Losses:
+        """Of the generator: L_G and whatever else, as `loss`."""
+        raise NotImplementedError
 
 
 class Generator(nn.Module):
@@ -67,8 +104,3 @@ def gradient_penalty(
 def generator_loss(critic: nn.Module, made: torch.Tensor) -> torch.Tensor:
     """−E[D(G(c))]."""
     return -critic(made).mean()
-
-
-def critic_group(critic: nn.Module) -> Group:
-    """The critic's own Adam."""
-    return Group(networks=[critic], betas=BETAS)
