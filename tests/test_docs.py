@@ -14,6 +14,7 @@ import typer
 from typer.main import get_command
 
 from docs import figures
+from une_ray import api
 from une_ray.cli.main import app
 from une_ray.corpora import Item
 from une_ray.lake import results
@@ -234,6 +235,13 @@ def test_python_that_is_said_to_run_does(snippet, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir())
+
+
+def test_every_call_of_a_lake_is_on_the_page_of_python():
+    page = (ROOT / "docs/python.md").read_text()
+    calls = [name for name, value in vars(api.Lake).items() if not name.startswith("_") and callable(value)]
+    assert len(calls) > 15
+    assert [name for name in calls if f"lake.{name}(" not in page] == []
 
 
 def test_tables_that_the_code_decides_are_as_it_has_them(capsys):

@@ -18,14 +18,15 @@ __version__ = "0.1.0"
 __all__ = ["Edit", "Lake", "Space", "UneError", "build", "open"]
 
 if TYPE_CHECKING:
-    from une_ray.api import Lake, Space, build, open
+    from une_ray.api import Lake, build, open
     from une_ray.errors import UneError
+    from une_ray.space import Space
     from une_ray.studies.edits.edit import Edit
 
 _HOMES = {
     "Edit": "une_ray.studies.edits.edit",
     "Lake": "une_ray.api",
-    "Space": "une_ray.api",
+    "Space": "une_ray.space",
     "UneError": "une_ray.errors",
     "build": "une_ray.api",
     "open": "une_ray.api",

@@ -8,21 +8,18 @@ Results carry Arrow tables with the columns that SQL shows: `.to_pandas()`, `pol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 from une_ray.lake import layout
+from une_ray.space import Space
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
     from PIL import Image
 
     from une_ray.corpora.base import Corpus
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from une_ray.lake.importing import Imported
     from une_ray.lake.status import Status
     from une_ray.run.cluster import Cluster
+    from une_ray.studies.disentanglement.study import DisentanglementResult
     from une_ray.studies.edits.study import EditResult
     from une_ray.studies.gaussianity.study import GaussianityResult
     from une_ray.studies.maps.apply import Applied
@@ -37,6 +35,8 @@ if TYPE_CHECKING:
     from une_ray.studies.memorization.audit import Audit
     from une_ray.studies.memorization.study import MemorizationResult
     from une_ray.studies.probes.study import ProbeResult
+    from une_ray.studies.prompts.bias import BiasResult
+    from une_ray.studies.prompts.explain import ExplainResult
     from une_ray.studies.shared.study import SharedResult
     from une_ray.studies.similarity.study import SimilarityResult
     from une_ray.studies.sweeps.result import SweepResult
@@ -250,6 +250,42 @@ class Lake(layout.Lake):
         cluster = _cluster(address, actors, gpus)
         return edit(self, wanted, images=images, image_ids=image_ids, judges=_names(judges), cluster=cluster)
 
+    def disentanglement(
+        self,
+        spaces: Names = None,
+        *,
+        codes: Names = None,
+        metrics: Names = None,
+        labels: str | None = None,
+        **settings: Any,
+    ) -> DisentanglementResult:
+        """Does each coordinate of a space say one thing? `settings` are those of
+        `une_ray.studies.disentanglement.study.Settings`."""
+        from une_ray.studies.disentanglement.study import disentanglement
+
+        return disentanglement(self, _names(spaces), _names(codes), _names(metrics), labels, None, **settings)
+
+    def prompt_bias(
+        self,
+        poles: Sequence[str] = ("a man", "a woman"),
+        neutral: str = "a person",
+        spaces: Names = None,
+        *,
+        truth: str | None = None,
+        resamples: int = 1000,
+    ) -> BiasResult:
+        """To which of two poles does a model put each prompt? See `une_ray.studies.prompts.bias.bias`."""
+        from une_ray.studies.prompts.bias import bias
+
+        return bias(self, neutral, poles, _names(spaces), truth, resamples)
+
+    def explain(self, space: str, direction: str, *, split: str = "test") -> ExplainResult:
+        """What do captions say of a direction, a query that gives one row with a list w? See
+        `une_ray.studies.prompts.explain.explain`."""
+        from une_ray.studies.prompts.explain import explain
+
+        return explain(self, space, direction, split=split)
+
     def memorization(
         self,
         *,
@@ -399,88 +435,6 @@ class Lake(layout.Lake):
         return lake_html(self)
 
 
-class Latents(NamedTuple):
-    """Latents of a space: `image_ids` (n,) and `z` (n, d) float32."""
-
-    image_ids: list[str]
-    z: np.ndarray
-
-
-@dataclass(frozen=True)
-class Space:
-    """One space of a lake: its latents, with or without labels."""
-
-    lake: Lake
-    name: str
-
-    @property
-    def fingerprint(self) -> dict[str, Any]:
-        """Everything that decides its numbers."""
-        return self.lake.fingerprints()[self.name]
-
-    @property
-    def role(self) -> str:
-        """ "model" or "control"."""
-        return self.lake.spaces[self.name]
-
-    def latents(self, split: str | None = None) -> Latents:
-        """All latents, or those of a split, in the lake's order. For more than fits in memory: `blocks`."""
-        parts = list(self.blocks(split=split))
-        if not parts:
-            raise UneError(
-                f"space {self.name!r} of {self.lake.url} has no"
-                f" latents{f' of split {split!r}' if split else ''} yet"
-            )
-        return Latents(
-            [i for part in parts for i in part.image_ids], np.concatenate([part.z for part in parts])
-        )
-
-    def blocks(self, rows: int = 2048, split: str | None = None) -> Iterator[Latents]:
-        """The same, `rows` at a time, fewer where a split leaves some out."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        from une_ray.lake.latents import matrix
-
-        query = self.lake.cursor().sql("SELECT image_id, z FROM latents WHERE space = ?", params=[self.name])
-        wanted = None if split is None else self._of_split(split)
-        for batch in query.to_arrow_reader(rows):
-            part = batch if wanted is None else batch.filter(pc.is_in(batch["image_id"], wanted))
-            if len(part):
-                z = matrix(pa.chunked_array([part["z"]]), np.float32)
-                yield Latents(part["image_id"].to_pylist(), z)
-
-    def export(self, path: str | Path) -> int:
-        """Write the space to a new `.npy`, `.safetensors` or `.parquet` file, or a folder of `datasets`; how
-        many latents."""
-        from une_ray.lake.exporting import export_space
-
-        return export_space(self.table(), Path(path))
-
-    def table(self) -> pa.Table:
-        """image_id, split, caption, a column for each attribute, `metadata.KEY` for each key of the metadata,
-        and z, in the lake's order: for pandas, polars or a file."""
-        import pyarrow.compute as pc
-
-        from une_ray.lake.latents import attributes_of, metadata_of
-
-        names, keys = attributes_of(self.lake), metadata_of(self.lake)
-        columns = ["image_id", "split", "caption", *(f"attributes[{_quoted(name)}]" for name in names)]
-        columns += [f"metadata[{_quoted(key)}]" for key in keys]
-        labels = self.lake.session.sql(f"SELECT {', '.join(columns)} FROM images").to_arrow_table()
-        headers = ["image_id", "split", "caption", *names, *(f"metadata.{key}" for key in keys)]
-        labels = labels.rename_columns(headers)
-        query = "SELECT image_id, z FROM latents WHERE space = ?"
-        latents = self.lake.session.sql(query, params=[self.name]).to_arrow_table()
-        # A join would not keep the lake's order.
-        rows = pc.index_in(latents["image_id"], labels["image_id"].combine_chunks())
-        return labels.take(rows).append_column("z", latents["z"])
-
-    def _of_split(self, split: str) -> pa.Array:
-        query = "SELECT image_id FROM images WHERE split = ?"
-        return self.lake.session.sql(query, params=[split]).to_arrow_table()["image_id"].combine_chunks()
-
-
 def _names(names: Names) -> list[str] | None:
     """A comma-separated text or a sequence as a list; None stays."""
     if names is None:
@@ -500,7 +454,3 @@ def _caption(name: str, value: object) -> str:
     if isinstance(value, str):
         return value
     return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -32,8 +32,8 @@ def _summary(source: Source, splits: list[str]) -> str:
     """What the lake holds."""
     ((images, rejects),) = source.rows("SELECT count(*), count(*) FILTER (status = 'reject') FROM images")
     spaces = [f"{counted(len(names), role)} ({', '.join(names)})" for role, names in source.rows(SPACES)]
-    seen_by = f", seen by {' beside '.join(spaces)}" if spaces else ""
+    seen_in = f", in spaces of {' beside '.join(spaces)}" if spaces else ""
     return (
         f"{source.lake.manifest['corpus']}: {counted(images, 'image')} ({', '.join(splits)}), "
-        f"{counted(rejects, 'reject')}{seen_by}."
+        f"{counted(rejects, 'reject')}{seen_in}."
     )

@@ -54,13 +54,13 @@ def disentanglement(
 ) -> None:
     """Measure how disentangled the coordinates of spaces are, beside random rotations of them. What was
     done is not done again."""
+    from une_ray.api import open
     from une_ray.lake.latents import spaces_of
-    from une_ray.lake.layout import Lake
     from une_ray.run.progress import Progress
     from une_ray.studies.disentanglement.study import CODES
     from une_ray.studies.disentanglement.study import disentanglement as study
 
-    opened = Lake(lake)
+    opened = open(lake)
     total = len(spaces_of(opened, names(spaces))) * len(names(codes) or CODES)
     with Progress(total, "disentanglement", unit="sets of coordinates") as progress:
         result = study(

@@ -53,8 +53,8 @@ effect: standard deviations of the judge's score over its train images per one a
 over images, each of which has a random step of its own; flips: of the images that the smallest and
 the largest dose could flip; leakage: root mean square of the other attributes' effects; kept: the largest
 effect on a kept one; order: Kendall's τ between dose and judged score; identity: cosine with the original;
-KID: kernel distance to the originals, ± over images. 0 is the round trip. A prompt's dose is its guidance
-scale."""
+KID: kernel distance to the originals, ± over images, of 16 or more. 0 is the round trip. A prompt's dose is
+its guidance scale."""
 
 
 def edit(
@@ -238,13 +238,14 @@ def line(summary: Summary) -> str:
     flips = " / ".join("–" if math.isnan(share) else f"{share:.0%}" for share in summary["flips"])
     round_trip = summary["round_trip"]
     identity = [summary["identity"][0], round_trip[0], summary["identity"][1]]
-    quality = [summary["quality"][0], round_trip[1], summary["quality"][1]]
+    distances = [summary["quality"][0], round_trip[1], summary["quality"][1]]
+    quality = " / ".join(within(distance, summary["images"]) for distance in distances)
     effect = f"{summary['effect']:.2f} ± {summary['effect_margin']:.2f}"
     kept = "–" if summary["kept"] is None else format(summary["kept"], ".3f")
     return (
         f"{summary['judge']:14} {summary['direction']:16} {effect:>13} {flips:>13} "
         f"{summary['leakage']:>8.3f} {kept:>6} {summary['order']:>6.2f} "
-        f"{' / '.join(f'{value:.3f}' for value in identity):>20} {' / '.join(map(within, quality)):>38}"
+        f"{' / '.join(f'{value:.3f}' for value in identity):>20} {quality:>38}"
     )
 
 

@@ -23,6 +23,8 @@ from une_ray.studies.edits.measures import (
 )
 from une_ray.studies.edits.train_rows import targets_of
 
+FEWEST_OF_KID = 16  # images whose kernel distance is shown
+
 ORDER = ("probe", "orthogonalised", "query", "mean-difference", "prompt", "random", "permuted")
 
 # Every image of an edit has every α, so that lists in the order of image and α are matrices.
@@ -237,6 +239,8 @@ def removed(connection: duckdb.DuckDBPyConnection, plain: Outcome, kept: Outcome
     return removed_leakage(plain.slopes, kept.slopes, correlation, plain.target)
 
 
-def within(distance: KernelDistance) -> str:
-    """A kernel distance for people: its unit is the judge's, so it may be of any size."""
-    return "–" if np.isnan(distance.value) else f"{distance.value:.3g} ± {distance.margin:.2g}"
+def within(distance: KernelDistance, images: int) -> str:
+    """A kernel distance for people: its unit is the judge's, so it may be of any size. Nothing of a few
+    images, whose interval is many times the value."""
+    is_known = images >= FEWEST_OF_KID and not np.isnan(distance.value)
+    return f"{distance.value:.3g} ± {distance.margin:.2g}" if is_known else "–"

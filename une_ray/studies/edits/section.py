@@ -20,10 +20,11 @@ from une_ray.report.section import Section, Source
 from une_ray.report.tables import NOTHING, figure_or_dash, percent, table
 from une_ray.report.theme import Colour
 from une_ray.studies.edits.measures import Interval, leakage
-from une_ray.studies.edits.outcome import Outcome, outcomes, removed, within
+from une_ray.studies.edits.outcome import FEWEST_OF_KID, Outcome, outcomes, removed, within
 
 ORDER = 90
 IMAGES, SIDE = 4, 54
+NAMED = 2  # kept attributes
 LEAST_EFFECT = 0.05  # below it, leakage per effect is noise over noise
 COLOURS = {
     "probe": Colour.BLUE,
@@ -67,8 +68,8 @@ def _edits(source: Source, of: Subject, edits: list[Outcome]) -> str:
     space, attribute, method, inner_product = of
     first = [outcome for outcome in edits if outcome.judge == edits[0].judge]
     drawn = [outcome for outcome in first if outcome.direction in ("probe", "orthogonalised")] or first[:1]
-    title = f"{space} · {attribute} ({method}, {inner_product} inner product)"
-    parts = [f"<h3>{escape(title)}</h3>", strips(source, drawn)]
+    heading = f"{space} · {attribute} ({method}, {inner_product} inner product)"
+    parts = [f"<h3>{escape(heading)}</h3>", strips(source, drawn)]
     for judge, group in groupby(edits, key=lambda outcome: outcome.judge):
         judged = list(group)
         parts.append(f"<p class=note>Judged in {escape(judge)}, {len(judged[0].images)} images.</p>")
@@ -85,6 +86,13 @@ def _plots(judged: list[Outcome]) -> str:
 
 
 def name(outcome: Outcome) -> str:
+    """Short enough for a legend: two kept attributes by name, more by their number."""
+    if len(outcome.keep) > NAMED:
+        return f"keeping {len(outcome.keep)}"
+    return title(outcome)
+
+
+def title(outcome: Outcome) -> str:
     return f"keeping {', '.join(outcome.keep)}" if outcome.keep else outcome.direction
 
 
@@ -115,7 +123,7 @@ def effect(outcome: Outcome) -> float:
 
 def strips(source: Source, drawn: Sequence[Outcome]) -> str:
     """A row per image; in it one strip per edit, side by side."""
-    head = "".join(f"<th>{escape(name(outcome))}</th>" for outcome in drawn)
+    head = "".join(f"<th>{escape(title(outcome))}</th>" for outcome in drawn)
     rows = []
     for image_id in examples(drawn[0]):
         cells = (
@@ -188,10 +196,12 @@ def curves(axes: list[Axes], judged: list[Outcome]) -> None:
 def numbers(judged: Sequence[Outcome]) -> str:
     header = ["direction", "effect", "±", "flips −", "flips +", "leakage", "per effect", "kept", "order"]
     header += ["identity −", "0", "+", "KID −", "0", "+", "off data"]
+    images, real = len(judged[0].images), judged[0].real
+    chance = f"; one half of the originals is {within(real, images)} from the other"
     note = (
         "<p class=note>±: half a 95 % interval over images, each of which has a random step of its own. KID: "
-        "kernel distance to the same images' originals, with its interval over images; one half of the "
-        f"originals is {within(judged[0].real)} from the other.</p>"
+        "kernel distance to the same images' originals, with its interval over images, shown of "
+        f"{FEWEST_OF_KID} or more{chance if images >= FEWEST_OF_KID else ''}.</p>"
     )
     return table(header, [_line(outcome) for outcome in judged]) + note
 
@@ -213,7 +223,7 @@ def _line(outcome: Outcome) -> tuple[str, ...]:
         figure_or_dash(row["kept"], ".3f"),
         f"{row['order']:.2f}",
         *(f"{value:.3f}" for value in identity),
-        *map(within, quality),
+        *(within(distance, row["images"]) for distance in quality),
         f"{percent(outcome.off_data.mean(), 0)} %",
     )
 
