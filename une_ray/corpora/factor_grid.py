@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from une_ray.errors import UneError, unknown
 
@@ -112,6 +111,8 @@ def checked(factors: np.ndarray, sizes: Mapping[str, int]) -> np.ndarray:
 def copula(first: int, second: int, correlation: float) -> np.ndarray:
     """(first, second): shares of the pairs of values of two factors whose normal scores correlate so; each
     row sums to 1/first and each column to 1/second. Raises UneError beyond ±0.9."""
+    from scipy.special import ndtr, ndtri
+
     if not abs(correlation) <= STRONGEST:
         raise UneError(f"a correlation is −{STRONGEST} to {STRONGEST}; got {correlation:g}")
     ranks = (np.arange(first * NODES) + 0.5) / (first * NODES)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
-from PIL import Image
 
 from une_ray.corpora.base import Item
 from une_ray.corpora.factor_grid import STRONGEST, FactorGrid
@@ -169,6 +168,8 @@ class Factored:
 
     def read(self, source: str) -> bytes:
         """PNG bytes of 64 × 64 pixels, grey of one channel and RGB of three."""
+        from PIL import Image
+
         (picture,) = self.pictures(np.array([int(source)]))
         png = io.BytesIO()
         Image.fromarray(picture.squeeze()).save(png, "PNG", compress_level=1)

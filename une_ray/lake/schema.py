@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 VERSION = 1
@@ -129,6 +128,8 @@ def writer(sink: pa.NativeFile, columns: pa.Schema) -> pq.ParquetWriter:
 def completed(table: pa.Table, columns: pa.Schema) -> pa.Table:
     """The columns of its kind in their order; those that an earlier une_ray did not write are worked out."""
     if "dim" in columns.names and "dim" not in table.column_names:
+        import pyarrow.compute as pc  # a sixth of a second, which no query has to wait for
+
         table = table.append_column("dim", pc.list_value_length(table["z"]).cast(pa.int32()))
     for field in columns:
         if field.name in ADDED_LATER and field.name not in table.column_names:
