@@ -47,6 +47,7 @@ python_use_unqualified_type_names = True
 PAGES = {
     ROOT / "une_ray/queries/README.md": "sql.md",
     ROOT / "une_ray/corpora/avatars.md": "avatars.md",
+    ROOT / "une_ray/corpora/prompt_lists/README.md": "prompt-lists.md",
     ROOT / "cluster/README.md": "clusters.md",
     ROOT / "CONTRIBUTING.md": "contributing.md",
     ROOT / "CHANGELOG.md": "changelog.md",

@@ -1,13 +1,17 @@
 """Captions without pictures: what a file of prompts says, and the class prompts of a lake's attributes."""
 
+import re
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers.lakes import items
 from une_ray.corpora import open_corpus
-from une_ray.corpora.base import Unreadable, has_pictures, remarks
+from une_ray.corpora.avatar_concepts import CONCEPTS
+from une_ray.corpora.base import Unreadable, has_pictures, lineage, remarks
 from une_ray.corpora.describe import describe
+from une_ray.corpora.prompts import Prompts, shipped
 from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
@@ -66,10 +70,56 @@ def test_what_is_no_list_of_prompts_is_refused(tmp_path, text, name, message):
 
 
 def test_a_missing_file_and_options_of_tables_are_refused(tmp_path):
-    with pytest.raises(UneError, match="no file of prompts"):
+    with pytest.raises(UneError, match="no file of prompts .*none.txt; .*prompts:professions"):
         captions(f"prompts:{tmp_path}/none.txt")
+    with pytest.raises(UneError, match="names no file.*prompts:avatar-concepts"):
+        captions("prompts:")
     with pytest.raises(UneError, match="is a text file"):
         captions(written(tmp_path, "a\n") + "?factors=x")
+
+
+def test_lists_of_the_package_open_by_name_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in shipped():
+        corpus = open_corpus(f"prompts:{name}")
+        items = list(corpus.items())
+        assert corpus.name == f"prompts:{name}" and len({item.caption for item in items}) == len(items) > 30
+        assert not [remark for remark in remarks(corpus) if "come again" in remark]
+    assert set(CONCEPTS) <= set(captions("prompts:avatar-concepts"))
+    professions = list(open_corpus("prompts:professions").items())
+    groups = {item.metadata["isco"][0]: item.metadata["category"] for item in professions}
+    assert len(groups) == len(set(groups.values())) == 10  # the major groups of ISCO-08
+    assert all(groups[item.metadata["isco"][0]] == item.metadata["category"] for item in professions)
+    assert all(re.fullmatch(r"\d{4}", item.metadata["isco"]) for item in professions)
+
+
+def test_several_files_and_prompts_besides_keep_their_ids_as_each_grows(tmp_path):
+    one, other = (tmp_path / name for name in ("one.txt", "other.csv"))
+    one.write_text("a nurse\na baker\n")
+    other.write_text("prompt,describes\na baker,work\nan old person,age\n")
+    name = f"prompts:{one},{other}?besides=a person|a man|a nurse"
+    corpus = open_corpus(name)
+    ids = {item.caption: item.image_id for item in corpus.items()}
+    assert ids == {
+        "a nurse": "prompt-000000",
+        "a baker": "prompt-000001",
+        "an old person": "other-000001",
+        "a person": "besides-000000",
+        "a man": "besides-000001",
+    }
+    assert "1 prompts are in an earlier file as well" in remarks(corpus)
+    assert open_corpus(corpus.name) == corpus and lineage(corpus) == lineage(open_corpus(f"prompts:{one}"))
+    one.write_text("a nurse\na baker\na judge\n")
+    grown = {item.caption: item.image_id for item in open_corpus(f"{name}|a woman").items()}
+    assert grown.items() > ids.items()
+
+
+@pytest.mark.parametrize("besides", [("",), ("", "a man"), ("a man & a woman", "50% + more")])
+def test_prompts_besides_survive_the_corpus_name(tmp_path, besides):
+    one = tmp_path / "one.txt"
+    one.write_text("a nurse\n")
+    corpus = Prompts((str(one),), besides=besides)
+    assert open_corpus(corpus.name) == corpus and captions(corpus.name)[1:] == list(besides)
 
 
 @pytest.fixture

@@ -7,8 +7,13 @@ distribution is `avatar_features.sample_features`.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from une_ray.corpora.avatar_features import Dice, Features, attributes_of, sample_features
+from une_ray.corpora.avatar_words import PROMPTS
+from une_ray.errors import unknown
 
 DRAWS, SEED = 20_000, 4  # a standard error of at most .02 for what one in fifty has
 
@@ -61,6 +66,38 @@ def frequencies(attribute: str) -> dict[str, float]:
             if getattr(features, feature) == value:
                 having[concept].append(is_so)
     return {concept: sum(values) / len(values) for concept, values in having.items()}
+
+
+def conditional(texts: Sequence[str]) -> np.ndarray:
+    """(n, n): the share of avatars with what text i names that have what text j names, among `DRAWS` of them.
+
+    Texts are concepts, and prompts of the attributes Male and Young. Raises UneError for another.
+    """
+    having = np.array([[is_so(features) for features in _drawn()] for is_so in map(_test, texts)], float)
+    return having @ having.T / having.sum(1, keepdims=True)
+
+
+def known() -> list[str]:
+    """Every text of which `conditional` knows the truth."""
+    return [*CONCEPTS, *_ATTRIBUTES]
+
+
+_ATTRIBUTES = {
+    PROMPTS[attribute][0 if value else 1]: (attribute, value)
+    for attribute in ("Male", "Young")
+    for value in (True, False)
+}
+
+
+def _test(text: str) -> Callable[[Features], bool]:
+    """Whether features are as a text says."""
+    if text in _ATTRIBUTES:
+        attribute, value = _ATTRIBUTES[text]
+        return lambda features: attributes_of(features)[attribute] == value
+    if text not in CONCEPTS:
+        raise unknown("concept of avatars", text, known())
+    feature, wanted = CONCEPTS[text]
+    return lambda features: getattr(features, feature) == wanted
 
 
 @functools.cache

@@ -1,30 +1,40 @@
-"""Texts without pictures: a text file of a prompt a line, or a CSV or Parquet file."""
+"""Texts without pictures: a text file of a prompt a line, a CSV or Parquet file, or a list in the package."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
 from une_ray.corpora.base import Item, Unreadable
 from une_ray.corpora.columns import Rules, listed
 from une_ray.corpora.files import absolute, identity
-from une_ray.corpora.labels import Labels, read_prompts
+from une_ray.corpora.labels import Label, Labels, read_prompts
 from une_ray.errors import UneError
+
+LISTS = Path(__file__).parent / "prompt_lists"
+BAR = "|"
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """`prompts:professions.txt`, `prompts:words.csv?factors=category`."""
+    """`prompts:professions`, `prompts:mine.txt`, `prompts:words.csv?factors=category`, several with commas.
 
-    url: str
+    `files` are absolute, or names of lists in the package. Prompts of the first have ids `prompt-ROW`, those
+    of another `STEM-ROW`, and the texts `besides` them `besides-ROW`: so a lake grows by rows of any of them.
+    """
+
+    files: tuple[str, ...]
     rules: Rules = Rules()
+    besides: tuple[str, ...] = ()
 
     PICTURES: ClassVar[bool] = False
     FORM: ClassVar[str] = "prompts:FILE"
     OPTIONS: ClassVar[Mapping[str, str]] = {
+        "besides": "prompts that are read besides, with bars between them, as a person|a man",
         "encoding": "the file's, as latin-1; UTF-8 if not given",
         "unknown": "the text that means that nobody knows, in every attribute and factor, as -1 or NA",
         "factors": "columns that are small whole numbers, comma-separated, as category",
@@ -47,11 +57,17 @@ class Prompts:
             metadata=listed(options.get("metadata")),
             skip=listed(options.get("skip")),
         )
-        return cls(absolute(argument), rules)
+        names = [name for name in argument.split(",") if name]
+        if not names:
+            raise UneError(f"prompts: names no file; it is a path, or a list of the package: {_known()}")
+        files = tuple(name if name in shipped() else absolute(name) for name in names)
+        besides = options["besides"].split(BAR) if options.get("besides") else []
+        return cls(files, rules, tuple(dict.fromkeys(besides)))
 
     @property
     def name(self) -> str:
         values = {
+            "besides": BAR.join(self.besides) or BAR * len(self.besides),  # a bar alone: that of no words
             "encoding": self.rules.encoding,
             "unknown": self.rules.unknown,
             "factors": ",".join(self.rules.factors),
@@ -59,43 +75,82 @@ class Prompts:
             "skip": ",".join(self.rules.skip),
         }
         options = "&".join(f"{key}={quote(value)}" for key, value in values.items() if value)
-        return f"prompts:{self.url}" + (f"?{options}" if options else "")
+        return f"prompts:{','.join(self.files)}" + (f"?{options}" if options else "")
+
+    @property
+    def lineage(self) -> str:
+        """The first file: a lake of it grows by more files and by prompts besides."""
+        return f"prompts:{self.files[0]}"
 
     def items(self) -> Iterator[Item]:
-        for row, (text, label) in enumerate(self._prompts.rows.items()):
-            yield Item(
-                image_id=f"prompt-{row:06d}",
-                source=str(row),
-                split=label.split,
-                caption=text,
-                attributes=label.attributes,
-                factors=label.factors,
-                metadata=label.metadata,
-            )
+        taken: set[str] = set()
+        for place, (file, labels) in enumerate(self._labels):
+            stem = "prompt" if place == 0 else Path(file).stem
+            yield from _items(stem, labels.rows, taken)
+        yield from _items("besides", {text: Label() for text in self.besides}, taken)
 
     def stamp(self) -> str:
-        """When the file was written."""
+        """When the files were written."""
         try:
-            return f"{self.name} {identity(self.url)}"
+            return " ".join([self.name, *(identity(_path(file)) for file in self.files)])
         except FileNotFoundError:
             return f"{self.name} missing"  # listing it says so
 
     def remarks(self) -> list[str]:
         """What was left out."""
-        return list(self._prompts.remarks)
+        remarks = [remark for _, labels in self._labels for remark in labels.remarks]
+        texts = [text for _, labels in self._labels for text in labels.rows]
+        repeated = len(texts) - len(set(texts))
+        return remarks + ([f"{repeated:,} prompts are in an earlier file as well"] if repeated else [])
 
     def read(self, source: str) -> bytes:
         raise Unreadable("a prompt has no picture")
 
     @cached_property  # a build counts, lists and remarks; workers, to whom a corpus travels, never read it
-    def _prompts(self) -> Labels:
-        labels = read_prompts(self.url, self.rules)
-        if not labels.rows:
-            raise UneError(f"{self.url} holds no prompts; write one a line")
-        return labels
+    def _labels(self) -> list[tuple[str, Labels]]:
+        found = []
+        for file in self.files:
+            path = _path(file)
+            if "://" not in path and not Path(path).exists():
+                raise UneError(f"there is no file of prompts {file}; lists of the package are {_known()}")
+            labels = read_prompts(path, self.rules)
+            if not labels.rows:
+                raise UneError(f"{file} holds no prompts; write one a line")
+            found.append((file, labels))
+        return found
 
     def __getstate__(self) -> dict[str, object]:
-        return {"url": self.url, "rules": self.rules}
+        return {"files": self.files, "rules": self.rules, "besides": self.besides}
+
+
+def shipped() -> list[str]:
+    """Names of the lists that are in the package; `prompt_lists/README.md` has their sources."""
+    return sorted(path.stem for path in LISTS.glob("*.csv"))
+
+
+def _known() -> str:
+    return ", ".join(f"prompts:{name}" for name in shipped())
+
+
+def _path(file: str) -> str:
+    return str(LISTS / f"{file}.csv") if file in shipped() else file
+
+
+def _items(stem: str, rows: Mapping[str, Label], taken: set[str]) -> Iterator[Item]:
+    """One per prompt that is not taken yet, numbered by its row all the same."""
+    for row, (text, label) in enumerate(rows.items()):
+        if text in taken:
+            continue
+        taken.add(text)
+        yield Item(
+            image_id=f"{stem}-{row:06d}",
+            source=f"{stem}/{row}" if stem != "prompt" else str(row),
+            split=label.split,
+            caption=text,
+            attributes=label.attributes,
+            factors=label.factors,
+            metadata=label.metadata,
+        )
 
 
 CORPUS = Prompts
