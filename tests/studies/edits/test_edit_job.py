@@ -39,6 +39,7 @@ from une_ray.studies.edits.train_rows import train_rows
 from une_ray.studies.edits.worker import EditEach, EditImages
 
 IMAGES, ALPHAS = 6, (-2.0, 1.0)
+ON_REQUEST = ("query", "shared", "random-shared")  # directions that --direction and --shared add
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +146,7 @@ def test_at_no_dose_every_direction_is_judged_as_the_round_trip(lake, done):
         original = originals[row["image_id"]]
         cosine = embedding @ original / np.linalg.norm(embedding) / np.linalg.norm(original)
         assert row["identity"] == pytest.approx(cosine, abs=1e-3)
-    assert {row["direction"] for row in rows(lake, "alpha = 0")} == {*ORDER} - {"query"}
+    assert {row["direction"] for row in rows(lake, "alpha = 0")} == {*ORDER} - {*ON_REQUEST}
 
 
 def test_a_prompt_leads_the_same_noise_by_guidance_whose_scale_is_the_dose(lake, done):
@@ -441,7 +442,7 @@ def test_the_command_prints_every_direction_in_the_judges_eyes(lake, done):
     found = CliRunner().invoke(app, arguments)
     assert found.exit_code == 0, found.output
     table = [line.split()[:2] for line in found.output.splitlines() if line.startswith("dino")]
-    assert table == [["dino", name] for name in ORDER if name != "query"]
+    assert table == [["dino", name] for name in ORDER if name not in ON_REQUEST]
     assert "of the probe's norm remains" in found.output
 
 
@@ -551,7 +552,7 @@ def test_named_images_are_edited_whatever_their_split_and_the_command_says_where
 def test_an_edit_is_one_call_whose_table_has_the_commands_figures(lake, smiles, done):
     result = edit_lake(lake, smiles, images=IMAGES)
     summaries = [outcome.summary() for outcome in result.outcomes]
-    assert result.table["direction"].to_pylist() == [name for name in ORDER if name != "query"]
+    assert result.table["direction"].to_pylist() == [name for name in ORDER if name not in ON_REQUEST]
     assert result.table["effect"].to_pylist() == pytest.approx([row["effect"] for row in summaries])
     assert result.table["kid_up"].to_pylist() == pytest.approx([row["quality"][1].value for row in summaries])
     assert result.pictures.num_rows == 6 * IMAGES * 3

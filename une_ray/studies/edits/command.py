@@ -36,6 +36,9 @@ correlated --images 16`
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --direction "SELECT * FROM \
 orthogonalized('mini-sd-a/ddim50', 'Smiling', ['Male'])"`
 
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --shared shared-1 --baselines \
+random --judges mini-resnet`
+
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling+Eyeglasses --alphas -2,2`
 
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --image avatar-0-00000003 \
@@ -54,7 +57,8 @@ over images, each of which has a random step of its own; flips: of the images th
 the largest dose could flip; leakage: root mean square of the other attributes' effects; kept: the largest
 effect on a kept one; order: Kendall's τ between dose and judged score; identity: cosine with the original;
 KID: kernel distance to the originals, ± over images, of 16 or more. 0 is the round trip. A prompt's dose is
-its guidance scale."""
+its guidance scale. shared: the shared space's probe, carried back; random-shared: random directions of that
+space, as long."""
 
 
 def edit(
@@ -130,6 +134,13 @@ def edit(
     direction: Annotated[
         str | None, typer.Option(help="SQL that gives one more direction: a row with a list w, and perhaps b")
     ] = None,
+    shared: Annotated[
+        str | None,
+        typer.Option(
+            help="A shared space that this one is a view of (une shared), with probes: its own edit, carried"
+            " back by the pseudo-inverse, and random ones of it"
+        ),
+    ] = None,
     judges: Annotated[
         str | None,
         typer.Option(
@@ -166,6 +177,7 @@ def edit(
             rounds=rounds,
             path=path,
             query=direction,
+            shared=shared,
         )
         for name in names(attribute) or ()
     ]

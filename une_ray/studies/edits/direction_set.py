@@ -1,4 +1,5 @@
-"""All directions of one edit: the probe's, the orthogonalised one, that of a query, and the baselines."""
+"""All directions of one edit: the probe's, the orthogonalised one, that of a query, those of a shared space,
+and the baselines."""
 
 from __future__ import annotations
 
@@ -8,14 +9,15 @@ from dataclasses import replace
 import duckdb
 import numpy as np
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError
 from une_ray.lake.latents import labels_and_folds
 from une_ray.lake.layout import Lake
 from une_ray.studies.edits.directions import Direction
 from une_ray.studies.edits.edit import PROMPT, QUERY, Edit
 from une_ray.studies.edits.erasures import Nuisances, shrunk
-from une_ray.studies.edits.probe_row import ProbeRow
+from une_ray.studies.edits.probe_row import ProbeRow, probe_row
 from une_ray.studies.edits.registries import BASELINES, ERASURES, PATHS
+from une_ray.studies.edits.shared_steps import shared_steps
 from une_ray.studies.edits.together import JointDirection
 from une_ray.studies.edits.train_rows import TrainRows, targets_of
 
@@ -25,8 +27,8 @@ PROBE, ORTHOGONALISED = "probe", "orthogonalised"
 def directions(
     lake: Lake, edit: Edit, rows: Mapping[str, ProbeRow], train: TrainRows
 ) -> dict[str, Direction]:
-    """`probe`, `orthogonalised` where something is kept, and the baselines, by name; `rows` are those of
-    `probes_of_edit`.
+    """`probe`, `orthogonalised` where something is kept, `query` and those of `shared_steps` where they are
+    asked for, and the baselines, by name; `rows` are those of `probes_of_edit`.
 
     Raises UneError where an attribute has no probe (with the reason of the refusal) and where the kept ones
     span the target."""
@@ -46,19 +48,14 @@ def directions(
         by_name[ORTHOGONALISED] = erasure.erase(target, kept, inner_product, edit.rounds)
     if edit.query:
         by_name[QUERY] = _queried(lake, edit, train)
+    if edit.shared:
+        by_name |= shared_steps(lake, edit, edit.shared, train)
     first = rows[targets_of(edit.attribute, rows)[0]]
     train = replace(train, covariance=inner_product)
     for name in edit.baselines:
         if name != PROMPT:
             by_name[name] = BASELINES.find(name)(lake, by_name[PROBE], train, first)
     return by_name
-
-
-def probe_row(rows: Mapping[str, ProbeRow], attribute: str) -> ProbeRow:
-    """Raises UneError for an attribute that there is no row of, not even a refused one."""
-    if attribute not in rows:
-        raise unknown("attribute", attribute, rows)
-    return rows[attribute]
 
 
 def _target(edit: Edit, rows: Mapping[str, ProbeRow], readings: Mapping[str, Direction]) -> Direction:

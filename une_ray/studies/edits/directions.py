@@ -24,8 +24,9 @@ class Direction:
     The score of a latent is z·w + b, above 0 where the probe sees the attribute; `scores` (n,) are those of
     the train rows, `std` is their standard deviation, the unit of α. `step` (d,) raises it by one `std`,
     whatever is kept: α means the same for the plain and the orthogonalised edit, which then differ in what
-    else they change, and in length by 1 / `remaining_norm`. Only `random` steps as far without raising the
-    score, and every image along its own of the `draws` (DRAWS, d)."""
+    else they change, and in length by 1 / `remaining_norm`. Only `random` and `random-shared` step as far
+    without raising the score, and every image along its own of the `draws` (DRAWS, d). `learnt_from` are
+    other spaces that it was made with, which therefore can't judge it."""
 
     space: str
     attribute: str
@@ -39,6 +40,7 @@ class Direction:
     inner_product: str = "plain"
     remaining_norm: float = 1.0
     draws: np.ndarray | None = None
+    learnt_from: tuple[str, ...] = ()
 
     @classmethod
     def fitted(

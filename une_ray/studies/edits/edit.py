@@ -27,7 +27,9 @@ class Edit:
     `fit`, a `penalty` or a `rank` the probes are fitted to the train images anew; else they are the lake's
     own. `shrinkage` draws the latents' covariance towards its mean variance, `rounds` are those of
     iterative erasure. `query` is SQL that gives one more direction: a row with a list `w`, as long as the
-    space's latents, and perhaps a number `b`. Raises UneError for settings that mean nothing."""
+    space's latents, and perhaps a number `b`. `shared` is a shared space that this one is a
+    view of: its probe's edit, carried back, is one more direction, beside random ones of that space. Raises
+    UneError for settings that mean nothing."""
 
     space: str
     attribute: str
@@ -44,6 +46,7 @@ class Edit:
     rounds: int = 4
     path: str = "straight"
     query: str | None = None
+    shared: str | None = None
 
     def __post_init__(self) -> None:
         for name in self.baselines:
@@ -120,4 +123,4 @@ KNOBS = (
     "erasure",
     "rounds",
     "path",
-)  # of `query` the direction decides
+)  # of `query` and `shared` the direction decides

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,14 +69,25 @@ class Judge:
         return [list(zip(names, row)) for row in scores.tolist()]
 
 
-def judges(lake: Lake, edited: str, attribute: str, names: Sequence[str] | None = None) -> list[str]:
+def judges(
+    lake: Lake,
+    edited: str,
+    attribute: str,
+    names: Sequence[str] | None = None,
+    learnt_from: Collection[str] = (),
+) -> list[str]:
     """The spaces that judge: those named, or the preferred ones that can, or all encoders that can.
 
-    Raises UneError for the edited space itself, what is no encoder or has changed since, and where there is
-    no probe of the attribute."""
-    trained = encoders(lake)
+    Raises UneError for the edited space itself and those that a direction was `learnt_from`, what is no
+    encoder or has changed since, and where there is no probe of the attribute."""
+    trained = [space for space in encoders(lake) if space not in learnt_from]
     able = [space for space in trained if can_judge(lake, space, attribute)]
     for name in names or ():
+        if name in learnt_from:
+            raise UneError(
+                f"{name} is a view of the shared space whose direction is judged, and can't judge it; "
+                f"choose among: {', '.join(able) or 'none yet'}"
+            )
         if name == edited:
             raise UneError(
                 f"{name} is the space that is edited, and can't judge its own edits; "

@@ -25,7 +25,17 @@ from une_ray.studies.edits.train_rows import targets_of
 
 FEWEST_OF_KID = 16  # images whose kernel distance is shown
 
-ORDER = ("probe", "orthogonalised", "query", "mean-difference", "prompt", "random", "permuted")
+ORDER = (
+    "probe",
+    "orthogonalised",
+    "query",
+    "shared",
+    "mean-difference",
+    "prompt",
+    "random",
+    "random-shared",
+    "permuted",
+)
 
 # Every image of an edit has every α, so that lists in the order of image and α are matrices.
 EDITS = """

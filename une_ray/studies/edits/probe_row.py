@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from une_ray.errors import unknown
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ProbeRow:
@@ -38,3 +40,10 @@ class ProbeRow:
             rank=row["rank"],
             error=row["error"],
         )
+
+
+def probe_row(rows: Mapping[str, ProbeRow], attribute: str) -> ProbeRow:
+    """Raises UneError for an attribute that there is no row of, not even a refused one."""
+    if attribute not in rows:
+        raise unknown("attribute", attribute, rows)
+    return rows[attribute]

@@ -30,12 +30,15 @@ COLOURS = {
     "probe": Colour.BLUE,
     "orthogonalised": Colour.ORANGE,
     "query": Colour.GOLD,
+    "shared": Colour.PINK,
     "mean-difference": Colour.GREEN,
     "prompt": Colour.VIOLET,
     "random": Colour.PALE_GREY,
+    "random-shared": Colour.GREY,
     "permuted": Colour.SOFT,
 }
-CONTROLS = ("random", "permuted")
+CONTROLS = ("random", "random-shared", "permuted")
+DRAWN = ("probe", "orthogonalised", "shared")
 NOTE = (
     "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts "
     "standard deviations of its score in the edited space. Everything else is measured in another space than "
@@ -67,7 +70,7 @@ def _edits(source: Source, of: Subject, edits: list[Outcome]) -> str:
     """Every direction along which one attribute was moved, judge by judge."""
     space, attribute, method, inner_product = of
     first = [outcome for outcome in edits if outcome.judge == edits[0].judge]
-    drawn = [outcome for outcome in first if outcome.direction in ("probe", "orthogonalised")] or first[:1]
+    drawn = [outcome for outcome in first if outcome.direction in DRAWN] or first[:1]
     heading = f"{space} · {attribute} ({method}, {inner_product} inner product)"
     parts = [f"<h3>{escape(heading)}</h3>", strips(source, drawn)]
     for judge, group in groupby(edits, key=lambda outcome: outcome.judge):
@@ -182,7 +185,8 @@ def heat(axis: Axes, judged: list[Outcome]) -> None:
 def curves(axes: list[Axes], judged: list[Outcome]) -> None:
     """Dose and response on the first axis, identity on the second."""
     for outcome in judged:
-        colour, mean = COLOURS[outcome.direction], outcome.changes.mean(0)
+        colour = COLOURS.get(outcome.direction, Colour.SOFT)
+        mean = outcome.changes.mean(0)
         leaked = np.sqrt(np.square(np.delete(mean, outcome.target, axis=0)).mean(0))
         axes[0].plot(outcome.alphas, mean[outcome.target], ".-", color=colour, label=name(outcome))
         axes[0].plot(outcome.alphas, leaked, "--", color=colour, linewidth=1)

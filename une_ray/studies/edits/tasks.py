@@ -11,17 +11,19 @@ from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.spaces.names import decodable
 from une_ray.spaces.space import Space
-from une_ray.studies.edits.direction_set import directions, probe_row
+from une_ray.studies.edits.direction_set import directions
 from une_ray.studies.edits.directions import Direction
 from une_ray.studies.edits.edit import DEFAULTS, PROMPT, QUERY, Edit
 from une_ray.studies.edits.images import named, selected
 from une_ray.studies.edits.judge import judges, provenance
-from une_ray.studies.edits.probe_row import ProbeRow
+from une_ray.studies.edits.probe_row import ProbeRow, probe_row
 from une_ray.studies.edits.probes_of_edit import probes_of_edit
 from une_ray.studies.edits.prompt import prompt_of
+from une_ray.studies.edits.shared_steps import RANDOM_SHARED, SHARED
 from une_ray.studies.edits.train_rows import targets_of, train_rows
 
 IMAGES_PER_TASK = 8
+BY_NUMBERS = (QUERY, SHARED, RANDOM_SHARED)  # directions that no probe of the space decides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class EditFacts:
     `fingerprint` is the space's hash, `judges` what decides each judge's verdict (see `provenance`),
     `knobs` what departs from an edit's defaults, `unit` over which images a judge's standard deviations are.
     One of `probes` (config hashes of the probes), `w` (the
-    hash of a query's direction) and `prompt` says where the direction comes from."""
+    hash of a query's or a shared space's direction) and `prompt` says where the direction comes from."""
 
     space: str
     fingerprint: str
@@ -128,7 +130,8 @@ def plan(
     for name in (*targets_of(edit.attribute, rows), *edit.keep):
         probe_row(rows, name)
     by_name = directions(lake, edit, rows, train)
-    judging = judges(lake, edit.space, edit.attribute, judged_by)
+    learnt_from = {space for direction in by_name.values() for space in direction.learnt_from}
+    judging = judges(lake, edit.space, edit.attribute, judged_by, learnt_from)
     spaces = [edit.space, *judging]
     ids = named(lake, spaces, image_ids) if image_ids else selected(lake, spaces, images)
     shared = EditFacts(
@@ -182,17 +185,22 @@ def _ways(
     by_name: Mapping[str, Direction],
     rows: Mapping[str, ProbeRow],
 ) -> list[EditFacts]:
-    """The edit along each of its directions: the probe's and the baselines, then the query's, then the
-    prompt."""
+    """The edit along each of its directions: the probe's and the baselines, then the query's and the shared
+    space's, then the prompt."""
     targets, ways = targets_of(edit.attribute, rows), []
     for name, direction in by_name.items():
-        if name != QUERY:
+        if name not in BY_NUMBERS:
             keep = tuple(sorted(direction.nuisances))
             probes = tuple(rows[attribute].config for attribute in (*targets, *keep))
             ways.append(replace(shared, direction=name, keep=keep, probes=probes))
     if QUERY in by_name:
         numbers = [*by_name[QUERY].w.tolist(), by_name[QUERY].b]
         ways.append(replace(shared, direction=QUERY, w=results.config_hash(numbers)))
+    for name in (SHARED, RANDOM_SHARED):
+        if name in by_name:
+            found = by_name[name]
+            numbers = [*found.w.tolist(), found.b, *found.step.tolist()]
+            ways.append(replace(shared, direction=name, w=results.config_hash(numbers)))
     if PROMPT in edit.baselines:
         prompts = [prompt_of(lake.manifest["corpus"], target) for target in targets]
         ways.append(replace(shared, direction=PROMPT, prompt=" and ".join(prompts)))
