@@ -95,6 +95,77 @@ def test_clip_retrievals_folder(lake, tmp_path):
     assert np.array_equal(lake.space("clip").latents().z[-1], Z[9].astype(np.float16))
 
 
+def test_img2datasets_keys_are_names_without_folders_and_suffixes(tmp_path):
+    """Its pictures are 00000/000000012.jpg, its tables and clip-retrieval's over its tars say 000000012."""
+    names = [f"{shard:05d}/{shard:05d}{n:04d}.jpg" for shard in (0, 1) for n in range(3)]
+    files = create(Files(str(tmp_path / "lake")), "x:1", iter([Item(name, "") for name in names]), 4)
+    for shard in range(files.shards):
+        rows = images_table(files.plan(shard), [png((4, 4), seed=n) for n in range(len(files.plan(shard)))])
+        files.store.commit(f"images/shard-{shard:05d}.parquet", schema.parquet(rows, {}))
+    lake = une_ray.open(files.url)
+    table = {"url": ["u"] * 3, "key": ["000010001", "000000002", "000090000"], "embedding": list(Z[:3])}
+    pq.write_table(pa.table(table), tmp_path / "00000.parquet")
+    said = str(lake.import_space("mine", tmp_path / "00000.parquet", "ours"))
+    assert said.startswith("mine: 2 vectors joined to images by names without suffixes; 1 are of no image")
+    latents = lake.space("mine").latents()
+    assert latents.image_ids == ["00000/000000002.jpg", "00001/000010001.jpg"]
+    assert np.array_equal(latents.z, Z[[1, 0]].astype(np.float16))
+    pq.write_table(
+        pa.table(table | {"key": ["10001", "2", "9"]}), tmp_path / "00001.parquet"
+    )  # as whole numbers
+    with pytest.raises(UneError, match="none of 3 ids is an image .*'10001'.*--id-column"):
+        lake.import_space("other", tmp_path / "00001.parquet", "ours")
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (["[0.1, 0.2]", "[0.3, 0.4]"], "string"),  # as pandas writes lists into CSV (Arize-ai/phoenix#22)
+        ([Z[0].tobytes(), Z[1].tobytes()], "binary"),  # dask#6292
+        ([[1, 2], [3, 4]], "list<.*int64>"),
+        ([0.1, 0.2], "double"),
+    ],
+)
+def test_vectors_written_as_texts_bytes_or_numbers_are_refused(lake, tmp_path, column, kind):
+    pq.write_table(pa.table({"id": ["i0", "i1"], "embedding": column}), tmp_path / "v.parquet")
+    with pytest.raises(UneError, match=f"column 'embedding' of .* is {kind}, and vectors are lists of"):
+        lake.import_space("mine", tmp_path / "v.parquet", "ours")
+
+
+@pytest.mark.parametrize("kind", ["list", "large_list", "fixed"])
+def test_lists_of_every_kind_are_vectors(lake, tmp_path, kind):
+    kinds = {
+        "list": pa.list_(pa.float16()),
+        "large_list": pa.large_list(pa.float64()),
+        "fixed": pa.list_(pa.float32(), 2),
+    }
+    embeddings = pa.array([[1.0, 2.0], None, [3.0, None]], kinds[kind])
+    pq.write_table(pa.table({"id": ["i0", "i1", "i2"], "emb": embeddings}), tmp_path / "v.parquet")
+    assert lake.import_space("mine", tmp_path / "v.parquet", "ours").joined == 1
+    assert lake.space("mine").latents().z.tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize("name", ["v.npz", "v.pt", "v.csv", "v", "gone.parquet"])
+def test_what_holds_no_vectors_is_refused_with_what_does(lake, tmp_path, name):
+    if not name.startswith("gone"):
+        (tmp_path / name).write_text("0.1,0.2\n")
+    with pytest.raises(UneError, match="can't read vectors from .*it is to be an .npy or .safetensors with"):
+        lake.import_space("mine", tmp_path / name, "ours")
+    assert "mine" not in lake.spaces
+
+
+def test_ids_stand_where_they_are_looked_for(lake, tmp_path):
+    pq.write_table(pa.table({"id": ["i0", None], "emb": [[1.0]] * 2}), tmp_path / "v.parquet")
+    with pytest.raises(UneError, match="row 2 has no id"):
+        lake.import_space("mine", tmp_path / "v.parquet", "ours")
+    (tmp_path / "ids.txt").write_bytes("é".encode("latin-1"))
+    with pytest.raises(UneError, match="--id-column names it, --ids is of arrays alone"):
+        lake.import_space("mine", tmp_path / "v.parquet", "ours", ids=tmp_path / "ids.txt")
+    np.save(tmp_path / "z.npy", Z)
+    with pytest.raises(UneError, match=r"can't read ids from .*ids\.txt: UnicodeDecodeError"):
+        lake.import_space("mine", tmp_path / "z.npy", "ours", ids=tmp_path / "ids.txt")
+
+
 def test_what_finds_no_partner_is_counted(lake, tmp_path):
     said = lake.import_space("mine", **npy(tmp_path, Z[:3], ["i0", "gone", "i2"]))
     assert list(said.strange) == ["gone"] and (said.joined, said.without) == (2, 8)
@@ -140,13 +211,13 @@ def test_what_is_exported_can_be_read_and_imported_again(lake, tmp_path, suffix)
         from safetensors.numpy import load_file
 
         assert np.array_equal(load_file(path)["z"], expected)
-        return
+        lake.import_space("again", path, "ours", ids=path.with_suffix(".ids.txt"))
     else:
         import datasets
 
         rows = datasets.load_from_disk(str(path))
         assert np.array_equal(np.array(rows["z"], np.float32), expected) and "Even" in rows.column_names
-        return
+        lake.import_space("again", path, "ours")
     assert np.array_equal(lake.space("again").latents().z, expected)
 
 

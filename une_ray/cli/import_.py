@@ -18,11 +18,12 @@ EPILOG = """Examples:
 
 `une import photos-lake --space clip --from embeddings --model "CLIP ViT-L/14 by clip-retrieval"`
 
-An id is an image's own in the lake, or a path that ends in it. What found no partner is counted."""
+An id is an image's own in the lake, or a path that ends in it; where none is, its name without folders and
+suffix, as img2dataset's keys are. What found no partner is counted."""
 
 FROM_HELP = (
-    "An .npy of (n, d) with --ids; Parquet, a file or a folder, with a column of lists; or a folder as"
-    " clip-retrieval leaves it (img_emb/ and metadata/)"
+    "An .npy or .safetensors of (n, d) with --ids; Parquet, a file or a folder, with a column of lists; a"
+    " folder of datasets; or one as clip-retrieval leaves it (img_emb/ and metadata/)"
 )
 
 
@@ -32,7 +33,7 @@ def import_(
     source: Annotated[Path, typer.Option("--from", metavar="FILE", help=FROM_HELP)],
     model: Annotated[str, typer.Option(help="What made them, in words; it stands in the fingerprint")],
     ids: Annotated[
-        Path | None, typer.Option(help="Ids of an .npy: a text file of a line each, or Parquet")
+        Path | None, typer.Option(help="Ids of an array: a text file of a line each, or Parquet")
     ] = None,
     column: Annotated[str | None, typer.Option(help="The column of vectors; default: embedding, …")] = None,
     id_column: Annotated[str | None, typer.Option(help="The column of ids; default: image_id, …")] = None,

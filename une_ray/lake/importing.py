@@ -6,30 +6,20 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from une_ray.corpora.labels import plain_name
-from une_ray.errors import UneError, reason, unknown
+from une_ray.errors import UneError
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.names import check_name
+from une_ray.lake.vector_files import Vectors, read_vectors
 
 IMPORTED = "imported"  # the kind of a space that no model of ours made
-VECTORS = ("embedding", "embeddings", "image_embedding", "emb", "vector", "z")
-IDS = ("image_id", "id", "image_path", "file", "path", "key")
 FLOAT16_MAX = 65504.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vectors:
-    """Vectors (n, d) as they are stored, and an id for each."""
-
-    ids: Sequence[str]
-    z: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +30,11 @@ class Imported:
     joined: int
     strange: Sequence[str]
     without: int
+    by_stem: bool = False
 
     def __str__(self) -> str:
-        text = f"{self.space}: {self.joined:,} vectors joined to images"
+        how = " by names without suffixes" if self.by_stem else ""
+        text = f"{self.space}: {self.joined:,} vectors joined to images{how}"
         if self.strange:
             text += f"; {len(self.strange):,} are of no image of the lake ({', '.join(self.strange[:3])}, …)"
         if self.without:
@@ -61,9 +53,9 @@ def import_space(
 ) -> Imported:
     """Make the vectors of `source` the space `name`; `model` says in words what made them.
 
-    `source` is an `.npy` of (n, d) with `ids`, a text file of a line each or a Parquet file; a Parquet file
-    or a folder of them, with a `column` of lists; or a folder as clip-retrieval leaves it (img_emb/ and
-    metadata/). An id is an image's own, or a path that ends in it. The same vectors again change nothing.
+    `source`, `ids` and the columns are as `vector_files.read_vectors` has them. An id is an image's own, or a
+    path that ends in it, or where none is, its name without folders and suffix. The same vectors again
+    change nothing.
 
     Raises UneError for a file that is none of these, an id that comes twice, and vectors of which none finds
     an image.
@@ -75,8 +67,8 @@ def import_space(
             f"{lake.url} has not read its images yet ({len(missing)} of {lake.shards} shards are missing);"
             " finish une build with one space, such as pixels-16"
         )
-    vectors = _read(Path(source), None if ids is None else Path(ids), column, id_column)
-    rows = _joined(lake, vectors)
+    vectors = read_vectors(Path(source), None if ids is None else Path(ids), column, id_column)
+    rows, by_stem = _joined(lake, vectors)
     fingerprint = _fingerprint(vectors, model)
     lake.register(name, fingerprint)
     done = lake.committed(space_folder(name))
@@ -89,7 +81,7 @@ def import_space(
             lake.commit_shard(name, shard, table, fingerprint)
     used = set(rows.values())
     strange = [vectors.ids[row] for row in range(len(vectors.ids)) if row not in used]
-    return Imported(space=name, joined=joined, strange=strange, without=without)
+    return Imported(space=name, joined=joined, strange=strange, without=without, by_stem=by_stem)
 
 
 def _fingerprint(vectors: Vectors, model: str) -> dict[str, object]:
@@ -126,13 +118,16 @@ def _row(image: dict[str, str], z: np.ndarray, rows: Mapping[str, int], source: 
     return row | {"status": schema.OK, "z": vector.astype(np.float16), "norm": norm, "dim": len(vector)}
 
 
-def _joined(lake: Lake, vectors: Vectors) -> dict[str, int]:
-    """Image id → row of its vector. Raises UneError for two vectors of one image, or no image at all."""
+def _joined(lake: Lake, vectors: Vectors) -> tuple[dict[str, int], bool]:
+    """Image id → row of its vector, and whether names without suffixes were compared. Raises UneError for two
+    vectors of one image, or no image at all."""
     ids = [image_id for shard in range(lake.shards) for image_id in lake.plan(shard)["image_id"].to_pylist()]
     known = {plain_name(image_id): image_id for image_id in ids}
     rows: dict[str, int] = {}
     prefixes: dict[str, str] = {}
     names = list(map(plain_name, vectors.ids))
+    by_stem = not any(_image_of(name, known)[0] for name in names)
+    known = _by_stem(known) if by_stem else known
     exact = {name for name in names if name in known}
     for row, (text, name) in enumerate(zip(vectors.ids, names, strict=True)):
         if exact and name not in exact:
@@ -155,9 +150,18 @@ def _joined(lake: Lake, vectors: Vectors) -> dict[str, int]:
     if not rows:
         raise UneError(
             f"none of {len(vectors.ids):,} ids is an image of {lake.url}: they look like {vectors.ids[0]!r},"
-            f" the lake's like {ids[0]!r}"
+            f" the lake's like {ids[0]!r}; --id-column names another column of ids"
         )
-    return rows
+    return rows, by_stem
+
+
+def _by_stem(known: Mapping[str, str]) -> dict[str, str]:
+    """Images by the ends of their names without suffix, as img2dataset's keys have them: `000000012` is
+    00000/000000012.jpg; none where two images have one."""
+    stems: dict[str, list[str]] = {}
+    for name, image_id in known.items():
+        stems.setdefault(PurePosixPath(name).stem, []).append(image_id)
+    return {stem: found[0] for stem, found in stems.items() if len(found) == 1}
 
 
 def _image_of(text: str, known: Mapping[str, str]) -> tuple[str | None, str]:
@@ -168,75 +172,3 @@ def _image_of(text: str, known: Mapping[str, str]) -> tuple[str | None, str]:
         if not slash:
             return None, ""
     return known[end], text.removesuffix(end)
-
-
-def _read(source: Path, ids: Path | None, column: str | None, id_column: str | None) -> Vectors:
-    try:
-        if source.suffix == ".npy":
-            if ids is None:
-                raise UneError(f"{source} holds no ids; give a file of a line each, or Parquet, with --ids")
-            return _checked(source, _ids(ids, id_column), np.load(source, mmap_mode="r", allow_pickle=False))
-        if (source / "img_emb").is_dir():
-            return _clip_retrieval(source, id_column)
-        files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
-        if not files:
-            raise UneError(f"{source} holds no .parquet file and no img_emb/")
-        tables = [pq.read_table(file) for file in files]
-    except (OSError, ValueError, pa.ArrowInvalid) as error:
-        raise UneError(f"can't read vectors from {source}: {reason(error)}") from error
-    table = pa.concat_tables(tables, promote_options="default")
-    values = table[_column(source, table, column, VECTORS)].to_pylist()
-    lengths = {len(value) for value in values if value is not None}
-    if len(lengths) != 1:
-        raise UneError(f"{source}: vectors of several lengths, {sorted(lengths)[:5]}")
-    names = table[_column(source, table, id_column, IDS)].to_pylist()
-    missing = [np.nan] * lengths.pop()  # a picture that failed: a reject
-    z = np.array([missing if value is None else value for value in values], np.float32)
-    return _checked(source, list(map(str, names)), z)
-
-
-def _clip_retrieval(source: Path, id_column: str | None) -> Vectors:
-    """img_emb/img_emb_0.npy, … beside metadata/metadata_0.parquet, …"""
-    parts, names = [], []
-    for file in sorted((source / "img_emb").glob("*.npy"), key=_number):
-        parts.append(np.load(file, allow_pickle=False))
-        metadata = source / "metadata" / f"metadata_{file.stem.rpartition('_')[2]}.parquet"
-        names += _ids(metadata, id_column)
-        if len(names) != sum(map(len, parts)):
-            raise UneError(f"{metadata} has another number of rows than {file}")
-    return _checked(source, names, np.concatenate(parts))
-
-
-def _number(file: Path) -> int:
-    return int(file.stem.rpartition("_")[2])
-
-
-def _ids(file: Path, id_column: str | None) -> list[str]:
-    if file.suffix != ".parquet":
-        lines = file.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
-        return [line.removesuffix("\r") for line in lines]
-    table = pq.read_table(file)
-    return list(map(str, table[_column(file, table, id_column, IDS)].to_pylist()))
-
-
-def _column(source: Path, table: pa.Table, name: str | None, usual: Sequence[str]) -> str:
-    """The named column, or the first of the usual names that there is."""
-    if name is not None and name not in table.column_names:
-        raise unknown(f"column of {source}", name, table.column_names)
-    found = name or next((name for name in usual if name in table.column_names), None)
-    if found is None:
-        raise UneError(
-            f"{source} has none of the columns {', '.join(usual)}; it has {', '.join(table.column_names)}:"
-            " name yours with --column (vectors) and --id-column"
-        )
-    return found
-
-
-def _checked(source: Path, ids: Sequence[str], z: np.ndarray) -> Vectors:
-    if z.ndim != 2 or z.dtype.kind != "f":
-        raise UneError(f"{source} holds {z.dtype} of shape {z.shape}; vectors are floats of shape (n, d)")
-    if not len(z):
-        raise UneError(f"{source} holds no vector")
-    if len(ids) != len(z):
-        raise UneError(f"{source} has {len(z):,} vectors and {len(ids):,} ids")
-    return Vectors(ids=ids, z=z)
