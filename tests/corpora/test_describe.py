@@ -57,3 +57,9 @@ def test_unknown_labels_do_not_count(tmp_path):
     assert folder.shares == {"Smiling": 0.75, "Young": pytest.approx(2 / 3)}
     (pair,) = folder.correlations
     assert (pair.first, pair.second, pair.phi) == ("Smiling", "Young", pytest.approx(-0.5))
+
+
+def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
+    (tmp_path / "00000.tar").touch()
+    lines = str(describe(f"folder:{tmp_path}")).splitlines()
+    assert lines[0].endswith(": no images") and lines[1] == "1 file, 0 pictures; 1 left out: 1 .tar"

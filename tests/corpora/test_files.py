@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.pictures import png
 from une_ray.corpora import open_corpus
-from une_ray.corpora.base import Unreadable
+from une_ray.corpora.base import Unreadable, remarks
 from une_ray.errors import UneError
 from une_ray.run.shard import read_bytes
 
@@ -87,6 +87,27 @@ def test_celeba_is_read_in_its_published_layout(celeba):
     assert [item.image_id for item in open_corpus(f"celeba:{celeba}?partition=val").items()] == ["000002.jpg"]
 
 
+def test_celeba_is_read_as_it_circulates(celeba):
+    """vision#2262: two CSV files, and the pictures one folder deeper."""
+    published = list(open_corpus(f"celeba:{celeba}").items())
+    pictures = celeba / "img_align_celeba"
+    pictures.rename(celeba / "inner")
+    pictures.mkdir()
+    (celeba / "inner").rename(pictures / "img_align_celeba")
+    (celeba / "list_attr_celeba.csv").write_text(
+        "image_id,Male,Smiling\n000001.jpg,1,-1\n000002.jpg,-1,-1\n000003.jpg,-1,1\n"
+    )
+    (celeba / "list_eval_partition.csv").write_text(
+        "image_id,partition\n000001.jpg,0\n000002.jpg,1\n000003.jpg,2\n"
+    )
+    for name in ("list_attr_celeba.txt", "list_eval_partition.txt"):
+        (celeba / name).unlink()
+    corpus = open_corpus(f"celeba:{celeba}")
+    items = list(corpus.items())
+    facts = [[(item.image_id, item.split, item.attributes) for item in some] for some in (items, published)]
+    assert facts[0] == facts[1] and corpus.read(items[0].source)[:2] == b"\xff\xd8"
+
+
 def test_a_celeba_folder_that_is_not_whole_is_refused(celeba):
     (celeba / "list_attr_celeba.txt").write_text("9\nMale Smiling\n000001.jpg 1 1\n")
     with pytest.raises(UneError, match="announces 9 rows and has 1"):
@@ -121,6 +142,44 @@ def test_parquet_images_come_back_by_row(tmp_path, nested):
         list(open_corpus(f"parquet:{tmp_path}?metadata=image").items())
 
 
+def test_files_of_parquet_that_are_none_are_left_out_and_said_or_named(tmp_path):
+    """datasets#4077, deeplearning4j#8080: empty files, and those that macOS keeps beside others."""
+    pq.write_table(pa.table({"jpg": [png()], "key": ["a"]}), tmp_path / "00000.parquet")
+    (tmp_path / "00001.parquet").touch()
+    (tmp_path / "._00000.parquet").write_bytes(b"\0\5\x16\7 of macOS")
+    corpus = open_corpus(f"parquet:{tmp_path}?image=jpg&id=key")
+    assert [item.image_id for item in corpus.items()] == ["a"]
+    assert remarks(corpus) == ["2 empty or hidden files left out: ._00000.parquet, 00001.parquet"]
+    with pytest.raises(UneError, match=r"has no column 'image' .*it has jpg, key: .*as in \?image=jpg"):
+        list(open_corpus(f"parquet:{tmp_path}").items())
+    (tmp_path / "00002.parquet").write_bytes(b"PAR1 cut off")
+    with pytest.raises(UneError, match="00002.parquet can't be read as Parquet: .*get it again, or move"):
+        list(open_corpus(f"parquet:{tmp_path}?image=jpg").items())
+
+
+def test_what_parquet_holds_and_is_not_read_is_said(tmp_path):
+    """A label of 0 and 1, a split and a caption are easily taken for read (FAI-RL#81: rows dropped in
+    silence)."""
+    table = {"image": [png()] * 2, "Smiling": [1, 0], "split": ["train", "test"], "Young": [True, False]}
+    pq.write_table(pa.table(table), tmp_path / "x.parquet")
+    (said,) = remarks(open_corpus(f"parquet:{tmp_path}"))
+    assert said.startswith("columns that are not read: Smiling (int64), split (string); ?metadata=")
+    assert remarks(open_corpus(f"parquet:{tmp_path}?metadata=Smiling&caption=split")) == []
+
+
+def test_rows_without_bytes_or_without_an_id_say_what_they_lack(tmp_path):
+    images = [{"bytes": None, "path": "img/a.png"}, {"bytes": None, "path": None}, {"bytes": png()}]
+    pq.write_table(pa.table({"image": images, "key": ["a", None, "c"]}), tmp_path / "x.parquet")
+    corpus = open_corpus(f"parquet:{tmp_path}")
+    for item, said in zip(
+        corpus.items(), ("holds the path 'img/a.png' and no bytes", "is empty in this row")
+    ):
+        with pytest.raises(Unreadable, match=said):
+            corpus.read(item.source)
+    with pytest.raises(UneError, match="row 2 of row group 0 of .*x.parquet has no key"):
+        list(open_corpus(f"parquet:{tmp_path}?id=key").items())
+
+
 def test_a_missing_parquet_column_names_those_there_are(tmp_path):
     pq.write_table(pa.table({"picture": [b"x"]}), tmp_path / "x.parquet")
     with pytest.raises(UneError, match="'image'.*picture"):
@@ -150,6 +209,9 @@ def test_a_data_set_in_the_hubs_layout_is_read(tmp_path):
     assert [item.caption for item in items] == ["a", "b", "c"] and items[1].attributes == {"Smiling": False}
     assert corpus.read(items[2].source) == png(seed=2)
     assert [item.metadata for item in items] == [{"label": "dog"}, {"label": "cat"}, {}]
+    assert remarks(corpus) == []
+    (said,) = remarks(open_corpus(f"hub:{tmp_path}"))
+    assert said.startswith("columns that are not read: text (string), label (int64)")
     with pytest.raises(UneError, match="column 'image' .* no metadata"):
         list(open_corpus(f"hub:{tmp_path}?metadata=image").items())
 

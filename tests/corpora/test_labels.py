@@ -1,5 +1,6 @@
 """Tables of labels as people have them: obeyed by stated rules or refused with row, column and remedy."""
 
+import os
 import unicodedata
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.helpers.pictures import png
 from une_ray.corpora import Item, open_corpus
-from une_ray.corpora.base import remarks
+from une_ray.corpora.base import Unreadable, remarks
 from une_ray.errors import UneError
 
 NAMES = tuple(f"x{n}.png" for n in range(6))
@@ -57,7 +58,8 @@ def test_captions_stay_the_text_that_they_are(folder, captions):
     ("values", "splits"),
     [
         ("000001", ["train"] * 5 + ["val"]),
-        ("111111", [None] * 6),  # one split for all is none
+        ("000000", ["train"] * 6),  # what a table says is obeyed, though nothing is left to test on
+        ("222222", ["test"] * 6),
         ("012012", ["train", "val", "test"] * 2),
         (("0.0", "1.0", "2.0"), ["train", "val", "test"]),
         (
@@ -74,6 +76,57 @@ def test_splits_in_their_known_spellings(folder, values, splits):
 def test_another_split_is_refused_by_value_and_row(folder, value):
     with pytest.raises(UneError, match=f"row 3 of .*split '{value}'"):
         listed(folder, column(["train", value], "split"))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("000000", "stated to be train, so nothing of that split is left to be tested on"),
+        ("010101", "stated to be train and val, so nothing of that split is left to be tested on"),
+        ("222222", "stated to be test, so nothing of that split is left to be fitted on"),
+        ("000002", None),
+        (("0", "", "0"), None),  # a hash decides the others
+    ],
+)
+def test_a_split_of_one_side_is_obeyed_and_said(folder, values, said):
+    lines = [line for line in remarks(opened(folder, column(values, "split"))) if "stated" in line]
+    assert [said in line and "?skip=split" in line for line in lines] == [True] * (said is not None)
+
+
+def test_folders_called_like_splits_decide_where_they_are_asked(tmp_path):
+    """datasets#5021, fastai#1552: they are taken for splits, or classes, of their own accord elsewhere."""
+    for name in ("Train/0/a.png", "train/1/b.png", "valid/0/c.png", "testing/1/train.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(png((8, 8)))
+    plain, asked = (open_corpus(f"folder:{tmp_path}{options}") for options in ("", "?split=folder"))
+    assert [item.split for item in plain.items()] == [None] * 4
+    assert "4 pictures lie in folders called like splits" in remarks(plain)[1] and len(remarks(plain)) == 2
+    assert [item.split for item in asked.items()] == ["train", "test", "train", "val"]
+    assert len(remarks(asked)) == 1 and open_corpus(asked.name) == asked
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0/e.png").write_bytes(png((8, 8)))
+    with pytest.raises(UneError, match="'0/e.png' of .* lies in no folder called train, val or test"):
+        list(open_corpus(f"folder:{tmp_path}?split=folder").items())
+    with pytest.raises(UneError, match="split=hash; it is folder, or a column"):
+        open_corpus(f"folder:{tmp_path}?split=hash")
+
+
+def test_folders_and_a_table_do_not_both_split(folder):
+    for name in ("train", "test"):
+        (folder / name).mkdir()
+        (folder / name / "y.png").write_bytes(png((8, 8)))
+        for picture in folder.glob("x*.png"):
+            picture.unlink()
+    table = "file,split,who\ntrain/y.png,test,ann\ntest/y.png,,ann\n"
+    with pytest.raises(UneError, match="states the split of 'test/y.png', and so would"):
+        listed(folder, table.replace(",,", ",test,"), "&split=folder")
+    items = listed(folder, table, "&split=folder&skip=split")
+    assert [(item.image_id, item.split) for item in items] == [
+        ("test/y.png", "test"),
+        ("train/y.png", "train"),
+    ]
+    with pytest.raises(UneError, match="who 'ann' stands in test and in train"):
+        listed(folder, table, "&split=folder&skip=split&group=who")
 
 
 def attributes(folder, values, options="") -> list:
@@ -257,7 +310,7 @@ def test_a_row_of_another_width_is_refused(folder):
 
 def test_a_stray_quote_is_refused_and_swallows_no_rows(folder):
     for table in ('file,caption\nx0.png,"hello\nx1.png,"world"\n', 'file,caption\nx0.png,"open\nx1.png,b\n'):
-        with pytest.raises(UneError, match="can't read the label table"):
+        with pytest.raises(UneError, match="can't read the table"):
             listed(folder, table)
 
 
@@ -283,7 +336,9 @@ def test_splits_and_captions_may_be_skipped_and_are_no_factors(folder):
 
 
 def test_repeated_rows_are_counted_or_refused(folder):
-    assert "1 rows repeat another word for word" in remarks(opened(folder, "file,A\nx0.png,1\nx0.png,1\n"))
+    assert "1 of the rows repeat another word for word" in remarks(
+        opened(folder, "file,A\nx0.png,1\nx0.png,1\n")
+    )
     with pytest.raises(UneError, match="row 3 .*'./x0.png' has a row already"):
         listed(folder, "file,A\nx0.png,1\n./x0.png,0\n")
     with pytest.raises(UneError, match="the column 'A' more than once"):
@@ -318,8 +373,14 @@ def test_one_name_in_two_forms_is_refused(folder):
 
 def test_what_found_no_partner_is_counted_and_shown(folder):
     said = remarks(opened(folder, "file,A\nx0.png,1\nx1.png,1\ngone.png,0\n"))
-    assert "4 pictures without a row: x2.png, x3.png, x4.png, …" in said
-    assert "1 rows without a picture: gone.png" in said
+    assert "4 pictures without a row, which have no labels: x2.png, x3.png, x4.png, …" in said
+    assert "1 row without a picture, which are not used: gone.png" in said
+
+
+def test_names_that_differ_in_case_alone_are_said(folder):
+    """On the machine that wrote the table they were one name."""
+    said = remarks(opened(folder, "file,A\nx0.png,1\nX1.PNG,1\ngone.png,0\n"))
+    assert said[-1] == "1 row would find one but for upper and lower case, as X1.PNG and x1.png"
 
 
 def test_a_parquet_table_is_read_by_the_same_rules(folder):
@@ -353,13 +414,21 @@ def test_pictures_are_known_by_content_and_the_rest_is_counted(tmp_path):
     (tmp_path / "f\tö\u200bname.png").write_bytes(png((8, 8)))
     (tmp_path / "real").mkdir()
     (tmp_path / "linked").symlink_to(tmp_path / "real", target_is_directory=True)
+    for name in ("raw.CR2", "@eaDir/a.JPG/thumb.jpg"):  # a camera's, a NAS' thumbnail of another picture
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"II*\0\x10\0\0\0CR" if name == "raw.CR2" else png((8, 8)))
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.png")
     corpus = open_corpus(f"folder:{tmp_path}")
     ids = [item.image_id for item in corpus.items()]
-    assert ids[:5] == ["a.JPG", "b.jfif", "c", "d.weird", "e.JPE"] and "f\tö\u200bname.png" in ids
+    assert ids == ["a.JPG", "b.jfif", "c", "d.weird", "e.JPE", "empty", "f\tö\u200bname.png", "pipe.png"]
+    with pytest.raises(Unreadable, match="pipe.png is no file"):
+        corpus.read("pipe.png")
     (said,) = remarks(corpus)
     assert (
-        said.startswith("13 files, ")
+        said.startswith("17 files, 8 pictures; 9 left out: ")
         and "2 .txt" in said
-        and "2 hidden" in said
-        and "1 linked folders" in said
+        and "3 hidden" in said
+        and "1 .cr2" in said
+        and "1 linked folder" in said
     )

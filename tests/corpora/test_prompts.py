@@ -31,7 +31,10 @@ def test_a_text_file_is_a_prompt_a_line_without_mark_blanks_and_repetitions(tmp_
     name = written(tmp_path, b"\xef\xbb\xbfa man\r\n\r\n a woman \na man\n")
     corpus = open_corpus(name)
     assert captions(name) == ["a man", "a woman"] and not has_pictures(corpus)
-    assert remarks(corpus) == ["1 blank lines left out", "1 prompts come again, and are left out there"]
+    assert remarks(corpus) == [
+        "1 blank lines left out",
+        "1 of the prompts come again, and are left out there",
+    ]
     assert [item.image_id for item in corpus.items()] == ["prompt-000000", "prompt-000001"]
     assert "2 prompts" in str(describe(name))
     with pytest.raises(Unreadable, match="no picture"):

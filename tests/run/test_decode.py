@@ -103,7 +103,7 @@ def test_deep_greys_are_read_by_the_stated_rule(values, shown, white_is_zero):
     """The values are written by tifffile, which reads them back as they are."""
     data = tiff(values, photometric="miniswhite" if white_is_zero else "minisblack")
     if white_is_zero and values.dtype.kind == "i":
-        with pytest.raises(Reject, match="not an image of a known format"):
+        with pytest.raises(Reject, match="a TIFF of a kind that Pillow does not decode: save it again"):
             decode(data)
         return
     assert np.array_equal(tifffile.imread(io.BytesIO(data)), values)
@@ -163,8 +163,18 @@ def test_a_broken_exif_block_costs_the_orientation_not_the_picture():
 
 def test_jpeg_2000_is_read_and_heic_is_a_reject_with_its_reason():
     assert decode(encode(Image.new("RGB", (32, 32), "red"), "JPEG2000")).getpixel((0, 0))[0] > 250
-    with pytest.raises(Reject, match="not an image of a known format"):
+    with pytest.raises(Reject, match="HEIC, which une_ray does not decode: convert it"):
         decode(b"\0\0\0\x18ftypheic" + b"\0" * 200)
+
+
+@pytest.mark.parametrize(
+    "tag", [(254, 4, 1, 1, True), (50706, 1, 4, bytes([1, 4, 0, 0]), True)], ids=["reduced", "DNG"]
+)
+def test_the_thumbnail_of_a_raw_file_is_not_taken_for_the_picture(tag):
+    """Cameras' raw files are TIFFs that begin with a small preview; tifffile writes the same two tags."""
+    data = tiff((RAMP * 255).astype(np.uint8), photometric="minisblack", extratags=[tag])
+    with pytest.raises(Reject, match="a camera's raw file, whose thumbnail alone could be read"):
+        decode(data)
 
 
 def test_other_sixteen_bit_files_run_over_their_own_range():

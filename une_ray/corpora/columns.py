@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,18 @@ def listed(text: str | None) -> tuple[str, ...]:
     return tuple(filter(None, (text or "").split(",")))
 
 
+def unread_columns(kinds: Mapping[str, str], read: Collection[str | None]) -> list[str]:
+    """A line on the columns, name → type, that a corpus of encoded pictures does not read: none that is
+    boolean, which are attributes."""
+    left = [f"{name} ({kind})" for name, kind in kinds.items() if name not in read and kind != "bool"]
+    if not left:
+        return []
+    return [
+        f"columns that are not read: {', '.join(left)}; ?metadata= keeps them as text, ?caption= names the"
+        " captions', and attributes are boolean"
+    ]
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column of Parquet holds words, numbers or dates, which have one way to be written."""
     import pyarrow as pa
@@ -113,7 +125,8 @@ def _attribute(path: str, column: str, values: Sequence[str], rules: Rules) -> l
     blank = _word(rules.unknown or "")
     left = sorted(set(texts) - {"", blank})
     remedy = (
-        f"?factors={column} for whole numbers, ?metadata={column} for text, or ?skip={column} to leave it out"
+        f"write true or false there, or give ?factors={column} for whole numbers, ?metadata={column} for"
+        f" text, or ?skip={column} to leave it out"
     )
     if strange := [value for value in left if value not in WORDS]:
         row = texts.index(strange[0])

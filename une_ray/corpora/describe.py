@@ -49,7 +49,8 @@ class Description:
         splits = ", ".join(
             split if count == self.images else f"{count:,} {split}" for split, count in self.splits.items()
         )
-        lines = [f"{self.name}: {self.images:,} {self.items}; {splits}", *self.remarks]
+        held = f"{self.images:,} {self.items}; {splits}" if self.images else f"no {self.items}"
+        lines = [f"{self.name}: {held}", *self.remarks]
         if self.first is not None:
             lines.append(f"first: {self.first.image_id}, caption: {self.first.caption or '(none)'}")
         for kind, values in (("factors", self.factors), ("metadata", self.metadata)):

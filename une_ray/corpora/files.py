@@ -61,6 +61,8 @@ def read_within(url: str, name: str) -> bytes:
         real, base = os.path.realpath(path), os.path.realpath(root)
         if os.path.commonpath([real, base]) != base:
             raise Unreadable(f"{name} leads out of {url}")
+        if os.path.exists(real) and not os.path.isfile(real):  # a pipe would be waited for
+            raise Unreadable(f"{name} is no file")
     elif ".." in name.split("/"):
         raise Unreadable(f"{name} leads out of {url}")
     if isinstance(filesystem, LocalFileSystem):

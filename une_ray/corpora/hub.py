@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from une_ray.corpora.base import Item, Unreadable, phash_alone
-from une_ray.corpora.columns import is_text, listed
+from une_ray.corpora.columns import is_text, listed, unread_columns
 from une_ray.errors import UneError, unknown
 
 if TYPE_CHECKING:
@@ -100,6 +100,12 @@ class HubDataset:
         if isinstance(feature, datasets.Value) and is_text(feature()):
             return str
         raise UneError(f"column {column!r} of {self.source} is {feature}, no metadata")
+
+    def remarks(self) -> list[str]:
+        """Which columns are not read."""
+        read = {self.image, self.caption, *listed(self.metadata)}
+        features = _load(self).features.items()
+        return unread_columns({name: str(getattr(kind, "dtype", kind)) for name, kind in features}, read)
 
     def stamp(self) -> str | None:
         """The name, where it has a commit; what else a revision names may move."""

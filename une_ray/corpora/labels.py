@@ -12,23 +12,20 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from une_ray.corpora.base import PHASH
-from une_ray.corpora.columns import Rules, is_text, typed_columns, whole
+from une_ray.corpora.columns import Rules, is_text, typed_columns
+from une_ray.corpora.stated_splits import split_said, splits_of_groups
 from une_ray.errors import UneError, unknown
 
 Value = TypeVar("Value", bool, int, str)
 
 FILE, PROMPT, CAPTION, SPLIT = "file", "prompt", "caption", "split"
+TABLES = (".csv", ".tsv", ".parquet")
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-SPLITS = {
-    **dict.fromkeys(("train", "training", "0"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev", "1"), "val"),
-    **dict.fromkeys(("test", "testing", "2"), "test"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +59,7 @@ def read_labels(path: str, rules: Rules) -> Labels:
         raise UneError(f"row {names.index('') + 2} of {path} names no file")
     rows, repeated = _by_name(path, files, names, labels)
     if repeated:
-        remarks = [*remarks, f"{repeated:,} rows repeat another word for word"]
+        remarks = [*remarks, f"{repeated:,} of the rows repeat another word for word"]
     return Labels(rows=rows, remarks=remarks, is_grouped=is_grouped)
 
 
@@ -73,7 +70,7 @@ def read_prompts(path: str, rules: Rules) -> Labels:
     UneError as `read_labels`, and for a prompt that comes again with other labels.
     """
     _refuse_json(path)
-    if path.lower().endswith((".csv", ".tsv", ".parquet")):
+    if path.lower().endswith(TABLES):
         prompts, labels, remarks, _ = _rows(path, rules, PROMPT)
         rows, repeated = _by_name(path, prompts, prompts, labels)
     else:
@@ -81,19 +78,33 @@ def read_prompts(path: str, rules: Rules) -> Labels:
             raise UneError(
                 f"{path} is a text file, a prompt a line; all options but ?encoding= are of tables"
             )
-        lines = [line.strip() for line in _text(path, _bytes(path, PROMPT), rules.encoding).splitlines()]
+        lines = read_lines(path, rules.encoding)
         prompts = [line for line in lines if line]
         rows, repeated = _by_name(path, prompts, prompts, [Label()] * len(prompts))
         remarks = [f"{len(lines) - len(prompts):,} blank lines left out"] if len(prompts) < len(lines) else []
     if repeated:
-        remarks = [*remarks, f"{repeated:,} prompts come again, and are left out there"]
+        remarks = [*remarks, f"{repeated:,} of the prompts come again, and are left out there"]
     return Labels(rows=rows, remarks=remarks)
+
+
+def read_lines(path: str, encoding: str | None = None) -> list[str]:
+    """The lines of a text file without the blanks around them, empty ones among them. Raises UneError as
+    `read_labels`."""
+    return [line.strip() for line in _text(path, _bytes(path, PROMPT), encoding).splitlines()]
+
+
+def read_prompt_texts(path: str) -> list[str]:
+    """The prompts of a file as `read_prompts` takes it, whatever other columns a table has."""
+    _refuse_json(path)
+    if path.lower().endswith(TABLES):
+        return [text for (text,) in read_text_rows(path, [PROMPT])]
+    return read_lines(path)
 
 
 def read_text_rows(path: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
     """Those columns of a CSV or Parquet file, a row each, as the text that they are. Raises UneError where
     one is missing."""
-    header, rows, _ = _table(path, _bytes(path, PROMPT), Rules())
+    header, rows, _ = _table(path, _bytes(path, PROMPT), Rules(), columns)
     for column in columns:
         if column not in header:
             raise unknown(f"column of {path}", column, header)
@@ -146,10 +157,8 @@ def _rows(path: str, rules: Rules, key: str) -> _Rows:
         )
         for row in range(len(rows))
     ]
-    splits_of_groups = _splits_of_groups(path, labels, rules)
-    labels = [
-        replace(label, split=label.split or splits_of_groups.get(label.group or "")) for label in labels
-    ]
+    of_groups = splits_of_groups(path, rules.group, ((label.group, label.split) for label in labels))
+    labels = [replace(label, split=label.split or of_groups.get(label.group or "")) for label in labels]
     return _Rows(table[key], labels, remarks, rules.group is not None)
 
 
@@ -214,10 +223,12 @@ def _text(path: str, data: bytes, encoding: str | None) -> str:
         ) from error
 
 
-def _table(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str, str]], list[str]]:
-    """Header, rows, and remarks."""
+def _table(
+    path: str, data: bytes, rules: Rules, only: Sequence[str] = ()
+) -> tuple[list[str], list[dict[str, str]], list[str]]:
+    """Header, rows, and remarks; of Parquet `only` those columns, if any are named."""
     if path.lower().endswith(".parquet"):
-        return *_parquet(path, data, rules), []
+        return *_parquet(path, data, rules, only), []
     return _csv(path, data, rules)
 
 
@@ -236,9 +247,9 @@ def _csv(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str
             if line
         ]
     except csv.Error as error:
-        raise UneError(f"can't read the label table {path}: {error}") from error
+        raise UneError(f"can't read the table {path}: {error}") from error
     if not lines:
-        raise UneError(f"the label table {path} is empty")
+        raise UneError(f"the table {path} is empty")
     header = [name.strip() for name in lines[0]]
     for number, line in enumerate(lines[1:], 2):
         if len(line) != len(header):
@@ -250,15 +261,18 @@ def _csv(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str
     return header, [dict(zip(header, line)) for line in lines[1:]], said
 
 
-def _parquet(path: str, data: bytes, rules: Rules) -> tuple[list[str], list[dict[str, str]]]:
+def _parquet(
+    path: str, data: bytes, rules: Rules, only: Sequence[str]
+) -> tuple[list[str], list[dict[str, str]]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         table = pq.read_table(pa.BufferReader(data))
     except (OSError, pa.ArrowInvalid) as error:
-        raise UneError(f"can't read the label table {path}: {error}") from error
-    wanted = table.select([name for name in table.column_names if name not in rules.skip])
+        raise UneError(f"can't read the table {path}: {error}") from error
+    read = [name for name in table.column_names if name not in rules.skip and name in (only or [name])]
+    wanted = table.select(read)
     for column in wanted.schema:
         if not is_text(column.type):
             raise UneError(
@@ -294,29 +308,15 @@ def _check_columns(path: str, header: Sequence[str], rules: Rules, key: str) -> 
 
 
 def _split(path: str, row: int, value: str) -> str | None:
-    text = whole(value)
-    if not text:
+    if not value.strip():
         return None
-    if text not in SPLITS:
+    split = split_said(value)
+    if split is None:
         raise UneError(
             f"row {row + 2} of {path}: split {value!r} is none of train, val and test, their usual spellings,"
             " or 0, 1 and 2; ?skip=split splits by hash"
         )
-    return SPLITS[text]
-
-
-def _splits_of_groups(path: str, labels: Iterable[Label], rules: Rules) -> dict[str, str]:
-    """The split that some row of a group states, for all of the group. Raises UneError for two of
-    them."""
-    splits: dict[str, str] = {}
-    for label in labels:
-        if label.group and label.split and splits.setdefault(label.group, label.split) != label.split:
-            raise UneError(
-                f"{path}: {rules.group} {label.group!r} stands in {splits[label.group]} and in {label.split};"
-                " probes would be tested on what they were fitted on. Mend the split column, or leave it"
-                " empty"
-            )
-    return splits
+    return split
 
 
 def _by_name(

@@ -29,6 +29,8 @@ BEGINNINGS = re.compile(
     re.DOTALL,
 )
 BYTES_TO_TELL = 32
+RAW = {".cr2", ".nef", ".arw", ".dng", ".orf", ".rw2", ".pef", ".srw", ".raf", ".cr3", ".iiq", ".3fr"}
+ASIDE = {"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN"}  # what archives, NAS and Windows keep beside files
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,22 @@ class Listing:
     def __str__(self) -> str:
         """`412 files, 398 pictures; 14 left out: 12 .txt, 2 hidden`."""
         total = len(self.names) + self.left_out.total()
-        text = f"{total:,} files, {len(self.names):,} pictures"
+        text = f"{counted(total, 'file')}, {counted(len(self.names), 'picture')}"
         if self.left_out:
-            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.left_out.most_common())
+            kinds = ", ".join(counted(count, kind) for kind, count in self.left_out.most_common())
             text += f"; {self.left_out.total():,} left out: {kinds}"
         return text
 
 
+def counted(count: int, what: str) -> str:
+    """`1 file`, `12 files`; a suffix or an adjective has no plural."""
+    countable = what.isascii() and what.split()[-1] in ("file", "picture", "folder", "row")
+    return f"{count:,} {what}" + ("s" if countable and count != 1 else "")
+
+
 def pictures_in(url: str) -> Listing:
-    """Every picture below a folder. Hidden files and folders, and linked folders, are left out and counted.
+    """Every picture below a folder. Hidden files and folders, linked folders, and cameras' raw files are left
+    out and counted.
 
     A file of a picture's suffix is one, and a reject where it can't be decoded; any other is looked at.
     """
@@ -94,7 +103,7 @@ def _files(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[s
             yield prefix + name, "hidden" if _is_hidden(prefix + name) else ""
         for name in folders:
             if os.path.islink(os.path.join(folder, name)):
-                yield prefix + name, "linked folders"
+                yield prefix + name, "linked folder"
 
 
 def _refuse(error: OSError) -> None:
@@ -104,11 +113,15 @@ def _refuse(error: OSError) -> None:
 
 
 def _is_hidden(name: str) -> bool:
-    parts = name.split("/")
-    return any(part.startswith(".") for part in parts) or parts[0] == "__MACOSX"
+    return any(part.startswith(".") or part in ASIDE for part in name.split("/"))
 
 
 def _looks_like_one(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
+    from fsspec.implementations.local import LocalFileSystem
+
+    is_pipe = isinstance(filesystem, LocalFileSystem) and not os.path.isfile(path)  # it would be waited for
+    if is_pipe or PurePosixPath(path).suffix.lower() in RAW:
+        return False
     try:
         with filesystem.open(path, "rb") as file:
             return BEGINNINGS.match(file.read(BYTES_TO_TELL)) is not None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from une_ray.corpora.base import Item, Unreadable, phash_alone
-from une_ray.corpora.columns import is_text, listed
+from une_ray.corpora.columns import is_text, listed, unread_columns
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 
@@ -70,6 +70,11 @@ class ParquetFiles:
                 count = file.metadata.row_group(group).num_rows
                 rows = file.read_row_group(group, columns=wanted).to_pylist() if wanted else [{}] * count
                 for row, values in enumerate(rows):
+                    if self.id and values[self.id] is None:
+                        raise UneError(
+                            f"row {row + 1} of row group {group} of {path} has no {self.id}; fill it in, or"
+                            " leave ?id= out: the rows' numbers are ids then"
+                        )
                     image_id = str(values[self.id]) if self.id else f"{number}-{group}-{row}"
                     attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
                     caption = values[self.caption] if self.caption else None
@@ -113,15 +118,23 @@ class ParquetFiles:
         return f"{self.name} {hashlib.sha256(repr(facts).encode()).hexdigest()}"
 
     def remarks(self) -> list[str]:
-        """Which files are left out."""
+        """Which files are left out, and which columns of the first file are not read."""
         strays = _strays(self.url)
         shown = ", ".join(strays[:3]) + (", …" if len(strays) > 3 else "")
-        return [f"{len(strays):,} empty or hidden files left out: {shown}"] if strays else []
+        lines = [f"{len(strays):,} empty or hidden files left out: {shown}"] if strays else []
+        schema = _open(self.url, _files(self.url)[0]).schema_arrow
+        read = {self.image, self.id, self.caption, *listed(self.metadata)}
+        return [*lines, *unread_columns({field.name: str(field.type) for field in schema}, read)]
 
     def read(self, source: str) -> bytes:
         path, group, row = source.rsplit("#", 2)
         value = _images(self.url, path, int(group), self.image)[int(row)].as_py()
         data = value["bytes"] if isinstance(value, dict) else value
+        if data is None and isinstance(value, dict) and value.get("path"):
+            raise Unreadable(
+                f"the row holds the path {value['path']!r} and no bytes; write the file again with the"
+                " pictures in it (datasets: embed_table_storage)"
+            )
         if data is None:
             raise Unreadable("the image column is empty in this row")
         return data

@@ -13,6 +13,7 @@ from une_ray.corpora.base import Item, Unreadable
 from une_ray.corpora.columns import Rules, listed
 from une_ray.corpora.files import absolute, identity
 from une_ray.corpora.labels import Label, Labels, read_prompts
+from une_ray.corpora.stated_splits import one_sided
 from une_ray.errors import UneError
 
 LISTS = Path(__file__).parent / "prompt_lists"
@@ -97,11 +98,13 @@ class Prompts:
             return f"{self.name} missing"  # listing it says so
 
     def remarks(self) -> list[str]:
-        """What was left out."""
+        """What was left out, what comes twice, and that one side of the split is empty."""
         remarks = [remark for _, labels in self._labels for remark in labels.remarks]
         texts = [text for _, labels in self._labels for text in labels.rows]
-        repeated = len(texts) - len(set(texts))
-        return remarks + ([f"{repeated:,} prompts are in an earlier file as well"] if repeated else [])
+        if repeated := len(texts) - len(set(texts)):
+            remarks.append(f"{repeated:,} prompts are in an earlier file as well")
+        alone = one_sided({label.split for _, labels in self._labels for label in labels.rows.values()})
+        return [*remarks, *filter(None, [alone])]
 
     def read(self, source: str) -> bytes:
         raise Unreadable("a prompt has no picture")

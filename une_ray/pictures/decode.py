@@ -23,6 +23,8 @@ TURNS = {  # EXIF's orientations but the upright one
     8: Image.Transpose.ROTATE_90,
 }
 PHOTOMETRIC, WHITE_IS_ZERO, BITS_PER_SAMPLE = 262, 0, 258  # of TIFF
+SUBFILE, REDUCED, DNG_VERSION = 254, 1, 50706
+HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 OVERSHOOT = 0.05  # of floats from 0 to 1: what filters leave beyond is cut off
 MAX_PIXELS = 100_000_000
 MAX_ASPECT = 50  # resizing the shortest side of a longer strip would make a picture of gigabytes
@@ -50,7 +52,8 @@ def decode(data: bytes) -> Image.Image:
       first range that holds all values, 0 to 1 (floats alone, up to 5 % beyond), 0 to 255, 0 to 65,535, and
       else the picture's own extremes. NaN and infinity are rejects;
     - a TIFF that is white at zero is inverted (Pillow opens none whose numbers are signed: rejects);
-    - a broken EXIF block costs the orientation, not the picture.
+    - a broken EXIF block costs the orientation, not the picture;
+    - of a camera's raw file, a TIFF whose first picture is a thumbnail, nothing is read.
 
     Pictures of more than 100 million pixels are refused from their header, before anything is
     decompressed.
@@ -69,6 +72,7 @@ def decode(data: bytes) -> Image.Image:
             raise Reject(
                 f"{image.width} × {image.height} pixels is more than {MAX_ASPECT} times as long as wide"
             )
+        _refuse_raw(image, data)
         image.load()
         return _rgb(_upright(_shallow(image), image))
     except Reject:
@@ -83,6 +87,14 @@ def decode(data: bytes) -> Image.Image:
         Exception
     ) as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ValueError, … on bad data
         raise Reject(f"{type(error).__name__}: {error}") from error
+
+
+def _refuse_raw(image: Image.Image, data: bytes) -> None:
+    tags = getattr(image, "tag_v2", {})
+    if image.format == "TIFF" and (
+        tags.get(SUBFILE, 0) & REDUCED or DNG_VERSION in tags or data[8:10] == b"CR"
+    ):
+        raise Reject("a camera's raw file, whose thumbnail alone could be read: develop it to JPEG or TIFF")
 
 
 def _shallow(image: Image.Image) -> Image.Image:
@@ -104,6 +116,10 @@ def _what_it_is(data: bytes) -> str:
         return "a pointer of Git LFS, not the picture: git lfs pull brings it"
     if start.startswith((b"<!doctype html", b"<html")):
         return "a web page, not the picture: the download failed"
+    if data[4:8] == b"ftyp" and data[8:12] in HEIC:
+        return "HEIC, which une_ray does not decode: convert it to JPEG or PNG"
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return "a TIFF of a kind that Pillow does not decode: save it again in 8 or 16 bits"
     return f"not an image of a known format ({', '.join(FORMATS)})"
 
 

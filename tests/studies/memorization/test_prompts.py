@@ -48,20 +48,40 @@ def test_given_prompts_are_a_files_lines_once_each(tmp_path):
     assert prompts.given(file)[0].picture() is None
 
 
-def test_given_prompts_are_a_parquet_files_column(tmp_path):
-    pq.write_table(pa.table({"prompt": ["x", None, "y"]}), tmp_path / "p.parquet")
-    assert [prompt.text for prompt in prompts.given(tmp_path / "p.parquet")] == ["x", "y"]
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbfa cat\r\n\r\na dog, with commas\r\na cat\r\n",  # as Windows' editor saves it
+        "a cat\n\na dog, with commas\n".encode("utf-16"),
+    ],
+)
+def test_a_mark_at_the_start_of_a_file_is_no_part_of_the_prompt(tmp_path, data):
+    (tmp_path / "prompts.txt").write_bytes(data)
+    found = [prompt.text for prompt in prompts.given(tmp_path / "prompts.txt")]
+    assert found == ["a cat", "a dog, with commas"]
+
+
+def test_given_prompts_are_a_tables_column(tmp_path):
+    table = {"prompt": ["x", None, "y, z"], "emb": [[1.0]] * 3, "A": [1, 2, 3]}
+    pq.write_table(pa.table(table), tmp_path / "p.parquet")
+    (tmp_path / "p.csv").write_text('A,prompt\n1,x\n2,\n3,"y, z"\n')
+    for name in ("p.parquet", "p.csv"):
+        assert [prompt.text for prompt in prompts.given(tmp_path / name)] == ["x", "y, z"]
 
 
 def test_a_file_without_prompts_says_what_is_missing(tmp_path):
     (tmp_path / "empty.txt").write_text("\n \n")
     (tmp_path / "broken.parquet").write_text("no parquet")
+    (tmp_path / "latin.txt").write_bytes("a\ncafé".encode("latin-1"))
+    (tmp_path / "lines.jsonl").write_text('{"prompt": "a cat"}\n')
     pq.write_table(pa.table({"text": ["x"]}), tmp_path / "other.parquet")
     for name, message in (
         ("empty.txt", "holds no prompts"),
         ("broken.parquet", "can't read"),
-        ("other.parquet", "its columns are text"),
-        ("none.txt", "can't read"),
+        ("other.parquet", "unknown column of .*other.parquet 'prompt'; known, nearest first: text"),
+        ("none.txt", "there is no file of prompts .*none.txt"),
+        ("latin.txt", "is not utf-8 text: line 2 has the byte 0xe9"),
+        ("lines.jsonl", "is JSON"),
     ):
         with pytest.raises(UneError, match=message):
             prompts.given(tmp_path / name)

@@ -29,7 +29,9 @@ def audit(
             help="A generator (see: une models), a diffusers id OWNER/NAME, or stable-diffusion:FOLDER"
         ),
     ],
-    prompts: Annotated[Path, typer.Option(help="Text, a prompt a line, or Parquet with the column prompt")],
+    prompts: Annotated[
+        Path, typer.Option(help="Text, a prompt a line, or CSV or Parquet with the column prompt")
+    ],
     detector: Annotated[
         str, typer.Option(help=f"What to rank by: {', '.join(DETECTORS.names())}")
     ] = "wen-10",

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from une_ray.corpora import avatars, duplicates
+from une_ray.corpora.labels import read_prompt_texts
 from une_ray.errors import UneError, unknown
 from une_ray.studies.memorization.token_rows import too_many
 
@@ -92,14 +90,14 @@ def held_out(count: int) -> list[Prompt]:
 
 def given(prompts: str | Path | Sequence[str]) -> list[Prompt]:
     """Prompts of the caller, once each: texts, or a file's: a text file's lines, or the column `prompt` of a
-    Parquet file.
+    CSV or Parquet file.
 
     Empty ones are left out: they are what guidance leads away from. Raises UneError where there are none.
     """
-    texts: Sequence[str | None]
+    texts: Sequence[str]
     if isinstance(prompts, str | Path):
-        path = Path(prompts).expanduser()
-        texts, fault = _read(path), f"{path} holds no prompts; write one a line"
+        path = str(Path(prompts).expanduser())
+        texts, fault = read_prompt_texts(path), f"{path} holds no prompts; write one a line"
     else:
         texts, fault = prompts, "no prompts"
     stripped = [text.strip() for text in texts if text]
@@ -135,19 +133,3 @@ def fitting(prompts: Sequence[Prompt], tokenizer: CLIPTokenizer) -> tuple[list[P
         if count > length
     }
     return [prompt for prompt in prompts if prompt.text not in too_long], too_long
-
-
-def _read(path: Path) -> Sequence[str | None]:
-    try:
-        if path.suffix == ".parquet":
-            return _column(path)
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
-        raise UneError(f"can't read prompts from {path}: {error}") from error
-
-
-def _column(path: Path) -> Sequence[str | None]:
-    names = pq.read_schema(path).names
-    if "prompt" not in names:
-        raise UneError(f"{path} has no column 'prompt'; its columns are {', '.join(names)}")
-    return pq.read_table(path, columns=["prompt"])["prompt"].to_pylist()
