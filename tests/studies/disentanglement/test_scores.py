@@ -8,10 +8,10 @@ from tests.helpers.trained import SCALE
 from une_ray.errors import UneError
 from une_ray.studies.disentanglement.scores import (
     Score,
-    best,
     mean_over_seeds,
     read_scores,
     table,
+    told_apart,
     write_scores,
 )
 from une_ray.studies.disentanglement.training.run import Run
@@ -33,21 +33,24 @@ def test_the_interval_is_student_s_over_seeds():
 def test_the_table_has_the_best_mean_in_bold_and_gaps_where_there_is_nothing():
     scores = [score("a", 0, 0.1), score("a", 1, 0.3), score("b", 0, 0.4), score("a", 0, 0.7, "sap")]
     scores.append(score("b", 0, 0.9, "of_another_package"))
-    lines = [
+    shown = table(scores)
+    assert shown[:4] == [
         "| model | seeds | MIG | SAP | of_another_package |",
         "|---|---|---|---|---|",
         "| `a` | 2 | 0.200 ± 1.271 | **0.700** | – |",
         "| `b` | 1 | **0.400** | – | **0.900** |",
     ]
-    assert table(scores)[:4] == lines and "Games and Howell" in table(scores)[-1]
+    assert shown[-3:] == ["- MIG: none", "- SAP: none", "- of_another_package: none"]
 
 
-def test_what_the_seeds_do_not_tell_from_the_best_is_best_too():
-    """Scipy's p-values beside the first: .57 of the second, .002 of the third."""
-    values = {"a": [0.50, 0.52, 0.55], "b": [0.44, 0.50, 0.53], "c": [0.30, 0.31, 0.33], "d": [0.9e-9]}
-    assert best(values) == {"a", "b"} and best({}) == set()
-    pvalues = stats.tukey_hsd(*(values[model] for model in "abc"), equal_var=False).pvalue[0]
-    assert pvalues[1] > 0.05 > pvalues[2]
+def test_the_table_says_which_models_the_seeds_tell_apart():
+    """Those of which scipy's p-value is below 5 %."""
+    values = {"a": [0.50, 0.52, 0.55], "b": [0.44, 0.50, 0.53], "c": [0.30, 0.31, 0.33], "d": [0.9]}
+    pvalues = stats.tukey_hsd(*(values[model] for model in "abc"), equal_var=False).pvalue
+    assert max(pvalues[:2, 2]) < 0.05 < pvalues[0, 1]
+    assert told_apart(values) == {"a": ["c"], "b": ["c"]} and told_apart({}) == {}
+    scores = [score(model, seed, value) for model in "abc" for seed, value in enumerate(values[model])]
+    assert table(scores)[-1] == "- MIG: `a` above `c`; `b` above `c`"
 
 
 def test_scores_on_one_corpus_do_not_replace_those_on_another(tmp_path, monkeypatch):

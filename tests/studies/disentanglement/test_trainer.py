@@ -22,7 +22,7 @@ from une_ray.studies.disentanglement.training.job import check_finished, draw
 from une_ray.studies.disentanglement.training.run import Run, parse_model
 from une_ray.studies.disentanglement.training.scales import SCALES
 from une_ray.studies.disentanglement.training.trainer import Training, train
-from une_ray.studies.disentanglement.training.traversals import traversals
+from une_ray.studies.disentanglement.training.traversals import HEAD, LABEL, said, traversals
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,21 @@ def test_traversals_and_curves_are_drawn(tmp_path):
     train(run("did"), data, tmp_path / "m", finish=lambda training: draw(training, data))
     assert (tmp_path / "m" / "curve.png").stat().st_size > 0
     sheet = traversals(read_model(tmp_path / "m"), data)
-    assert sheet.size == (2 * 10 * 68 + 16, 4 * 68)
+    assert sheet.size == (LABEL + 2 * 10 * 68 + 16, HEAD + 4 * 68)
+
+
+def test_rows_of_traversals_are_named_by_what_their_codes_say():
+    """Codes that are the factors, one of them by its sign alone, and two that say nothing."""
+
+    class Perfect(torch.nn.Module):
+        def codes(self, pictures):
+            row, column = (pictures.sum((1, other)).argmax(1).float() for other in (3, 2))
+            noise = torch.rand(len(pictures), generator=torch.Generator().manual_seed(0))
+            return torch.stack([column, -row, noise, 0 * row], dim=1)
+
+    data, many = squares(), np.tile(np.arange(36), 50)
+    data = replace(data, images=data.images[many], factors=data.factors[many])
+    assert said(Perfect(), data) == ["column 100 %", "row 100 %", "nothing", "nothing"]
 
 
 def test_models_and_settings_are_named_in_one_line():

@@ -56,17 +56,19 @@ def compare(comparison: Comparison, out: Path, cluster: Cluster = DEFAULT) -> li
     """Train and measure what `out` lacks of a comparison, on the Ray of `cluster`, and write its rows and its
     table there. A finished one starts no Ray; one that was killed goes on.
 
-    Raises UneError where runs fail, and where `out` holds other trainings.
+    Raises UneError where runs fail, where `out` holds other trainings, and for a corpus that no metric can
+    measure on.
     """
     runs, evaluated = comparison.runs(), canonical(comparison.evaluated or comparison.corpus)
     for run in runs:
         check_finished(run, folder_of(run, out))
     missing = [run for run in runs if not is_scored(run, out, evaluated)]
     if missing:
+        from une_ray.studies.disentanglement.measure import refuse_unmeasurable
         from une_ray.studies.disentanglement.ray_grid import run_all  # Ray Tune takes seconds
 
-        training_pictures(missing[0], folder_of(missing[0], out))  # here once, not by every trial
-        held_pictures(missing[0], out, evaluated)
+        seen = training_pictures(missing[0], folder_of(missing[0], out))  # here once, not by every trial
+        refuse_unmeasurable(held_pictures(missing[0], out, evaluated), evaluated, seen.channels)
         run_all(missing, out, evaluated, cluster)
     scores = gather(runs, out, evaluated)
     (out / TABLE).write_text("\n".join(table(scores)) + "\n")

@@ -21,6 +21,7 @@ from une_ray.run.cluster import Cluster, own_device
 from une_ray.run.placement import Demand
 from une_ray.run.progress import Progress
 from une_ray.studies.disentanglement.compare import folder_of, score_one
+from une_ray.studies.disentanglement.scores import read_scores
 from une_ray.studies.disentanglement.training.run import Run
 
 RETRIES = 2  # of a trial whose worker died
@@ -75,7 +76,9 @@ def _trial(config: dict[str, str], runs: dict[str, Run], out: Path, evaluated: s
     device = own_device()
     if device == "cpu":
         torch.set_num_threads(1)
-    score_one(runs[config["run"]], out, evaluated, device)
+    run = runs[config["run"]]
+    score_one(run, out, evaluated, device)
+    tune.report({"scores": len(read_scores(folder_of(run, out)))})  # of a silent trial Tune prints a line
 
 
 def _name(trial: Any) -> str:

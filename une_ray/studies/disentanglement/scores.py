@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,8 @@ from une_ray.studies.disentanglement.training.run import Run
 SCORES = "scores.jsonl"
 SIGNIFICANT = 0.05
 NOTE = (
-    "± half a 95 % interval over seeds (Student's t). Bold: the best mean, and all that the seeds don't tell"
-    " from it (Games and Howell, 5 % for all pairs)."
+    "± half a 95 % interval over seeds (Student's t). Told apart by the seeds (Games and Howell, 5 % for all"
+    " pairs of a metric):"
 )
 
 
@@ -51,36 +52,42 @@ class Mean:
 
 
 def table(scores: Sequence[Score]) -> list[str]:
-    """Markdown: a row per model, a column per metric, mean ± half the interval, in bold what is `best`; below
-    it a note that says so."""
+    """Markdown: a row per model, a column per metric, mean ± half the interval, the best mean in bold; below
+    it a line per metric that says which models the seeds tell apart."""
     columns = headings(score.metric for score in scores)
     models = list(dict.fromkeys(score.model for score in scores))
     values = {
         metric: {model: found for model in models if (found := values_of(scores, model, metric))}
         for metric in columns
     }
-    bold = {metric: best(values[metric]) for metric in columns}
     lines = [f"| model | seeds | {' | '.join(columns.values())} |", "|---" * (len(columns) + 2) + "|"]
     for model in models:
         seeds = len({score.seed for score in scores if score.model == model})
-        cells = [_cell(values[metric].get(model), model in bold[metric]) for metric in columns]
+        cells = [_cell(values[metric], model) for metric in columns]
         lines.append(f"| `{model}` | {seeds} | {' | '.join(cells)} |")
-    return [*lines, "", NOTE]
+    return [*lines, "", NOTE, "", *(f"- {columns[metric]}: {_told(values[metric])}" for metric in columns)]
 
 
-def best(values: Mapping[str, Sequence[float]]) -> set[str]:
-    """The model of the largest mean, and all that a test doesn't tell from it: Games and Howell's, at 5 % for
-    all pairs. Of a single seed nothing is known but its mean."""
-    if not values:
-        return set()
-    first = max(values, key=lambda model: mean_over_seeds(values[model]).mean)
-    return {
-        model
-        for model, found in values.items()
-        if min(len(found), len(values[first])) > 1
-        and games_howell(np.array(found), np.array(values[first]), len(values)) >= SIGNIFICANT
-        or model == first
-    }
+def told_apart(values: Mapping[str, Sequence[float]]) -> dict[str, list[str]]:
+    """Model → those that it is better than, as far as the seeds tell: by Games and Howell's test, at 5 % for
+    all pairs. Of a single seed nothing is known but its value."""
+    several = {model: np.array(found) for model, found in values.items() if len(found) > 1}
+    better: dict[str, list[str]] = {}
+    for (first, a), (second, b) in itertools.combinations(several.items(), 2):
+        if games_howell(a, b, len(several)) < SIGNIFICANT:
+            above, below = (first, second) if a.mean() > b.mean() else (second, first)
+            better.setdefault(above, []).append(below)
+    return better
+
+
+def _told(values: Mapping[str, Sequence[float]]) -> str:
+    better = told_apart(values)
+    parts = [
+        f"`{model}` above {', '.join(f'`{name}`' for name in better[model])}"
+        for model in values
+        if model in better
+    ]
+    return "; ".join(parts) or "none"
 
 
 def values_of(scores: Sequence[Score], model: str, metric: str) -> list[float]:
@@ -88,9 +95,12 @@ def values_of(scores: Sequence[Score], model: str, metric: str) -> list[float]:
     return [score.score for score in scores if (score.model, score.metric) == (model, metric)]
 
 
-def _cell(values: Sequence[float] | None, is_bold: bool) -> str:
-    text = "–" if values is None else str(mean_over_seeds(values))
-    return f"**{text}**" if is_bold else text
+def _cell(values: Mapping[str, Sequence[float]], model: str) -> str:
+    if model not in values:
+        return "–"
+    means = {name: mean_over_seeds(found) for name, found in values.items()}
+    is_best = means[model].mean == max(mean.mean for mean in means.values())
+    return f"**{means[model]}**" if is_best else str(means[model])
 
 
 def mean_over_seeds(scores: Sequence[float]) -> Mean:

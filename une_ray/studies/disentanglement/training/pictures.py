@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
-from une_ray.corpora import Corpus, open_corpus
+from une_ray.corpora import Corpus, Item, open_corpus
 from une_ray.corpora.factored import Factored
 from une_ray.errors import UneError
 from une_ray.models.spec import Preprocessing
@@ -94,13 +94,14 @@ def _of_items(corpus: Corpus, size: int, count: int, seed: int) -> Drawn:
     """One after another, as a lake reads them."""
     items = list(corpus.items())
     chosen = [items[row] for row in _chosen(len(items), count, seed)] if items else []
-    names = sorted(chosen[0].factors or chosen[0].attributes) if chosen else []
-    if not names:
+    names = sorted({name for item in chosen for name in item.factors})
+    names = names or sorted({name for item in chosen for name in item.attributes})
+    if not names or not getattr(corpus, "PICTURES", True):
         raise UneError(
-            f"{corpus.name} has no items with factors or attributes; a corpus that has them: dsprites,"
+            f"{corpus.name} has no pictures with factors or attributes; a corpus that has them: dsprites,"
             " shapes3d"
         )
-    values = np.array([[{**item.attributes, **item.factors}[name] for name in names] for item in chosen])
+    values = np.array([_values(item, names, corpus.name) for item in chosen])
     preprocessing = Preprocessing(size, "crop", resample="box")
     drawn = np.empty((len(chosen), size, size, 3), np.uint8)
     with Progress(len(chosen), f"pictures of {corpus.name}") as progress:
@@ -112,6 +113,17 @@ def _of_items(corpus: Corpus, size: int, count: int, seed: int) -> Drawn:
             progress.advance(1, 0)
     is_grey = bool((drawn[..., :1] == drawn).all())
     return drawn[..., :1] if is_grey else drawn, values, names
+
+
+def _values(item: Item, names: Sequence[str], corpus: str) -> list[int]:
+    known = {**item.attributes, **item.factors}
+    unknown = [name for name in names if known.get(name) is None]
+    if unknown:
+        raise UneError(
+            f"{item.image_id} of {corpus} has no {', '.join(unknown)}, which other items have; every item"
+            " needs the same factors or attributes"
+        )
+    return [int(known[name]) for name in names]
 
 
 def _chosen(total: int, count: int, seed: int) -> np.ndarray:

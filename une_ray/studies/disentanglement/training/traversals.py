@@ -1,11 +1,14 @@
-"""Traversals: one code after another moved over its range, all others held; a row per code."""
+"""Traversals: one code after another moved over its range, all others held; a row per code, named by the
+factor that it says most of."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
+from une_ray.studies.disentanglement.measure import codes_of
+from une_ray.studies.disentanglement.metrics.sample import binned, entropies, mutual_information
 from une_ray.studies.disentanglement.models.model import Disentangler
 from une_ray.studies.disentanglement.training.pictures import Pictures
 
@@ -13,6 +16,8 @@ STEPS = 9
 BASES = 2  # pictures that traversals begin at, side by side
 TILE = 64  # pixels of a picture in the sheet
 MARGIN, GAP = 2, 16
+LABEL, HEAD = 132, 18  # pixels of a row's name and of the codes' values
+READ, LEAST = 2000, 0.02  # pictures that decide what a code says; the least share that counts
 
 
 @torch.no_grad()
@@ -30,7 +35,30 @@ def traversals(model: Disentangler, pictures: Pictures, seed: int = 0, device: s
     blocks = [_block(original, sweep[order]) for original, sweep in zip(originals, swept)]
     gap = np.full((blocks[0].shape[0], GAP, 3), 255, np.uint8)
     parts = [part for block in blocks for part in (gap, block)][1:]
-    return Image.fromarray(np.concatenate(parts, axis=1))
+    names = said(model, pictures, device)
+    return _titled(np.concatenate(parts, axis=1), [names[code] for code in order.tolist()], model.span)
+
+
+def said(model: Disentangler, pictures: Pictures, device: str = "cpu") -> list[str]:
+    """Of each code the factor that it says most of, and which share of that factor's entropy: mutual
+    information as MIG counts it, less what as many bins of chance would have (Miller and Madow), over random
+    pictures."""
+    rows = np.random.default_rng(0).permutation(len(pictures.images))[:READ]
+    some = Pictures(images=pictures.images[rows], factors=pictures.factors[rows], names=pictures.names)
+    bins = binned(codes_of(model, some, device))
+    factors = np.stack([np.unique(column, return_inverse=True)[1] for column in some.factors.T], axis=1)
+    chance = np.outer(_occupied(bins) - 1, _occupied(factors) - 1) / (2 * len(rows))
+    entropy = entropies(factors)
+    shares = (mutual_information(bins, factors) - chance) / np.where(entropy > 0, entropy, np.inf)
+    return [
+        f"{some.names[code.argmax()]} {100 * code.max():.0f} %" if code.max() > LEAST else "nothing"
+        for code in shares
+    ]
+
+
+def _occupied(bins: np.ndarray) -> np.ndarray:
+    """(d,): how many values each column has."""
+    return np.array([len(np.unique(column)) for column in bins.T])
 
 
 def _swept(model: Disentangler, base: torch.Tensor) -> torch.Tensor:
@@ -54,3 +82,20 @@ def _row(pictures: torch.Tensor) -> np.ndarray:
     colours = (grown * 255).round().byte().expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
     framed = np.pad(colours, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), constant_values=255)
     return np.concatenate(list(framed), axis=1)
+
+
+def _titled(sheet: np.ndarray, names: list[str], span: tuple[float, float]) -> Image.Image:
+    """The sheet with the rows' names on its left, and above each picture what it is."""
+    height, width, _ = sheet.shape
+    titled = Image.new("RGB", (LABEL + width, HEAD + height), "white")
+    titled.paste(Image.fromarray(sheet), (LABEL, HEAD))
+    pen, font = ImageDraw.Draw(titled), ImageFont.load_default(12)
+    pitch = TILE + 2 * MARGIN
+    for row, name in enumerate(names):
+        pen.text((2, HEAD + row * pitch + pitch // 2), name, "black", font, anchor="lm")
+    heads = ["picture", *(f"{value:g}" for value in np.linspace(*span, STEPS))]
+    for base in range(BASES):
+        left = LABEL + base * (len(heads) * pitch + GAP)
+        for column, head in enumerate(heads):
+            pen.text((left + column * pitch + pitch // 2, HEAD // 2), head, "black", font, anchor="mm")
+    return titled
