@@ -100,6 +100,21 @@ def test_permuted_factors_leave_chance_and_intervals_hold_their_score(result):
             assert (row["images"], row["factors"], row["labels"]) == (IMAGES, FACTORS, "factors")
 
 
+def test_own_axes_are_read_of_narrow_spaces_alone(tmp_path):
+    wide = np.concatenate([SOURCES, np.zeros((IMAGES, 40))], 1)
+    lake = made(tmp_path, {"sources": SOURCES.astype(np.float16), "wide": wide.astype(np.float16)}, SIGNS)
+    found = disentanglement(lake, **QUICK)
+    axes, rotated = one(found, "sources", "axes"), one(found, "sources", "axes", control="rotated")
+    assert axes["score"] > 0.8 > rotated["high"] and axes["p_value"] == 1 / 20
+    assert {row["codes"] for row in found.table.to_pylist() if row["space"] == "wide"} == {
+        "pca",
+        "ica",
+        "probes",
+    }
+    with pytest.raises(UneError, match="'wide' has 44 coordinates; own axes are read of 32 at most"):
+        disentanglement(lake, codes=["axes"], **QUICK)
+
+
 def test_constant_factors_are_left_out_and_named(result):
     assert result.remarks == ("left out, with fewer than 20 images of a second value: f4",)
 
@@ -131,7 +146,7 @@ def test_the_command_prints_a_line_per_set_of_coordinates(lake):
     assert found.exit_code == 0, found.output
     lines = [line for line in found.output.splitlines() if line.startswith(("turned", "gauss"))]
     assert [line.split()[:2] for line in lines] == [
-        [space, kind] for space in ("gauss", "turned") for kind in ("pca", "ica", "probes")
+        [space, kind] for space in ("gauss", "turned") for kind in ("axes", "pca", "ica", "probes")
     ]
     assert "left out, with fewer than 20 images" in found.output and "600 images, 4 factors" in found.output
 

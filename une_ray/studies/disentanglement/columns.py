@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from une_ray.lake.tables import REAL, TEXT, WHOLE, Table
 
-# One score of one set of coordinates of a space (`codes`: pca, ica, probes). `control` is NULL for the
+# One score of one set of coordinates of a space (`codes`: axes, pca, ica, probes). `control` is NULL for the
 # coordinates themselves, 'rotated' for random rotations of them, 'permuted' for them beside other images'
 # factors. low and high: of the coordinates, 95 % over images (delete-half jackknife); of rotations, the least
 # and the largest; `draws` is how many of `unit` they are from. p_value: how often a rotation does as well.

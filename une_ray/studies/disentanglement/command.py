@@ -19,8 +19,8 @@ EPILOG = """Examples:
 
 NOTE = """
 ± half a 95 % interval over images (delete-half jackknife); in brackets the mean of random rotations of the same coordinates, whose least and
-largest are in the view disentanglement. * : no rotation did as well. pca, ica: principal and independent components, whitened; probes: what ridge
-probes of the factors read, out of fold. explicitness and βVAE are of all coordinates together: a rotation changes little."""  # noqa: E501
+largest are in the view disentanglement. * : no rotation did as well. axes: the space's own coordinates, standardised; pca, ica: principal and
+independent components, whitened; probes: what ridge probes of the factors read, out of fold. explicitness and βVAE are of all coordinates together: a rotation changes little."""  # noqa: E501
 
 
 def disentanglement(
@@ -28,7 +28,10 @@ def disentanglement(
     spaces: Annotated[
         str | None, typer.Option(help="Comma-separated; default: every space of the lake")
     ] = None,
-    codes: Annotated[str | None, typer.Option(help="Of pca, ica, probes; default: all three")] = None,
+    codes: Annotated[
+        str | None,
+        typer.Option(help="Of axes, pca, ica, probes; default: all, axes where a space has 32 at most"),
+    ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -57,11 +60,11 @@ def disentanglement(
     from une_ray.api import open
     from une_ray.lake.latents import spaces_of
     from une_ray.run.progress import Progress
-    from une_ray.studies.disentanglement.study import CODES
     from une_ray.studies.disentanglement.study import disentanglement as study
+    from une_ray.studies.disentanglement.study import kinds
 
     opened = open(lake)
-    total = len(spaces_of(opened, names(spaces))) * len(names(codes) or CODES)
+    total = sum(len(kinds(opened, space, names(codes))) for space in spaces_of(opened, names(spaces)))
     with Progress(total, "disentanglement", unit="sets of coordinates") as progress:
         result = study(
             opened,

@@ -14,10 +14,17 @@ from une_ray.report.theme import Colour
 from une_ray.studies.disentanglement.metrics import HEADINGS, headings
 
 ORDER = 85
-CODES = {"pca": "principal components", "ica": "independent components", "probes": "probes' scores"}
+CODES = {
+    "axes": "own axes",
+    "pca": "principal components",
+    "ica": "independent components",
+    "probes": "probes' scores",
+}
+COLOURS = (Colour.VIOLET, Colour.BLUE, Colour.ORANGE, Colour.GREEN)
 PANELS = ("mig", "dci_disentanglement")
 NOTE = (
-    "Metrics of disentanglement of three sets of coordinates of every space against the corpus' factors."
+    "Metrics of disentanglement of sets of coordinates of every space against the corpus' factors: its own"
+    " axes, where they are few, principal and independent components, and probes."
     " Lines are 95 % intervals over images; the grey bar behind a mark is what random rotations of the same"
     " coordinates reach. A space that is Gaussian has no axes of its own: where principal and independent"
     " components stay within their rotations, none of them means more than another. In the table rotations"
@@ -76,19 +83,19 @@ def section(source: Source) -> Section | None:
 def draw(axes: list[Axes], scores: Scores, spaces: list[str], panels: list[str]) -> None:
     """A panel per metric: a line per space, and in it a mark per set of coordinates over its rotations."""
     for axis, metric in zip(axes, panels):
-        for place, (codes, colour) in enumerate(zip(CODES, (Colour.BLUE, Colour.ORANGE, Colour.GREEN))):
-            heights = [row + 0.25 * (place - 1) for row in range(len(spaces))]
+        for place, (codes, colour) in enumerate(zip(CODES, COLOURS)):
+            heights = [row + 0.2 * (place - 1.5) for row in range(len(spaces))]
             for height, space in zip(heights, spaces):
                 found = scores.get((space, codes, metric), {})
                 _bar(axis, height, found.get("rotated"))
-                _mark(axis, height, found.get(None), colour, CODES[codes] if height < 1 else None)
+                _mark(axis, height, found.get(None), colour, CODES[codes])
         axis.set_yticks(range(len(spaces)), spaces if axis is axes[0] else [""] * len(spaces))
         axis.invert_yaxis()
         axis.set(xlabel=HEADINGS[metric])
         axis.set_xlim(left=min(0, axis.get_xlim()[0]))
     handles, labels = axes[0].get_legend_handles_labels()
     by_label = dict(zip(labels, handles))
-    axes[0].legend(by_label.values(), by_label, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8)
+    axes[0].legend(by_label.values(), by_label, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=8)
 
 
 def _bar(axis: Axes, height: float, rotated: Score | None) -> None:
@@ -97,7 +104,7 @@ def _bar(axis: Axes, height: float, rotated: Score | None) -> None:
         axis.plot(ends, [height] * 2, color=Colour.FAINT, linewidth=6, solid_capstyle="butt", zorder=1)
 
 
-def _mark(axis: Axes, height: float, own: Score | None, colour: Colour, label: str | None) -> None:
+def _mark(axis: Axes, height: float, own: Score | None, colour: Colour, label: str) -> None:
     if own is None:
         return
     if own.low is not None and own.high is not None:
@@ -121,7 +128,7 @@ def summary(scores: Scores) -> str:
     if metric is None:
         return ""
     parts, spaces = [], {space for space, _, _ in scores}
-    for codes in ("pca", "ica"):
+    for codes in ("axes", "pca", "ica"):
         pairs = [
             (found[None], found["rotated"])
             for (_, kind, name), found in scores.items()
@@ -133,6 +140,6 @@ def summary(scores: Scores) -> str:
     if not parts:
         return ""
     return (
-        f"Of {counted(len(spaces), 'space')}, {' and '.join(parts)} have a higher {HEADINGS[metric]} than"
+        f"Of {counted(len(spaces), 'space')}, {', '.join(parts)} have a higher {HEADINGS[metric]} than"
         " every random rotation of them."
     )

@@ -16,9 +16,10 @@ from une_ray.lake import results
 from une_ray.lake.latents import groups_of, matrix, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.studies.disentanglement import metrics
-from une_ray.studies.disentanglement.codes import Codes, independent, principal, probed, rotated
+from une_ray.studies.disentanglement.codes import Codes, independent, principal, probed, rotated, standardised
 
-CODES = ("pca", "ica", "probes")
+CODES = ("axes", "pca", "ica", "probes")
+MOST_AXES = 32  # coordinates of a space whose own axes are read: a trained model's codes, not an encoder's
 LABELS = ("factors", "attributes")
 RARE = 20  # images that a factor's second value must have; else the factor is left out
 
@@ -29,7 +30,8 @@ VALUES = """
     FROM images WHERE status = 'ok'"""
 ROWS = """
     SELECT * FROM disentanglement WHERE config IN (SELECT unnest(?))
-    ORDER BY space, list_position(['pca', 'ica', 'probes'], codes), metric, control IS NOT NULL, control"""
+    ORDER BY space, list_position(['axes', 'pca', 'ica', 'probes'], codes), metric, control IS NOT NULL,
+        control"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +68,10 @@ def disentanglement(
 ) -> DisentanglementResult:
     """Score the coordinates of each space (default: all) by every metric, beside random rotations of them.
 
-    `labels` is factors, or attributes where the corpus has none; `settings` are those of `Settings`. What the
-    lake has already is not done again; `advance` is told what was done. Raises UneError for unknown names,
-    for a corpus without labels, and for latents that are not finite.
+    `codes` are some of `CODES`, by default all that a space has; `labels` is factors, or attributes where the
+    corpus has none; `settings` are those of `Settings`. What the lake has already is not done again;
+    `advance` is told what was done. Raises UneError for unknown names, for a corpus without labels, for
+    latents that are not finite, and for the own axes of a wide space.
     """
     for kind, given, known in (("codes", codes, CODES), ("metric", metric_names, metrics.names())):
         for name in given or ():
@@ -81,7 +84,7 @@ def disentanglement(
     configs, remarks = [], list(known_values.remarks)
     for space in spaces_of(lake, spaces):
         opened: _Space | None = None
-        for kind in codes or CODES:
+        for kind in kinds(lake, space, codes):
             config = _config(lake, space, kind, chosen, known_values)
             configs.append(results.config_hash(config))
             if not results.is_done(lake, "disentanglement", config):
@@ -93,6 +96,19 @@ def disentanglement(
                 advance(f"{space} {kind}")
     table = lake.session.sql(ROWS, params=[configs]).to_arrow_table()
     return DisentanglementResult(table, tuple(remarks))
+
+
+def kinds(lake: Lake, space: str, codes: Sequence[str] | None = None) -> list[str]:
+    """Which sets of coordinates of a space are read: those asked for, or all, its own axes only where they
+    are few. Raises UneError where own axes are asked of a space that has many."""
+    rows = lake.rows("SELECT len(z) FROM latents WHERE space = ? LIMIT 1", [space])
+    wide = bool(rows) and rows[0][0] > MOST_AXES
+    if wide and "axes" in (codes or ()):
+        raise UneError(
+            f"space {space!r} has {rows[0][0]:,} coordinates; own axes are read of {MOST_AXES} at most: take"
+            " pca, ica or probes"
+        )
+    return [kind for kind in codes or CODES if kind != "axes" or not wide]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +249,8 @@ def _rows(space: _Space, kind: str, chosen: Settings) -> Iterator[dict[str, Any]
 
 
 def _codes(space: _Space, kind: str, chosen: Settings) -> Codes:
+    if kind == "axes":
+        return Codes(values=standardised(space.z.astype(np.float64)))
     if kind == "probes":
         return probed(space.z, space.factors, space.groups)
     make = principal if kind == "pca" else independent

@@ -5,10 +5,11 @@ SELECT * FROM disentanglement SEMI JOIN (
     QUALIFY row_number() OVER (PARTITION BY space, codes ORDER BY max(images) DESC, max(draws) DESC, config) = 1)
     USING (space, codes, config);
 
--- What coordinates of a space say of its corpus' factors, side by side: principal components, independent components and probes of the same
--- space, and the mean of random rotations of the first.
+-- What coordinates of a space say of its corpus' factors, side by side: its own axes where they are few, principal components, independent
+-- components and probes, and the mean of random rotations of the principal components and of the probes' scores.
 CREATE OR REPLACE VIEW disentanglement_axes AS
 SELECT space, metric,
+    max(score) FILTER (codes = 'axes' AND control IS NULL) AS axes,
     max(score) FILTER (codes = 'pca' AND control IS NULL) AS pca,
     max(score) FILTER (codes = 'ica' AND control IS NULL) AS ica,
     max(score) FILTER (codes = 'probes' AND control IS NULL) AS probes,
