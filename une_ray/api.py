@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from une_ray.studies.memorization.study import MemorizationResult
     from une_ray.studies.probes.study import ProbeResult
     from une_ray.studies.prompts.bias import BiasResult
+    from une_ray.studies.prompts.clusters import ClustersResult
+    from une_ray.studies.prompts.defaults import DefaultsResult
     from une_ray.studies.prompts.explain import ExplainResult
+    from une_ray.studies.prompts.vote import VoteResult
     from une_ray.studies.shared.study import SharedResult
     from une_ray.studies.similarity.study import SimilarityResult
     from une_ray.studies.sweeps.result import SweepResult
@@ -278,6 +281,38 @@ class Lake(layout.Lake):
         from une_ray.studies.prompts.bias import bias
 
         return bias(self, neutral, poles, _names(spaces), truth, resamples)
+
+    def prompt_vote(
+        self,
+        space: str,
+        judge: str,
+        *,
+        poles: Sequence[str] = ("a man", "a woman"),
+        address: str | None = None,
+        actors: int | None = None,
+        gpus: float | None = None,
+        **settings: Any,
+    ) -> VoteResult:
+        """Which pole do drawn pictures of each prompt show? See `une_ray.studies.prompts.vote.vote`."""
+        from une_ray.studies.prompts.vote import vote
+
+        return vote(self, space, judge, poles, cluster=_cluster(address, actors, gpus), **settings)
+
+    def prompt_defaults(
+        self, *, neutral: str = "a person", spaces: Names = None, **settings: Any
+    ) -> DefaultsResult:
+        """What is taken for granted of each prompt? See `une_ray.studies.prompts.defaults.defaults`."""
+        from une_ray.studies.prompts.defaults import defaults
+
+        return defaults(self, neutral, _names(spaces), **settings)
+
+    def prompt_clusters(
+        self, *, neutral: str = "a person", spaces: Names = None, categories: str = "category"
+    ) -> ClustersResult:
+        """Do prompts fall into known categories? See `une_ray.studies.prompts.clusters.cluster`."""
+        from une_ray.studies.prompts.clusters import cluster
+
+        return cluster(self, neutral, _names(spaces), categories)
 
     def explain(self, space: str, direction: str, *, split: str = "test") -> ExplainResult:
         """What do captions say of a direction, a query that gives one row with a list w? See

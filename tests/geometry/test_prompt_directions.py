@@ -59,3 +59,10 @@ def test_one_seed_has_no_interval():
     h, neutral, poles, _ = planted(0.3)
     found = biases(h[:, :1], neutral[:1], poles[:, :1])
     assert np.isfinite(found.values).all() and np.isnan(found.low).all()
+
+
+def test_a_truth_that_is_the_same_of_all_prompts_has_no_correlation_and_no_p():
+    found = agreement(np.arange(8.0), np.ones(8), resamples=50)
+    assert np.isnan([found.rho, found.low, found.high, found.p]).all()
+    h = np.random.default_rng(0).normal(size=(8, 5))
+    assert np.isnan(random_poles(h, np.zeros(5), np.ones(8), draws=20))

@@ -103,8 +103,8 @@ def build(
             f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s,"
             f" {done.rejects} images rejected"
         )
-    for space, count in done.truncated.items():
-        print(f"{space}: {count:,} captions are longer than the model reads and were cut off (truncations)")
+    for note in done.notes:
+        print(note)
 
 
 def labels(place: list[str]) -> dict[str, dict[str, str]]:

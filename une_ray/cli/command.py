@@ -40,7 +40,8 @@ def group(help: str) -> typer.Typer:
 def either_way(function: Function) -> Function:
     """The command with its parameter `lake` taken as an argument or as `--lake`, whichever a person types.
 
-    Unchanged where it has no such parameter, or other arguments that stand by their place.
+    Unchanged where it has no such parameter, or other arguments that stand by their place. One whose `lake`
+    has a default may be called without it.
     """
     hints = get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters
@@ -54,7 +55,7 @@ def either_way(function: Function) -> Function:
         if argument is not None and option is not None and argument != option:
             raise typer.BadParameter(f"the lake is named twice, as {argument!r} and as --lake {option!r}")
         lake = argument if option is None else option
-        if lake is None:
+        if lake is None and parameters["lake"].default is inspect.Parameter.empty:
             raise typer.BadParameter("which lake? name it, or give it with --lake", param_hint="LAKE")
         function(lake=lake, **values)
 

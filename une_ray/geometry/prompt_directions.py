@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
+from une_ray.geometry.unit import unit_rows
+
 LOW, HIGH = 2.5, 97.5  # percentiles of a 95 % interval
 BLOCK = 32  # prompts whose resampled directions are in memory at once
 
@@ -62,9 +64,11 @@ def biases(
 
 def agreement(values: np.ndarray, truth: np.ndarray, resamples: int = 1000, seed: int = 0) -> Agreement:
     """How biases (p,) rank prompts beside the truth (p,); the interval resamples prompts, `p` shuffles the
-    truth among them."""
+    truth among them. All NaN where the biases or the truth are the same of all prompts."""
     generator = np.random.default_rng(seed)
     rho = rank_correlation(values, truth)
+    if np.isnan(rho):
+        return Agreement(rho=rho, low=rho, high=rho, p=rho)
     chosen = generator.integers(0, len(values), (resamples, len(values)))
     drawn = np.array([rank_correlation(values[rows], truth[rows]) for rows in chosen])
     shuffled = np.array([rank_correlation(values, generator.permutation(truth)) for _ in range(resamples)])
@@ -84,7 +88,8 @@ def random_poles(
         others = np.setdiff1d(np.arange(len(h)), pair)
         values = _biases(np.ones((1, 1)), h[others, None], neutral[None], h[pair, None])[0]
         found.append(abs(rank_correlation(values, truth[others])))
-    return float(np.nanpercentile(found, 95))
+    known = [rho for rho in found if not np.isnan(rho)]
+    return float(np.percentile(known, 95)) if known else float("nan")
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
@@ -97,10 +102,6 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
 def _biases(weights: np.ndarray, h: np.ndarray, neutral: np.ndarray, poles: np.ndarray) -> np.ndarray:
     """(r, p): a bias per row of seeds' `weights` (r, S)."""
     at = weights @ neutral
-    first, second = (_unit(weights @ pole - at) for pole in poles)
-    directions = _unit(np.einsum("rs,psd->rpd", weights, h) - at[:, None])
+    first, second = (unit_rows(weights @ pole - at) for pole in poles)
+    directions = unit_rows(np.einsum("rs,psd->rpd", weights, h) - at[:, None])
     return np.einsum("rpd,rd->rp", directions, first - second)
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)

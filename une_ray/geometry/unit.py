@@ -8,7 +8,7 @@ from une_ray.geometry.arrays import AnyFloats, Floats
 
 
 def unit_rows(z: AnyFloats) -> Floats:
-    """(n, d) float64, each row divided by its Euclidean length; a row of zeros stays one."""
+    """(…, d) float64, each row divided by its Euclidean length; a row of zeros stays one."""
     z = np.asarray(z, np.float64)
-    lengths = np.linalg.norm(z, axis=1, keepdims=True)
+    lengths = np.linalg.norm(z, axis=-1, keepdims=True)
     return z / np.where(lengths > 0, lengths, 1)

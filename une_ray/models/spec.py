@@ -40,7 +40,8 @@ class ModelSpec:
     encoder's image tower). `source` is `package:NAME`, `hub:OWNER/NAME`, a folder, or `none` where there are
     no weights.
 
-    `spacing` is that of a generator's timesteps where a space names none. With `init_seed` the weights are
+    `spacing` is that of a generator's timesteps where a space names none; `text_model` is the image–text
+    model of the table whose text tower it is conditioned by, if any is. With `init_seed` the weights are
     not read but drawn anew under that seed: all of an encoder's, the U-Net's of a generator. A kind's
     defaults have no id, kind or source.
     """
@@ -59,6 +60,7 @@ class ModelSpec:
     pooling: str = "pooler"
     prompt: str = ""
     spacing: str = "leading"
+    text_model: str | None = None
     init_seed: int | None = None
     licence: str = ""
 

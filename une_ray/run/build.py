@@ -44,6 +44,14 @@ class Built:
     seconds: float
     truncated: Mapping[str, int]  # space → captions that its model read cut off
 
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of it besides, a line each."""
+        return [
+            f"{space}: {count:,} captions are longer than the model reads and were cut off (truncations)"
+            for space, count in self.truncated.items()
+        ]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:

@@ -6,6 +6,7 @@ After Zeng, Chen and Wong 2024 (arXiv 2410.21314). `MODEL/hspace`, `MODEL/hspace
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,7 @@ class ReadPrompts:
         self.generator = load_generator(space.model, device)
         self.rows, self.flat = space.model.batch_size, space.flat
         self.timesteps = timesteps(*space.schedule, len(self.generator.alphas_cumprod))
-        shape = self.generator.latent_shape
-        noise = [fresh_noise(SEED.format(seed), int(np.prod(shape))) for seed in range(space.seeds)]
-        self.noise = torch.from_numpy(np.stack(noise)).view(-1, *shape).to(device)
+        self.noise = noise_of(space.seeds, self.generator.latent_shape, device)
         self.shape: tuple[int, ...] | None = None
 
     @torch.no_grad()
@@ -70,6 +69,12 @@ class ReadPrompts:
                 clean=True,
             )
         return torch.stack(seen).mean(0)
+
+
+def noise_of(seeds: int, shape: Sequence[int], device: str = "cpu") -> torch.Tensor:
+    """(seeds, *shape) float32: what every prompt's picture of a seed begins with."""
+    noise = [fresh_noise(SEED.format(seed), int(np.prod(shape))) for seed in range(seeds)]
+    return torch.from_numpy(np.stack(noise)).view(-1, *shape).to(device)
 
 
 def _facts(space: Space) -> dict[str, Any]:

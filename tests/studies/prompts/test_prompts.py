@@ -4,56 +4,20 @@ import duckdb
 import numpy as np
 import pytest
 
-from tests.helpers.lakes import write
-from une_ray.corpora import Item
-from une_ray.corpora.avatar_concepts import CONCEPTS, frequencies
+from tests.helpers.prompted import DESCRIBES, PROMPTS, SEEDS, SPACE
+from une_ray.corpora.avatar_concepts import frequencies
 from une_ray.errors import UneError
-from une_ray.lake import results, schema
-from une_ray.lake.create import create
-from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.studies.prompts.bias import bias
-from une_ray.studies.prompts.command import bias_lines, explain_lines
+from une_ray.studies.prompts.clusters import cluster
+from une_ray.studies.prompts.defaults import defaults
 from une_ray.studies.prompts.explain import explain
-
-SPACE, DIM, SEEDS = "sd/hspace", 16, 6
-FINGERPRINT = {"model": "sd", "kind": "stable-diffusion", "method": "middle-block-of-prompts", "seeds": SEEDS}
-PROMPTS = ["a person", "a man", "a woman", *list(CONCEPTS)[:20]]
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory) -> Lake:
-    """Prompts of which each is as near to the pole as its concept's share of men says."""
-    lake = Lake(str(tmp_path_factory.mktemp("prompts") / "lake"))
-    items = [Item(f"prompt-{row:06d}", str(row), "test", text) for row, text in enumerate(PROMPTS)]
-    lake = create(lake, "prompts:none.txt", iter(items), len(items))
-    lake.register(SPACE, FINGERPRINT)
-    rows = [row | {"status": "ok", "split": "test"} for row in lake.plan(0).to_pylist()]
-    write(lake, f"images/{shard_file(0)}", rows, schema.IMAGES, FINGERPRINT)
-    generator, shares = np.random.default_rng(0), frequencies("Male")
-    man, woman = np.eye(DIM)[:2]
-    means = [np.zeros(DIM), man, woman]
-    means += [shares[text] * man + (1 - shares[text]) * woman for text in PROMPTS[3:]]
-    shared = 3 * generator.normal(size=(SEEDS, DIM))
-    h = np.stack([mean + shared + 0.1 * generator.normal(size=(SEEDS, DIM)) for mean in means])
-    z = h.mean(1).astype(np.float16)
-    readings = [
-        {
-            "image_id": item.image_id,
-            "status": "ok",
-            "z": z[row],
-            "norm": float(np.linalg.norm(z[row].astype(float))),
-        }
-        for row, item in enumerate(items)
-    ]
-    write(lake, f"{space_folder(SPACE)}/{shard_file(0)}", readings, schema.SPACE, FINGERPRINT)
-    stamp = {"space": SPACE, "space_fingerprint": results.config_hash(FINGERPRINT)}
-    by_seed = [
-        stamp | {"image_id": item.image_id, "seed": seed, "z": h[row, seed]}
-        for row, item in enumerate(items)
-        for seed in range(SEEDS)
-    ]
-    results.commit(lake, "seeds", stamp | {"shard": 0}, by_seed)
-    return lake
+from une_ray.studies.prompts.lines import (
+    bias_lines,
+    cluster_lines,
+    default_lines,
+    explain_lines,
+    ranking_lines,
+)
 
 
 def test_the_planted_bias_is_found_beside_its_truth_and_controls(lake):
@@ -89,6 +53,45 @@ def test_the_poles_the_other_way_round_turn_the_sign(lake):
 def test_what_has_no_bias_is_refused(lake, neutral, poles, truth, message):
     with pytest.raises(UneError, match=message):
         bias(lake, neutral, poles, truth=truth)
+
+
+def test_defaults_are_the_planted_ones_beside_their_truth_and_random_directions(lake):
+    found = defaults(lake, "a person", truth="avatars", resamples=200)
+    rows = found.table.to_pylist()
+    gender = [row for row in rows if row["describes"] == "gender" and row["is_default"]]
+    assert len(gender) == 20 and {row["descriptor"] for row in gender} == {"a man", "a woman"}
+    clear = [row for row in gender if abs(row["truth"] - 0.5) > 0.2]
+    assert len(clear) >= 3 and all(row["truth"] > 0.7 and row["support"] > 0.95 for row in clear)
+    assert not [row for row in rows if DESCRIBES.get(row["prompt"]) == row["describes"]]
+    (agreed,) = found.agreements.to_pylist()
+    assert agreed["seeds"] == SEEDS and agreed["low"] < agreed["accuracy"] < agreed["high"]
+    assert 0 < agreed["majority"] < 1 and agreed["rho"] > 0
+    lines = "\n".join(default_lines(rows, found.agreements.to_pylist()))
+    assert "gender: a man" in lines and "always the commonest" in lines
+    ranked = ranking_lines(rows, "a person with a bald head")
+    assert ranked[1].split("  ")[1].startswith("a ") and len(ranked) > 10
+    with pytest.raises(UneError, match="unknown prompt 'a bald head'"):
+        ranking_lines(rows, "a bald head")
+
+
+def test_clusters_stand_beside_shuffled_categories_and_have_places_on_a_map(lake):
+    found = cluster(lake, "a person", categories="describes", resamples=20)
+    rows, scores = found.table.to_pylist(), found.scores.to_pylist()
+    assert [row["measure"] for row in scores] == ["ARI", "NMI"]
+    assert {row["category"] for row in rows} == {*DESCRIBES.values()} - {"eyes", "eyebrows"}
+    assert len(rows) == scores[0]["prompts"] and np.isfinite([(row["x"], row["y"]) for row in rows]).all()
+    assert 0 < scores[1]["shuffled"] < 1 and 0.5 < scores[0]["trust"] <= 1
+    assert "shuffled categories reach" in cluster_lines(rows, scores)[-1]
+    assert cluster(lake, "a person", categories="describes", resamples=20).table.equals(found.table)
+
+
+def test_a_lake_without_such_a_column_says_which_there_are(lake):
+    with pytest.raises(UneError, match="no prompt of .* has metadata 'category'; it has describes"):
+        cluster(lake, "a person")
+    with pytest.raises(UneError, match="unknown prompt 'a persn'"):
+        defaults(lake, "a persn")
+    with pytest.raises(UneError, match="unknown truth 'avatar'.*avatars"):
+        defaults(lake, "a person", truth="avatar")
 
 
 def test_a_truth_of_ones_own_is_read(lake, tmp_path):

@@ -17,12 +17,14 @@ from une_ray.geometry.prompt_directions import agreement, biases, random_poles, 
 from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.studies.prompts.read import Prompts, caption_spaces, read_prompts
+from une_ray.studies.prompts.read import Prompts, caption_spaces, number, read_prompts, rows_of, stamp_of
 
-AVATARS = "avatars"
+AVATARS, VOTE = "avatars", "vote:"
 FEWEST = 5  # prompts of known truth that a rank correlation is taken of
 
-FOUND = "SELECT * FROM {} WHERE config IN (SELECT unnest(?)) ORDER BY ALL"
+VOTES = """SELECT prompt, vote FROM prompt_votes
+    WHERE judge = ? AND pole_first = ? AND pole_second = ?
+    QUALIFY config = first(config) OVER (ORDER BY pictures DESC, steps DESC, guidance_scale, config)"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,34 +47,29 @@ def bias(
     """The bias of every prompt but the neutral one and the poles, in `spaces` (default: all of captions).
 
     `truth` is `avatars`, where the poles are an attribute's prompts and prompts are concepts of
-    `avatar_concepts`, or a CSV file with the columns prompt and frequency. Raises UneError for prompts that
+    `avatar_concepts`; `vote:JUDGE`, what the judge's vote on drawn pictures was (see `vote`); or a CSV file
+    with the columns prompt and frequency. Raises UneError for prompts that
     the lake has not, poles that are the neutral prompt, and a truth of fewer than five prompts.
     """
-    first, second = _two(poles, neutral)
-    known = _truth(truth, (first, second)) if truth else {}
-    fingerprints, configs = lake.fingerprints(), []
+    first, second = two_poles(poles, neutral)
+    known = known_truth(lake, truth, (first, second)) if truth else {}
+    configs = []
     for space in spaces_of(lake, spaces) if spaces else caption_spaces(lake):
-        config = {
-            "space": space,
-            "space_fingerprint": results.config_hash(fingerprints[space]),
+        config = stamp_of(lake, space) | {
             "neutral": neutral,
             "poles": [first, second],
             "truth": results.config_hash(known) if known else None,
             "resamples": resamples,
-            "prompts": lake.manifest["images"],
         }
         if not results.is_done(lake, "prompt_biases", config):
             prompts = read_prompts(lake, space, config["space_fingerprint"])
             _commit(lake, config, prompts, known, truth)
         configs.append(results.config_hash(config))
-    rows = [
-        lake.session.sql(FOUND.format(name), params=[configs])
-        for name in ("prompt_biases", "prompt_agreements")
-    ]
-    return BiasResult(rows[0].to_arrow_table(), rows[1].to_arrow_table())
+    return BiasResult(*(rows_of(lake, name, configs) for name in ("prompt_biases", "prompt_agreements")))
 
 
-def _two(poles: Sequence[str], neutral: str) -> tuple[str, str]:
+def two_poles(poles: Sequence[str], neutral: str | None = None) -> tuple[str, str]:
+    """The poles; UneError where they are not two different prompts, or the neutral one is among them."""
     if len(poles) != 2 or poles[0] == poles[1]:
         raise UneError(f"poles {list(poles)}: two different prompts, as in 'a man|a woman'")
     if neutral in poles:
@@ -80,8 +77,18 @@ def _two(poles: Sequence[str], neutral: str) -> tuple[str, str]:
     return poles[0], poles[1]
 
 
-def _truth(truth: str, poles: tuple[str, str]) -> dict[str, float]:
-    """Prompt → how often what it names goes with the first pole."""
+def known_truth(lake: Lake, truth: str, poles: tuple[str, str]) -> dict[str, float]:
+    """Prompt → how often what it names goes with the first pole. Raises UneError for poles of which that is
+    not known, votes that nobody has cast, and a file that has no such columns."""
+    if truth.startswith(VOTE):
+        votes = dict(lake.rows(VOTES, [truth.removeprefix(VOTE), *poles]))
+        if not votes:
+            judge = truth.removeprefix(VOTE)
+            raise UneError(
+                f"{lake.url} has no votes of {judge!r} between {' and '.join(poles)}; une prompts vote"
+                f" {lake.url} --space MODEL/hspace --judge {judge} casts them"
+            )
+        return votes
     if truth == AVATARS:
         said = {pair: attribute for attribute, pair in PROMPTS.items()}
         if poles not in said:
@@ -117,10 +124,7 @@ def _commit(
     rows = [
         stamp
         | {"prompt": text, "truth": known.get(text)}
-        | {
-            name: _number(values[row])
-            for name, values in zip(("bias", "low", "high", "even", "odd"), columns)
-        }
+        | {name: number(values[row]) for name, values in zip(("bias", "low", "high", "even", "odd"), columns)}
         for row, text in enumerate(asked)
     ]
     if known:
@@ -148,8 +152,4 @@ def _agreement(
     halves = rank_correlation(columns[3][places], columns[4][places]) if seeds > 1 else float("nan")
     numbers = {"rho": ranked.rho, "low": ranked.low, "high": ranked.high, "p": ranked.p}
     numbers |= {"random_poles": by_chance, "halves": halves}
-    return {"prompts": len(places), "seeds": seeds} | {name: _number(x) for name, x in numbers.items()}
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return {"prompts": len(places), "seeds": seeds} | {name: number(x) for name, x in numbers.items()}

@@ -1,10 +1,10 @@
-"""Columns of the tables `seeds`, `prompt_biases`, `prompt_agreements` and `prompt_explanations`."""
+"""Columns of the tables of prompts: `seeds`, which une build writes, and what `une prompts` finds."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from une_ray.lake.tables import REAL, TEXT, WHOLE, Table
+from une_ray.lake.tables import FLAG, REAL, TEXT, WHOLE, Table
 
 STAMP = [("config", TEXT), ("space_fingerprint", TEXT)]
 
@@ -59,6 +59,97 @@ AGREEMENTS = Table(
     ),
 )
 
+# How near a prompt's direction is to a descriptor's, with its 95 % interval over seeds. `is_default`: the
+# nearest of those that describe one thing, `support` how often it is that under resampled seeds, `random`
+# what the nearest of them reaches for 95 in 100 random directions, `truth` the share known.
+DEFAULTS = Table(
+    "prompt_defaults",
+    pa.schema(
+        [
+            ("space", TEXT),
+            ("neutral", TEXT),
+            ("prompt", TEXT),
+            ("describes", TEXT),
+            ("descriptor", TEXT),
+            ("cosine", REAL),
+            ("low", REAL),
+            ("high", REAL),
+            ("is_default", FLAG),
+            ("support", REAL),
+            ("random", REAL),
+            ("truth", REAL),
+            *STAMP,
+        ]
+    ),
+)
+
+# How defaults of one space agree with the truth; une_ray.geometry.prompt_likeness.DefaultsAgreement says what
+# the numbers are.
+DEFAULT_AGREEMENTS = Table(
+    "prompt_default_agreements",
+    pa.schema(
+        [
+            ("space", TEXT),
+            ("neutral", TEXT),
+            ("truth", TEXT),
+            ("prompts", WHOLE),
+            ("seeds", WHOLE),
+            ("accuracy", REAL),
+            ("low", REAL),
+            ("high", REAL),
+            ("majority", REAL),
+            ("p", REAL),
+            ("rho", REAL),
+            ("rho_low", REAL),
+            ("rho_high", REAL),
+            *STAMP,
+        ]
+    ),
+)
+
+CLUSTERED = [("space", TEXT), ("neutral", TEXT), ("categories", TEXT)]
+
+# A prompt's known category, its cluster, and its place on a map.
+CLUSTERS = Table(
+    "prompt_clusters",
+    pa.schema(
+        [
+            *CLUSTERED,
+            ("prompt", TEXT),
+            ("category", TEXT),
+            ("cluster", WHOLE),
+            ("x", REAL),
+            ("y", REAL),
+            *STAMP,
+        ]
+    ),
+)
+
+# How clusters agree with categories, by NMI and by ARI: the value, its 95 % interval over seeds, what 95 in
+# 100 shuffled categories stay below, and the share that reaches it. `halves` is the ARI of the clusters by
+# even and by odd seeds; `trust` that of the map, beside two principal components.
+CLUSTER_SCORES = Table(
+    "prompt_cluster_scores",
+    pa.schema(
+        [
+            *CLUSTERED,
+            ("measure", TEXT),
+            ("value", REAL),
+            ("low", REAL),
+            ("high", REAL),
+            ("shuffled", REAL),
+            ("p", REAL),
+            ("prompts", WHOLE),
+            ("clusters", WHOLE),
+            ("seeds", WHOLE),
+            ("halves", REAL),
+            ("trust", REAL),
+            ("trust_of_components", REAL),
+            *STAMP,
+        ]
+    ),
+)
+
 # Phrases of captions by the correlation of their presence with the projection on a direction; `shuffled`
 # and `random` are what the strongest phrase of 95 in 100 shuffled captions and random directions reaches.
 EXPLANATIONS = Table(
@@ -79,4 +170,85 @@ EXPLANATIONS = Table(
     ),
 )
 
-TABLES = (SEEDS, BIASES, AGREEMENTS, EXPLANATIONS)
+# A picture of a prompt, by its generator under one seed, as the judge's encoder sees it: z. Some stay in the
+# lake, under the name `picture`.
+PICTURES = Table(
+    "prompt_pictures",
+    pa.schema(
+        [
+            ("space", TEXT),
+            ("weights", TEXT),
+            ("judge", TEXT),
+            ("judge_weights", TEXT),
+            ("steps", WHOLE),
+            ("guidance_scale", REAL),
+            ("prompt", TEXT),
+            ("seed", WHOLE),
+            ("z", pa.list_(pa.float32())),
+            ("picture", TEXT),
+            *STAMP,
+        ]
+    ),
+)
+
+VOTED = [
+    ("space", TEXT),
+    ("judge", TEXT),
+    ("pole_first", TEXT),
+    ("pole_second", TEXT),
+    ("steps", WHOLE),
+    ("guidance_scale", REAL),
+]
+
+# The share of a prompt's pictures that a judge gives to the first of two poles, with its exact 95 % interval
+# over seeds; `truth` what is known of the prompt.
+VOTES = Table(
+    "prompt_votes",
+    pa.schema(
+        [
+            *VOTED,
+            ("prompt", TEXT),
+            ("pictures", WHOLE),
+            ("vote", REAL),
+            ("low", REAL),
+            ("high", REAL),
+            ("truth", REAL),
+            *STAMP,
+        ]
+    ),
+)
+
+# How votes rank prompts beside the truth, as `prompt_agreements` says it of biases; `difference` is the mean
+# absolute difference of votes and shares.
+VOTE_AGREEMENTS = Table(
+    "prompt_vote_agreements",
+    pa.schema(
+        [
+            *VOTED,
+            ("truth", TEXT),
+            ("prompts", WHOLE),
+            ("pictures", WHOLE),
+            ("rho", REAL),
+            ("low", REAL),
+            ("high", REAL),
+            ("p", REAL),
+            ("halves", REAL),
+            ("difference", REAL),
+            *STAMP,
+        ]
+    ),
+)
+
+TABLES = (
+    SEEDS,
+    BIASES,
+    AGREEMENTS,
+    DEFAULTS,
+    DEFAULT_AGREEMENTS,
+    CLUSTERS,
+    CLUSTER_SCORES,
+    EXPLANATIONS,
+    PICTURES,
+    VOTES,
+    VOTE_AGREEMENTS,
+)

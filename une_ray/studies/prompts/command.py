@@ -2,47 +2,195 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from une_ray.cli.command import Command, group
-from une_ray.cli.options import LakeOption, names
+from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption, names
+from une_ray.errors import UneError
+from une_ray.studies.prompts.lines import (
+    bias_lines,
+    cluster_lines,
+    default_lines,
+    explain_lines,
+    ranking_lines,
+    vote_lines,
+)
+
+if TYPE_CHECKING:
+    from une_ray.lake.layout import Lake
 
 EPILOG = """Examples:
 
-`une build --corpus prompts:concepts.csv --spaces mini-sd-a/hspace,mini-clip-a/text --lake prompts-lake`
+`une prompts bias --model sd15 --prompts professions --lake sd15-professions`
 
-`une prompts bias --lake prompts-lake --neutral 'a person' --poles 'a man|a woman' --truth avatars`
+`une prompts bias --model mini-sd-a --prompts avatar-concepts --truth avatars`
+
+`une prompts bias --lake mini-sd-a-avatar-concepts --poles 'a young person|an old person' --truth avatars`
+
+`une prompts vote --lake mini-sd-a-avatar-concepts --space mini-sd-a/hspace --judge mini-clip-b`
+
+`une prompts defaults --model sd15 --prompts professions,descriptors`
+
+`une prompts cluster --lake mini-sd-a-avatar-concepts --categories describes`
 
 `une prompts explain --lake demo/lake --space mini-dino \\
 --direction "FROM direction('mini-dino', 'Smiling')"`"""
 
 app = group("What a generator takes for granted: prompts as directions; captions that explain any direction.")
 
+# The lake that is asked: one that is there, or of --model and --prompts, of which is built what is missing.
+MaybeLake = Annotated[
+    str | None, typer.Option("--lake", help="Folder of the lake; with --model by default MODEL-PROMPTS")
+]
+ModelOption = Annotated[
+    str | None, typer.Option(help="A generator, whose h-space of --prompts is built where it is missing")
+]
+PromptsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="With --model: a file of a prompt a line, a CSV with the column prompt, or a list of the"
+        " package: professions, descriptors, avatar-concepts; several with commas"
+    ),
+]
+TextsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="With --model: image–text models whose text towers stand beside it; default: the generator's own"
+    ),
+]
+SeedsOption = Annotated[
+    int | None, typer.Option(min=1, help="With --model: seeds that each prompt is drawn under; default 16")
+]
+NeutralOption = Annotated[str, typer.Option(help="The prompt that all are directions from")]
+SpacesOption = Annotated[
+    str | None, typer.Option(help="Comma-separated; default: every space of prompts in the lake")
+]
+ResamplesOption = Annotated[int, typer.Option(min=100, help="Of the bootstrap over seeds")]
+
 
 @app.command(epilog=EPILOG)
 def bias(
-    lake: LakeOption,
-    neutral: Annotated[str, typer.Option(help="The prompt that all are directions from")] = "a person",
+    lake: MaybeLake = None,
+    model: ModelOption = None,
+    prompts: PromptsOption = None,
+    texts: TextsOption = None,
+    seeds: SeedsOption = None,
+    neutral: NeutralOption = "a person",
     poles: Annotated[str, typer.Option(help="Two prompts, with a bar between them")] = "a man|a woman",
-    spaces: Annotated[
-        str | None, typer.Option(help="Comma-separated; default: every space of prompts in the lake")
-    ] = None,
+    spaces: SpacesOption = None,
     truth: Annotated[
         str | None,
         typer.Option(
-            help="avatars, what the mini zoo was trained on; or a CSV with columns prompt, frequency"
+            help="avatars, what the mini zoo was trained on; vote:JUDGE, of pictures that une prompts vote"
+            " drew; or a CSV with columns prompt, frequency"
         ),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over seeds")] = 1000,
+    resamples: ResamplesOption = 1000,
 ) -> None:
     """Rank every prompt between two poles, with intervals over seeds, and hold the order against a truth."""
-    from une_ray.lake.layout import Lake
     from une_ray.studies.prompts.bias import bias as run
+    from une_ray.studies.prompts.bias import two_poles
 
-    found = run(Lake(lake), neutral, poles.split("|"), names(spaces), truth, resamples)
+    pair = two_poles(poles.split("|"), neutral)
+    asked, built = _asked(lake, model, prompts, [neutral, *pair], seeds, texts)
+    found = run(asked, neutral, pair, names(spaces) or built, truth, resamples)
     print("\n".join(bias_lines(found.table.to_pylist(), found.agreements.to_pylist())))
+
+
+@app.command(epilog=EPILOG)
+def vote(
+    lake: LakeOption,
+    space: Annotated[str, typer.Option(help="The h-space of prompts whose generator draws them")],
+    judge: Annotated[
+        str,
+        typer.Option(
+            help="MODEL, that votes by the poles' texts, as mini-clip-b; or SPACE:ATTRIBUTE@LAKE, a probe"
+        ),
+    ],
+    poles: Annotated[str, typer.Option(help="Two prompts, with a bar between them")] = "a man|a woman",
+    pictures: Annotated[int, typer.Option(min=1, help="Of every prompt")] = 16,
+    steps: Annotated[int, typer.Option(min=1, help="Of the sampling")] = 25,
+    guidance: Annotated[float, typer.Option(help="1 draws what the generator holds likely")] = 1.0,
+    truth: Annotated[str | None, typer.Option(help="As of une prompts bias")] = None,
+    address: AddressOption = None,
+    actors: ActorsOption = None,
+    gpus: GpusOption = None,
+) -> None:
+    """Draw pictures of every prompt and let an encoder vote which pole each shows: what a bias is to tell."""
+    from une_ray.lake.layout import Lake
+    from une_ray.run.cluster import Cluster
+    from une_ray.studies.prompts.vote import vote as run
+
+    found = run(
+        Lake(lake),
+        space,
+        judge,
+        poles.split("|"),
+        pictures=pictures,
+        steps=steps,
+        guidance=guidance,
+        truth=truth,
+        cluster=Cluster(address, actors, gpus),
+    )
+    print("\n".join(vote_lines(found.table.to_pylist(), found.agreements.to_pylist())))
+
+
+@app.command(epilog=EPILOG)
+def defaults(
+    lake: MaybeLake = None,
+    model: ModelOption = None,
+    prompts: PromptsOption = None,
+    texts: TextsOption = None,
+    seeds: SeedsOption = None,
+    neutral: NeutralOption = "a person",
+    describes: Annotated[
+        str, typer.Option(help="The column of the prompts' table that says what a descriptor describes")
+    ] = "describes",
+    spaces: SpacesOption = None,
+    truth: Annotated[
+        str | None, typer.Option(help="avatars: what is likeliest among those that the mini zoo saw")
+    ] = None,
+    ranking: Annotated[
+        str | None, typer.Option(help="Instead of defaults all descriptors of this prompt, nearest first")
+    ] = None,
+    resamples: ResamplesOption = 1000,
+) -> None:
+    """Say what a generator takes for granted of each prompt: of descriptors that describe one thing, as
+    young and old, the nearest."""
+    from une_ray.studies.prompts.defaults import defaults as run
+
+    asked, built = _asked(lake, model, prompts, [neutral], seeds, texts)
+    found = run(asked, neutral, names(spaces) or built, describes, truth, resamples)
+    rows, agreements = found.table.to_pylist(), found.agreements.to_pylist()
+    lines = default_lines(rows, agreements) if ranking is None else ranking_lines(rows, ranking)
+    print("\n".join(lines))
+
+
+@app.command(epilog=EPILOG)
+def cluster(
+    lake: MaybeLake = None,
+    model: ModelOption = None,
+    prompts: PromptsOption = None,
+    texts: TextsOption = None,
+    seeds: SeedsOption = None,
+    neutral: NeutralOption = "a person",
+    categories: Annotated[
+        str, typer.Option(help="The column of the prompts' table that has the known categories")
+    ] = "category",
+    spaces: SpacesOption = None,
+    resamples: Annotated[int, typer.Option(min=20, help="Of the bootstrap over seeds")] = 100,
+) -> None:
+    """Hold clusters of prompts against known categories, beside shuffled ones, and draw a map for the
+    report."""
+    from une_ray.studies.prompts.clusters import cluster as run
+
+    asked, built = _asked(lake, model, prompts, [neutral], seeds, texts)
+    found = run(asked, neutral, names(spaces) or built, categories, resamples)
+    print("\n".join(cluster_lines(found.table.to_pylist(), found.scores.to_pylist())))
 
 
 @app.command(epilog=EPILOG)
@@ -64,44 +212,33 @@ def explain(
     print("\n".join(explain_lines(found.table.to_pylist(), phrases, found.is_explained)))
 
 
-def bias_lines(rows: list[dict[str, Any]], agreements: list[dict[str, Any]]) -> list[str]:
-    """A block per space, prompts from the second pole to the first; below, how they agree with the truth."""
-    lines: list[str] = []
-    for space in dict.fromkeys(row["space"] for row in rows):
-        mine = sorted((row for row in rows if row["space"] == space), key=lambda row: row["bias"])
-        width = max(len(row["prompt"]) for row in mine)
-        lines += [f"{space}: {mine[0]['pole_second']} ← → {mine[0]['pole_first']}"]
-        for row in mine:
-            interval = "" if row["low"] is None else f" [{row['low']:+.2f}, {row['high']:+.2f}]"
-            truth = "" if row["truth"] is None else f"  truth {row['truth']:.2f}"
-            lines.append(f"  {row['prompt']:{width}} {row['bias']:+.2f}{interval}{truth}")
-        if mine[0]["low"] is None:
-            lines.append("  one seed, so no interval")
-        lines.append("")
-    for row in agreements:
-        halves = "–" if row["halves"] is None else f"{row['halves']:.2f}"
-        lines.append(
-            f"{row['space']}: ρ with the truth {row['rho']:.2f} [{row['low']:.2f}, {row['high']:.2f}] over"
-            f" {row['prompts']} prompts; shuffled prompts p = {row['p']:.3f}, random poles"
-            f" {row['random_poles']:.2f}, even against odd of {row['seeds']} seeds {halves}"
-        )
-    return lines
+def _asked(
+    lake: str | None,
+    model: str | None,
+    prompts: str | None,
+    besides: Sequence[str],
+    seeds: int | None,
+    texts: str | None,
+) -> tuple[Lake, Sequence[str] | None]:
+    """The lake that is asked, and its spaces where they were built just now."""
+    from une_ray.corpora.files import absolute
+    from une_ray.lake.layout import Lake
+
+    if model is None:
+        if lake is None or any(option is not None for option in (prompts, seeds, texts)):
+            raise UneError(
+                "which prompts? name a --lake of them, or --model and --prompts, as in --model mini-sd-a"
+                " --prompts professions; --texts and --seeds belong to those"
+            )
+        return Lake(absolute(lake)), None
+    if prompts is None:
+        raise UneError(f"--model {model} of which --prompts? a file, or a list such as professions")
+    from une_ray.studies.prompts.build import build_prompts
+
+    made = build_prompts(model, prompts, besides, lake, seeds, names(texts))
+    for line in (f"{made.lake.url}: {', '.join(made.spaces)}", *made.built.notes):
+        print(line, file=sys.stderr, flush=True)
+    return made.lake, made.spaces
 
 
-def explain_lines(rows: list[dict[str, Any]], phrases: int, is_explained: bool) -> list[str]:
-    """Both ends of the direction, and what chance reaches."""
-    if not rows:
-        return ["the captions have no phrase that some have and some have not"]
-    first = rows[0]
-    verdict = "explained" if is_explained else "explains nothing: a random direction's phrases are as strong"
-    return [
-        f"{first['space']}, {first['direction']}: {verdict}",
-        *(f"  {row['correlation']:+.2f}  {row['phrase']}" for row in rows[:phrases]),
-        "  …",
-        *(f"  {row['correlation']:+.2f}  {row['phrase']}" for row in rows[-phrases:]),
-        f"by the captions of {first['images']:,} items of that space; shuffled captions reach"
-        f" {first['shuffled']:.2f}, random directions {first['random']:.2f} (p = {first['random_p']:.3f})",
-    ]
-
-
-COMMAND = Command("prompts", app)
+COMMAND = Command("prompts", app, jobs=("prompts vote",))

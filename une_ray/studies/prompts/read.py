@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from une_ray.errors import UneError, unknown
-from une_ray.lake.latents import matrix
+from une_ray.lake import results
+from une_ray.lake.latents import matrix, metadata_of
 from une_ray.lake.layout import Lake
 
 BY_SEED = """
@@ -40,6 +44,43 @@ def caption_spaces(lake: Lake) -> list[str]:
             " mini-sd-a/hspace --lake LAKE"
         )
     return found
+
+
+def prompts_of(lake: Lake, space: str) -> list[str]:
+    """Every prompt of a space, in the lake's order."""
+    query = "SELECT caption FROM latents JOIN images USING (image_id) WHERE space = ? ORDER BY image_id"
+    return [text for (text,) in lake.rows(query, [space])]
+
+
+def labelled(lake: Lake, key: str) -> dict[str, str]:
+    """Prompt → what its metadata say under `key`. Raises UneError where they say nothing of any."""
+    query = "SELECT caption, metadata[$key] FROM images WHERE metadata[$key] IS NOT NULL ORDER BY image_id"
+    found = dict(lake.rows(query, {"key": key}))
+    if not found:
+        keys = metadata_of(lake)
+        remedy = f"it has {', '.join(keys)}" if keys else "a CSV of prompts may have such a column"
+        raise UneError(f"no prompt of {lake.url} has metadata {key!r}; {remedy}")
+    return found
+
+
+def stamp_of(lake: Lake, space: str) -> dict[str, Any]:
+    """What decides the prompts of a space: its name, its fingerprint's hash, and how many there are."""
+    return {
+        "space": space,
+        "space_fingerprint": results.config_hash(lake.fingerprints()[space]),
+        "prompts": lake.manifest["images"],
+    }
+
+
+def rows_of(lake: Lake, table: str, configs: Sequence[str]) -> pa.Table:
+    """The rows of these computations."""
+    query = f"SELECT * FROM {table} WHERE config IN (SELECT unnest(?)) ORDER BY ALL"
+    return lake.session.sql(query, params=[list(configs)]).to_arrow_table()
+
+
+def number(value: float) -> float | None:
+    """As a table has it: NULL for NaN."""
+    return None if np.isnan(value) else float(value)
 
 
 def read_prompts(lake: Lake, space: str, fingerprint: str) -> Prompts:

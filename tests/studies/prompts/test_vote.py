@@ -1,0 +1,113 @@
+"""Votes on drawn pictures, against pictures drawn and read by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from une_ray.diffusion.ddim import sample
+from une_ray.diffusion.schedule import timesteps
+from une_ray.errors import UneError
+from une_ray.lake.layout import Lake
+from une_ray.models.contrastive import load_contrastive
+from une_ray.models.generators import load_generator
+from une_ray.models.resolve import pin
+from une_ray.models.table import find_model
+from une_ray.run.cluster import Cluster
+from une_ray.spaces.hspace import noise_of
+from une_ray.spaces.space import pixels
+from une_ray.studies.prompts.bias import bias
+from une_ray.studies.prompts.build import build_prompts
+from une_ray.studies.prompts.vote import Judge, vote
+
+POLES, SEEDS, STEPS = ("a man", "a woman"), 3, 2
+
+
+@pytest.fixture(scope="module")
+def built(zoo, tmp_path_factory, shared_ray) -> Lake:
+    folder = tmp_path_factory.mktemp("voted")
+    (folder / "six.csv").write_text(
+        "prompt\n" + "\n".join(f"a {w}" for w in "hat coat suit smile beard".split())
+    )
+    made = build_prompts(
+        f"sd=stable-diffusion:{zoo}/sd",
+        f"{folder}/six.csv",
+        ["a person", *POLES],
+        f"{folder}/lake",
+        seeds=2,
+        texts=[],
+        cluster=Cluster(actors=1),
+    )
+    return made.lake
+
+
+@torch.no_grad()
+def by_hand(lake: Lake, zoo, prompt: str) -> float:
+    """The share of the prompt's pictures that are nearer to a man."""
+    generator = load_generator(find_model(f"stable-diffusion:{zoo}/sd"))
+    states = generator.prompt_states([prompt])
+    z = sample(
+        generator.denoiser(states),
+        noise_of(SEEDS, generator.latent_shape),
+        timesteps(STEPS, "leading", len(generator.alphas_cumprod)),
+        generator.alphas_cumprod,
+        generator.prediction_type,
+        clean=True,
+    )
+    drawn = ((generator.decode(z).permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy()
+    judge = pin(find_model("mini-clip-b"))[0]
+    clip = load_contrastive(judge)
+    cosines = clip.images(pixels(drawn, judge.preprocessing, "cpu")) @ clip.texts(list(POLES)).T
+    return float((cosines[:, 0] > cosines[:, 1]).float().mean())
+
+
+def test_a_vote_is_the_share_of_pictures_that_the_judge_puts_at_the_first_pole(built, zoo):
+    asked = {"pictures": SEEDS, "steps": STEPS, "cluster": Cluster(actors=1)}
+    found = vote(built, "sd/hspace2", "mini-clip-b", POLES, **asked)
+    rows = {row["prompt"]: row for row in found.table.to_pylist()}
+    assert len(rows) == 8 and all(row["pictures"] == SEEDS for row in rows.values())
+    for prompt in ("a hat", "a man"):
+        assert rows[prompt]["vote"] == pytest.approx(by_hand(built, zoo, prompt))
+    assert all(0 <= row["low"] <= row["vote"] <= row["high"] <= 1 for row in rows.values())
+    kept = built.rows("SELECT picture FROM prompt_pictures WHERE picture IS NOT NULL")
+    assert len(kept) == 8 * SEEDS and built.store.exists(kept[0][0])
+
+    other = vote(built, "sd/hspace2", "mini-clip-b", POLES[::-1], **asked)  # of the same pictures
+    turned = {row["prompt"]: row["vote"] for row in other.table.to_pylist()}
+    assert turned == pytest.approx({prompt: 1 - row["vote"] for prompt, row in rows.items()})
+    assert built.rows("SELECT count(*) FROM prompt_pictures") == [(8 * SEEDS,)]
+
+    agreed = bias(built, "a person", POLES, truth="vote:mini-clip-b", resamples=100).agreements.to_pylist()
+    assert [row["truth"] for row in agreed] == ["vote:mini-clip-b"] and agreed[0]["prompts"] == 5
+
+
+def test_what_nobody_voted_on_is_no_truth(lake):
+    with pytest.raises(UneError, match="has no votes of 'mini-clip-a'.*une prompts vote"):
+        bias(lake, "a person", POLES, truth="vote:mini-clip-a")
+
+
+@pytest.mark.parametrize(
+    ("judge", "space", "message"),
+    [
+        ("mini-clip-b", "sd/hspac", "unknown space 'sd/hspac'"),
+        ("mini-dino:Male", "sd/hspace", "SPACE:ATTRIBUTE@LAKE"),
+        ("mini-dino@lake", "sd/hspace", "SPACE:ATTRIBUTE@LAKE"),
+        ("mini-dino:Male@/no/lake", "sd/hspace", "no lake at"),
+    ],
+)
+def test_judges_and_spaces_that_are_none_are_refused(lake, judge, space, message):
+    with pytest.raises(UneError, match=message):
+        vote(lake, space, judge, POLES)
+
+
+def test_a_probe_votes_where_it_is_positive(lake):
+    judge = Judge.parse(f"sd/hspace:Male@{lake.url}")
+    assert (judge.model, judge.attribute, judge.lake) == ("sd/hspace", "Male", lake.url)
+    with pytest.raises(UneError, match="has no probe of 'Male' in sd/hspace; une probe"):
+        judge.probe()
+
+
+def test_texts_vote_by_the_nearer_pole():
+    judge = Judge.parse("mini-clip-b")
+    clip = load_contrastive(pin(find_model("mini-clip-b"))[0])
+    z = clip.texts(["a man with a beard", "a woman with long hair"]).numpy() * np.array([[3.0], [0.1]])
+    assert judge.vote(z, POLES).tolist() == [True, False]

@@ -1,0 +1,182 @@
+"""What do the pictures of a prompt show? An encoder's vote between two poles, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from une_ray.corpora.files import absolute
+from une_ray.errors import UneError, unknown
+from une_ray.geometry.intervals import clopper_pearson
+from une_ray.geometry.prompt_directions import agreement, rank_correlation
+from une_ray.geometry.unit import unit_rows
+from une_ray.lake import results
+from une_ray.lake.latents import matrix
+from une_ray.lake.layout import Lake
+from une_ray.run import tasks
+from une_ray.run.cluster import DEFAULT, Cluster
+from une_ray.studies.prompts.bias import known_truth, two_poles
+from une_ray.studies.prompts.pictures import DrawPrompts
+from une_ray.studies.prompts.pictures import tasks as picture_tasks
+from une_ray.studies.prompts.read import number, prompts_of, rows_of
+
+EMBEDDED = "SELECT prompt, z FROM prompt_pictures WHERE config IN (SELECT unnest(?)) ORDER BY prompt, seed"
+PROBE = """SELECT w, b FROM best_probes WHERE space = ? AND attribute = ? AND method = 'ridge'
+    AND split_seed = 0 AND status = 'ok'"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """`mini-clip-b`, an image–text model that votes by the poles' texts, or `mini-dino:Male@demo/lake`, a
+    space and an attribute of a lake, whose probe votes: the first pole where it is positive."""
+
+    model: str
+    attribute: str | None = None
+    lake: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Judge:
+        """Raises UneError for a probe without its attribute or lake."""
+        head, at, lake = text.partition("@")
+        model, colon, attribute = head.partition(":")
+        if bool(at) != bool(colon) or (at and not (attribute and lake)):
+            raise UneError(
+                f"judge {text!r}: it is a MODEL that reads texts and pictures, as mini-clip-b, or"
+                " SPACE:ATTRIBUTE@LAKE, as mini-dino:Male@demo/lake"
+            )
+        return cls(model=model, attribute=attribute or None, lake=absolute(lake) if lake else None)
+
+    def vote(self, z: np.ndarray, poles: Sequence[str]) -> np.ndarray:
+        """(n,) bool of pictures' embeddings (n, d): whether each is the first pole's."""
+        if self.attribute is None:
+            from une_ray.models.contrastive import load_text_tower
+            from une_ray.models.resolve import pin
+            from une_ray.models.table import find_model
+
+            tower = load_text_tower(pin(find_model(self.model))[0])
+            first, second = unit_rows(tower.embed(list(poles)).float().detach().cpu().numpy())
+            return unit_rows(z) @ (first - second) > 0
+        w, b = self.probe()
+        return z @ w + b > 0
+
+    def probe(self) -> tuple[np.ndarray, float]:
+        """w (d,) and b. Raises UneError where that lake has none of the attribute."""
+        assert self.lake is not None
+        lake = Lake(self.lake)
+        if self.model not in lake.fingerprints():
+            raise unknown(f"space of {self.lake}", self.model, lake.fingerprints())
+        rows = lake.rows(PROBE, [self.model, self.attribute])
+        if not rows:
+            raise UneError(
+                f"{self.lake} has no probe of {self.attribute!r} in {self.model}; une probe {self.lake}"
+                " fits them"
+            )
+        return np.array(rows[0][0]), rows[0][1]
+
+
+@dataclass(frozen=True, eq=False)
+class VoteResult:
+    """`table`: rows of the view `prompt_votes`, one per prompt; `agreements`: of `prompt_vote_agreements`,
+    one row, or none without a truth."""
+
+    table: pa.Table
+    agreements: pa.Table
+
+
+def vote(
+    lake: Lake,
+    space: str,
+    judge: str,
+    poles: Sequence[str],
+    *,
+    pictures: int = 16,
+    steps: int = 25,
+    guidance: float = 1.0,
+    truth: str | None = None,
+    cluster: Cluster = DEFAULT,
+) -> VoteResult:
+    """Draw so many `pictures` of every prompt of the lake by the generator of `space`, an h-space of prompts,
+    and count those that `judge` gives to the first pole.
+
+    The pictures begin with the noise of the h-space's seeds; guidance 1 draws what the generator holds
+    likely. What was drawn is not drawn again. `truth` is one of `bias`. Raises UneError for what can't be,
+    before any work.
+    """
+    first, second = two_poles(poles)
+    known, voter = known_truth(lake, truth, (first, second)) if truth else {}, Judge.parse(judge)
+    if space not in lake.fingerprints():
+        raise unknown("space", space, lake.fingerprints())
+    if voter.attribute is not None:
+        voter.probe()
+    prompts = prompts_of(lake, space)
+    todo = picture_tasks(lake, space, voter.model, prompts, pictures, steps, guidance)
+    made = [results.config_hash(task.to_row()) for task in todo]
+    config = {
+        "pictures": sorted(made),
+        "judge": judge,
+        "poles": [first, second],
+        "probe": None if voter.attribute is None else results.config_hash(voter.probe()[0].tolist()),
+        "truth": results.config_hash(known) if known else None,
+    }
+    if not results.is_done(lake, "prompt_votes", config):
+        options = (space, voter.model)
+        list(
+            tasks.run(
+                lake, "prompt_pictures", todo, DrawPrompts, options, "drawing", cluster, unit="pictures"
+            )
+        )
+        facts = {
+            "space": space,
+            "space_fingerprint": todo[0].space_fingerprint,
+            "judge": judge,
+            "pole_first": first,
+            "pole_second": second,
+            "steps": steps,
+            "guidance_scale": guidance,
+        }
+        _commit(lake, config, facts, _votes(lake, made, voter, (first, second)), known, truth)
+    tables, configs = ("prompt_votes", "prompt_vote_agreements"), [results.config_hash(config)]
+    return VoteResult(*(rows_of(lake, name, configs) for name in tables))
+
+
+def _votes(lake: Lake, made: Sequence[str], judge: Judge, poles: Sequence[str]) -> dict[str, np.ndarray]:
+    """Prompt → (S,) bool, seed by seed."""
+    table = lake.session.sql(EMBEDDED, params=[list(made)]).to_arrow_table()
+    votes = judge.vote(matrix(table["z"], np.float64), poles)
+    texts = np.array(table["prompt"].to_pylist(), object)
+    return {text: votes[texts == text] for text in dict.fromkeys(texts)}
+
+
+def _commit(
+    lake: Lake,
+    config: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    votes: Mapping[str, np.ndarray],
+    known: Mapping[str, float],
+    truth: str | None,
+) -> None:
+    rows = []
+    for text, of_prompt in votes.items():
+        low, high = clopper_pearson(int(of_prompt.sum()), len(of_prompt))
+        numbers = {"vote": float(of_prompt.mean()), "low": low, "high": high, "truth": known.get(text)}
+        rows.append(dict(facts) | {"prompt": text, "pictures": len(of_prompt)} | numbers)
+    asked = [text for text in votes if text in known]
+    if asked:
+        shares = np.array([votes[text].mean() for text in asked])
+        even, odd = (np.array([votes[text][side::2].mean() for text in asked]) for side in (0, 1))
+        true = np.array([known[text] for text in asked])
+        ranked = agreement(shares, true)
+        found = {"rho": ranked.rho, "low": ranked.low, "high": ranked.high, "p": ranked.p}
+        found |= {"halves": rank_correlation(even, odd), "difference": float(np.abs(shares - true).mean())}
+        row = dict(facts) | {
+            "truth": truth,
+            "prompts": len(asked),
+            "pictures": len(next(iter(votes.values()))),
+        }
+        row |= {name: number(value) for name, value in found.items()}
+        results.commit(lake, "prompt_vote_agreements", config, [row])
+    results.commit(lake, "prompt_votes", config, rows)
