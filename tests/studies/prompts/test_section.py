@@ -1,0 +1,75 @@
+"""What the report shows of prompts: what was planted, beside its controls."""
+
+import io
+import re
+
+import pytest
+from PIL import Image
+
+from tests.helpers.prompted import PROMPTS, SPACE, lake_of_prompts
+from une_ray.lake import results
+from une_ray.lake.layout import Lake
+from une_ray.report.section import Source
+from une_ray.studies.prompts.bias import bias
+from une_ray.studies.prompts.clusters import cluster
+from une_ray.studies.prompts.defaults import defaults
+from une_ray.studies.prompts.explain import explain
+from une_ray.studies.prompts.map_section import map_section, short
+from une_ray.studies.prompts.says_section import says_section
+from une_ray.studies.prompts.section import bias_section
+
+WOMAN = f"FROM prompt_direction('{SPACE}', 'a woman', 'a man')"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Source:
+    """The planted lake, of which everything has been asked, and two pictures of a pole."""
+    lake = lake_of_prompts(str(tmp_path_factory.mktemp("shown") / "lake"))
+    bias(lake, "a person", ["a man", "a woman"], truth="avatars", resamples=100)
+    bias(lake, "a person", ["a man", "a woman"], resamples=100)  # without a truth, and so not shown
+    defaults(lake, "a person", truth="avatars", resamples=100)
+    cluster(lake, "a person", categories="describes", resamples=20)
+    explain(lake, SPACE, WOMAN, split="all")
+    draw(lake)
+    return Source(Lake(lake.url))
+
+
+def draw(lake: Lake) -> None:
+    rows = []
+    for seed in range(2):
+        data = io.BytesIO()
+        Image.new("RGB", (8, 8), (200, 0, 0)).save(data, "PNG")
+        lake.store.commit(f"prompt_pictures/{seed}.png", data.getvalue())
+        rows.append({"space": SPACE, "judge": "j", "guidance_scale": 1.0, "prompt": "a man", "seed": seed})
+        rows[-1]["picture"] = f"prompt_pictures/{seed}.png"
+    results.commit(lake, "prompt_pictures", {"drawn": "by hand"}, rows)
+
+
+def test_biases_stand_beside_their_truth_and_the_agreements_beside_their_controls(source):
+    section = bias_section(source)
+    assert section is not None and section.summary.startswith("Between a woman and a man 20 prompts")
+    drawn = re.findall(r">(a person with [^<]+)</text>", section.html)
+    assert set(drawn) <= set(PROMPTS) and len(drawn) == 20  # once: the run without a truth is not shown
+    assert drawn.index("a person with long hair") < drawn.index("a person with a beard")
+    assert ">truth: avatars</text>" in section.html and "random poles" in section.html
+    assert section.html.count("data:image/") == 2 and 'title="a man"' in section.html
+    assert "always the commonest" in section.html and "taken for granted" in section.html
+
+
+def test_the_map_names_every_prompt_and_category_beside_shuffled_ones(source):
+    section = map_section(source)
+    assert section is not None and "shuffled reach" in section.html
+    assert {"a beard", "pale skin", "hair_color"} <= set(re.findall(r">([^<]+)</text>", section.html))
+    assert short(["a person with a hat", "a man", "a person wearing a suit"]) == ["a hat", "a man", "a suit"]
+
+
+def test_a_direction_has_a_card_with_both_its_ends(source):
+    section = says_section(source)
+    assert section is not None and "of the 1 directions" in section.summary
+    head, foot = section.html.split(">head</p>")[1].split(">foot</p>")
+    assert "a woman" in head and "long hair" in head and "a beard" in foot
+
+
+def test_a_lake_of_which_nothing_was_asked_has_no_such_part(lake):
+    source = Source(lake)
+    assert [part(source) for part in (bias_section, map_section, says_section)] == [None, None, None]

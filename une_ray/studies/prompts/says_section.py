@@ -1,0 +1,72 @@
+"""What directions say, in the report: a card for each, with what lies at its two ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from une_ray.corpora.base import has_pictures
+from une_ray.errors import UneError
+from une_ray.report.pictures import figure, grid
+from une_ray.report.section import Section, Source
+from une_ray.report.tables import table
+from une_ray.studies.prompts.explain import direction_of
+
+ENDS, ITEMS = 6, 4000  # pictures of an end, items that are looked through
+NOTE = (
+    "Phrases of captions by the correlation of their presence with the projection on a direction, of items"
+    " that no probe was fitted on; random directions' strongest phrase stays below the number beside them in"
+    " 95 of 100. Below each: what lies at its two ends."
+)
+
+
+def says_section(source: Source) -> Section | None:
+    """A card per direction that was explained."""
+    source.define("prompts.sql")
+    rows = source.sql.sql("FROM directions_said").to_arrow_table().to_pylist()
+    cards = [_card(source, row) for row in rows]
+    return Section("What directions say", NOTE, "".join(cards), _said(rows)) if cards else None
+
+
+def _card(source: Source, row: dict[str, Any]) -> str:
+    verdict = "" if row["is_explained"] else "; explains nothing"
+    lines = [(end, ", ".join(row[end]), f"{row[f'{end}_correlation']:+.2f}") for end in ("head", "foot")]
+    note = (
+        f"in {row['space']}, by the captions of {row['images']:,} items; random directions reach"
+        f" {row['random']:.2f} (p = {row['p']:.3f}){verdict}"
+    )
+    return (
+        f"<h3>{escape(row['direction'])}</h3><p class=note>{escape(note)}</p>"
+        + table(("end", "phrases", "correlation"), lines, numeric=2)
+        + _pictures_of_ends(source, row["space"], row["direction"])
+    )
+
+
+def _pictures_of_ends(source: Source, space: str, direction: str) -> str:
+    """What lies furthest on either side: pictures, or of prompts their texts."""
+    image_ids, z = source.latents(space, ITEMS)
+    try:
+        w = direction_of(source.lake, direction, z.shape[1])
+    except UneError:  # of a probe or a space that is no longer there
+        return ""
+    order = np.argsort(z @ w, kind="stable")
+    captions = dict(source.rows("SELECT image_id, caption FROM images"))
+    strips = []
+    for end, places in (("head", order[::-1][:ENDS]), ("foot", order[:ENDS])):
+        names = [image_ids[place] for place in places]
+        if has_pictures(source.corpus):
+            inside = grid(
+                [figure(source.picture(name), title=captions[name] or name, size=64) for name in names]
+            )
+        else:
+            inside = f"<p>{escape('; '.join(captions[name] or '' for name in names))}</p>"
+        strips.append(f"<div><p class=note>{end}</p>{inside}</div>")
+    return grid(strips)
+
+
+def _said(rows: Sequence[dict[str, Any]]) -> str:
+    explained = sum(row["is_explained"] for row in rows)
+    return f"Captions explain {explained} of the {len(rows)} directions that were asked, beyond random ones."
