@@ -24,11 +24,12 @@ SHOWN = 40  # prompts of a plot
 BIASES = """SELECT space, neutral, pole_first, pole_second, prompt, bias, low, high, truth, truth_of
     FROM biases
     SEMI JOIN spaces s ON s.space = biases.space AND s.method = 'middle-block-of-prompts'"""
-PICTURES = """SELECT prompt, list(picture ORDER BY seed) FROM prompt_pictures
-    WHERE space = ? AND list_contains(?, prompt) AND picture IS NOT NULL AND config IN (
-        SELECT config FROM prompt_pictures WHERE space = ?
-        QUALIFY guidance_scale = max(guidance_scale) OVER () AND judge = min(judge) OVER ())
-    GROUP BY prompt"""
+PICTURES = """WITH drawn AS (
+        SELECT prompt, seed, min(picture) AS picture FROM (
+            SELECT * FROM prompt_pictures WHERE space = ? AND picture IS NOT NULL
+            QUALIFY guidance_scale = max(guidance_scale) OVER ())
+        WHERE list_contains(?, prompt) GROUP BY prompt, seed)
+    SELECT prompt, list(picture ORDER BY seed) FROM drawn GROUP BY prompt"""
 NOTE = (
     "A prompt's direction is what it changes in the middle block of a generator, from a neutral prompt"
     " on; its bias is the cosine to one pole's direction less that to the other's. Lines: 95 % intervals over"
@@ -123,7 +124,7 @@ def _ends(ordered: Sequence[Bias]) -> list[str]:
 
 def _drawn(source: Source, space: str, prompts: Sequence[str]) -> str:
     """What the generator draws of prompts, where `une prompts vote` drew any."""
-    found = dict(source.rows(PICTURES, space, list(prompts), space))
+    found = dict(source.rows(PICTURES, space, list(prompts)))
     strips = []
     for text in prompts:
         images = [Image.open(io.BytesIO(source.lake.store.read(name))) for name in found.get(text, [])]

@@ -167,16 +167,20 @@ def _commit(
     asked = [text for text in votes if text in known]
     if asked:
         shares = np.array([votes[text].mean() for text in asked])
-        even, odd = (np.array([votes[text][side::2].mean() for text in asked]) for side in (0, 1))
         true = np.array([known[text] for text in asked])
         ranked = agreement(shares, true)
         found = {"rho": ranked.rho, "low": ranked.low, "high": ranked.high, "p": ranked.p}
-        found |= {"halves": rank_correlation(even, odd), "difference": float(np.abs(shares - true).mean())}
-        row = dict(facts) | {
-            "truth": truth,
-            "prompts": len(asked),
-            "pictures": len(next(iter(votes.values()))),
-        }
+        found |= {"halves": _halves([votes[text] for text in asked])}
+        found |= {"difference": float(np.abs(shares - true).mean())}
+        row = dict(facts) | {"truth": truth, "prompts": len(asked), "pictures": len(votes[asked[0]])}
         row |= {name: number(value) for name, value in found.items()}
         results.commit(lake, "prompt_vote_agreements", config, [row])
     results.commit(lake, "prompt_votes", config, rows)
+
+
+def _halves(votes: Sequence[np.ndarray]) -> float:
+    """ρ of prompts' votes by even and by odd seeds; NaN for a single seed."""
+    if len(votes[0]) < 2:
+        return float("nan")
+    even, odd = (np.array([of_prompt[side::2].mean() for of_prompt in votes]) for side in (0, 1))
+    return rank_correlation(even, odd)
