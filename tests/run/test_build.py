@@ -196,6 +196,8 @@ def test_broken_files_are_rows_and_cost_no_neighbour(tmp_path, photographs, tiny
     list(verify(Lake(url)))
     rejects = dict(connect(Lake(url)).execute("SELECT image_id, error FROM rejects").fetchall())
     assert set(rejects) == broken
+    shown = dict(reason.split(": ", 1) for reason in done.reasons)
+    assert len(shown) == min(4, len(set(rejects.values()))) and shown.items() <= rejects.items()
     assert (
         rejects["empty.png"] == "empty file"
         and "known format" in rejects["text.jpg"]

@@ -147,9 +147,9 @@ def test_a_second_job_of_one_process_takes_no_more_actors_than_cores(own_ray):
 
 def test_a_ray_of_this_machine_reads_a_shard_per_core_and_a_cluster_as_many_as_fit(own_ray, monkeypatch):
     Cluster().pools([Demand()])
-    assert Cluster().readers() == os.cpu_count()
+    assert Cluster().readers(1000) == os.cpu_count() and Cluster().readers(1) == 1
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 64.0})
-    assert Cluster().readers() is None
+    assert Cluster().readers(1000) is None
 
 
 def test_gpus_that_can_never_come_are_refused(own_ray):

@@ -103,6 +103,10 @@ def build(
             f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s,"
             f" {done.rejects} images rejected"
         )
+    for reason in done.reasons:
+        print(f"  {reason}")
+    if done.rejects > len(done.reasons):
+        print(f"  all of them: une sql {lake} -c 'FROM rejects'")
     for note in done.notes:
         print(note)
 

@@ -31,6 +31,7 @@ from une_ray.spaces.kind import Modality
 from une_ray.spaces.space import Space
 
 SECONDS_BETWEEN_SAVES = 30.0
+REASONS_SHOWN, SHARDS_ASKED = 4, 16
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Built:
     rejects: int
     seconds: float
     truncated: Mapping[str, int]  # space → captions that its model read cut off
+    reasons: Sequence[str] = ()  # `ID: why` of some rejects, each with another reason
 
     @property
     def notes(self) -> list[str]:
@@ -114,12 +116,20 @@ def build(
             cluster=cluster,
             place=place,
         )
-        rejects = _do(job, work) if work else 0
+        runs = _do(job, work) if work else None
     except UneError:
         lake.forget_empty(fresh)
         raise
     seconds = time.monotonic() - started
-    return Built(lake.manifest["images"], len(work), lake.shards, rejects, seconds, _truncated(lake, parsed))
+    return Built(
+        images=lake.manifest["images"],
+        shards_done=len(work),
+        shards_total=lake.shards,
+        rejects=runs.rejects if runs else 0,
+        seconds=seconds,
+        truncated=_truncated(lake, parsed),
+        reasons=_reasons(lake, runs.rejected) if runs else (),
+    )
 
 
 def _refuse_other_modality(corpus: Corpus, spaces: Sequence[Space]) -> None:
@@ -159,9 +169,20 @@ def _planned(lake: Lake, corpus: Corpus, shard_size: int | None, check: bool) ->
     return lake
 
 
-def _do(job: Job, work: Sequence[ShardWork]) -> int:
-    """Do the work with progress and a table of times; how many images were rejected. Shards that fail are
-    parked and tried once more behind all others.
+def _reasons(lake: Lake, shards: Sequence[int]) -> Sequence[str]:
+    """`ID: why` of images of these shards that could not be read, each with another reason: no more than are
+    read by people, of no more shards than are read at once."""
+    found: dict[str, str] = {}
+    for shard in shards[:SHARDS_ASKED]:
+        for row in lake.read_shard("images", shard).select(["image_id", "status", "error"]).to_pylist():
+            if row["status"] == schema.REJECT:
+                found.setdefault(row["error"], f"{row['image_id']}: {row['error']}")
+    return tuple(found.values())[:REASONS_SHOWN]
+
+
+def _do(job: Job, work: Sequence[ShardWork]) -> Runs:
+    """Do the work with progress and a table of times, which has how many images were rejected. Shards that
+    fail are parked and tried once more behind all others.
 
     Raises UneError with what is left then.
     """
@@ -176,7 +197,7 @@ def _do(job: Job, work: Sequence[ShardWork]) -> int:
             parked = _attempt(job, turns(job.spaces, again, job.place), runs, progress)
     if parked.faults:
         raise UneError(left_over(parked.faults, len(work), len(missing(job.lake, job.spaces))))
-    return runs.rejects
+    return runs
 
 
 def _attempt(job: Job, schedule: Sequence[Turn], runs: Runs, progress: Progress) -> Parked:
@@ -204,6 +225,7 @@ class Runs:
         self.rows: list[dict[str, Any]] = []
         self.files = self.rejects = 0
         self.read: set[int] = set()
+        self.rejected: list[int] = []  # shards with such images
         self.saved = time.monotonic()
 
     def __enter__(self) -> Runs:
@@ -219,6 +241,7 @@ class Runs:
         self.read.update(item.shard for item in first)
         rejects = sum(item.rejects for item in first)
         self.rejects += rejects
+        self.rejected += [item.shard for item in first if item.rejects]
         if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
             self.save()
         return rejects

@@ -68,12 +68,13 @@ class Cluster:
             )
         return allot(demands, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
 
-    def readers(self) -> int | None:
-        """How many shards a Ray of this machine reads at once: one per core, as every reader is a process
-        that must start. Elsewhere no bound."""
+    def readers(self, tasks: int) -> int | None:
+        """How many of so many tasks a Ray of this machine reads at once: one per core, as every reader is a
+        process that must start. Elsewhere no bound."""
         import ray
 
-        return int(ray.cluster_resources().get(CORES, 0)) or None
+        cores = int(ray.cluster_resources().get(CORES, 0))
+        return min(cores, tasks) or None
 
     def _start(self, demands: Sequence[Demand]) -> int:
         """How many actors of one space it makes sense to run without GPUs."""

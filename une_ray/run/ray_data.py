@@ -62,12 +62,13 @@ def run(
     demands = [crew.demand(images) for crew in turn.crews]
     pools = cluster.at_most(len(turn.work)).pools(demands)
     tries = start_tries()
-    dataset: ray.data.Dataset = ray.data.from_arrow(_tasks(turn, pools, lake.manifest["shard_size"]))
+    tasks = _tasks(turn, pools, lake.manifest["shard_size"])
+    dataset: ray.data.Dataset = ray.data.from_arrow(tasks)
     dataset = dataset.map(
         read_shard,  # type: ignore[arg-type]  # its other arguments are fn_args
         fn_args=(lake.url, corpus, tries),
         num_cpus=READ_CPUS,
-        compute=TaskPoolStrategy(size=cluster.readers()),
+        compute=TaskPoolStrategy(size=cluster.readers(len(tasks))),
     )
     for crew, pool in zip(turn.crews, pools, strict=True):
         dataset = dataset.map(
