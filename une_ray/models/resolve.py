@@ -36,6 +36,7 @@ PACKAGED = _packaged()
 WEIGHTS = ("*.safetensors",)  # what else holds weights is pickled, and may run code when it is read
 # Scheduler, tokenizer, architecture: they decide the numbers as much as the weights do.
 SETTINGS = ("*.json", "*.txt")
+ADAPTERS = ("adapter_config.json", "pytorch_lora_weights.safetensors")
 POINTER, LARGEST_POINTER = b"version https://git-lfs", 1024
 
 
@@ -71,6 +72,11 @@ def pin(spec: ModelSpec) -> tuple[ModelSpec, str]:
 def _hash_folder(folder: str, needed: tuple[str, ...]) -> str:
     """SHA-256 of a folder, read again where a file of it was written since: a notebook may train on."""
     paths = {path for pattern in (*needed, *SETTINGS) for path in Path(folder).rglob(pattern)}
+    if adapters := sorted(path for path in paths if path.name in ADAPTERS):
+        raise UneError(
+            f"{adapters[0]} is of an adapter (LoRA), which the libraries leave out unless peft is installed:"
+            " merge it into the weights (peft's merge_and_unload, diffusers' fuse_lora) and save those"
+        )
     facts = [(path.as_posix(), path.stat()) for path in sorted(paths)]
     return _digest(folder, needed, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts))
 

@@ -1,0 +1,63 @@
+"""Model folders as people have them, loaded as their library loads them or refused by name."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from transformers import CLIPConfig, CLIPModel
+
+from une_ray.errors import UneError
+from une_ray.models.adhoc import complete
+from une_ray.models.encoders import load_encoder
+from une_ray.models.resolve import pin
+from une_ray.models.table import find_model
+from une_ray.spaces.space import Space
+
+PART = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+
+
+def clip(folder) -> CLIPModel:
+    """A small CLIP whose parts state another width of projection than the whole, as those of LAION do."""
+    vision = PART | {"image_size": 32, "patch_size": 8, "projection_dim": 512}
+    text = PART | {"vocab_size": 64, "max_position_embeddings": 8, "projection_dim": 512}
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)).eval()
+    model.save_pretrained(folder)
+    return model
+
+
+def test_a_clip_whose_parts_state_another_projection_is_the_librarys(tmp_path):
+    """transformers#25622."""
+    model = clip(tmp_path)
+    spec = complete(replace(find_model(f"clip:{tmp_path}"), dtype="float32"))
+    pixels = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        expected = model.get_image_features(pixel_values=pixels).pooler_output
+        assert torch.allclose(load_encoder(spec)(pixels), expected, atol=1e-6) and spec.dim == 8
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "unet/pytorch_lora_weights.safetensors"])
+def test_an_adapter_beside_the_weights_is_not_left_out_in_silence(name, tmp_path):
+    """The same folder would be two networks, with peft installed and without (transformers' integration)."""
+    clip(tmp_path)
+    pin(find_model(f"clip:{tmp_path}"))
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(UneError, match=f"{name} is of an adapter .*: merge it into the weights"):
+        pin(find_model(f"clip:{tmp_path}"))
+
+
+def test_a_generator_in_half_precision_alone_is_read(zoo, tmp_path):
+    """diffusers#10928: only the fp16 variant is there."""
+    shutil.copytree(zoo / "sd", tmp_path / "sd")
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+
+    def noise() -> np.ndarray:
+        space = Space.parse(f"x=stable-diffusion:{tmp_path}/sd/ddim3").with_dtype("float32").pinned()[0]
+        return space.load("cpu")(pictures, ["a", "b"])["z"]
+
+    whole = noise()
+    for path in (tmp_path / "sd").rglob("*.safetensors"):
+        path.rename(path.with_suffix(".fp16.safetensors"))
+    assert np.array_equal(noise(), whole)
