@@ -97,10 +97,10 @@ def test_did_tells_its_latents_apart(tmp_path, monkeypatch):
     wider = replace(SCALE, layers=((16, 2, 2), (32, 2, 2)), batch_size=32, latents=2)
     monkeypatch.setitem(SCALES, "test", wider)
     training = Training(run("did"), squares(), tmp_path)
-    losses = [training.advance()["generator"] for _ in range(320)]
+    losses = [training.advance()["generator"] for _ in range(260)]
     first, last = losses[0], losses[-20:]
     assert first["differences"].item() == pytest.approx(math.log(31), abs=0.05)
-    assert np.mean([step["differences"].item() for step in last]) < math.log(31) - 0.25
+    assert np.mean([step["differences"].item() for step in last]) < math.log(31) - 0.5
     assert np.mean([step["encoding"].item() for step in last]) < 0.1 < 0.5 < first["encoding"].item()
 
 

@@ -14,15 +14,18 @@ LEAST = 0.4  # of a resampled change: .2 of the range [−1, 1]
 
 
 class DifferenceEncoder(nn.Module):
-    """A pair of pictures → a unit vector (b, latents). Unit length: without it −‖H(g₁) − H(g₂)‖² has no
-    minimum."""
+    """A pair of pictures → a unit vector (b, latents).
+
+    Unit length: without it −‖H(g₁) − H(g₂)‖² has no minimum. The second picture is read as what it differs
+    by: read as it is, H says the same of every change for hundreds of steps.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.network = encoder(architecture, architecture.latents, pictures=2)
 
     def forward(self, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-        return functional.normalize(self.network(torch.cat([before, after], 1)), dim=1)
+        return functional.normalize(self.network(torch.cat([before, after - before], 1)), dim=1)
 
 
 def changed(latents: torch.Tensor, dimensions: torch.Tensor, batch: Batch) -> torch.Tensor:
