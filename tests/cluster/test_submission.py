@@ -120,7 +120,7 @@ def test_what_travels_is_the_code_alone(client):
         if line.startswith("arrived ")
     ]
     names = {name for _, name in arrived}
-    assert {"jobs/build_noisezoo.py", "une_ray/cli.py", "une_ray/queries/noisezoo.sql"} <= names
+    assert {"jobs/build_noisezoo.py", "une_ray/cli/main.py", "une_ray/queries/noisezoo.sql"} <= names
     assert not [
         name
         for name in names
@@ -175,6 +175,22 @@ def test_a_build_is_stopped_by_the_command_that_was_printed(head, client, spaces
     stop = shlex.split(shown.stdout.splitlines()[3].partition("stop it:")[2])
     wait_until((tmp_path / "lake").exists, client, stop[-1])
     assert run(head, *stop).returncode == 0 and client.get_job_status(stop[-1]) == JobStatus.STOPPED
+
+
+def test_a_comparison_of_models_is_a_job_and_so_is_a_training_on_workers(head, tmp_path):
+    """Both fill folders that all nodes see, and say where they are."""
+    words = ["--corpus", "dsprites:200", "--compute", "0.002"]
+    out = str(tmp_path / "compared")
+    models = ["--models", "untrained,vae", "--seeds", "1", "--out", out]
+    shown = submit(head, "--follow", "disentangle", "compare", *words, *models)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert f"see it:     {out}\n" in shown.stdout and "| `vae` | 1 |" in shown.stdout
+    assert (tmp_path / "compared" / "comparison.parquet").exists()
+    folder = str(tmp_path / "trained")
+    on_workers = ["--model", "vae", "--num-workers", "2", "--out", folder]
+    shown = submit(head, "--follow", "disentangle", "train", *words, *on_workers)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert (tmp_path / "trained" / "model.safetensors").exists()
 
 
 @contextmanager
@@ -282,10 +298,19 @@ BUILD = ["build", "--corpus", "avatars:5", "--spaces", "mini-dino"]
             ["sweep", "best", "--lake", "/lake"],
             "unknown job 'sweep best'; known, nearest first: sweep mitigation",
         ),
+        (BUILD, "une submit build needs a --lake"),
         (["memorization", "--seeds", "1"], "une submit memorization needs a --lake"),
         (
+            ["disentangle", "train", "--model", "vae", "--corpus", "dsprites:200"],
+            "une submit disentangle train needs an --out",
+        ),
+        (
+            ["disentangle", "compare", "--corpus", "dsprites:200"],
+            "--out 'compared' would lie in the job's own copy of the code; give a path that all nodes see",
+        ),
+        (
             ["--working-dir", "/usr", *BUILD, "--lake", "/lake"],
-            "no jobs/build_noisezoo.py in /usr; name a checkout",
+            "no une_ray/__main__.py in /usr; name a checkout",
         ),
         (
             ["--address", "http://127.0.0.1:9", *BUILD, "--lake", "/lake"],
@@ -298,9 +323,8 @@ def test_what_can_be_known_here_is_refused_here(head, arguments, message):
     assert shown.returncode == 1 and message in shown.stderr and "Traceback" not in shown.stderr
 
 
-@pytest.mark.parametrize("wrong", [[], ["--lake", "/lake", "--oops", "1"]])
-def test_what_une_build_would_refuse_is_refused_before_anything_travels(head, wrong):
-    shown = submit(head, *BUILD, *wrong)
+def test_what_une_build_would_refuse_is_refused_before_anything_travels(head):
+    shown = submit(head, *BUILD, "--lake", "/lake", "--oops", "1")
     assert shown.returncode == 2 and "une build" in shown.stderr and "submitted" not in shown.stdout
 
 

@@ -28,6 +28,8 @@ EPILOG = """Examples:
 
 `une submit sweep orthogonalization --lake s3://zoo/celeba --state s3://zoo/sweeps --scale large --gpus 8`
 
+`une submit disentangle compare --corpus dsprites --scale small --out /shared/compared --gpus 8`
+
 The cluster's token is read from RAY_AUTH_TOKEN, or from the file of RAY_AUTH_TOKEN_PATH, with
 RAY_AUTH_MODE=token."""
 
@@ -44,7 +46,8 @@ def submit(
     command: Annotated[
         str,
         typer.Argument(
-            help="What to run there, with its own arguments after it: build, edit, memorization or sweep"
+            help="What to run there, with its own arguments after it: build, edit, memorization, sweep or"
+            " disentangle"
         ),
     ],
     address: Annotated[
@@ -65,7 +68,7 @@ def submit(
     come before COMMAND."""
     words = [command, *context.args]
     job = job_of(words)
-    lake = parse(context, job, words[len(job.split()) :])
+    place = parse(context, job, words[len(job.split()) :])
     runtime_env = travel(working_dir)
     client = connect(address)
     try:
@@ -83,7 +86,7 @@ def submit(
     server = client.get_address()
     print(f"submitted {job_id} to {server}")
     print(f"  follow it:  ray job logs --address {server} --follow {job_id}")
-    print(f"  see it:     une status {lake}")
+    print(f"  see it:     {place}")
     print(f"  stop it:    ray job stop --address {server} {job_id}", flush=True)
     if follow:
         raise typer.Exit(watch(client, job_id))
@@ -102,7 +105,8 @@ def job_of(words: list[str]) -> str:
 
 
 def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
-    """The lake that the job's arguments name.
+    """How to see what the job leaves: `une status` of the lake that its arguments name, or the folder of a
+    job that has no lake.
 
     A usage error ends here, not minutes later on the cluster, and so does a path that means another place
     there: a job runs in a copy of the working directory that is deleted after it.
@@ -114,17 +118,18 @@ def parse(context: typer.Context, job: str, arguments: list[str]) -> str:
     if subcommands:
         raise unknown("job", " ".join([job, *subcommands]), [job])
     with target.make_context(f"une {job}", list(arguments)) as parsed:
-        lake = parsed.params.get("lake") or parsed.params.get("lake_argument")
-        paths = {"lake": lake, "state": parsed.params.get("state")}
-    if lake is None:
-        raise UneError(f"une submit {job} needs a --lake")
+        given = parsed.params
+    place = "lake" if "lake" in given else "out"
+    paths = {place: given.get(place) or given.get(f"{place}_argument"), "state": given.get("state")}
+    if paths[place] is None:
+        raise UneError(f"une submit {job} needs {'a' if place == 'lake' else 'an'} --{place}")
     for option, path in paths.items():
-        if path and "://" not in path and not Path(path).is_absolute():
+        if path and "://" not in str(path) and not Path(path).is_absolute():
             raise UneError(
-                f"--{option} {path!r} would lie in the job's own copy of the code; give a path that all nodes"
-                " see, s3://… or gs://…"
+                f"--{option} {str(path)!r} would lie in the job's own copy of the code; give a path that all"
+                f" nodes see{', s3://… or gs://…' if place == 'lake' else ''}"
             )
-    return lake
+    return f"une status {paths[place]}" if place == "lake" else str(paths[place])
 
 
 def travel(working_dir: Path) -> dict[str, Any]:

@@ -60,8 +60,14 @@ def train(
         str | None, typer.Option(help="cpu or cuda; default: a GPU if this machine has one")
     ] = None,
     num_workers: Annotated[
-        int, typer.Option(min=1, help="So many workers under Ray Train; the folder must be one they share")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            help="So many workers under Ray Train, on a cluster's GPUs or here; the folder must be one they"
+            " share. Default: this process alone, without Ray",
+        ),
+    ] = None,
+    address: AddressOption = None,
 ) -> None:
     """Train one model: a folder with config.json, weights, traversals.png and curve.png.
 
@@ -78,10 +84,12 @@ def train(
         model=name, settings=settings, corpus=canonical(corpus), scale=scale, seed=seed, compute=compute
     )
     folder = (out or folder_of(run, Path("disentangled"))).absolute()
-    if num_workers > 1:
-        distributed.train(run, folder, num_workers)
-    else:
+    if num_workers is None:
         job.train_one(run, folder, _device(device))
+    elif device is not None:
+        raise UneError(f"--device {device} is of one process; with --num-workers the cluster decides")
+    else:
+        distributed.train(run, folder, num_workers, address)
     print(f"{run.variant} → {folder} ({job.TRAVERSALS}, {job.CURVES}); as a space: disentangled:{folder}")
 
 
@@ -158,4 +166,4 @@ def _correlated(comparison: Comparison, correlations: str, out: Path, cluster: C
     print(f"\n{out / correlated.PLOT}")
 
 
-COMMAND = Command("disentangle", app)
+COMMAND = Command("disentangle", app, jobs=("disentangle train", "disentangle compare"))

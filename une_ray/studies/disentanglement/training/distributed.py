@@ -5,26 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from une_ray.studies.disentanglement.training.run import Run
+from une_ray.run.cluster import Cluster
+from une_ray.run.placement import Demand
+from une_ray.studies.disentanglement.training.job import check_finished, training_pictures
+from une_ray.studies.disentanglement.training.run import Run, is_finished
 
 
-def train(run: Run, folder: Path, num_workers: int) -> None:
-    """Train `run` in `folder`, which all workers must see, a GPU each where the cluster has so many.
+def train(run: Run, folder: Path, num_workers: int, address: str | None = None) -> None:
+    """Train `run` in `folder`, which all workers must see, a GPU each where the cluster has so many. A
+    finished one starts no Ray.
 
-    A worker that dies fails the training; the same command goes on from the last checkpoint.
+    Where a worker dies all go on from the last checkpoint. Raises UneError where that fails for good, and
+    where the folder is another training's.
     """
-    import ray
-    from ray.train import RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
+    check_finished(run, folder)
+    if is_finished(folder):
+        return
+    training_pictures(run, folder)  # here once, not by every worker
+    Cluster(address, num_workers).pools([Demand()])  # joined or started, with what is wrong in one line
+    from une_ray.training.on_workers import on_workers
 
-    ray.init(ignore_reinit_error=True)
-    use_gpu = ray.cluster_resources().get("GPU", 0) >= num_workers
-    TorchTrainer(
-        _loop,
-        train_loop_config={"run": run, "folder": folder, "device": "cuda" if use_gpu else "cpu"},
-        scaling_config=ScalingConfig(num_workers=num_workers, use_gpu=use_gpu),
-        run_config=RunConfig(name=folder.name, storage_path=str(folder.parent / "ray")),
-    ).fit()
+    on_workers(_loop, {"run": run, "folder": folder}, num_workers, folder.parent / "ray", folder.name)
 
 
 def _loop(config: dict[str, Any]) -> None:
