@@ -16,7 +16,7 @@ def join() -> None:
     if _shares and ray.is_initialized():
         return
     ray.shutdown()
-    ray.init(**SHARED, include_dashboard=False, log_to_driver=False)
+    ray.init("local", **SHARED, include_dashboard=False, log_to_driver=False)
     _shares = True
 
 

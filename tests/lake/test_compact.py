@@ -132,25 +132,29 @@ def test_a_killed_one_loses_nothing_doubles_nothing_and_is_finished(lake, before
 
 
 def test_readers_in_between_get_the_same_answer_every_time(lake, before):
-    wrong, asked = [], 0
+    rounds: list[list[str]] = []  # queries that were answered otherwise, of each round
     done = threading.Event()
 
     def read() -> None:
-        nonlocal asked
         reader = Lake(lake.url)
         while not done.is_set():
-            for query, right in zip(QUERIES, before):
-                if reader.rows(query) != right:
-                    wrong.append(query)
-                asked += 1
+            rounds.append([query for query, right in zip(QUERIES, before) if reader.rows(query) != right])
+
+    def read_on() -> None:
+        """Until a round has begun and ended."""
+        wanted = len(rounds) + 2
+        while len(rounds) < wanted and thread.is_alive():
+            time.sleep(0.01)
 
     thread = threading.Thread(target=read)
     thread.start()
-    for _ in compact(lake, grace=0.5):
-        pass
+    read_on()
+    for _ in compact(lake, grace=2):
+        read_on()
     done.set()
     thread.join()
-    assert not wrong and asked > len(QUERIES) and lake.store.names(SPACE) == {"merged-00000-00009.parquet"}
+    assert len(rounds) >= 6 and not any(rounds)
+    assert lake.store.names(SPACE) == {"merged-00000-00009.parquet"}
 
 
 def test_two_at_once_do_it_once(lake, before, monkeypatch):

@@ -22,7 +22,13 @@ def data(tmp_path_factory) -> Pictures:
     return pictures(evaluate.IMAGES, HELD_OUT_SEED, tmp_path_factory.mktemp("pictures"))
 
 
-@pytest.mark.parametrize("name", evaluate.JUDGES)
+QUICK = "mini-sd-b"  # takes the least time; the floors of the others are slow tests
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name == QUICK else pytest.mark.slow) for name in evaluate.JUDGES],
+)
 def test_the_autoencoder_and_the_round_trip_reach_their_floors(data, name):
     found = evaluate.round_trips(data, name, count=8)
     alone, trip = found["autoencoder PSNR, dB"], found["DDIM-50 round trip PSNR, dB"]
@@ -35,6 +41,7 @@ def test_contrastive_models_reach_their_floors(data, name):
     assert found["image→caption top-1 of 100"] >= 0.6 and found["zero-shot mean AUC"] >= 0.9
 
 
+@pytest.mark.slow
 def test_mini_sd_dup_knows_by_heart_what_it_saw_often_and_nothing_else():
     share = copying.curve("mini-sd-dup", seeds=1)
     assert share[1000] == 1 and share[250] >= 0.75 and share[10] <= 0.25 and share[1] == 0
@@ -48,6 +55,7 @@ def test_the_whole_zoo_is_small_enough_to_travel():
     assert sum(path.stat().st_size for path in PACKAGED.rglob("*") if path.is_file()) <= 60e6
 
 
+@pytest.mark.slow
 def test_mini_dino_reaches_its_floor(data):
     assert evaluate.probe_auc(evaluate.embeddings("mini-dino", data), data.attributes()).mean() >= 0.95
 

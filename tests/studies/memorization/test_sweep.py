@@ -66,6 +66,7 @@ def test_a_trials_numbers_are_those_of_its_command(lake, facts, monkeypatch):
     assert first != full and (halves[0] != halves[1]).all()
 
 
+@pytest.mark.slow
 def test_copies_can_be_told_by_another_metric(lake, zoo, sscd, monkeypatch):
     monkeypatch.setattr(copy_metric, "CALIBRATION_PICTURES", 4)
     facts = Mitigation.facts(
