@@ -23,7 +23,8 @@ NOISE = {"gen/ddim50": 0.5, "enc": 0.1, "pixels-4": 1.5, "gen/leak50": 4.0}
 class Planted:
     """Views of one hidden latent, and ten attributes of it, the later the fainter.
 
-    `z`: {space: (n, dim)}; `labels`: (n, 10) bool of `attributes`; `ids`: (n,).
+    `z`: {space: (n, dim)}; `labels`: (n, 10) bool of `attributes`; `ids`: (n,); `captions`: n, none
+    unless they are set.
     """
 
     def __init__(self, count: int = 600, spaces: tuple[str, ...] = tuple(DIMS), seed: int = 0) -> None:
@@ -43,12 +44,13 @@ class Planted:
         self.ids = np.array([f"i{n:04}" for n in range(count)])
         self.attributes = [f"Attribute {n}" for n in range(10)]
         self.test = np.array([split_of(i) == "test" for i in self.ids])
+        self.captions: list[str | None] = [None] * count
 
     def lake(self, url: str, rejected: dict[str, set[str]] | None = None) -> Lake:
         """A finished lake of it; `rejected` names the images that a space lacks."""
         planned = (
-            Item(i, f"{i}.png", split_of(i), None, dict(zip(self.attributes, map(bool, row))))
-            for i, row in zip(self.ids, self.labels)
+            Item(i, f"{i}.png", split_of(i), caption, dict(zip(self.attributes, map(bool, row))))
+            for i, row, caption in zip(self.ids, self.labels, self.captions)
         )
         lake = create(Lake(url), f"test:{len(self.ids)}", planned, 256)
         z = {space: dict(zip(self.ids, rows)) for space, rows in self.z.items()}

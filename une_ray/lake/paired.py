@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,23 @@ def paired_images(
         train_labels=matrix(train["labels"], np.float64),
         test_labels=matrix(test["labels"], np.float64),
     )
+
+
+def left_out(lake: Lake, spaces: Sequence[str], images: PairedImages) -> dict[str, int]:
+    """{space: latents of images that another of `spaces` lacks}, of those spaces that have such."""
+    paired = len(images.train) + len(images.test)
+    counted = lake.rows(
+        "SELECT space, images FROM counts WHERE status = 'ok' AND space IN (SELECT unnest(?))", [spaces]
+    )
+    return {space: count - paired for space, count in counted if count > paired}
+
+
+def said_left_out(counts: Mapping[str, int]) -> list[str]:
+    """A line that says so, or none."""
+    if not counts:
+        return []
+    parts = ", ".join(f"{count:,} of {space}" for space, count in counts.items())
+    return [f"left out, as another space lacks the image: {parts}"]
 
 
 def check_split_seed(split_seed: int) -> None:

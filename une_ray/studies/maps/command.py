@@ -110,6 +110,7 @@ def uses(applied: Applied) -> list[str]:
 
 def lines(result: MapResult) -> list[str]:
     """The table of maps at the most anchors, the curves, seen and unseen classes, and the noise bound."""
+    from une_ray.lake.paired import said_left_out
     from une_ray.studies.maps.figures import largest
 
     figures, settings, (kept, *_) = result.figures, result.settings, result.maps.to_pylist()
@@ -118,8 +119,10 @@ def lines(result: MapResult) -> list[str]:
         f"{settings.source} ({kept['source_dim']}) → {settings.target} ({kept['target_dim']}):"
         f" {kept['train']:,} train images, {most[0].items:,} test images; {most[0].anchors:,} anchors,"
         f" {settings.draws} draws of them",
+        *said_left_out(result.left_out),
         *_table(most),
         *_texts(most),
+        *_captions(most),
         "",
         *_curve(figures),
         *_classes(figures, settings.classes),
@@ -133,45 +136,52 @@ def lines(result: MapResult) -> list[str]:
 
 
 def _table(most: Sequence[Figure]) -> list[str]:
-    from une_ray.studies.maps.figures import CAPTIONS, find
+    from une_ray.studies.maps.figures import IMAGES
 
-    columns = ("cosine", "centred cosine", "retrieval", "class retrieval")
-    lines = [f"{'map':28}" + "".join(f"{column:>19}" for column in columns)]
-    for key, caption in CAPTIONS.items():
-        cells = [
-            find(most, of="images", map=key[0], centred=key[1], metric=column, subset="all")
-            for column in columns
-        ]
-        if any(cells):
-            shown = "".join(f"{cell.text() if cell else '–':>19}" for cell in cells)
-            lines.append(f"{caption:28}{shown}")
-    return lines
+    return _lines(most, IMAGES, [metric for _, metric in IMAGES])
 
 
 def _texts(most: Sequence[Figure]) -> list[str]:
-    """What the maps, fitted on images alone, make of texts: cosine, retrieval, and zero-shot AUC."""
-    from une_ray.studies.maps.figures import CAPTIONS, ZERO_SHOT, find
+    """What the maps, fitted on images alone, make of class prompts: cosine, retrieval, and zero-shot AUC."""
+    from une_ray.studies.maps.figures import TEXTS, alone
 
-    if not any(figure.of == "texts" for figure in most):
+    by_themselves = alone(most, "zero-shot", "AUC")
+    if not by_themselves:
         return []
-    alone = [find(most, of="zero-shot", metric=f"AUC: {name} alone") for name in ("source", "target")]
-    columns = [
-        ("texts", "cosine"),
-        ("texts", "retrieval"),
-        *(("zero-shot", f"AUC: {n}") for n in ZERO_SHOT),
-    ]
+    shown = " and ".join(f"{figure.value:.3f}" for figure in by_themselves.values())
     heads = ("texts' cosine", "texts' retrieval", "→ its text", "→ mapped text", "its → mapped text")
-    shown = " and ".join(f"{figure.value:.3f}" for figure in alone if figure)
-    lines = ["", f"texts, of which no map was told; zero-shot AUC (source and target alone: {shown})"]
-    lines.append(f"{'map':28}" + "".join(f"{head:>19}" for head in heads))
-    for key, caption in CAPTIONS.items():
-        cells = [find(most, of=of, map=key[0], centred=key[1], metric=metric) for of, metric in columns]
-        if any(cells):
-            lines.append(f"{caption:28}" + "".join(f"{c.text() if c else '–':>19}" for c in cells))
-    lines.append(
+    return [
+        "",
+        f"texts, of which no map was told; zero-shot AUC (source and target alone: {shown})",
+        *_lines(most, TEXTS, heads),
         "→ its text: mapped image beside the target's text; its → mapped text: the target's image beside a"
-        " mapped text.\n*: any orthogonal matrix gives this figure, so it says nothing of this one."
-    )
+        " mapped text.\n*: any orthogonal matrix gives this figure, so it says nothing of this one.",
+    ]
+
+
+def _captions(most: Sequence[Figure]) -> list[str]:
+    """What they make of the images' own captions: cosine, and whether an image finds its caption."""
+    from une_ray.studies.maps.figures import SAID, alone, find
+
+    cosine, by_themselves = find(most, of="captions"), alone(most, "captions", "retrieval")
+    if cosine is None:
+        return []
+    shown = " and ".join(f"{figure.value:.3f}" for figure in by_themselves.values())
+    heads = ("captions' cosine", "found", "image → caption", "→ mapped caption", "its → mapped")
+    return [
+        "",
+        f"{cosine.items:,} distinct captions of the test images, of which no map was told; an image finds its"
+        f" own (source and\ntarget alone: {shown}; one in {cosine.items:,} by chance)",
+        *_lines(most, SAID, heads),
+    ]
+
+
+def _lines(most: Sequence[Figure], columns: Sequence[tuple[str, str]], heads: Sequence[str]) -> list[str]:
+    from une_ray.studies.maps.figures import by_map
+
+    lines = [f"{'map':28}" + "".join(f"{head:>19}" for head in heads)]
+    for caption, cells in by_map(most, columns):
+        lines.append(f"{caption:28}" + "".join(f"{cell:>19}" for cell in cells))
     return lines
 
 

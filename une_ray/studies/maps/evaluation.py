@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,9 @@ import numpy as np
 from une_ray.geometry.arrays import Floats
 from une_ray.geometry.pairing import class_retrieval, item_retrieval, paired_cosine
 from une_ray.geometry.peers import FittedMap
+from une_ray.studies.maps.figures import Key
+
+ORTHOGONAL = ("identity", "random", "orthogonal")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,8 +40,8 @@ class Pairs:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One number of one map, of 'images', 'texts', 'zero-shot' or the 'maps' themselves; and of all items or
-    those of 'seen' or 'unseen' classes."""
+    """One number of one map, of 'images', 'texts', 'captions', 'zero-shot' or the 'maps' themselves; and of
+    all items or those of 'seen' or 'unseen' classes."""
 
     of: str
     metric: str
@@ -65,3 +68,34 @@ def image_figures(fitted: FittedMap, test: Pairs, centre: Floats, subset: str = 
     for metric, value in values.items():
         if value is not None:
             yield Figure(of="images", metric=metric, value=value, items=len(test), subset=subset)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What every fitted map is asked beside images: the figures of one map, and those of no map at all."""
+
+    mapped: Callable[[FittedMap, Key], Iterator[Figure]]
+    alone: Callable[[], Iterator[Figure]]
+
+
+def text_space(space: str) -> str:
+    """What the texts of a model are called: `mini-clip-a/text` beside `mini-clip-a`."""
+    return f"{space}/text"
+
+
+def any_orthogonal_gives(key: Key, source_dim: int, target_dim: int) -> bool:
+    """Whether every orthogonal matrix in this one's place would keep cosines between mapped rows as they are:
+    about no mean, and into a space that is no narrower."""
+    name, centred = key
+    return name in ORTHOGONAL and not centred and source_dim <= target_dim
+
+
+def paired_figures(of: str, mapped: Floats, true: Floats) -> Iterator[Figure]:
+    """Of mapped rows (n, d) and what they should be: cosine with and without the mean, and retrieval."""
+    centre = true.mean(0)
+    for metric, value in (
+        ("cosine", paired_cosine(mapped, true)),
+        ("centred cosine", paired_cosine(mapped - centre, true - centre)),
+        ("retrieval", item_retrieval(mapped, true)),
+    ):
+        yield Figure(of=of, metric=metric, value=value, items=len(true))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,23 @@ CAPTIONS: Mapping[Key, str] = {
 }
 
 ZERO_SHOT = ("mapped image, target text", "mapped image, mapped text", "target image, mapped text")
+
+Column = tuple[str, str]
+"""(of, metric)"""
+
+IMAGES: Sequence[Column] = [
+    ("images", metric) for metric in ("cosine", "centred cosine", "retrieval", "class retrieval")
+]
+TEXTS: Sequence[Column] = [
+    ("texts", "cosine"),
+    ("texts", "retrieval"),
+    *(("zero-shot", f"AUC: {name}") for name in ZERO_SHOT),
+]
+SAID: Sequence[Column] = [
+    ("captions", "cosine"),
+    ("captions", "retrieval"),
+    *(("captions", f"retrieval: {name}") for name in ZERO_SHOT),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,3 +100,24 @@ def find(figures: Iterable[Figure], **wanted: object) -> Figure | None:
         ),
         None,
     )
+
+
+def by_map(
+    most: Sequence[Figure], columns: Sequence[Column], nothing: str = "–"
+) -> Iterator[tuple[str, list[str]]]:
+    """(caption, a text for each column) of every map that has a figure in one of them."""
+    for (name, centred), caption in CAPTIONS.items():
+        cells = [
+            find(most, of=of, map=name, centred=centred, metric=metric, subset="all")
+            for of, metric in columns
+        ]
+        if any(cells):
+            yield caption, [cell.text() if cell else nothing for cell in cells]
+
+
+def alone(most: Sequence[Figure], of: str, metric: str) -> dict[str, Figure]:
+    """What the 'source' and the 'target' reach by themselves; empty where it was not asked."""
+    found = {
+        side: find(most, of=of, map="none", metric=f"{metric}: {side} alone") for side in ("source", "target")
+    }
+    return {side: figure for side, figure in found.items() if figure}

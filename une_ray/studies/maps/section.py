@@ -14,12 +14,21 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import NOTHING, table
 from une_ray.report.theme import Colour
-from une_ray.studies.maps.figures import CAPTIONS, ZERO_SHOT, Figure, find, largest
+from une_ray.studies.maps.figures import (
+    IMAGES,
+    SAID,
+    TEXTS,
+    ZERO_SHOT,
+    Figure,
+    alone,
+    by_map,
+    find,
+    largest,
+)
 from une_ray.studies.maps.stored import StoredMap
 
 ORDER = 82
 QUERIES, GALLERY = 8, 4000
-COLUMNS = ("cosine", "centred cosine", "retrieval", "class retrieval")
 NOTE = (
     "Maps fitted on pairs of train images and asked of test images: the orthogonal one beside none, the means"
     " alone, a random rotation, and maps of more freedom. The cosine without the target's mean (centred) and"
@@ -51,34 +60,26 @@ def _pair(source: Source, origin: str, target: str, figures: Sequence[Figure]) -
 
 def numbers(most: Sequence[Figure]) -> str:
     """A line per map at the largest number of anchors."""
-    rows = []
-    for (name, centred), caption in CAPTIONS.items():
-        cells = [
-            find(most, of="images", map=name, centred=centred, metric=column, subset="all")
-            for column in COLUMNS
-        ]
-        if any(cells):
-            rows.append((caption, *(cell.text() if cell else NOTHING for cell in cells)))
-    return table(["map", *COLUMNS], rows)
+    rows = [(caption, *cells) for caption, cells in by_map(most, IMAGES, NOTHING)]
+    return table(["map", *(metric for _, metric in IMAGES)], rows)
 
 
 def texts(most: Sequence[Figure]) -> str:
-    """A line per map: what it makes of texts, and zero-shot AUC across the models; nothing without."""
-    if not any(figure.of == "texts" for figure in most):
-        return ""
-    metrics = [("texts", "cosine"), ("texts", "retrieval")]
-    metrics += [("zero-shot", f"AUC: {name}") for name in ZERO_SHOT]
-    rows: list[tuple[str, ...]] = []
-    for name in ("source", "target"):
-        figure = find(most, of="zero-shot", metric=f"AUC: {name} alone")
-        rows.append(
-            (f"{name} alone", NOTHING, NOTHING, figure.text() if figure else NOTHING, NOTHING, NOTHING)
-        )
-    for (name, centred), caption in CAPTIONS.items():
-        cells = [find(most, of=of, map=name, centred=centred, metric=metric) for of, metric in metrics]
-        if any(cells):
-            rows.append((caption, *(cell.text() if cell else NOTHING for cell in cells)))
-    return table(["map", "texts: cosine", "texts: retrieval", *(f"AUC: {n}" for n in ZERO_SHOT)], rows)
+    """What each map makes of class prompts and of captions, of which it was not told; nothing without."""
+    parts = []
+    for columns, of, metric, what in (
+        (TEXTS, "zero-shot", "AUC", "class prompts"),
+        (SAID, "captions", "retrieval", "the test images' own captions"),
+    ):
+        by_themselves = alone(most, of, metric)
+        if by_themselves:
+            shown = ", ".join(f"{side} {figure.value:.3f}" for side, figure in by_themselves.items())
+            heads = [f"{columns[0][0]}: cosine", f"{columns[0][0]}: retrieval"]
+            heads += [f"{metric}: {name}" for name in ZERO_SHOT]
+            rows = [(caption, *cells) for caption, cells in by_map(most, columns, NOTHING)]
+            note = f"<p class=note>Asked of {what}; {metric} of either model alone: {shown}.</p>"
+            parts.append(note + table(["map", *heads], rows))
+    return "".join(parts)
 
 
 def draw(axes: list[Axes], figures: Sequence[Figure]) -> None:

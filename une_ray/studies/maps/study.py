@@ -17,10 +17,11 @@ from une_ray.geometry.unit import unit_rows
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of, spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.lake.paired import PairedImages, paired_images, rows_of
+from une_ray.lake.paired import PairedImages, left_out, paired_images, rows_of
 from une_ray.studies.maps import figures
+from une_ray.studies.maps.captions import caption_figures, captioned, captions_alone, captions_of
 from une_ray.studies.maps.classes import class_attributes, classes_of
-from une_ray.studies.maps.evaluation import Figure, Pairs, image_figures
+from une_ray.studies.maps.evaluation import Asked, Figure, Pairs, image_figures
 from une_ray.studies.maps.stored import stored_maps
 from une_ray.studies.maps.texts import ClassTexts, class_texts, native_figures, text_figures
 
@@ -40,17 +41,19 @@ class MapSettings:
     draws: int
     split_seed: int
     with_texts: bool
+    with_captions: bool
 
 
 @dataclass(frozen=True, eq=False)
 class MapResult:
     """`fits`: rows of the view `map_fits`; `maps`: those of `maps`, the maps that are kept; `figures`: means
-    over draws."""
+    over draws; `left_out`: how many latents of either space have no partner."""
 
     fits: pa.Table
     maps: pa.Table
     settings: MapSettings
     figures: list[figures.Figure]
+    left_out: Mapping[str, int]
 
 
 def fit_maps(
@@ -70,16 +73,17 @@ def fit_maps(
     are brought to unit length first. The maps fitted on all train images are kept. What the lake has already
     is not done again.
 
-    `texts` is a lake of class prompts (corpus `classes:…`) with the spaces `source/text` and `target/text`:
-    the maps, fitted on images alone, are asked of them too. Raises UneError for unknown spaces and
-    attributes, and spaces that share no images.
+    Where the lake has captions of its images in both models (`source/text` and `target/text`), the maps,
+    fitted on images alone, are asked of those. `texts` is a lake of class prompts (corpus `classes:…`) with
+    the spaces `source/text` and `target/text`, of which they are asked too. Raises UneError for unknown
+    spaces and attributes, and spaces that share no images.
     """
     spaces_of(lake, [source, target])
     if source == target:
         raise UneError(f"a map goes from one space to another, and {source!r} is named twice")
     if draws < 2:
         raise UneError(f"{draws} draws of anchors give no interval; take two or more")
-    attributes = class_attributes(lake, classes)
+    attributes, captions = class_attributes(lake, classes), captioned(lake, source, target)
     settings = MapSettings(
         source=source,
         target=target,
@@ -87,6 +91,7 @@ def fit_maps(
         draws=draws,
         split_seed=split_seed,
         with_texts=texts is not None,
+        with_captions=len(captions) == 2,
     )
     labelled = attributes_of(lake)
     images = paired_images(lake, [source, target], labelled, split_seed)
@@ -99,6 +104,8 @@ def fit_maps(
     }
     if words is not None:
         config["texts"] = words.sha256
+    if settings.with_captions:
+        config["captions"] = [[fingerprints[space], count] for space, count in sorted(captions.items())]
     stamps = {
         "source": source,
         "target": target,
@@ -112,18 +119,17 @@ def fit_maps(
         )
     if not results.is_done(lake, "map_fits", config):
         train, test = pairs_of(lake, source, target, images, [labelled.index(name) for name in attributes])
-        if words is not None:
-            spoken = [labelled.index(name) for name in words.attributes]
-            test = replace(test, labels=test.labels[:, spoken])
+        asked = _asked(lake, settings, words, labelled, test)
         results.commit(
-            lake, "map_fits", config, [{**stamps, **row} for row in _fits(train, test, draws, words)]
+            lake, "map_fits", config, [{**stamps, **row} for row in _fits(train, test, draws, asked)]
         )
     name = results.config_hash(config)
     fits, maps, means = (
         lake.session.sql(f"SELECT * FROM {table} WHERE config = ?", params=[name]).to_arrow_table()
         for table in ("map_fits", "maps", "map_figures")
     )
-    return MapResult(fits, maps, settings, [figures.Figure.from_row(row) for row in means.to_pylist()])
+    read = [figures.Figure.from_row(row) for row in means.to_pylist()]
+    return MapResult(fits, maps, settings, read, left_out(lake, [source, target], images))
 
 
 def pairs_of(
@@ -156,7 +162,32 @@ def numbers_of_anchors(rows: int) -> list[int]:
     return [*grid, largest]
 
 
-def _fits(train: Pairs, test: Pairs, draws: int, words: ClassTexts | None) -> Iterator[Mapping[str, Any]]:
+def _asked(
+    lake: Lake, settings: MapSettings, words: ClassTexts | None, labelled: Sequence[str], test: Pairs
+) -> list[Asked]:
+    """Class prompts and captions, as far as there are any."""
+    asked = []
+    if words is not None:
+        columns = [labelled.index(name) for name in words.attributes]
+        spoken = replace(test, labels=test.labels[:, columns])
+        asked.append(
+            Asked(
+                mapped=lambda fitted, key: text_figures(fitted, key, words, spoken),
+                alone=lambda: native_figures(words, spoken),
+            )
+        )
+    if settings.with_captions:
+        captions = captions_of(lake, settings.source, settings.target, settings.split_seed, MOST)
+        asked.append(
+            Asked(
+                mapped=lambda fitted, key: caption_figures(fitted, key, captions),
+                alone=lambda: captions_alone(captions),
+            )
+        )
+    return asked
+
+
+def _fits(train: Pairs, test: Pairs, draws: int, asked: Sequence[Asked]) -> Iterator[Mapping[str, Any]]:
     centre = train.b.mean(0)
     for draw in range(draws):
         random = np.random.default_rng(draw)
@@ -172,12 +203,12 @@ def _fits(train: Pairs, test: Pairs, draws: int, words: ClassTexts | None) -> It
                 fitted = fit(anchors)
                 for figure in image_figures(fitted, test, centre):
                     yield about | asdict(figure)
-                if words is not None:
-                    for figure in text_figures(fitted, (name, centred), words, test):
+                for one in asked:
+                    for figure in one.mapped(fitted, (name, centred)):
                         yield about | asdict(figure)
-            if words is not None:
-                alone = {"map": "none", "centred": False, "anchors": count, "draw": draw}
-                for figure in native_figures(words, test):
+            alone = {"map": "none", "centred": False, "anchors": count, "draw": draw}
+            for one in asked:
+                for figure in one.alone():
                     yield alone | asdict(figure)
             yield from _noise_bound(chosen, test, draw)
         yield from _by_class(train, test, centre, draw, random)

@@ -11,15 +11,20 @@ import numpy as np
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import Floats
 from une_ray.geometry.metrics import accuracy, auc
-from une_ray.geometry.pairing import item_retrieval, paired_cosine
 from une_ray.geometry.peers import FittedMap
 from une_ray.geometry.unit import unit_rows
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
-from une_ray.studies.maps.evaluation import Figure, Pairs
+from une_ray.studies.maps.evaluation import (
+    Figure,
+    Pairs,
+    any_orthogonal_gives,
+    paired_figures,
+    text_space,
+)
+from une_ray.studies.maps.figures import Key
 
 VECTORS = "SELECT attribute, value, unit FROM class_vectors(?) ORDER BY attribute, value DESC"
-ORTHOGONAL = ("identity", "random", "orthogonal")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,11 +42,6 @@ class ClassTexts:
         for vectors in (self.a, self.b):
             digest.update(np.ascontiguousarray(vectors).tobytes())
         return digest.hexdigest()
-
-
-def text_space(space: str) -> str:
-    """What the texts of a model are called: `mini-clip-a/text` beside `mini-clip-a`."""
-    return f"{space}/text"
 
 
 def class_texts(texts: Lake, source: str, target: str, attributes: Sequence[str]) -> ClassTexts:
@@ -71,9 +71,7 @@ def class_texts(texts: Lake, source: str, target: str, attributes: Sequence[str]
     return ClassTexts(attributes=tuple(named), a=a, b=b)
 
 
-def text_figures(
-    fitted: FittedMap, key: tuple[str, bool], texts: ClassTexts, test: Pairs
-) -> Iterator[Figure]:
+def text_figures(fitted: FittedMap, key: Key, texts: ClassTexts, test: Pairs) -> Iterator[Figure]:
     """Of texts: cosine and retrieval among all classes; and zero-shot across models by the images' labels.
 
     The map is moved to the texts' own means where it is centred. What every orthogonal matrix would give is
@@ -81,13 +79,9 @@ def text_figures(
     """
     moved = fitted.about(texts.a.mean(0), texts.b.mean(0))
     mapped, true = moved.source(texts.a), fitted.target(texts.b)
-    count = len(texts.a)
-    yield Figure(of="texts", metric="cosine", value=paired_cosine(mapped, true), items=count)
-    centred = paired_cosine(mapped - true.mean(0), true - true.mean(0))
-    yield Figure(of="texts", metric="centred cosine", value=centred, items=count)
-    yield Figure(of="texts", metric="retrieval", value=item_retrieval(mapped, true), items=count)
+    yield from paired_figures("texts", mapped, true)
     images, theirs = fitted.source(test.a), fitted.target(test.b)
-    keeps = key[0] in ORTHOGONAL and not key[1] and test.a.shape[1] <= test.b.shape[1]
+    keeps = any_orthogonal_gives(key, test.a.shape[1], test.b.shape[1])
     for name, rows, words, any_orthogonal in (
         ("mapped image, target text", images, true, False),
         ("mapped image, mapped text", images, mapped, keeps),
