@@ -41,6 +41,7 @@ def _shell(lake: Lake, script: str) -> subprocess.CompletedProcess[str]:
 
 
 def answered(lake: Lake, query: str, *files: str) -> list[dict]:
-    """The rows of `query` after `files` of queries/, whose own output is not looked at."""
-    read = "".join(f".read {QUERIES}/{file}\n" for file in files)
+    """The rows of `query` after `files` of queries/, or those at absolute paths, whose own output is not
+    looked at."""
+    read = "".join(f".read {QUERIES / file}\n" for file in files)
     return json.loads(typed(lake, f".output /dev/null\n{read}.output\n.mode json\n{query};"))

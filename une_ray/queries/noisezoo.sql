@@ -156,6 +156,11 @@ CREATE OR REPLACE MACRO nz_is_among(x, given) AS
     if(typeof(given) LIKE '%]', list_contains(try_cast(given AS VARCHAR[]), x), x = given::VARCHAR);
 CREATE OR REPLACE MACRO nz_as_names(given) AS if(typeof(given) LIKE '%]', try_cast(given AS VARCHAR[]), [given::VARCHAR]);
 
+-- z·W + b of one vector, of z/‖z‖ where `of_unit`; `columns` is a list of {w, b, of_unit}, one for each number of the result.
+CREATE OR REPLACE MACRO nz_affine(z, columns) AS list_transform(columns, lambda nz_c: if(len(nz_c.w) = len(z),
+    list_dot_product(nz_c.w, z::DOUBLE[]) / if(nz_c.of_unit, sqrt(list_dot_product(z::DOUBLE[], z::DOUBLE[])), 1) + nz_c.b,
+    error('a vector of ' || len(z) || ' numbers, where ' || len(nz_c.w) || ' are taken')::DOUBLE));
+
 -- Why a space can't be read: one row with the message, or none. Macros end in UNION ALL with `error(message)` in every column, so that
 -- a misspelt name raises whatever the caller selects or filters.
 CREATE OR REPLACE MACRO nz_space_trouble(in_space) AS TABLE

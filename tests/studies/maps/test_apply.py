@@ -1,10 +1,14 @@
 """A space through a planted rotation; oracles: the rotated rows, and the target's own probes on them."""
 
+from pathlib import Path
+
+import duckdb
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from tests.helpers.planted import Planted
+from tests.helpers.stock import answered
 from une_ray.api import Lake
 from une_ray.api import open as open_lake
 from une_ray.cli.main import app
@@ -13,6 +17,7 @@ from une_ray.geometry.procrustes import random_orthogonal
 from une_ray.lake.latents import matrix
 from une_ray.lake.store import Store
 from une_ray.spaces.space import Space
+from une_ray.studies import maps
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +125,43 @@ def test_the_command_prints_it_beside_really_embedding(lake, applied):
     assert done.exit_code == 0, done.output
     assert "probe accuracy" in done.output and "really" in done.output and "0 images written" in done.output
     assert matrix(lake.space("again").table()["z"], np.float32).shape == (299, 10)
+
+
+def test_sql_applies_a_stored_map_to_a_space_and_to_a_vector_in_the_stock_shell_too(made, lake, applied):
+    query = "SELECT image_id, z FROM mapped('enc', 'turned') ORDER BY image_id"
+    ids, mapped = zip(*lake.rows(query))
+    places = np.searchsorted(made.ids, ids)
+    _, written = lake.space("again").latents()
+    assert np.allclose(mapped, written, atol=2e-3) and len(ids) == 299
+    assert np.abs(np.array(mapped) - made.z["turned"][places]).max() < 0.02
+    stock = answered(lake, query, str(Path(maps.__file__).with_name("views.sql")))
+    assert [row["image_id"] for row in stock] == list(ids)
+    assert np.allclose([row["z"] for row in stock], mapped)
+    few = lake.rows(
+        "SELECT apply_map(z, 'enc', 'turned') FROM latents WHERE space = 'enc' AND image_id < 'i0003'"
+    )
+    assert np.allclose([z for (z,) in few], mapped[:3], atol=1e-9)
+    ((one, ridge, uncentred),) = lake.rows(
+        "SELECT apply_map($z, 'enc', 'turned'), apply_map($z, 'enc', 'turned', by_map := 'ridge'),"
+        " apply_map($z, 'enc', 'turned', is_centred := false)",
+        {"z": made.z["enc"][0].tolist()},
+    )
+    assert np.allclose(one, mapped[0], atol=1e-9)
+    assert not np.allclose(one, ridge) and not np.allclose(one, uncentred)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            "apply_map(z, 'enk', 'turned')",
+            "no such map of enk onto turned .* there is orthogonal of enc onto",
+        ),
+        ("apply_map([1.0], 'enc', 'turned')", "a vector of 1 numbers, where 10 are taken"),
+    ],
+)
+def test_sql_says_which_maps_there_are(lake, applied, call, message):
+    with pytest.raises(duckdb.Error, match=message):
+        lake.rows(f"SELECT {call} FROM latents WHERE space = 'enc'")
+    with pytest.raises(duckdb.Error, match="no such map of enc onto enk"):
+        lake.rows("SELECT image_id FROM mapped('enc', 'enk')")

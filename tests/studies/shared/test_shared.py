@@ -1,17 +1,23 @@
 """A lake of linear views of one latent; oracles: that latent, scikit-learn, NumPy's pinv."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 from sklearn.linear_model import RidgeClassifier
 from typer.testing import CliRunner
 
+from tests.helpers import planted
 from tests.helpers.planted import HIDDEN, Planted
+from tests.helpers.stock import answered
 from une_ray.api import Lake
 from une_ray.api import open as open_lake
 from une_ray.cli.main import app
 from une_ray.errors import UneError
+from une_ray.geometry.unit import unit_rows
 from une_ray.report.section import Source
+from une_ray.studies import shared
 from une_ray.studies.shared.section import section
 
 VIEWS = ["enc", "gen/ddim50", "pixels-4"]
@@ -104,6 +110,69 @@ def test_a_direction_is_carried_back_by_the_pseudo_inverse(made, lake, found):
         lake.rows("FROM carried_back('together', 'enk', 'Smiling')")
 
 
+def test_shared_spaces_of_disjoint_views_are_compared_by_their_neighbourhoods(tmp_path):
+    """Two of two views each see one hidden latent; a third is of noise alone."""
+    four = Planted(count=600, spaces=("enc", "gen/ddim50", "pixels-4"))
+    random = np.random.default_rng(6)
+    four.z["enc-2"] = four.z["enc"] @ random.standard_normal((10, 8)) + random.standard_normal((600, 8))
+    four.z["noise-a"] = random.standard_normal((600, 8)).astype(np.float16).astype(float)
+    four.z["noise-b"] = four.z["noise-a"] @ random.standard_normal((8, 8))
+    lake = open_lake(four.lake(str(tmp_path / "lake")).url)
+    for name, views in (("x1", ["enc", "enc-2"]), ("x2", ["gen/ddim50", "pixels-4"])):
+        lake.shared_space(views, name, dim=HIDDEN)
+    lake.shared_space(["noise-a", "noise-b"], "x3", dim=4)
+    lake.similarity(["x1", "x2", "x3"], draws=2)
+    rows = lake.rows(
+        "SELECT one, other, measure, value, excess, deviations, views_in_common FROM shared_neighbourhoods"
+        " QUALIFY n = max(n) OVER ()"
+    )
+    found = {(one, other, measure): figures for one, other, measure, *figures in rows}
+    for measure in ("mutual-neighbours", "rank-correlation"):
+        _, excess, deviations, common = found["x1", "x2", measure]
+        assert excess > 0.1 and deviations > 10 and common == []
+        assert abs(found["x1", "x3", measure][1]) < 0.02
+    x, y = (lake.space(name).latents().z for name in ("x1", "x2"))
+    cosines = [unit @ unit.T for unit in (unit_rows(z - z.mean(0)) for z in (x, y))]
+    near = (
+        [{*np.argsort(-row)[1:11]} for row in cosines[0]],
+        [{*np.argsort(-row)[1:11]} for row in cosines[1]],
+    )
+    expected = np.mean([len(a & b) / 10 for a, b in zip(*near)])
+    assert found["x1", "x2", "mutual-neighbours"][0] == pytest.approx(expected, abs=0.005)
+    shown = section(Source(lake)).html
+    assert "Between shared spaces" in shown and "mutual-neighbours" in shown
+
+
+def test_sql_says_what_one_view_alone_sees_in_the_stock_shell_too(made, lake, found):
+    query = "SELECT image_id, seen_in(z, 'together', 'enc') AS x FROM latents WHERE space = 'enc' ORDER BY 1"
+    ids, x = zip(*lake.rows(query))
+    ((mean, weights),) = lake.rows(
+        "SELECT mean, weights FROM shared_maps WHERE space = 'together' AND source = 'enc'"
+    )
+    z = made.z["enc"][np.searchsorted(made.ids, ids)]
+    assert np.allclose(x, (z - mean) @ np.array(weights).reshape(found.dim, -1).T, atol=1e-6)
+    stock = answered(lake, query, str(Path(shared.__file__).with_name("views.sql")))
+    assert np.allclose([row["x"] for row in stock], x)
+    with pytest.raises(Exception, match="no view enk of a shared space together .* enc of together"):
+        lake.rows("SELECT seen_in(z, 'together', 'enk') FROM latents")
+
+
+def test_views_of_one_model_are_named(tmp_path, monkeypatch):
+    """They agree about whatever the model adds, so a reader has to know."""
+    two = Planted(count=300, spaces=("enc", "pixels-4"))
+    two.z["gen/ddim50"], two.z["gen/ddim25"] = two.z.pop("enc"), two.z["pixels-4"]
+    monkeypatch.setattr(
+        planted, "fingerprint", lambda space: {"model": space.partition("/")[0], "kind": space}
+    )
+    lake = open_lake(two.lake(str(tmp_path / "lake")).url)
+    done = CliRunner().invoke(
+        app, ["shared", lake.url, "--views", "gen/ddim50,gen/ddim25,pixels-4", "--name", "s", "--dim", "2"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "gen/ddim50 and gen/ddim25 are both of gen" in done.output
+    assert "pixels-4 are" not in done.output
+
+
 @pytest.mark.parametrize(
     ("views", "message"),
     [
@@ -123,5 +192,6 @@ def test_the_command_prints_it_beside_its_controls_and_the_report_shows_it(lake,
     assert done.exit_code == 0, done.output
     for text in ("held-out correlation", "null correlation", "shuffled views", "majority"):
         assert text in done.output
+    assert "left out, as another space lacks the image: 1 of gen/ddim50, 1 of pixels-4" in done.output
     shown = section(Source(lake))
     assert "together" in shown.html and "shuffled views" in shown.summary

@@ -27,7 +27,7 @@ from une_ray.studies.maps.stored import StoredMap
 
 MOST, NEIGHBOURS = 5000, 10
 STORED = """SELECT * FROM maps WHERE source = ? AND target = ? AND map = ? AND centred = ? AND split_seed = ?
-    AND source_fingerprint = ? AND target_fingerprint = ? ORDER BY config LIMIT 1"""
+    AND source_fingerprint = ? AND target_fingerprint = ? ORDER BY train DESC, config LIMIT 1"""
 PROBES = """SELECT attribute, w, b FROM best_probes
     WHERE space = ? AND status = 'ok' AND split_seed = ? ORDER BY attribute"""
 SECONDS = "SELECT sum(seconds), sum(images) FROM runs WHERE stage = ?"

@@ -62,10 +62,17 @@ def shared(
 
 def lines(result: SharedResult) -> list[str]:
     """Held-out correlation against its null, and accuracy against the number of dimensions."""
+    from une_ray.lake.paired import said_left_out
+
     rows = result.scores.to_pylist()
     text = [f"{result.space}: {result.dim} dimensions of {', '.join(result.settings.views)}"]
     if result.images:
         text[0] += f"; {result.images:,} images written, {result.rejects:,} rejects"
+    text += said_left_out(result.left_out)
+    text += [
+        f"{' and '.join(views)} are both of {model}: what they agree on may be that model's alone"
+        for model, views in result.models.items()
+    ]
     text += ["", *_correlations(rows, result.dim), "", *_accuracies(rows)]
     text.append(
         "\nheld-out: mean correlation over pairs of views of what each alone says of a dimension, on test"

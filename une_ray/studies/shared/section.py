@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
+from une_ray.report.tables import figure_or_dash, table
 from une_ray.report.theme import GREYS, SERIES, Colour
 
 ORDER = 86
@@ -18,11 +19,16 @@ NOTE = (
     " images (mean correlation over pairs of views), and the same on mixed-up pairs. Right: mean accuracy of"
     " ridge probes of all attributes on the first k dimensions, beside the first k principal components of"
     " each view and a space that was fitted on views of different images; the dotted line always answers the"
-    " commoner label."
+    " commoner label. Of two shared spaces that une similarity has compared: do they find the same images"
+    " alike, against the number of images and beside mixed-up pairs (dotted)?"
 )
 LATEST = """SELECT space, measure, "of", k, value, majority FROM shared_scores
     QUALIFY config = first(config) OVER (PARTITION BY space ORDER BY split_seed, config)
     ORDER BY space, measure, "of", k"""
+BETWEEN = (
+    """SELECT one, other, views_in_common, measure, n, value, "null", deviations FROM shared_neighbourhoods"""
+)
+MEASURES = ("mutual-neighbours", "rank-correlation")
 VIEWS = "SELECT DISTINCT source FROM shared_maps WHERE space = ? ORDER BY source"
 
 Rows = Sequence[tuple[str, str, int, float, float | None]]
@@ -38,7 +44,43 @@ def section(source: Source) -> Section | None:
         views = ", ".join(name for (name,) in source.rows(VIEWS, space))
         picture = svg(partial(draw, rows=rows), panels=2, width=4.3, height=3.2)
         parts.append(f"<h3>{escape(space)}</h3><p>{escape(views)}</p>{picture}")
-    return Section("Shared spaces", NOTE, "".join(parts), _summary(by_space)) if parts else None
+    parts.append(between(source.rows(BETWEEN)))
+    return Section("Shared spaces", NOTE, "".join(parts), _summary(by_space)) if by_space else None
+
+
+def between(rows: Sequence[tuple]) -> str:
+    """How well shared spaces agree about which images are alike: curves, and figures at the largest n."""
+    if not rows:
+        return ""
+    most: dict[tuple[str, str, str], tuple] = {}
+    for row in rows:
+        most[row[0], row[1], row[3]] = row  # by n, so the last is of the most images
+    header = ["shared space", "and", "views in common", "measure", "images", "value", "null", "σ beyond it"]
+    lines = [
+        (one, other, ", ".join(common) or "none", measure, f"{n:,}", f"{value:.3f}", f"{null:.3f}")
+        + (figure_or_dash(deviations, ".0f"),)
+        for one, other, common, measure, n, value, null, deviations in most.values()
+    ]
+    picture = svg(partial(draw_between, rows=rows), panels=2, width=4.3, height=2.8)
+    return f"<h3>Between shared spaces</h3>{picture}{table(header, lines, 4)}"
+
+
+def draw_between(axes: list[Axes], rows: Sequence[tuple]) -> None:
+    """A line per pair of shared spaces against n, and its null dotted."""
+    pairs = list(dict.fromkeys(row[:2] for row in rows))
+    for axis, measure in zip(axes, MEASURES):
+        for number, pair in enumerate(pairs):
+            points = [row[4:7] for row in rows if row[:2] == pair and row[3] == measure]
+            x, y, null = zip(*points)
+            colour = SERIES[number % len(SERIES)]
+            axis.plot(x, y, "-o", color=colour, markersize=3, linewidth=1.2, label=" and ".join(pair))
+            axis.plot(x, null, ":", color=colour, linewidth=1)
+        axis.axhline(0, color=Colour.RULE, linewidth=0.8)
+        axis.set(xscale="log", xlabel="images", title=measure)
+        counts = sorted({row[4] for row in rows})
+        axis.set_xticks(counts, [f"{count:,}" for count in counts])
+        axis.minorticks_off()
+    axes[0].legend(fontsize=7)
 
 
 def draw(axes: list[Axes], rows: Rows) -> None:

@@ -26,7 +26,7 @@ from une_ray.lake.derived import derive_space, derived_fingerprint
 from une_ray.lake.latents import attributes_of, spaces_of
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.names import check_name
-from une_ray.lake.paired import PairedImages, paired_images, side_by_side
+from une_ray.lake.paired import PairedImages, left_out, paired_images, side_by_side
 from une_ray.studies.shared.accuracies import accuracies
 
 RANK, MOST = 500, 64  # components of a view that enter, and shared dimensions that are looked at
@@ -46,7 +46,8 @@ class SharedSettings:
 
 @dataclass(frozen=True, eq=False)
 class SharedResult:
-    """`space` of `dim` is in the lake; `scores`: rows of the view `shared_scores`."""
+    """`space` of `dim` is in the lake; `scores`: rows of the view `shared_scores`; `left_out`: latents of
+    each view whose image another lacks; `models`: those that several views are of."""
 
     space: str
     dim: int
@@ -54,6 +55,8 @@ class SharedResult:
     rejects: int
     scores: pa.Table
     settings: SharedSettings
+    left_out: Mapping[str, int]
+    models: Mapping[str, Sequence[str]]
 
 
 def shared_space(
@@ -108,7 +111,24 @@ def shared_space(
     )
     rows, measured = maps_query.to_arrow_table().to_pylist(), scores_query.to_arrow_table()
     done, rejects = _write(lake, name, rows, settings)
-    return SharedResult(name, rows[0]["dim"], done, rejects, measured, settings)
+    return SharedResult(
+        space=name,
+        dim=rows[0]["dim"],
+        images=done,
+        rejects=rejects,
+        scores=measured,
+        settings=settings,
+        left_out=left_out(lake, views, images),
+        models=_of_one_model(prints, views),
+    )
+
+
+def _of_one_model(prints: Mapping[str, Mapping[str, Any]], views: Sequence[str]) -> dict[str, list[str]]:
+    """{model: its views}, of models that have several."""
+    by_model: dict[str, list[str]] = {}
+    for view in views:
+        by_model.setdefault(str(prints[view]["model"]), []).append(view)
+    return {model: own for model, own in by_model.items() if len(own) > 1}
 
 
 def _fitted(

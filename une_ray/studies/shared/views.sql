@@ -1,3 +1,7 @@
+-- In the stock shell: .read queries/noisezoo.sql, then this file.
+CREATE OR REPLACE VIEW shared_maps AS FROM read_parquet(getvariable('lake') || '/shared_maps/*.parquet', hive_partitioning = false);
+CREATE OR REPLACE VIEW shared_scores AS FROM read_parquet(getvariable('lake') || '/shared_scores/*.parquet', hive_partitioning = false);
+
 -- An attribute's direction in a shared space, carried back to one of its views by the pseudo-inverse: a row with `w`, the least move of the
 -- view's latent that the shared space sees as a move along its own probe. For une edit --direction.
 CREATE OR REPLACE MACRO carried_back(in_shared, to_view, of_attribute, by_method := 'ridge') AS TABLE
@@ -14,3 +18,30 @@ nz_rows AS (
 SELECT list(nz_value ORDER BY nz_d) AS w FROM nz_rows HAVING count(*) > 0
 UNION ALL
 SELECT error(message)::DOUBLE[] FROM nz_trouble WHERE error(message)::BOOLEAN;
+
+-- What one view alone says of a shared space, of a vector or a few; the space itself is what all views say together:
+-- SELECT image_id, seen_in(z, 'shared-1', 'mini-dino') AS x FROM latents WHERE space = 'mini-dino' LIMIT 5;
+CREATE OR REPLACE MACRO nz_view_columns(in_shared, of_view) AS TABLE
+WITH nz_map AS (
+    FROM shared_maps nz_m WHERE nz_m.space = in_shared AND nz_m.source = of_view ORDER BY nz_m.train DESC, nz_m.config LIMIT 1),
+nz_columns AS (
+    SELECT nz_j, mean, weights[(nz_j - 1) * view_dim + 1 : nz_j * view_dim] AS w
+    FROM nz_map CROSS JOIN unnest(generate_series(1, dim)) AS nz_u(nz_j))
+SELECT nz_j, w, -list_dot_product(w, mean) AS b, false AS of_unit FROM nz_columns;
+
+CREATE OR REPLACE MACRO seen_in(z, in_shared, of_view) AS nz_affine(z, coalesce(
+    (SELECT list({'w': w, 'b': b, 'of_unit': of_unit} ORDER BY nz_j) FROM nz_view_columns(in_shared, of_view)),
+    error('no view ' || coalesce(of_view, 'NULL') || ' of a shared space ' || coalesce(in_shared, 'NULL') || ' in this lake; ' || (
+        SELECT coalesce('there is ' || array_to_string(list_sort(list(DISTINCT nz_k.source || ' of ' || nz_k.space))[:8], ', '), 'une shared makes them')
+        FROM shared_maps nz_k))));
+
+-- Do shared spaces find the same images alike? Of every two that une similarity has compared: which views they have in common (none, where
+-- the view sets are disjoint), and against n the share of an image's ten nearest that are the same (mutual-neighbours) and Spearman's
+-- correlation of all cosines (rank-correlation), each beside mixed-up pairs as in similarity_curves.
+CREATE OR REPLACE VIEW similarities AS FROM read_parquet(getvariable('lake') || '/similarities/*.parquet', hive_partitioning = false);
+CREATE OR REPLACE VIEW shared_neighbourhoods AS
+WITH nz_views AS (SELECT space, list_sort(list(DISTINCT source)) AS views FROM shared_maps GROUP BY space)
+SELECT a.space AS one, b.space AS other, list_intersect(a.views, b.views) AS views_in_common, measure, n, avg(value) AS value, avg(null_mean) AS "null",
+    avg(value - null_mean) AS excess, avg((value - null_mean) / nullif(null_sd, 0)) AS deviations, max(p_value) AS p_value, count(*) AS draws
+FROM similarities s JOIN nz_views a ON a.space = s.source JOIN nz_views b ON b.space = s.target
+WHERE measure IN ('mutual-neighbours', 'rank-correlation') GROUP BY ALL ORDER BY ALL;

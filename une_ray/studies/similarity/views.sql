@@ -1,3 +1,6 @@
+-- In the stock shell: .read queries/noisezoo.sql, then this file.
+CREATE OR REPLACE VIEW similarities AS FROM read_parquet(getvariable('lake') || '/similarities/*.parquet', hive_partitioning = false);
+
 -- Every measure of two spaces over draws of n images: `excess` is the value less its permutation null, `deviations` the same in standard
 -- deviations of the null, `sd` over draws (none where every draw has the same images).
 CREATE OR REPLACE VIEW similarity_curves AS
