@@ -38,6 +38,13 @@ def test_p_values_are_those_of_the_exact_permutation_test(pairs):
     assert agreement(x, y, resamples=20_000)["pearson"].p_value == pytest.approx(exact.pvalue, abs=0.005)
 
 
+def test_the_null_is_that_of_pairings_at_random():
+    """Pearson's r of n values in all orders has mean 0 and variance 1 / (n − 1); so has Spearman's."""
+    for correlation in agreement(A, B, resamples=20_000).values():
+        assert correlation.null_mean == pytest.approx(0, abs=0.01)
+        assert correlation.null_sd == pytest.approx(19**-0.5, rel=0.03)
+
+
 def test_unrelated_spaces_are_found_so():
     random = np.random.default_rng(3)
     p_values = [

@@ -14,12 +14,15 @@ FEWEST = 3  # attributes; a correlation of two points is ±1
 
 @dataclass(frozen=True)
 class Correlation:
-    """A coefficient with its percentile bootstrap interval and one-sided permutation p-value."""
+    """A coefficient with its percentile bootstrap interval; and mean and standard deviation of the same over
+    attributes paired at random, with the one-sided p-value."""
 
     value: float
     low: float
     high: float
     p_value: float
+    null_mean: float
+    null_sd: float
 
 
 def agreement(
@@ -51,7 +54,9 @@ def agreement(
         chance = rowwise_correlation(transform(x), transform(paired))
         as_high = np.count_nonzero(chance >= value - 1e-12)  # ties in exact arithmetic are ties here
         p_value = (1 + as_high) / (1 + resamples)
-        correlations[name] = Correlation(value, float(low), float(high), p_value)
+        correlations[name] = Correlation(
+            value, float(low), float(high), p_value, float(chance.mean()), float(chance.std(ddof=1))
+        )
     return correlations
 
 

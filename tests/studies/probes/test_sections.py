@@ -122,7 +122,10 @@ def test_agreement_is_scipys_over_means_of_seeds(source):
         other = aucs(source, space).mean(0)
         assert found[name][1:3] == ["10", "2"]
         assert found[name][3] == f"{stats.pearsonr(noise, other).statistic:+.3f}"
-        assert found[name][6] == f"{stats.spearmanr(noise, other).statistic:+.3f}"
+        assert found[name][7] == f"{stats.spearmanr(noise, other).statistic:+.3f}"
+        for null in (found[name][5], found[name][9]):
+            mean, sd = map(float, null.split(" ± "))
+            assert abs(mean) < 0.02 and sd == pytest.approx(9**-0.5, abs=0.02)
 
 
 def test_agreement_uses_what_both_spaces_have():

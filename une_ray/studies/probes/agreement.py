@@ -20,7 +20,8 @@ NOTE = (
     "Left: test AUC of every attribute in a generator's noise against the other spaces. Right: their"
     " correlations over attributes, Pearson above Spearman, with 95 % bootstrap intervals over attributes and"
     " split seeds. Attributes that are plain to see are easy for everyone: the grey controls show how much"
-    " agreement that alone gives. p: one-sided, by permuting attributes."
+    " agreement that alone gives. The band is what attributes paired at random give, mean ± 1.96 standard"
+    " deviations (null); p: the share of such pairings that agree as much."
 )
 
 Aucs = Mapping[tuple[int, str], float]
@@ -98,12 +99,14 @@ def scatter(axis: Axes, generator: str, pairs: Pairs, looks: dict[str, Look], ro
 
 
 def coefficients(axis: Axes, correlations: Correlations, looks: dict[str, Look]) -> None:
-    """Pearson's and Spearman's coefficient with their intervals, a line per space."""
+    """Pearson's and Spearman's coefficient with their intervals, on the null's, a line per space."""
     for row, (space, of_space) in enumerate(correlations.items()):
         colour, marker = looks[space].colour, looks[space].marker
         for offset, name in ((-0.13, "pearson"), (0.13, "spearman")):
             figure, height = of_space[name], row + offset
             filling = colour if name == "pearson" else Colour.PAPER
+            reach = 1.96 * figure.null_sd
+            axis.barh(height, 2 * reach, 0.2, figure.null_mean - reach, color=Colour.LINE, zorder=0)
             axis.plot([figure.low, figure.high], [height, height], color=colour, linewidth=1.5)
             axis.plot(figure.value, height, marker, color=colour, markersize=5, markerfacecolor=filling)
     axis.axvline(0, color=Colour.RULE, linewidth=1, linestyle=":")
@@ -113,14 +116,31 @@ def coefficients(axis: Axes, correlations: Correlations, looks: dict[str, Look])
 
 
 def numbers(pairs: Pairs, correlations: Correlations, roles: Roles) -> str:
-    header = ["space", "attributes", "splits", "Pearson", "95 %", "p", "Spearman", "95 %", "p"]
+    header = [
+        "space",
+        "attributes",
+        "splits",
+        "Pearson",
+        "95 %",
+        "null",
+        "p",
+        "Spearman",
+        "95 %",
+        "null",
+        "p",
+    ]
     rows = []
     for space, (ours, _) in pairs.items():
         splits, attributes = ours.shape
         figures = [
             text
             for c in correlations[space].values()
-            for text in (f"{c.value:+.3f}", f"{c.low:+.2f} to {c.high:+.2f}", f"{c.p_value:.2g}")
+            for text in (
+                f"{c.value:+.3f}",
+                f"{c.low:+.2f} to {c.high:+.2f}",
+                f"{c.null_mean:+.2f} ± {c.null_sd:.2f}",
+                f"{c.p_value:.2g}",
+            )
         ]
         rows.append((roles.label(space), attributes, splits, *figures))
     return table(header, rows)

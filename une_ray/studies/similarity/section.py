@@ -18,9 +18,9 @@ SHOWN = ("cka", "cca", "mutual-neighbours", "rank-correlation")
 NOTE = (
     "Every measure drifts with the number of images and dimensions, so each stands beside the same measure of"
     " mixed-up pairs (dotted) and against the number of images. Heat maps: R² on held-out images of maps"
-    " fitted on half of them, less that of maps fitted on mixed-up pairs: of a rotation with one scale, and"
-    " of ridge. Where both are alike the spaces are a rotation apart, where only ridge is large a general"
-    " linear map relates them. Means over random draws of images."
+    " fitted on half of them, less that of maps fitted on mixed-up pairs, which stands small below: of a"
+    " rotation with one scale, and of ridge. Where both are alike the spaces are a rotation apart, where only"
+    " ridge is large a general linear map relates them. Means over random draws of images."
 )
 PAIRS = """SELECT source, target, n, orthogonal, orthogonal_null, ridge, ridge_null, cca, cca_null, related_by
     FROM map_pairs"""
@@ -65,7 +65,8 @@ def section(source: Source) -> Section | None:
 
 
 def heats(axes: list[Axes], pairs: Sequence[tuple], spaces: Sequence[str]) -> None:
-    """R² beyond the null from row to column, of a rotation and of ridge; below zero counts as zero."""
+    """R² beyond the null from row to column, of a rotation and of ridge, and small the null itself; below
+    zero counts as zero."""
     for axis, title, column in ((axes[0], "a rotation: R² beyond its null", 3), (axes[1], "ridge", 5)):
         values = np.full((len(spaces), len(spaces)), np.nan)
         for pair in pairs:
@@ -73,8 +74,10 @@ def heats(axes: list[Axes], pairs: Sequence[tuple], spaces: Sequence[str]) -> No
             values[row, place] = max(pair[column] - max(pair[column + 1], 0), 0)
             ink = Colour.PAPER if values[row, place] > 0.6 else Colour.INK
             axis.text(
-                place, row, f"{values[row, place]:.2f}", ha="center", va="center", fontsize=7, color=ink
+                place, row, f"{values[row, place]:.2f}", ha="center", va="bottom", fontsize=7, color=ink
             )
+            null = f"{pair[column + 1]:.2f}"
+            axis.text(place, row + 0.06, null, ha="center", va="top", fontsize=5.5, color=ink)
         axis.imshow(values, aspect="auto", cmap="Blues", vmin=0, vmax=1)
         axis.set_xticks(range(len(spaces)), spaces, rotation=30, ha="right", rotation_mode="anchor")
         axis.set_yticks(range(len(spaces)), spaces if axis is axes[0] else [])

@@ -20,8 +20,9 @@ NOTE = (
     " Most of the raw cosine is the target's mean: beside it stands that of predicting the mean for everyone;"
     " the centred cosine and R² are about the image. Shuffled: the same regression on mixed-up pairs. Drop:"
     " native less mapped accuracy of the target's probes, in percentage points, means over attributes; below"
-    " zero the source tells them more than the target itself. Means over split seeds. Fidelity counts only as"
-    " far as it beats that of the control spaces."
+    " zero the source tells them more than the target itself. Small, below every number of the heat maps:"
+    " mixed-up pairs. Means over split seeds. Fidelity counts only as far as it beats that of the control"
+    " spaces."
 )
 
 # Of several runs over one pair, the one with the most images.
@@ -90,7 +91,7 @@ def heat(
     colours: str,
     reach: tuple[float, float],
 ) -> None:
-    """One figure of every pair's ridge map, as colour and as number."""
+    """One figure of every pair's ridge map, as colour and as number; below it that of mixed-up pairs."""
     origins, targets = (
         [space for space in spaces if any(pair[side] == space for pair in maps)] for side in (0, 1)
     )
@@ -100,7 +101,9 @@ def heat(
         value = value_of(of_pair["ridge"])
         values[row, column] = value
         ink = Colour.PAPER if abs(value) > 0.6 * reach[1] else Colour.INK
-        axis.text(column, row, form.format(value), ha="center", va="center", fontsize=8, color=ink)
+        axis.text(column, row, form.format(value), ha="center", va="bottom", fontsize=8, color=ink)
+        null = form.format(value_of(of_pair["shuffled"]))
+        axis.text(column, row + 0.06, null, ha="center", va="top", fontsize=6, color=ink)
     axis.imshow(values, aspect="auto", cmap=colours, vmin=reach[0], vmax=reach[1])
     axis.set_xticks(range(len(targets)), targets, rotation=30, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(len(origins)), origins)
@@ -118,6 +121,7 @@ def numbers(maps: Maps) -> str:
         "centred",
         "shuffled",
         "R²",
+        "shuffled",
         "native %",
         "mapped %",
     ]
@@ -125,12 +129,13 @@ def numbers(maps: Maps) -> str:
     rows = []
     for pair, of_pair in maps.items():
         ridge, mean, shuffled = (of_pair[name] for name in ("ridge", "mean", "shuffled"))
-        fidelity = (ridge.cosine, mean.cosine, ridge.centred_cosine, shuffled.centred_cosine, ridge.r2)
+        fidelity = (ridge.cosine, mean.cosine, ridge.centred_cosine, shuffled.centred_cosine)
+        explained = (ridge.r2, shuffled.r2)
         shares = (100 * ridge.accuracy_native, 100 * ridge.accuracy, ridge.drop, mean.drop, shuffled.drop)
         rows.append(
             (
                 *pair,
-                *(figure_or_dash(value, ".3f") for value in fidelity),
+                *(figure_or_dash(value, ".3f") for value in (*fidelity, *explained)),
                 *(f"{value:.2f}" for value in shares),
             )
         )
