@@ -9,7 +9,9 @@ import torch
 from transformers import CLIPModel, CLIPTokenizer, SiglipConfig, SiglipModel
 
 from une_ray.errors import UneError
+from une_ray.models.adhoc import complete
 from une_ray.models.contrastive import load_text_tower
+from une_ray.models.encoders import load_encoder
 from une_ray.models.resolve import PACKAGED
 from une_ray.models.table import find_model
 from une_ray.run.read import captions_of, read_captions
@@ -69,6 +71,46 @@ def test_siglip_texts_are_the_whole_models_own(tmp_path):
         expected = whole.get_text_features(input_ids=ids).pooler_output
         assert torch.allclose(tower.embed(["a man"]), expected, atol=1e-6)
     assert tower.lengths(["a man", "a man a man a man hat"]) == [2, 7] and tower.limit == 6
+
+
+def test_flava_is_the_whole_models_own_first_token_of_pictures_and_texts(tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import (
+        FlavaConfig,
+        FlavaForPreTraining,
+        FlavaImageProcessor,
+        FlavaModel,
+        PreTrainedTokenizerFast,
+    )
+
+    tiny = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = FlavaConfig(
+        text_config=tiny | {"vocab_size": 8, "max_position_embeddings": 6},
+        image_config=tiny | {"image_size": 32, "patch_size": 16},
+        multimodal_config=tiny,
+        projection_dim=12,
+        init_codebook=False,
+    )
+    torch.manual_seed(0)
+    FlavaForPreTraining(config).save_pretrained(tmp_path)  # its heads are not read
+    whole = FlavaModel.from_pretrained(tmp_path).eval()
+    FlavaImageProcessor(size=32, crop_size=32).save_pretrained(tmp_path)
+    letters = Tokenizer(models.WordLevel({"a": 2, "man": 3, "hat": 4, "?": 0, "_": 1}, unk_token="?"))
+    letters.pre_tokenizer = pre_tokenizers.Whitespace()
+    words = PreTrainedTokenizerFast(tokenizer_object=letters, unk_token="?", pad_token="_")
+    words.save_pretrained(tmp_path)
+    spec = complete(replace(find_model(f"flava:{tmp_path}"), dtype="float32"))
+    assert (spec.dim, spec.preprocessing.size, spec.preprocessing.fit) == (12, 32, "stretch")
+    tower, pixels = load_text_tower(spec), torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        alone = words("a man", return_tensors="pt")
+        text = whole.get_text_features(alone.input_ids, alone.attention_mask).pooler_output[:, 0]
+        assert torch.allclose(tower.embed(["a man", "a man a hat"])[:1], text, atol=1e-6)
+        image = whole.get_image_features(pixels).pooler_output[:, 0]
+        assert torch.allclose(load_encoder(spec)(pixels), image, atol=1e-6) and image.shape == (2, 12)
+    assert tower.lengths(["a man", "a man a man a man hat"]) == [2, 7] and tower.limit == 6
+    with pytest.raises(UneError, match="is a 'clip' model; flava: reads FLAVA's"):
+        complete(find_model(f"flava:{PACKAGED / 'mini-clip-a'}"))
 
 
 @pytest.mark.parametrize(

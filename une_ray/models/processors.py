@@ -32,7 +32,10 @@ WITHOUT_EFFECT = {  # on pictures in RGB, one at a time
     *("do_convert_rgb", "default_to_square", "data_format", "input_data_format", "return_tensors"),
     *("device", "disable_grouping", "do_reduce_labels", "reducing_gap", "include_top"),
     "num_channels",
+    *("input_size_patches", "total_mask_patches", "mask_group_min_patches", "mask_group_max_patches"),
+    *("mask_group_min_aspect_ratio", "mask_group_max_aspect_ratio"),
 }
+ELSEWHERE = "codebook_"  # of FLAVA's second picture, which its pretraining alone looks at
 SHAPES = ((90, 61), (61, 90), (200, 75), (33, 150), (64, 64))  # width, height
 # Of a picture's 255 levels. A processor that has no Pillow backend resizes floats, which differs by rounding.
 SAME, NEARLY = 1e-2, 1.0
@@ -132,7 +135,8 @@ def _translated(spec: ModelSpec, said: dict[str, Any]) -> Preprocessing:
         )
 
     for key, value in said.items():
-        if key not in OBEYED | WITHOUT_EFFECT and value not in (None, False):
+        known = key in OBEYED | WITHOUT_EFFECT or key.startswith(ELSEWHERE)
+        if not known and value not in (None, False):
             raise refuse(key)
     if not said.get("do_resize"):
         raise refuse("do_resize")
