@@ -24,7 +24,9 @@ def views(rows: int = 400, noise: float = 0.3, seed: int = 0) -> dict[str, np.nd
     }
 
 
-def fitted(rows: dict[str, np.ndarray], dim: int, ridge: float = 0.01, rank: int = 50, block: int = 64):
+def fitted(
+    rows: dict[str, np.ndarray], dim: int, ridge: float = 0.01, rank: int = 50, block: int = 64, **options
+):
     count = len(next(iter(rows.values())))
     batches = [{view: z[i : i + block] for view, z in rows.items()} for i in range(0, count, block)]
     own, means, total = scatters(batches)
@@ -32,7 +34,7 @@ def fitted(rows: dict[str, np.ndarray], dim: int, ridge: float = 0.01, rank: int
     moments = ScoreMoments(components)
     for batch in batches:
         moments.add(batch)
-    return gcca(components, moments.blocks(), total, dim, ridge)
+    return gcca(components, moments.blocks(), total, dim, ridge, **options)
 
 
 def by_stacked_svd(rows: dict[str, np.ndarray], dim: int, ridge: float):
@@ -76,6 +78,16 @@ def test_rank_deficient_and_constant_columns_change_nothing():
     wider = rows | {"a": np.hstack([rows["a"], rows["a"][:, :3] * 2 - 1, np.full((400, 2), 5.0)])}
     x, y = fitted(rows, 5, ridge=0).transform(rows), fitted(wider, 5, ridge=0).transform(wider)
     assert np.abs(x - y * np.sign((x * y).sum(0))).max() < 1e-6
+
+
+def test_a_view_that_is_an_image_of_another_adds_no_dimension():
+    rows = views()
+    both = {"a": rows["a"], "b": rows["a"] @ np.random.default_rng(2).standard_normal((12, 9))}
+    with pytest.raises(UneError, match="15 shared dimensions are more than vary: 12 do"):
+        fitted(both, 15, ridge=0)
+    shared = fitted(both, 15, ridge=0, or_fewer=True)
+    assert len(shared.variances) == 12 and np.allclose(shared.variances[:9], 2, atol=1e-6)
+    assert np.allclose(shared.variances[9:], 1, atol=1e-6)
 
 
 def test_some_views_give_the_ridge_regression_of_x_on_them():

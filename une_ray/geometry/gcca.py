@@ -141,11 +141,14 @@ def gcca(
     rows: int,
     dim: int,
     ridge: float = RIDGE,
+    *,
+    or_fewer: bool = False,
 ) -> SharedSpace:
     """The shared space of `dim` from the views' components and the joint scatter of their scores.
 
     `ridge` is λ in units of each view's mean squared singular value. Raises UneError for fewer than two
-    views, and for more dimensions than the views have together.
+    views, and for more dimensions than the views have together: where one view is a linear image of another
+    those are fewer than the sum of theirs. With `or_fewer` it then has as many as vary.
     """
     views = list(components)
     if len(views) < 2:
@@ -159,8 +162,10 @@ def gcca(
     total = len(stacked)
     values, vectors = linalg.eigh(stacked, subset_by_index=(total - dim, total - 1), check_finite=False)
     values, vectors = values[::-1], vectors[:, ::-1]
-    if not values[-1] > VARYING:
-        raise UneError(f"{dim} shared dimensions are more than vary: {(values > VARYING).sum()} do")
+    varying = int((values > VARYING).sum())
+    if varying < dim and not or_fewer:
+        raise UneError(f"{dim} shared dimensions are more than vary: {varying} do")
+    values, vectors = values[:varying], vectors[:, :varying]
     ends = np.cumsum([0, *sizes])
     # A_i = √value · V_i·D_i·w_i, and √(rows) makes X's columns of unit variance.
     weights = {

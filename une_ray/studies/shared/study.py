@@ -139,6 +139,8 @@ def _fitted(
     ridge, agreed_dims = _chosen(moments, settings.ridge, dim)
     kept = dim or agreed_dims
     shared = moments.space(max(kept, _looked_at(moments)), ridge)
+    if len(shared.variances) < kept:
+        raise UneError(f"{kept} shared dimensions are more than vary: {len(shared.variances)} do; name fewer")
     held_out = HeldOut(shared)
     for _, batch in side_by_side(lake, settings.views, images.test):
         held_out.add(batch)
@@ -168,12 +170,12 @@ class _Moments:
     mixed: ScoreMoments
 
     def space(self, dim: int, ridge: float, on_all: bool = True) -> SharedSpace:
-        """Fitted on all train images, or on the four fifths."""
+        """Of `dim`, or of as many as vary; fitted on all train images, or on the four fifths."""
         blocks, rows = self.fit.blocks(), self.fit.rows
         if on_all:
             rest, rows = self.validation.blocks(), rows + self.validation.rows
             blocks = {pair: block + rest[pair] for pair, block in blocks.items()}
-        return gcca(self.components, blocks, rows, dim, ridge)
+        return gcca(self.components, blocks, rows, dim, ridge, or_fewer=True)
 
 
 def _looked_at(moments: _Moments) -> int:
