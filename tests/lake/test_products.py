@@ -141,14 +141,16 @@ def test_a_matrix_that_comes_again_is_kept_once():
 
 
 def test_no_more_matrices_are_kept_than_were_used_last():
-    matrices = Matrices(most=2)
+    matrices = Matrices(limit=2 * np.ones((1, 2)).nbytes)
     one, two, three = (
         matrices.keep(pa.chunked_array([[[[1.0, x]]]])).to_pylist()[0] for x in (2.0, 3.0, 4.0)
     )
     assert list(matrices.named) == [two, three]
     matrices.keep(pa.chunked_array([[[[1.0, 3.0]]]]))
     matrices.keep(pa.chunked_array([[[[1.0, 2.0]]]]))
-    assert list(matrices.named) == [two, one]
+    assert list(matrices.named) == [two, one] and matrices.total == matrices.limit
+    with pytest.raises(ValueError, match="more than 32 bytes of matrices; give nearest a list of images"):
+        matrices.products(pa.chunked_array([[[1.0, 1.0]]]), pa.chunked_array([[three]]))
 
 
 def test_a_probe_without_w_has_no_score_and_costs_the_others_nothing(lake):

@@ -1,12 +1,13 @@
-"""Latents × probes by BLAS, in the DuckDB sessions that une_ray opens itself.
+"""Latents × probes and latents × latents by BLAS, in the DuckDB sessions that une_ray opens itself.
 
-DuckDB's list_dot_product is a scalar loop. PRODUCTS_OF replaces `products_of` of `queries/noisezoo.sql`,
-from which every score comes, by one that has the same rows and numbers and lets NumPy multiply; the stock
-shell keeps the one of the file.
+DuckDB's list_dot_product and list_cosine_similarity are scalar loops. BY_BLAS replaces two macros of
+`queries/noisezoo.sql` by ones that have the same rows and numbers and let NumPy multiply: `products_of`, from
+which every score comes, and `nz_cosines`, which `nearest` reads. The stock shell keeps those of the file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 from threading import Lock
 
@@ -19,8 +20,11 @@ from duckdb.func import PythonUDFType
 # Numbers of one inner product: BLAS shares longer ones among threads, and DuckDB has one on every core.
 DIMS = 8192
 
+Multiply = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(n, d) and (k, d) to (n, k)."""
+
 # A probe without w has NULL products. `nz_fitted` is read twice, so its places must not be counted twice.
-PRODUCTS_OF = """
+BY_BLAS = """
 CREATE OR REPLACE MACRO products_of(probe_table) AS TABLE
 WITH nz_fitted AS MATERIALIZED (
     SELECT space, method, attribute, w, b, slope, "offset",
@@ -34,26 +38,40 @@ nz_multiplied AS (
     FROM latents l JOIN nz_matrices m ON same_space(l.space, m.space) JOIN images USING (image_id))
 SELECT l.space, method, attribute, image_id, split, attributes[attribute] AS value,
     if(w IS NULL, NULL, products[place]) AS product, b, slope, "offset"
-FROM nz_multiplied l JOIN nz_fitted p ON same_space(l.space, p.space);"""
+FROM nz_multiplied l JOIN nz_fitted p ON same_space(l.space, p.space);
+
+CREATE OR REPLACE MACRO nz_cosines(in_space, of_image) AS TABLE
+WITH nz_asked AS MATERIALIZED (
+    SELECT nz_q.image_id AS nz_id, nz_q.z AS nz_z, row_number() OVER (ORDER BY nz_q.image_id) AS nz_place
+    FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image)),
+nz_matrix AS (SELECT blas_matrix(list(nz_z ORDER BY nz_place)) AS nz_name FROM nz_asked),
+nz_multiplied AS (
+    SELECT nz_l.image_id AS nz_neighbour, blas_cosines(nz_l.z, nz_name) AS nz_of_all
+    FROM latents nz_l CROSS JOIN nz_matrix WHERE nz_l.space = in_space)
+SELECT nz_neighbour, nz_of_all[nz_place] AS nz_cosine, nz_id
+FROM nz_multiplied CROSS JOIN nz_asked WHERE nz_neighbour <> nz_id;
+"""
 
 
 def add_blas(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give the database of this session, its cursors included, the functions that PRODUCTS_OF calls."""
+    """Give the database of this session, its cursors included, the functions that BY_BLAS calls."""
     connection.create_function("blas_matrix", _keep, ["DOUBLE[][]"], "VARCHAR", type=PythonUDFType.ARROW)
-    connection.create_function(
-        "blas_products", _products_of, ["DOUBLE[]", "VARCHAR"], "DOUBLE[]", type=PythonUDFType.ARROW
-    )
+    for name, function, kind in (("products", _products_of, "DOUBLE"), ("cosines", _cosines_with, "FLOAT")):
+        connection.create_function(
+            f"blas_{name}", function, [f"{kind}[]", "VARCHAR"], f"{kind}[]", type=PythonUDFType.ARROW
+        )
 
 
 class Matrices:
     """Matrices that sessions multiply by, under names for SQL: as arguments they would be copied per row.
 
-    The `most` that were used last are kept, far more than the queries that run at once have spaces.
+    Those that were used last are kept, up to `limit` bytes together: far more than the queries that run at
+    once need, unless `nearest` is joined to thousands of rows instead of being given their list.
     """
 
-    def __init__(self, most: int = 256) -> None:
+    def __init__(self, limit: int = 1 << 30) -> None:
         self.named: dict[str, np.ndarray] = {}
-        self.most = most
+        self.limit, self.total = limit, 0
         self.lock = Lock()
 
     def keep(self, matrices: pa.ChunkedArray) -> pa.Array:
@@ -66,27 +84,48 @@ class Matrices:
     def _keep(self, matrix: np.ndarray) -> str:
         name = blake2b(matrix.tobytes(), digest_size=16).hexdigest()
         with self.lock:
-            self.named.pop(name, None)
+            self._forget(name)
             self.named[name] = matrix  # the last in order
-            while len(self.named) > self.most:
-                del self.named[next(iter(self.named))]
+            self.total += matrix.nbytes
+            while self.total > self.limit and len(self.named) > 1:
+                self._forget(next(iter(self.named)))
         return name
+
+    def _forget(self, name: str) -> None:
+        if name in self.named:
+            self.total -= self.named.pop(name).nbytes
 
     def products(self, latents: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.Array:
         """Per latent (d,) its inner products (k,) with the rows of the matrix (k, d) of its name.
 
         Raises ValueError where lengths differ.
         """
-        products, places = [], []
+        return self._multiplied(latents, names, _products)
+
+    def cosines(self, latents: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.Array:
+        """The same, cosines (k,) in float32; NaN where either has no length."""
+        return self._multiplied(latents, names, _cosines)
+
+    def _multiplied(self, latents: pa.ChunkedArray, names: pa.ChunkedArray, multiply: Multiply) -> pa.Array:
+        found, places = [], []
         for name in pc.unique(names).to_pylist():
             places.append(np.flatnonzero(pc.equal(names, name)))
             alike = latents if len(places[-1]) == len(latents) else latents.take(pa.array(places[-1]))
-            products.append(_products(_matrix(alike.combine_chunks(), "latents"), self.named[name]))
-        return pa.concat_arrays(products).take(pa.array(np.argsort(np.concatenate(places))))
+            found.append(_lists(multiply(_matrix(alike.combine_chunks(), "latents"), self._named(name))))
+        return pa.concat_arrays(found).take(pa.array(np.argsort(np.concatenate(places))))
+
+    def _named(self, name: str) -> np.ndarray:
+        matrix = self.named.get(name)
+        if matrix is None:
+            raise ValueError(
+                f"one query multiplies by more than {self.limit:,} bytes of matrices; give nearest a list of"
+                " images instead of joining it to their rows"
+            )
+        return matrix
 
 
 def _matrix(lists: pa.ListArray, what: str) -> np.ndarray:
-    """(n, d) float64 from n lists."""
+    """(n, d) from n lists, of their type."""
     lengths, values = pc.unique(pc.list_value_length(lists)).to_pylist(), lists.flatten()
     if len(lengths) > 1:
         raise ValueError(f"{what} of one space have one length, and these have {sorted(lengths)}")
@@ -95,22 +134,42 @@ def _matrix(lists: pa.ListArray, what: str) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False).reshape(len(lists), -1)
 
 
-def _products(z: np.ndarray, matrix: np.ndarray) -> pa.ListArray:
-    """(n, k) as n lists, of (n, d) and (k, d)."""
+def _products(z: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(n, k) of (n, d) and (k, d), in float64; what is not finite makes products that are not, as in
+    DuckDB."""
+    _refuse_lengths(z, matrix)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _inner(z[:, None], matrix)
+
+
+def _cosines(z: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(n, k) float32 of (n, d) and (k, d). Products in float64 keep seven digits more than the result, so
+    that latents which are equal have equal cosines."""
+    _refuse_lengths(z, matrix)
+    z = z.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        lengths = np.sqrt(_inner(z, z))[:, None] * np.sqrt(_inner(matrix, matrix))
+        return np.clip(z @ matrix.T / lengths, -1, 1).astype(np.float32)
+
+
+def _refuse_lengths(z: np.ndarray, matrix: np.ndarray) -> None:
     if z.shape[1] != matrix.shape[1]:
         raise ValueError(f"latents of {z.shape[1]} numbers have no product with probes of {matrix.shape[1]}")
-    with np.errstate(
-        invalid="ignore", over="ignore"
-    ):  # what is not finite makes products that are not, as in DuckDB
-        products = sum(
-            np.vecdot(z[:, None, i : i + DIMS], matrix[:, i : i + DIMS]) for i in range(0, z.shape[1], DIMS)
-        )
-    return pa.FixedSizeListArray.from_arrays(pa.array(products.ravel()), len(matrix)).cast(
-        pa.list_(pa.float64())
-    )
 
 
-# One store and its two functions for the whole process: DuckDB frees what a session registered when it is
+def _inner(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Inner products along the last axis, some DIMS at a time."""
+    dims = range(0, b.shape[-1], DIMS)
+    return np.add.reduce([np.vecdot(a[..., i : i + DIMS], b[..., i : i + DIMS]) for i in dims])
+
+
+def _lists(values: np.ndarray) -> pa.ListArray:
+    """n lists of (n, k)."""
+    flat = pa.array(values.ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1]).cast(pa.list_(flat.type))
+
+
+# One store and its functions for the whole process: DuckDB frees what a session registered when it is
 # closed, though its cursors and relations may live on, so what they call must be held by someone else.
 MATRICES = Matrices()
-_keep, _products_of = MATRICES.keep, MATRICES.products
+_keep, _products_of, _cosines_with = MATRICES.keep, MATRICES.products, MATRICES.cosines

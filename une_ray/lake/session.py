@@ -19,7 +19,7 @@ from fsspec import AbstractFileSystem
 from une_ray.errors import UneError
 from une_ray.lake.files import without_superseded
 from une_ray.lake.layout import COMPACTION, Lake
-from une_ray.lake.products import PRODUCTS_OF, add_blas
+from une_ray.lake.products import BY_BLAS, add_blas
 from une_ray.lake.remote import RemoteFiles
 from une_ray.lake.results import tables, write_empty_tables
 from une_ray.registry import STUDIES
@@ -169,7 +169,7 @@ def _views() -> str:
         for name in tables()
         if name not in known
     ]
-    return "".join([text, *others, *_views_of_studies(), PRODUCTS_OF])
+    return "".join([text, *others, *_views_of_studies(), BY_BLAS])
 
 
 def _views_of_studies() -> list[str]:

@@ -171,16 +171,21 @@ SELECT if(nz_spaces IS NULL, 'this lake has no latents yet; une build makes them
     || ''' with latents in this lake; it has ' || nz_nearest_first(nz_spaces, coalesce(in_space, ''))) AS message
 FROM nz_known WHERE NOT coalesce(list_contains(nz_spaces, in_space), false);
 
+-- Cosines of some images' latents with all others of a space, a row per pair. une_ray's own sessions, `une sql` among them, put one in its
+-- place that has the same rows and multiplies by BLAS (une_ray/lake/products.py).
+CREATE OR REPLACE MACRO nz_cosines(in_space, of_image) AS TABLE
+WITH nz_queries AS (
+    SELECT nz_q.image_id AS nz_id, nz_q.z AS nz_z FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image))
+SELECT nz_l.image_id AS nz_neighbour, list_cosine_similarity(nz_l.z, nz_z) AS nz_cosine, nz_id
+FROM latents nz_l CROSS JOIN nz_queries WHERE nz_l.space = in_space AND nz_l.image_id <> nz_id;
+
 -- The k images nearest to one in a space, by cosine: SELECT * FROM nearest('mini-dino', 'avatar-0-00000007', 5);
 -- or to each of several, ['avatar-0-00000007', 'avatar-0-00000008'], in their order; `neighbour_of` says whose neighbour an image is.
 CREATE OR REPLACE MACRO nearest(in_space, of_image, k) AS TABLE
-WITH nz_queries AS (
-    SELECT nz_q.image_id AS nz_id, nz_q.z AS nz_z FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image)),
-nz_pairs AS (
-    SELECT nz_l.image_id AS nz_neighbour, list_cosine_similarity(nz_l.z, nz_z) AS nz_cosine, nz_id
-    FROM latents nz_l CROSS JOIN nz_queries WHERE nz_l.space = in_space AND nz_l.image_id <> nz_id
-    QUALIFY row_number() OVER (PARTITION BY nz_id ORDER BY nz_cosine DESC, nz_neighbour) <= k),
-nz_found AS (SELECT coalesce(list(nz_id), []) AS nz_ids FROM nz_queries),
+WITH nz_pairs AS (
+    FROM nz_cosines(in_space, of_image) QUALIFY row_number() OVER (PARTITION BY nz_id ORDER BY nz_cosine DESC, nz_neighbour) <= k),
+nz_found AS (
+    SELECT coalesce(list(nz_q.image_id), []) AS nz_ids FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image)),
 nz_range AS (SELECT min(nz_l.image_id) AS nz_first, max(nz_l.image_id) AS nz_last FROM latents nz_l WHERE nz_l.space = in_space),
 nz_lost AS (
     SELECT list_filter(nz_as_names(of_image), lambda nz_name: NOT coalesce(list_contains(nz_ids, nz_name), false)) AS nz_lost_ids, nz_first, nz_last

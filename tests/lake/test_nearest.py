@@ -1,0 +1,87 @@
+"""Neighbours by BLAS in une_ray's own sessions, against the stock macro and NumPy."""
+
+import duckdb
+import numpy as np
+import pytest
+
+from tests.helpers import stock
+from tests.helpers.lakes import items, write
+from une_ray.lake import schema
+from une_ray.lake.create import create
+from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.session import connect
+
+COUNT, DIM = 60, 24
+ASKED = ["i7", "i0", "i31", "i59"]
+Z = np.random.default_rng(0).standard_normal((COUNT, DIM)).astype(np.float16)
+Z[10:14] = Z[7]  # the same picture five times
+Z[20:23] = -3 * Z[0]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Lake:
+    lake = create(Lake(str(tmp_path_factory.mktemp("lake"))), f"test:{COUNT}", iter(items(COUNT)), 16)
+    return fill(lake, Z)
+
+
+def fill(lake: Lake, z: np.ndarray) -> Lake:
+    for shard in range(lake.shards):
+        plan = [row | {"status": "ok"} for row in lake.plan(shard).to_pylist()]
+        write(lake, f"images/{shard_file(shard)}", plan, schema.IMAGES)
+        rows = [
+            {"image_id": row["image_id"], "status": "ok", "z": z[int(row["image_id"][1:])]} for row in plan
+        ]
+        write(lake, f"{space_folder('enc')}/{shard_file(shard)}", rows, schema.SPACE)
+    return lake
+
+
+def asked(connection: duckdb.DuckDBPyConnection, of_image, k: int) -> tuple[list[tuple], np.ndarray]:
+    """(image, caption, of whom) in their order, and the cosines."""
+    rows = connection.execute("FROM nearest('enc', ?, ?)", [of_image, k]).fetchall()
+    return [(image, caption, of) for image, _, caption, of in rows], np.array([row[1] for row in rows])
+
+
+@pytest.mark.parametrize("of_image", ["i7", ASKED, [f"i{n}" for n in range(COUNT)]])
+@pytest.mark.parametrize("k", [1, 5, COUNT])
+def test_neighbours_are_those_of_the_stock_macro_equal_ones_in_its_order(lake, of_image, k):
+    ours, theirs = (asked(connection, of_image, k) for connection in (connect(lake), stock.module(lake)))
+    assert ours[0] == theirs[0] and len(ours[0]) == min(k, COUNT - 1) * np.size(of_image)
+    assert np.allclose(ours[1], theirs[1], rtol=0, atol=1e-6)
+
+
+def test_equal_latents_are_all_as_near_and_stand_in_the_order_of_their_ids(lake):
+    found, cosines = asked(connect(lake), "i7", 4)
+    assert [image for image, *_ in found] == ["i10", "i11", "i12", "i13"] and (cosines == 1).all()
+    found, cosines = asked(connect(lake), "i0", COUNT)
+    assert [image for image, *_ in found[-3:]] == ["i20", "i21", "i22"] and (cosines[-3:] == -1).all()
+
+
+def test_columns_have_the_types_of_the_stock_macro(lake):
+    ours, theirs = (
+        connection.sql("FROM nearest('enc', 'i7', 3)").types
+        for connection in (connect(lake), stock.module(lake))
+    )
+    assert ours == theirs
+
+
+def test_latents_of_no_length_or_not_finite_are_what_the_stock_macro_makes_of_them(tmp_path):
+    z = Z.copy()
+    z[5], z[6, 3], z[8, 0] = 0, np.inf, np.nan
+    lake = fill(create(Lake(str(tmp_path)), f"test:{COUNT}", iter(items(COUNT)), 16), z)
+    for of_image in ("i7", "i5"):
+        ours, theirs = (asked(connection, of_image, 59) for connection in (connect(lake), stock.module(lake)))
+        assert ours[0] == theirs[0]
+        assert np.allclose(ours[1], theirs[1], rtol=0, atol=1e-6, equal_nan=True)
+
+
+def test_rows_that_ask_one_by_one_have_the_neighbours_of_the_list(lake):
+    joined = "SELECT a.of, n.image_id FROM (SELECT unnest(?) AS of) a, nearest('enc', a.of, 2) n ORDER BY ALL"
+    together = "SELECT neighbour_of, image_id FROM nearest('enc', ?, 2) ORDER BY ALL"
+    connection = connect(lake)
+    assert connection.execute(joined, [ASKED]).fetchall() == connection.execute(together, [ASKED]).fetchall()
+
+
+def test_latents_are_read_by_the_columns_that_are_needed_alone(lake):
+    """Whose neighbours are sought is looked up by id, and pictures by those that were found."""
+    plan = connect(lake).execute("EXPLAIN FROM nearest('enc', 'i7', 3)").fetchall()[0][1]
+    assert "round_trip_psnr" not in plan and "attributes" not in plan and "sha256" not in plan
