@@ -32,6 +32,7 @@ from une_ray.pictures.decode import Reject
 from une_ray.run import read, shard
 from une_ray.run.cluster import DEFAULT, Cluster, own_device
 from une_ray.run.crews import Crew, Turn, shards_per_task
+from une_ray.run.distant import DistantImages
 from une_ray.run.killers import killers
 from une_ray.run.metrics import count
 from une_ray.run.placement import READ_CPUS, Pool
@@ -148,22 +149,23 @@ def _read(lake: Lake, shard_row: ShardRow, corpus: str, tries: ActorHandle) -> S
     pictures = has_pictures(opened)
     with tried(tries, name) as suspect:
         deadly = killers(shard.trial, (corpus, sources), len(sources)) if suspect and pictures else {}
-        contents = (
+        contents = shard.Travelling(
             shard.read_bytes(opened, sources, deadly)
             if pictures
             else shard.captions_as_bytes(plan["caption"].to_pylist())
         )
-        shard.refuse_unreachable(contents)
+        table = shard.images_table(plan, contents, pictures)
+        shard.refuse_unreachable(contents.kept)
         if not lake.has_shard("images", shard_row.shard):
-            table = shard.images_table(plan, contents, pictures)
             metadata = {"shard": str(shard_row.shard)}
             if lake.store.commit(name, schema.parquet(table, metadata), replace=False):
                 lake.withdraw_merged("images", shard_row.shard)
     # Another build may have been first: the spaces must agree with its rows.
     table = lake.read_shard("images", shard_row.shard)
-    images = shard.readable(table, contents)
     record = clock.record(shard_row.shard, table)
-    return shard_row.with_images(plan, images).recorded(record)
+    if contents.is_heavy:
+        return shard_row.with_distant(table, corpus).recorded(record)
+    return shard_row.with_images(plan, shard.readable(table, contents.kept)).recorded(record)
 
 
 def _lacking(lake: Lake, row: ShardRow) -> list[str]:
@@ -215,8 +217,15 @@ class ReadSpace:
     def read(self, packed: pa.Table, suspect: bool) -> tuple[pa.Table, read.Besides]:
         """The space's table of one shard, and what its step gave besides."""
         is_text, model = self.space.modality == "captions", self.space.model
-        data, ids = packed["data"].to_pylist(), packed["image_id"].to_pylist()
-        items: list[Any] = read.captions_of(packed["caption"].to_pylist(), data) if is_text else data
+        ids, is_distant = packed["image_id"].to_pylist(), "data" not in packed.column_names
+        known = packed["sha256" if is_distant else "data"].is_valid().to_pylist()
+        items: Any = (
+            read.captions_of(packed["caption"].to_pylist(), known)
+            if is_text
+            else DistantImages(packed)
+            if is_distant
+            else packed["data"].to_pylist()
+        )
         if suspect:
             for place, reason in killers(read.trial, (self.space, self.device, items), len(items)).items():
                 items[place] = Reject(reason)

@@ -79,14 +79,14 @@ def read_captions(
     return rows.table(), besides
 
 
-def captions_of(captions: Sequence[str | None], data: Sequence[bytes | None]) -> list[str | Reject]:
-    """What a space that reads captions is given of every item, or why nothing: `data` is None where `images`
-    has a reject."""
+def captions_of(captions: Sequence[str | None], known: Sequence[object]) -> list[str | Reject]:
+    """What a space that reads captions is given of every item, or why nothing: `known` is false where
+    `images` has a reject."""
     return [
-        Reject("image unreadable" if bytes_ is None else "no caption")
-        if bytes_ is None or caption is None
+        Reject("image unreadable" if not is_known else "no caption")
+        if not is_known or caption is None
         else caption
-        for caption, bytes_ in zip(captions, data, strict=True)
+        for caption, is_known in zip(captions, known, strict=True)
     ]
 
 

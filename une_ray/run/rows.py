@@ -9,8 +9,15 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from une_ray.lake.schema import OK
 
 BYTES = pa.schema([("image_id", pa.string()), ("caption", pa.string()), ("data", pa.large_binary())])
+DISTANT = pa.schema(  # of a shard whose pictures do not travel; sha256 is NULL where `images` has a reject
+    [(name, pa.string()) for name in ("image_id", "caption", "source", "sha256")]
+)
+CORPUS = b"corpus"  # in the metadata of DISTANT: where its pictures are
 ROW = pa.schema(  # of a shard on its way, as Ray Data has it
     [
         ("shard", pa.int64()),
@@ -45,7 +52,8 @@ class ShardRow:
     """A shard on its way: the spaces it still lacks, its encoded images, what the stages so far recorded,
     and a fault of the input if any.
 
-    `payload` is an Arrow stream of `BYTES`, empty before reading and behind the last stage.
+    `payload` is an Arrow stream of `BYTES`, or of `DISTANT` where the pictures are too heavy to travel; empty
+    before reading and behind the last stage.
     """
 
     shard: int
@@ -84,13 +92,23 @@ class ShardRow:
     def with_images(self, plan: pa.Table, images: list[bytes | None]) -> ShardRow:
         """The same with its items: ids and captions of the `plan`, and bytes."""
         columns = {"image_id": plan["image_id"], "caption": plan["caption"]}
-        table = pa.table({**columns, "data": pa.array(images, pa.large_binary())}, schema=BYTES)
+        return self._with(pa.table({**columns, "data": pa.array(images, pa.large_binary())}, schema=BYTES))
+
+    def with_distant(self, committed: pa.Table, corpus: str) -> ShardRow:
+        """The same with its items as the table `images` has them, whose pictures are read where they are
+        used."""
+        columns = {name: committed[name] for name in ("image_id", "caption", "source")}
+        known = pc.if_else(pc.equal(committed["status"], OK), committed["sha256"], None)
+        columns["sha256"] = known
+        return self._with(pa.table(columns, schema=DISTANT.with_metadata({CORPUS: corpus})))
+
+    def _with(self, packed: pa.Table) -> ShardRow:
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
+        with pa.ipc.new_stream(sink, packed.schema) as writer:
+            writer.write_table(packed)
         return replace(self, payload=sink.getvalue().to_pybytes())
 
     def images(self) -> pa.Table:
         """image_id, caption and data; data is None where an item could not be read, and the caption's own
-        bytes where it is all there is."""
+        bytes where it is all there is. Of pictures that do not travel, `DISTANT`."""
         return pa.ipc.open_stream(self.payload).read_all()

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import MappingProxyType
@@ -27,36 +28,51 @@ FEW = 3
 # Of the caller, not of the object: s3fs takes them for PermissionError.
 PASSING = ("ExpiredToken", "TokenRefreshRequired", "InvalidToken", "RequestTimeTooSkewed", "RequestExpired")
 TRIES, PAUSE = 3, 1.0  # seconds, doubled each time
-MAX_SHARD_BYTES = 1 << 30  # one shard travels as one object: bytes of all its images together
+LIMIT = 256 << 20  # bytes of a shard's pictures that travel together; of a heavier one none does
 
 
 def read_bytes(
     corpus: Corpus, sources: Sequence[str], deadly: Mapping[int, str] = MappingProxyType({})
-) -> list[bytes | Unreadable]:
-    """Encoded bytes of every source, or why there are none; `deadly` says why some must not be touched
-    (see steps.killers). Faults that may pass are tried again before they end the build.
+) -> Iterator[bytes | Unreadable]:
+    """Encoded bytes of every source, or why there are none, read a few ahead of whoever takes them; `deadly`
+    says why some must not be touched (see run.killers). Faults that may pass are tried again.
 
-    Raises UneError for a source that still fails then, and for a shard of more than 1 GiB.
+    Raises UneError for a source that still fails then.
     """
 
     def read(row: int) -> bytes | Unreadable:
         return Unreadable(deadly[row]) if row in deadly else read_one(corpus, sources[row])
 
     with ThreadPoolExecutor(READ_THREADS) as threads:
-        contents: list[bytes | Unreadable] = []
-        total = 0
-        # In small groups, so that a shard too big is found before it is all here.
-        for start in range(0, len(sources), READ_THREADS):
-            part = list(threads.map(read, range(len(sources))[start : start + READ_THREADS]))
-            total += sum(len(data) for data in part if isinstance(data, bytes))
-            if total > MAX_SHARD_BYTES:
-                raise UneError(
-                    f"the first {len(contents) + len(part)} of {len(sources)} images of a shard have"
-                    f" {total:,} bytes, over the limit of {MAX_SHARD_BYTES:,}; delete this lake and make it"
-                    " with a smaller --shard-size"
-                )
-            contents += part
-    return contents
+        ahead = deque(threads.submit(read, row) for row in range(min(READ_THREADS, len(sources))))
+        for row in range(READ_THREADS, READ_THREADS + len(sources)):
+            yield ahead.popleft().result()
+            if row < len(sources):
+                ahead.append(threads.submit(read, row))
+
+
+class Travelling:
+    """A shard's pictures on their way into its table, kept as long as they are few enough bytes to travel on
+    to the spaces; of a heavier shard `kept` has empty ones in their places."""
+
+    def __init__(self, contents: Iterable[bytes | Unreadable], limit: int | None = None) -> None:
+        self.contents, self.limit = contents, LIMIT if limit is None else limit
+        self.kept: list[bytes | Unreadable] = []
+        self.total = 0
+
+    @property
+    def is_heavy(self) -> bool:
+        return self.total > self.limit
+
+    def __iter__(self) -> Iterator[bytes | Unreadable]:
+        for content in self.contents:
+            was_heavy = self.is_heavy
+            self.total += len(content) if isinstance(content, bytes) else 0
+            self.kept.append(content)
+            if self.is_heavy:
+                first = len(self.kept) - 1 if was_heavy else 0
+                self.kept[first:] = [b"" if isinstance(one, bytes) else one for one in self.kept[first:]]
+            yield content
 
 
 def refuse_unreachable(contents: Sequence[bytes | Unreadable]) -> None:
@@ -106,7 +122,7 @@ def _code(error: OSError) -> str:
 
 
 def trial(corpus: str, sources: Sequence[str]) -> RowWork:
-    """Reading and decoding one image alone, for steps.killers."""
+    """Reading and decoding one image alone, for run.killers."""
     opened = open_corpus(corpus)
 
     def read(row: int | None) -> None:
@@ -117,11 +133,11 @@ def trial(corpus: str, sources: Sequence[str]) -> RowWork:
     return read
 
 
-def images_table(plan: pa.Table, contents: Sequence[bytes | Unreadable], pictures: bool = True) -> pa.Table:
+def images_table(plan: pa.Table, contents: Iterable[bytes | Unreadable], pictures: bool = True) -> pa.Table:
     """The `images` rows of one shard: decoding is tried here once, so that every space agrees on what is
     readable. Items without `pictures` have no width and height."""
     rows = []
-    for item, data in zip(plan.to_pylist(), contents):
+    for item, data in zip(plan.to_pylist(), contents, strict=True):
         row = {key: item[key] for key in ("image_id", "caption", "source", "attributes", "factors")}
         row[METADATA] = item.get(METADATA, [])
         if isinstance(data, Unreadable):
@@ -152,12 +168,17 @@ def readable(committed: pa.Table, contents: Sequence[bytes | Unreadable]) -> lis
     for image_id, status, sha256, data in zip(*columns, contents):
         if status != OK:
             out.append(None)
-        elif isinstance(data, Unreadable) or hashlib.sha256(data).hexdigest() != sha256:
-            raise UneError(
-                f"image {image_id!r} is not what it was when this lake was begun"
-                f" ({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into"
-                " another lake"
-            )
         else:
-            out.append(data)
+            out.append(unchanged(image_id, sha256, data))
     return out
+
+
+def unchanged(image_id: str, sha256: str, data: bytes | Unreadable) -> bytes:
+    """The bytes of an image that the lake knows by their hash. Raises UneError for others."""
+    if isinstance(data, Unreadable) or hashlib.sha256(data).hexdigest() != sha256:
+        raise UneError(
+            f"image {image_id!r} is not what it was when this lake was begun"
+            f" ({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into another"
+            " lake"
+        )
+    return data
