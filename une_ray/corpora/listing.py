@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from une_ray.corpora.files import open_folder
+from une_ray.corpora.keys import keys_below
 from une_ray.errors import UneError, reason
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _files(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[s
     from fsspec.implementations.local import LocalFileSystem
 
     if not isinstance(filesystem, LocalFileSystem):
-        for path in filesystem.find(root):
+        for path in keys_below(filesystem, root):
             name = path[len(root) :].lstrip("/")
             yield name, "hidden" if _is_hidden(name) else ""
         return
