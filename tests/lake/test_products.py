@@ -149,7 +149,7 @@ def test_no_more_matrices_are_kept_than_were_used_last():
     matrices.keep(pa.chunked_array([[[[1.0, 3.0]]]]))
     matrices.keep(pa.chunked_array([[[[1.0, 2.0]]]]))
     assert list(matrices.named) == [two, one] and matrices.total == matrices.limit
-    with pytest.raises(ValueError, match="more than 32 bytes of matrices; give nearest a list of images"):
+    with pytest.raises(ValueError, match="more than 32 bytes of matrices; ask one after the other"):
         matrices.products(pa.chunked_array([[[1.0, 1.0]]]), pa.chunked_array([[three]]))
 
 

@@ -2,7 +2,8 @@
 
 DuckDB's list_dot_product and list_cosine_similarity are scalar loops. BY_BLAS replaces two macros of
 `queries/noisezoo.sql` by ones that have the same rows and numbers and let NumPy multiply: `products_of`, from
-which every score comes, and `nz_cosines`, which `nearest` reads. The stock shell keeps those of the file.
+which every score comes, and `nz_cosines`, which `nearest` of many images reads. The stock shell keeps those
+of the file.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from duckdb.func import PythonUDFType
 # Numbers of one inner product: BLAS shares longer ones among threads, and DuckDB has one on every core.
 DIMS = 8192
 
-Multiply = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(n, d) and (k, d) to (n, k)."""
+Multiply = Callable[[np.ndarray, np.ndarray], pa.ListArray]
+"""(n, d) and (k, d) to n lists."""
+
+# Images whose neighbours are sought: for so many DuckDB's own loop takes what handing latents to NumPy does.
+MANY = 12
 
 # A probe without w has NULL products. `nz_fitted` is read twice, so its places must not be counted twice.
-BY_BLAS = """
+BY_BLAS = f"""
 CREATE OR REPLACE MACRO products_of(probe_table) AS TABLE
 WITH nz_fitted AS MATERIALIZED (
     SELECT space, method, attribute, w, b, slope, "offset",
@@ -40,33 +44,44 @@ SELECT l.space, method, attribute, image_id, split, attributes[attribute] AS val
     if(w IS NULL, NULL, products[place]) AS product, b, slope, "offset"
 FROM nz_multiplied l JOIN nz_fitted p ON same_space(l.space, p.space);
 
-CREATE OR REPLACE MACRO nz_cosines(in_space, of_image) AS TABLE
+CREATE OR REPLACE MACRO nz_cosines(in_space, of_image, k) AS TABLE
 WITH nz_asked AS MATERIALIZED (
     SELECT nz_q.image_id AS nz_id, nz_q.z AS nz_z, row_number() OVER (ORDER BY nz_q.image_id) AS nz_place
     FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image)),
-nz_matrix AS (SELECT blas_matrix(list(nz_z ORDER BY nz_place)) AS nz_name FROM nz_asked),
-nz_multiplied AS (
-    SELECT nz_l.image_id AS nz_neighbour, blas_cosines(nz_l.z, nz_name) AS nz_of_all
+nz_few AS (FROM nz_asked WHERE (SELECT count(*) FROM nz_asked) < {MANY}),
+nz_matrix AS (
+    SELECT blas_matrix(list(nz_z ORDER BY nz_place)) AS nz_name FROM nz_asked HAVING count(*) >= {MANY}),
+nz_nearest AS (
+    SELECT nz_l.image_id AS nz_neighbour, unnest(blas_nearest(nz_l.z, nz_name, (k + 1)::BIGINT)) AS nz_of
     FROM latents nz_l CROSS JOIN nz_matrix WHERE nz_l.space = in_space)
-SELECT nz_neighbour, nz_of_all[nz_place] AS nz_cosine, nz_id
-FROM nz_multiplied CROSS JOIN nz_asked WHERE nz_neighbour <> nz_id;
+SELECT nz_l.image_id AS nz_neighbour, list_cosine_similarity(nz_l.z, nz_z) AS nz_cosine, nz_id
+FROM latents nz_l CROSS JOIN nz_few WHERE nz_l.space = in_space AND nz_l.image_id <> nz_id
+UNION ALL
+SELECT nz_neighbour, nz_of.cosine, nz_id
+FROM nz_nearest JOIN nz_asked ON nz_of.place = nz_place WHERE nz_neighbour <> nz_id;
 """
 
 
 def add_blas(connection: duckdb.DuckDBPyConnection) -> None:
     """Give the database of this session, its cursors included, the functions that BY_BLAS calls."""
     connection.create_function("blas_matrix", _keep, ["DOUBLE[][]"], "VARCHAR", type=PythonUDFType.ARROW)
-    for name, function, kind in (("products", _products_of, "DOUBLE"), ("cosines", _cosines_with, "FLOAT")):
-        connection.create_function(
-            f"blas_{name}", function, [f"{kind}[]", "VARCHAR"], f"{kind}[]", type=PythonUDFType.ARROW
-        )
+    connection.create_function(
+        "blas_products", _products_of, ["DOUBLE[]", "VARCHAR"], "DOUBLE[]", type=PythonUDFType.ARROW
+    )
+    connection.create_function(
+        "blas_nearest",
+        _nearest_to,
+        ["FLOAT[]", "VARCHAR", "BIGINT"],
+        "STRUCT(place BIGINT, cosine FLOAT)[]",
+        type=PythonUDFType.ARROW,
+    )
 
 
 class Matrices:
     """Matrices that sessions multiply by, under names for SQL: as arguments they would be copied per row.
 
     Those that were used last are kept, up to `limit` bytes together: far more than the queries that run at
-    once need, unless `nearest` is joined to thousands of rows instead of being given their list.
+    once need.
     """
 
     def __init__(self, limit: int = 1 << 30) -> None:
@@ -100,26 +115,31 @@ class Matrices:
 
         Raises ValueError where lengths differ.
         """
-        return self._multiplied(latents, names, _products)
+        return self._multiplied(latents, names, lambda z, matrix: _lists(_products(z, matrix)))
 
-    def cosines(self, latents: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.Array:
-        """The same, cosines (k,) in float32; NaN where either has no length."""
-        return self._multiplied(latents, names, _cosines)
+    def nearest(self, latents: pa.ChunkedArray, names: pa.ChunkedArray, counts: pa.ChunkedArray) -> pa.Array:
+        """Per latent the rows of the matrix of its name that it is among the nearest to, by cosine: of these
+        latents so many as `counts` says, and all that are as near as the last. {place from 1 on, cosine}.
+
+        Whoever is among the nearest of all is so among those that come here together.
+        """
+        count = pc.max(counts).as_py()
+        return self._multiplied(latents, names, lambda z, matrix: _nearest(_cosines(z, matrix), count))
 
     def _multiplied(self, latents: pa.ChunkedArray, names: pa.ChunkedArray, multiply: Multiply) -> pa.Array:
         found, places = [], []
         for name in pc.unique(names).to_pylist():
             places.append(np.flatnonzero(pc.equal(names, name)))
             alike = latents if len(places[-1]) == len(latents) else latents.take(pa.array(places[-1]))
-            found.append(_lists(multiply(_matrix(alike.combine_chunks(), "latents"), self._named(name))))
+            found.append(multiply(_matrix(alike.combine_chunks(), "latents"), self._named(name)))
         return pa.concat_arrays(found).take(pa.array(np.argsort(np.concatenate(places))))
 
     def _named(self, name: str) -> np.ndarray:
         matrix = self.named.get(name)
         if matrix is None:
             raise ValueError(
-                f"one query multiplies by more than {self.limit:,} bytes of matrices; give nearest a list of"
-                " images instead of joining it to their rows"
+                f"queries at once multiply by more than {self.limit:,} bytes of matrices; ask one after the"
+                " other"
             )
         return matrix
 
@@ -152,6 +172,20 @@ def _cosines(z: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         return np.clip(z @ matrix.T / lengths, -1, 1).astype(np.float32)
 
 
+def _nearest(cosines: np.ndarray, count: int) -> pa.ListArray:
+    """n lists of {place, cosine} of (n, k): in each column the `count` largest and their equals. As in
+    DuckDB, NaN is larger than any number."""
+    keys = np.where(np.isnan(cosines), np.inf, cosines)
+    last = max(len(keys) - count, 0)
+    is_near = keys >= np.partition(keys, last, axis=0)[last]
+    _, places = np.nonzero(is_near)
+    ends = np.concatenate([[0], is_near.sum(1).cumsum()]).astype(np.int32)
+    near = pa.StructArray.from_arrays(
+        [pa.array(places + 1, pa.int64()), pa.array(cosines[is_near])], ["place", "cosine"]
+    )
+    return pa.ListArray.from_arrays(pa.array(ends), near)
+
+
 def _refuse_lengths(z: np.ndarray, matrix: np.ndarray) -> None:
     if z.shape[1] != matrix.shape[1]:
         raise ValueError(f"latents of {z.shape[1]} numbers have no product with probes of {matrix.shape[1]}")
@@ -172,4 +206,4 @@ def _lists(values: np.ndarray) -> pa.ListArray:
 # One store and its functions for the whole process: DuckDB frees what a session registered when it is
 # closed, though its cursors and relations may live on, so what they call must be held by someone else.
 MATRICES = Matrices()
-_keep, _products_of, _cosines_with = MATRICES.keep, MATRICES.products, MATRICES.cosines
+_keep, _products_of, _nearest_to = MATRICES.keep, MATRICES.products, MATRICES.nearest

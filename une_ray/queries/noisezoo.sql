@@ -171,9 +171,9 @@ SELECT if(nz_spaces IS NULL, 'this lake has no latents yet; une build makes them
     || ''' with latents in this lake; it has ' || nz_nearest_first(nz_spaces, coalesce(in_space, ''))) AS message
 FROM nz_known WHERE NOT coalesce(list_contains(nz_spaces, in_space), false);
 
--- Cosines of some images' latents with all others of a space, a row per pair. une_ray's own sessions, `une sql` among them, put one in its
--- place that has the same rows and multiplies by BLAS (une_ray/lake/products.py).
-CREATE OR REPLACE MACRO nz_cosines(in_space, of_image) AS TABLE
+-- Cosines of some images' latents with others of a space, a row per pair: all of them here. une_ray's own sessions, `une sql` among them, put
+-- one in its place that multiplies by BLAS and may leave out who is not among an image's k nearest (une_ray/lake/products.py).
+CREATE OR REPLACE MACRO nz_cosines(in_space, of_image, k) AS TABLE
 WITH nz_queries AS (
     SELECT nz_q.image_id AS nz_id, nz_q.z AS nz_z FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image))
 SELECT nz_l.image_id AS nz_neighbour, list_cosine_similarity(nz_l.z, nz_z) AS nz_cosine, nz_id
@@ -183,7 +183,7 @@ FROM latents nz_l CROSS JOIN nz_queries WHERE nz_l.space = in_space AND nz_l.ima
 -- or to each of several, ['avatar-0-00000007', 'avatar-0-00000008'], in their order; `neighbour_of` says whose neighbour an image is.
 CREATE OR REPLACE MACRO nearest(in_space, of_image, k) AS TABLE
 WITH nz_pairs AS (
-    FROM nz_cosines(in_space, of_image) QUALIFY row_number() OVER (PARTITION BY nz_id ORDER BY nz_cosine DESC, nz_neighbour) <= k),
+    FROM nz_cosines(in_space, of_image, k) QUALIFY row_number() OVER (PARTITION BY nz_id ORDER BY nz_cosine DESC, nz_neighbour) <= k),
 nz_found AS (
     SELECT coalesce(list(nz_q.image_id), []) AS nz_ids FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image)),
 nz_range AS (SELECT min(nz_l.image_id) AS nz_first, max(nz_l.image_id) AS nz_last FROM latents nz_l WHERE nz_l.space = in_space),
