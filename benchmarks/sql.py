@@ -3,12 +3,14 @@
     python benchmarks/sql.py                        # 16,000 × 1,024 × 26 scored, 1,000 × 1,024 × 26 fitted
     python benchmarks/sql.py --images 4000 --fit-images 500
     python benchmarks/sql.py --dim 16384 --fit-images 0      # a 128×128 latent of four channels
+    python benchmarks/sql.py --images 200000 --dim 768 --neighbours 1,100      # `nearest` alone
 
 Scoring: mean score of every attribute over every image, by probe_scores in a DuckDB session that is open
 (opening one is timed apart), and by pyarrow and one float32 product in NumPy. In une_ray's own session, which
 `une sql` has, scores are products by BLAS; the stock shell's are DuckDB's list_dot_product.
 Fitting: ridge, LDA and mean difference by queries/fit_probes.sql, and ridge alone by one float64 Gram and
 numpy.linalg.solve.
+Neighbours: the ten nearest of so many images, in a session of une_ray's, in the stock shell's and in NumPy.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import duckdb
@@ -32,7 +34,7 @@ from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import QUERIES, connect
 from une_ray.lake.splits import placed
 
-SPACE, PENALTY = "enc", 0.1
+SPACE, PENALTY, NEAREST = "enc", 0.1, 10
 
 
 def fill(folder: str, images: int, dim: int, attributes: int) -> Lake:
@@ -118,6 +120,21 @@ def score_numpy(lake: Lake) -> np.ndarray:
     return (read(lake) @ stored(lake).T).mean(0)
 
 
+def nearest_sql(session: duckdb.DuckDBPyConnection, images: Sequence[int]) -> np.ndarray:
+    """(n × NEAREST,) cosines of the nearest of n images, by image."""
+    query = f"SELECT cosine FROM nearest('{SPACE}', ?, {NEAREST})"
+    return session.execute(query, [[f"image-{n:08}" for n in images]]).fetchnumpy()["cosine"]
+
+
+def nearest_numpy(lake: Lake, images: Sequence[int]) -> np.ndarray:
+    """As `nearest_sql`."""
+    z = read(lake)
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    cosines = z[images] @ z.T
+    cosines[np.arange(len(images)), images] = -2
+    return -np.sort(-np.partition(cosines, -NEAREST)[:, -NEAREST:]).ravel()
+
+
 def fit_sql(lake: Lake) -> np.ndarray:
     """(k, d) ridge weights, by attribute."""
     connection = connect(lake)
@@ -150,6 +167,16 @@ def compare(
     )
 
 
+def neighbours(lake: Lake, counts: Sequence[int], repeats: int) -> None:
+    """Compare `nearest` of so many images, spread over the lake, in both kinds of session."""
+    images, sessions = lake.manifest["images"], {"une sql": connect(lake), "stock shell": stock(lake)}
+    for count in counts:
+        some = range(0, images, images // count)[:count]
+        for name, session in sessions.items():
+            what = f"{NEAREST} nearest of {count} among {images:,}, {name}"
+            compare(what, partial(nearest_sql, session, some), partial(nearest_numpy, lake, some), repeats)
+
+
 def timed(call: Callable[[], object]) -> float:
     """Seconds of one call."""
     started = time.perf_counter()
@@ -166,8 +193,12 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=1_024)
     parser.add_argument("--attributes", type=int, default=26)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--neighbours", help="comma-separated numbers of images; measures nothing else")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if args.neighbours:
+            lake = fill(f"{folder}/lake", args.images, args.dim, 1)
+            return neighbours(lake, [int(count) for count in args.neighbours.split(",")], args.repeats)
         big = fill(f"{folder}/big", args.images, args.dim, args.attributes)
         what = f"scoring {args.images:,} × {args.dim:,} × {args.attributes}"
         opening = statistics.median(timed(partial(connect, big)) for _ in range(args.repeats))
