@@ -23,7 +23,7 @@ def lake(tmp_path) -> Lake:
     lake = create(Lake(str(tmp_path / "lake")), corpus.name, corpus.items(), 3)
     for shard in range(lake.shards):
         plan = lake.plan(shard)
-        contents = read_bytes(corpus, plan["source"].to_pylist())
+        contents = list(read_bytes(corpus, plan["source"].to_pylist()))
         lake.store.commit(f"images/{shard_file(shard)}", schema.parquet(images_table(plan, contents), {}))
         for text in SPACES:
             space, fingerprint = Space.parse(text).pinned()
