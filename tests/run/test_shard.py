@@ -57,3 +57,12 @@ def test_of_a_heavy_shard_no_more_is_held_than_the_limit_and_a_picture():
     passing = Travelling((bytes(100) for _ in range(50)), limit=250)
     held = [sum(len(one) for one in passing.kept) for _ in passing]
     assert max(held) == 200 and held[2:] == [0] * 48
+
+
+def test_of_a_heavy_shard_whose_rows_are_there_the_rest_is_not_read():
+    passing = Travelling((bytes(100) for _ in range(50)), limit=250)
+    passing.keep()
+    assert passing.is_heavy and len(passing.kept) == 3
+    light = Travelling((bytes(100) for _ in range(50)), limit=5000)
+    light.keep()
+    assert not light.is_heavy and len(light.kept) == 50

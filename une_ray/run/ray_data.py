@@ -154,9 +154,12 @@ def _read(lake: Lake, shard_row: ShardRow, corpus: str, tries: ActorHandle) -> S
             if pictures
             else shard.captions_as_bytes(plan["caption"].to_pylist())
         )
-        table = shard.images_table(plan, contents, pictures)
-        shard.refuse_unreachable(contents.kept)
-        if not lake.has_shard("images", shard_row.shard):
+        if lake.has_shard("images", shard_row.shard):
+            contents.keep()
+            shard.refuse_unreachable(contents.kept)
+        else:
+            table = shard.images_table(plan, contents, pictures)
+            shard.refuse_unreachable(contents.kept)
             metadata = {"shard": str(shard_row.shard)}
             if lake.store.commit(name, schema.parquet(table, metadata), replace=False):
                 lake.withdraw_merged("images", shard_row.shard)

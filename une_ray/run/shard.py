@@ -64,6 +64,12 @@ class Travelling:
     def is_heavy(self) -> bool:
         return self.total > self.limit
 
+    def keep(self) -> None:
+        """Have them come, as far as they are kept."""
+        for _ in self:
+            if self.is_heavy:
+                return
+
     def __iter__(self) -> Iterator[bytes | Unreadable]:
         for content in self.contents:
             was_heavy = self.is_heavy
