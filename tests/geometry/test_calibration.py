@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import Ridge
 from sklearn.metrics import brier_score_loss
-from sklearn.model_selection import LeaveOneOut, cross_val_predict
+from sklearn.model_selection import LeaveOneGroupOut, LeaveOneOut, cross_val_predict
 
 from une_ray.geometry.probes import fit
 
@@ -46,6 +46,39 @@ def test_slope_and_offset_are_those_of_leave_one_out_scores(method):
     for probe, y in zip(probes, LABELS[train].T):
         scores = cross_val_predict(model, z, 2.0 * y - 1, cv=LeaveOneOut())
         assert (probe.slope, probe.offset) == pytest.approx(gaussian_classes(scores, y), rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["ridge", "mean-difference"])
+def test_what_is_left_out_are_all_copies_of_a_picture(method):
+    """Pictures that stand once, twice and five times; oracle: scikit-learn leaves each picture out."""
+    picture = np.repeat(np.arange(60), np.tile([1, 2, 5], 20))
+    z, labels = Z[picture], LABELS[picture]
+    if method == "ridge":  # some copies are labelled otherwise
+        labels = np.where(np.random.default_rng(2).random(labels.shape) < 0.1, 1 - labels, labels)
+    test = np.zeros((len(z), 1), bool)
+    test[picture >= 45] = True
+    train = ~test[:, 0]
+    unit = np.square(z[train].astype(float) - z[train].astype(float).mean(0)).sum() / D
+    model = Ridge(0.3 * unit) if method == "ridge" else MeanDifference()
+    penalties = [0.3] if method == "ridge" else None
+    (probes,) = fit(lambda: iter([z]), labels, test, method, penalties, copies=picture)
+    for probe, y in zip(probes, labels[train].T):
+        scores = cross_val_predict(
+            model, z[train].astype(float), 2.0 * y - 1, groups=picture[train], cv=LeaveOneGroupOut()
+        )
+        assert (probe.slope, probe.offset) == pytest.approx(gaussian_classes(scores, y), rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["ridge", "lda", "mean-difference"])
+def test_a_corpus_in_which_every_picture_stands_three_times_has_the_probes_of_the_pictures(method):
+    """λ fell from 1 to .1, and the calibration error rose from .15 to .25."""
+    picture = np.repeat(np.arange(N), 3)
+    (once,) = fit(lambda: iter([Z]), LABELS, TEST, method)
+    (thrice,) = fit(lambda: iter([Z[picture]]), LABELS[picture], TEST[picture], method, copies=picture)
+    for one, other in zip(once, thrice):
+        assert one.penalty == other.penalty and np.allclose(one.w, other.w, rtol=1e-4, atol=1e-6)
+        assert other.slope == pytest.approx(one.slope, rel=0.02)
+        assert other.metrics["brier"] == pytest.approx(one.metrics["brier"], abs=2e-3)
 
 
 def test_an_attribute_has_the_same_probe_whatever_is_fitted_beside_it():

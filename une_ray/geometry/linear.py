@@ -32,17 +32,30 @@ GUARD = 0.01  # of the rows: with fewer degrees of freedom left, cross-validatio
 
 @dataclass(frozen=True)
 class TrainData:
-    """What a method may use: the Gram of the train rows' latents and labels ±1, those rows, and settings."""
+    """What a method may use: the Gram of the train rows' latents and labels ±1, those rows, and settings.
+
+    `copies` is how many train rows there are of one picture, on average: λ is chosen as of one row of each.
+    """
 
     gram: Gram
     rows: Rows  # of z and labels 0 or 1
     penalties: Sequence[float] | None
     rank: int
+    copies: float = 1.0
 
 
-HeldOut: TypeAlias = "Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]"
-"""Of train rows z (b, d), their scores (b, k) and labels ±1 (b, k) of the first k attributes: the scores (b,
-k) that fits to all other train rows give them."""
+@dataclass(frozen=True)
+class Alike:
+    """Of rows that were fitted on, the equal ones among them, themselves included: their number (b, 1), and
+    the sum (b, k) of their labels ±1."""
+
+    count: torch.Tensor
+    labels: torch.Tensor
+
+
+HeldOut: TypeAlias = "Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Alike], torch.Tensor]"
+"""Of train rows z (b, d), their scores (b, k) and labels ±1 (b, k) of the first k attributes, and what is
+alike among the train rows: the scores (b, k) that fits without the rows that are alike give them."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +109,11 @@ def lda(train: TrainData) -> Linear:
     w = length * fitted.w
     b = log_odds - column_sums(w * middle)
 
-    def held_out(z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def held_out(z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor, alike: Alike) -> torch.Tensor:
         """Ridge's, at the length and threshold of all rows."""
         k = scores.shape[1]
         as_ridge = (scores - b[:k]) / length[:k] + fitted.b[:k]
-        return length[:k] * (fitted.held_out(z, as_ridge, y) - fitted.b[:k]) + b[:k]
+        return length[:k] * (fitted.held_out(z, as_ridge, y, alike) - fitted.b[:k]) + b[:k]
 
     return _linear(w, b, fitted.penalty, held_out)
 
@@ -110,16 +123,17 @@ def mean_difference(train: TrainData) -> Linear:
     gram = train.gram
     delta, middle, _ = _classes(gram)
 
-    def held_out(z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Without its row a class' mean lies e / (m − 1) further from it, e from the mean of m to the row."""
+    def held_out(z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor, alike: Alike) -> torch.Tensor:
+        """Without c equal rows a class' mean lies ec / (m − c) further from them, e from the mean of m."""
         k = y.shape[1]
         ours = (1 + y * gram.mean_y[:k]) / 2  # the share of the row's own class
         to_mean = y * (1 - ours) * delta[:, :k].square().sum(0).sqrt()  # from z̄ to it, along ±Δ
         centred = z - gram.mean_z
         along = centred @ delta[:, :k] / delta[:, :k].square().sum(0).sqrt()
         distance = centred.square().sum(1, keepdim=True) - along.square() + (along - to_mean).square()
-        others = (gram.count * ours - 1).clamp_min(1)
-        return scores - y * distance * (1 / others + 0.5 / others**2)
+        removed = (alike.count + y * alike.labels) / 2  # of the row's own class
+        further = removed / (gram.count * ours - removed).clamp_min(1)
+        return scores - y * distance * (further + 0.5 * further**2)
 
     return _linear(delta, -column_sums(delta * middle), held_out=held_out)
 
@@ -165,13 +179,15 @@ class _Ridge:
     count: int
     leverages: Callable[[torch.Tensor, float], torch.Tensor]  # centred rows (b, d), λ's penalty → (b,)
 
-    def held_out(self, z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Leave-one-out scores y − r / (1 − h) of residuals r and leverages h (Allen 1974)."""
+    def held_out(self, z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor, alike: Alike) -> torch.Tensor:
+        """Leave-one-out scores y − r / (1 − ch) of residuals r and leverages h (Allen 1974); y is the mean of
+        c equal rows' labels."""
         centred, penalty = z - self.mean_z, self.penalty[: y.shape[1]]
         h = torch.empty_like(scores)
         for each in penalty.unique().tolist():
             h[:, penalty == each] = self.leverages(centred, each)[:, None] + 1 / self.count
-        return y - (y - scores) / (1 - h).clamp_min(1e-9)
+        mean = alike.labels / alike.count
+        return mean - (mean - scores) / (1 - alike.count * h).clamp_min(1e-9)
 
 
 def _ridge(train: TrainData) -> _Ridge:
@@ -180,7 +196,7 @@ def _ridge(train: TrainData) -> _Ridge:
     dim, unit = len(S), S.trace().item() / len(S)
     penalties = _checked(train.penalties or PENALTIES, gram.count, dim)
     by_spectrum = _by_spectrum if dim <= DIRECT else _by_systems
-    w, penalty, leverages = by_spectrum(gram, S, penalties, unit)
+    w, penalty, leverages = by_spectrum(train, S, penalties, unit)
     return _Ridge(
         w, gram.mean_y - column_sums(gram.mean_z[:, None] * w), penalty, gram.mean_z, gram.count, leverages
     )
@@ -189,22 +205,25 @@ def _ridge(train: TrainData) -> _Ridge:
 _Solved: TypeAlias = "tuple[torch.Tensor, torch.Tensor, Callable[[torch.Tensor, float], torch.Tensor]]"
 
 
-def _by_spectrum(gram: Gram, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
+def _by_spectrum(train: TrainData, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
+    gram = train.gram
     spectrum = Spectrum.of(S, gram.zy)
     for penalty in penalties:
         if spectrum.is_singular(penalty * unit):
             raise UneError(SINGULAR.format(penalty))
-    w, places = spectrum.best([penalty * unit for penalty in penalties], gram.count, gram.yy, GUARD)
+    shifts = [penalty * unit for penalty in penalties]
+    w, places = spectrum.best(shifts, gram.count, gram.yy, GUARD, train.copies)
     chosen = torch.tensor(penalties, dtype=torch.float64, device=S.device)[places]
     return w, chosen, lambda centred, penalty: spectrum.leverages(centred, penalty * unit)
 
 
-def _by_systems(gram: Gram, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
+def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
     """Of many dims: a system for every λ.
 
     Their leverages are in proportion to the rows' squared lengths, as they are wherever S is near a multiple
     of the identity.
     """
+    gram = train.gram
     system, freedoms = Shifted(S, gram.zy, gram.count), dict[float, float]()
 
     def fit(penalty: float) -> tuple[torch.Tensor, torch.Tensor, float]:
@@ -213,7 +232,7 @@ def _by_systems(gram: Gram, S: torch.Tensor, penalties: Sequence[float], unit: f
         except torch.linalg.LinAlgError as error:
             raise UneError(SINGULAR.format(penalty)) from error
         residual = gram.yy - column_sums(gram.zy * w) - penalty * unit * column_sums(w.square())
-        return w, residual, freedoms[penalty]
+        return w, residual, gram.count - train.copies * (gram.count - freedoms[penalty])
 
     w, chosen = best_for_each(penalties, gram.count, fit, GUARD)
 

@@ -12,7 +12,7 @@ from une_ray.errors import unknown
 from une_ray.geometry.arrays import AnyFloats, Booleans, Floats, Integers
 from une_ray.geometry.calibration import Classes, platt
 from une_ray.geometry.gram import Blocks, Gram, in_panels, passes, train_grams
-from une_ray.geometry.linear import METHODS, Linear, TrainData, scatter_up_to
+from une_ray.geometry.linear import METHODS, Alike, Linear, TrainData, scatter_up_to
 from une_ray.geometry.logistic import PASSES, Rows
 from une_ray.geometry.metrics import auc, measure
 
@@ -54,25 +54,29 @@ def fit(
     seed: int = 0,
     device: str = "cpu",
     groups: Integers | None = None,
+    copies: Integers | None = None,
 ) -> list[list[Probe]]:
     """Probes by split, then attribute, measured on the split's test rows.
 
     `labels` (n, k) are 0, 1 or NaN where unknown; `test` (n, splits) bool; `blocks` yields the same rows'
-    latents in the same order. Each attribute is fitted on exactly the rows that have its label, so every
-    set of attributes that miss different rows costs its own passes. `penalties` are the λ that generalised
+    latents in the same order. Each attribute is fitted on exactly the rows that have its label, so every set
+    of attributes that miss different rows costs its own passes. `penalties` are the λ that generalised
     cross-validation chooses from, in units of the train scatter's mean eigenvalue, or logistic's one 1/C.
     `permutations` refits with labels shuffled within each split's train and test rows; p = (1 + shuffles
-    with as high an AUC) / (1 + permutations). Rows of one of the `groups` (n,), such as copies of a
-    picture, keep their labels together: a group changes places with others of its size. Memory: (splits +
-    1) d² float64, half as much again of one for ridge and lda, and n·k·(1 + permutations) labels and
-    scores (once more for every split that can't fit all of the labels), not the latents; n · rank more for
-    pca-logistic, which does without the d² of wide spaces. Raises NonFiniteLatents, and UneError for an
-    unknown method, rows that don't match, or a λ that the rows don't allow.
+    with as high an AUC) / (1 + permutations). Rows of one of the `groups` (n,), such as copies of a picture,
+    keep their labels together: a group changes places with others of its size. Rows with the same number in
+    `copies` (n,) are equal: λ is chosen as of one of each, and what is held out to calibrate are all of
+    them, as a row would recite its copies. Memory: (splits + 1) d² float64, half as much again of one for
+    ridge and lda, and n·k·(1 + permutations) labels and scores (once more for every split that can't fit all
+    of the labels), not the latents; n · rank more for pca-logistic, which does without the d² of wide
+    spaces. Raises NonFiniteLatents, and UneError for an unknown method, rows that don't match, or a λ that
+    the rows don't allow.
     """
     if method not in METHODS:
         raise unknown("probe method", method, METHODS)
     labels, test = np.asarray(labels, dtype=np.float32), np.asarray(test, dtype=bool)
-    settings = _Settings(method, penalties, rank, permutations, device)
+    copies = np.arange(len(labels)) if copies is None else np.unique(copies, return_inverse=True)[1].ravel()
+    settings = _Settings(method, penalties, rank, permutations, device, copies)
     probes = [[_counted(y, held_out) for y in labels.T] for held_out in test.T]
     fitted = [j for j in range(labels.shape[1]) if any(split[j].error is None for split in probes)]
     for known, columns in known_together(labels, fitted):
@@ -107,7 +111,9 @@ def fit_linear(
     if fitted.held_out is None:
         return fitted
     classes, rows = Classes(y.shape[1]), latents.double()
-    classes.add(fitted.held_out(rows, rows @ fitted.w + fitted.b, 2 * y.double() - 1), y)
+    signs = 2 * y.double() - 1
+    apart = Alike(torch.ones(len(rows), 1, dtype=torch.float64), signs)
+    classes.add(fitted.held_out(rows, rows @ fitted.w + fitted.b, signs, apart), y)
     return _calibrated(fitted, *classes.calibration())
 
 
@@ -172,7 +178,7 @@ def _with_permuted(
     return torch.as_tensor(np.concatenate(copies, axis=1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Settings:
     """As `fit` takes them."""
 
@@ -181,11 +187,13 @@ class _Settings:
     rank: int
     permutations: int
     device: str
+    copies: Integers
 
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """What is fitted on one split: labels `y` (n, k) with permuted copies, rows (n,), columns."""
+    """What is fitted on one split: labels `y` (n, k) with permuted copies, rows (n,), columns; `alike`
+    are the equal train rows of each (n,)."""
 
     linear: Linear
     y: torch.Tensor
@@ -194,6 +202,7 @@ class _Fit:
     split: int
     columns: list[int]
     permutations: int
+    alike: Alike
 
 
 def _fits(
@@ -216,9 +225,21 @@ def _fits(
             at = [columns.index(j) for j in sound[split]]
             copies = [len(columns) * copy + i for copy in range(1 + permutations) for i in at]
             gram, own = gram.labelled(copies), y[:, copies]
-        rows = _rows(blocks, own, known & ~held_out, device)
-        linear = METHODS[method](TrainData(gram, rows, settings.penalties, settings.rank))
-        yield _Fit(linear, own, known & ~held_out, known & held_out, split, sound[split], permutations)
+        train = known & ~held_out
+        number = np.bincount(settings.copies[train], minlength=settings.copies.max() + 1)
+        average = train.sum().item() / np.count_nonzero(number)
+        rows = _rows(blocks, own, train, device)
+        linear = METHODS[method](TrainData(gram, rows, settings.penalties, settings.rank, average))
+        alike = _alike(settings.copies, number, train, 2 * own[:, : len(sound[split])] - 1)
+        yield _Fit(linear, own, train, known & held_out, split, sound[split], permutations, alike)
+
+
+def _alike(copies: Integers, number: Integers, train: Booleans, y: torch.Tensor) -> Alike:
+    """Of all rows; `number` is that of each picture's train rows, `y` (n, k) are labels ±1."""
+    rows = torch.as_tensor(train)
+    sums = torch.zeros(len(number), y.shape[1], dtype=torch.float64)
+    sums.index_add_(0, torch.as_tensor(copies)[rows], y[rows].double())
+    return Alike(torch.as_tensor(number[copies], dtype=torch.float64)[:, None], sums[torch.as_tensor(copies)])
 
 
 def _rows(blocks: Blocks, y: torch.Tensor, selected: Booleans, device: str) -> Rows:
@@ -245,7 +266,8 @@ def _scores(blocks: Blocks, fits: list[_Fit], device: str) -> tuple[list[Floats]
                 rows = torch.as_tensor(each.train[at])
                 own, y = z[rows].to(device).double(), 2 * each.y[at][rows][:, :k].to(device).double() - 1
                 fitted = (own @ in_panels(linear.w[:, :k]))[:, :k] + linear.b[:k]
-                of_train.add(linear.held_out(own, fitted, y), y)
+                alike = Alike(each.alike.count[at][rows].to(own), each.alike.labels[at][rows].to(own))
+                of_train.add(linear.held_out(own, fitted, y, alike), y)
     return [torch.cat(scores).numpy() for scores in parts], classes
 
 
@@ -256,8 +278,8 @@ def _of_inner_folds(
 
     Groups are kept together. One and zero where an inner fit is impossible.
     """
-    n, k = len(outer.train), len(outer.columns)
-    groups = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
+    k = len(outer.columns)
+    groups = settings.copies if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
     fifth = np.random.default_rng(0).permutation(groups.max() + 1)[groups] % INNER_FOLDS
     y, held_out = outer.y[:, :k], fifth[:, None] == np.arange(INNER_FOLDS)
     parts = [torch.as_tensor(outer.train & ~part) for part in held_out.T]

@@ -35,11 +35,12 @@ class Spectrum:
         return self.values[0].item() + shift <= rounding
 
     def best(
-        self, shifts: Sequence[float], rows: int, yy: torch.Tensor, guard: float
+        self, shifts: Sequence[float], rows: int, yy: torch.Tensor, guard: float, copies: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Weights (d, k) at the λ among `shifts` at which each column's V is least, and its place there (k,).
 
-        Where the guard lets none pass, the largest λ stands.
+        Where the guard lets none pass, the largest λ stands. Of `copies` equal rows each, V is that of one of
+        each: (n / c)·(RSS / c) / (n / c − dof)².
         """
         labels, yy = len(yy), in_panels(yy[None])[0]
         largest = max(range(len(shifts)), key=shifts.__getitem__)
@@ -48,7 +49,8 @@ class Spectrum:
         for place, shift in enumerate(shifts if len(shifts) > 1 else []):
             shifted = self.values + shift
             residual = yy - (self.right.square() * ((self.values + 2 * shift) / shifted**2)[:, None]).sum(0)
-            score = gcv(rows, residual, rows - 1 - (self.values / shifted).sum().item(), guard)
+            freedom = rows - copies * (1 + (self.values / shifted).sum().item())
+            score = gcv(rows, residual, freedom, guard)
             better = score < least
             best, least = best.masked_fill(better, place), score.where(better, least)
         chosen = torch.tensor(shifts, dtype=torch.float64, device=yy.device)[best]

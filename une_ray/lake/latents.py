@@ -83,11 +83,20 @@ def labels_and_folds(
 def groups_of(lake: Lake, ids: pa.Array) -> np.ndarray:
     """(n,) whole numbers, equal for images that no split tears apart: one picture, or one group of the
     corpus'."""
-    ranks = "dense_rank() OVER (ORDER BY coalesce(split_group, image_id))"
-    query = f"SELECT image_id, {ranks} AS split_group FROM images"
-    table = lake.session.sql(query).to_arrow_table()
+    return _numbered(lake, ids, "split_group")
+
+
+def copies_of(lake: Lake, ids: pa.Array) -> np.ndarray:
+    """(n,) whole numbers, equal for images of the same bytes."""
+    return _numbered(lake, ids, "sha256")
+
+
+def _numbered(lake: Lake, ids: pa.Array, column: str) -> np.ndarray:
+    """(n,) a number for each value of a column of `images`; of those without a value each has its own."""
+    number = f"dense_rank() OVER (ORDER BY coalesce({column}, image_id))"
+    table = lake.session.sql(f"SELECT image_id, {number} AS number FROM images").to_arrow_table()
     rows = pc.index_in(ids, table["image_id"].combine_chunks())
-    return table["split_group"].take(rows).to_numpy()
+    return table["number"].take(rows).to_numpy()
 
 
 def on_both_sides(lake: Lake, seeds: Sequence[int]) -> dict[int, int]:

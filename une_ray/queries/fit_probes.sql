@@ -25,7 +25,8 @@ asked AS (
         AS space
     FROM named),
 train_rows AS MATERIALIZED (
-    SELECT space, row_number() OVER (PARTITION BY space ORDER BY image_id) AS n, z, attributes
+    SELECT space, row_number() OVER (PARTITION BY space ORDER BY image_id) AS n, z, attributes,
+        coalesce(sha256, image_id) AS picture
     FROM latents SEMI JOIN asked USING (space) JOIN images USING (image_id) WHERE split <> 'test'),
 shapes AS MATERIALIZED (
     SELECT space, count(z) AS train, any_value(len(z)) AS dim,
@@ -123,10 +124,10 @@ directions AS MATERIALIZED (
 -- Scores of the train rows before b: the classes' means m1 and m0, and the variance within them.
 means AS (SELECT space, list(mean ORDER BY d) AS mean FROM stacked GROUP BY space),
 doubled AS (
-    SELECT space, z::DOUBLE[] AS z, attributes, list_distance(z::DOUBLE[], mean) ** 2 AS square
+    SELECT space, z::DOUBLE[] AS z, attributes, picture, list_distance(z::DOUBLE[], mean) ** 2 AS square
     FROM train_rows JOIN means USING (space) SEMI JOIN directions USING (space)),
 scores AS MATERIALIZED (
-    SELECT p.space, attribute, method, list_dot_product(z, w) AS score, attributes[attribute] AS value, square
+    SELECT p.space, attribute, method, list_dot_product(z, w) AS score, attributes[attribute] AS value, square, picture
     FROM doubled l JOIN directions p ON same_space(l.space, p.space)),
 classes AS (
     SELECT space, attribute, method, avg(score) FILTER (value) AS m1, avg(score) FILTER (NOT value) AS m0,
@@ -144,18 +145,19 @@ intercepts AS (
         CASE method WHEN 'ridge' THEN ridge_b WHEN 'lda' THEN log_odds - (m1 + m0) / 2 ELSE -(m1 + m0) / 2 END AS b
     FROM judged),
 
--- Scores of rows that were not fitted on. Without its row, the mean of a class of m lies e / (m - 1) further from it.
+-- Scores of rows that were not fitted on, nor copies of theirs. Without c equal rows, the mean of a class of m lies ec / (m - c) further away.
 spreads AS (SELECT space, sum(square) AS spread FROM doubled GROUP BY space),
 weighed AS (
     SELECT space, attribute, method, value, score + b AS whole, ridge_b, length, b, if(value, 1, -1) AS y, score / length + ridge_b AS fitted,
-        greatest(1 - 1 / train - least(used / spread * square, .99), 1e-9) AS kept,
-        if(value, negative, -positive) / train AS towards, if(value, positive, negative) - 1 AS others,
+        count(*) OVER copies AS alike, avg(if(value, 1, -1)) OVER copies AS of_alike, alike * (1 + if(value, of_alike, -of_alike)) / 2 AS removed,
+        greatest(1 - alike * (1 / train + least(used / spread * square, .99)), 1e-9) AS kept,
+        if(value, negative, -positive) / train AS towards, removed / greatest(if(value, positive, negative) - removed, 1) AS further,
         square - 2 * (score - middle) * towards + towards ** 2 * list_dot_product(w, w) AS distance
     FROM scores JOIN intercepts USING (space, attribute, method) JOIN spreads USING (space) LEFT JOIN leverages USING (space)
-    WHERE error IS NULL),
+    WHERE error IS NULL WINDOW copies AS (PARTITION BY space, attribute, method, picture)),
 left_out AS (
-    SELECT space, attribute, method, value, if(method = 'mean-difference', whole - y * distance * (1 / others + .5 / others ** 2),
-        length * (y - (y - fitted) / kept - ridge_b) + b) AS score
+    SELECT space, attribute, method, value, if(method = 'mean-difference', whole - y * distance * (further + .5 * further ** 2),
+        length * (of_alike - (of_alike - fitted) / kept - ridge_b) + b) AS score
     FROM weighed),
 calibrated AS (
     SELECT space, attribute, method, avg(score) FILTER (value) AS high, avg(score) FILTER (NOT value) AS low,

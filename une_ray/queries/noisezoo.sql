@@ -257,17 +257,28 @@ QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY st
 CREATE OR REPLACE MACRO split_margin(sd, splits, test_per_train) AS
     [12.7062, 4.3027, 3.1824, 2.7764][splits - 1] * sd * sqrt(1 / splits + test_per_train);
 
+-- Mean over attributes of x, whose rows are of attributes × splits: of `weights` 1 / (splits that know the attribute), so that one that some
+-- splits refuse counts as much as the others.
+CREATE OR REPLACE MACRO attribute_mean(x, weights) AS sum(x * weights) / sum(weights) FILTER (x IS NOT NULL);
+
 -- Settings side by side: one row per config × space. auc and accuracy are means over attributes and splits, auc_margin half a 95 % interval
--- of the AUC (split_margin); `penalties` is NULL where λ was chosen from the engine's own.
+-- of the AUC (split_margin), from what the splits differ in on the attributes that each of them knows; `penalties` is NULL where λ was chosen
+-- from the engine's own.
 CREATE OR REPLACE VIEW probe_settings AS
-WITH per_split AS (
-    SELECT space, config, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(auc) AS auc, avg(accuracy) AS accuracy,
-        avg(test / train) AS ratio
-    FROM probes GROUP BY ALL),
-summary AS (
-    SELECT space, config, method, engine, max(attributes) AS attributes, avg(auc) AS auc,
-        split_margin(stddev_samp(auc), count(auc), avg(ratio)) AS auc_margin, avg(accuracy) AS accuracy
-    FROM per_split GROUP BY ALL)
+WITH levelled AS (
+    SELECT space, config, method, engine, split_seed, status, auc, accuracy, test / train AS ratio, auc - avg(auc) OVER of_attribute AS off,
+        1 / count(auc) OVER of_attribute AS weight
+    FROM probes WINDOW of_attribute AS (PARTITION BY space, config, method, engine, attribute)),
+per_split AS (
+    SELECT space, config, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(off) AS off, avg(ratio) AS ratio
+    FROM levelled GROUP BY ALL),
+margins AS (
+    SELECT space, config, method, engine, max(attributes) AS attributes, split_margin(stddev_samp(off), count(off), avg(ratio)) AS auc_margin
+    FROM per_split GROUP BY ALL),
+means AS (
+    SELECT space, config, method, engine, attribute_mean(auc, weight) AS auc, attribute_mean(accuracy, weight) AS accuracy
+    FROM levelled GROUP BY ALL),
+summary AS (FROM means JOIN margins USING (space, config, method, engine))
 SELECT config, space, method, engine, penalties, rank, splits, permutations, latents, attributes, auc, auc_margin, accuracy,
     coalesce(is_default, false) AS is_default
 FROM summary LEFT JOIN probe_configs USING (config) ORDER BY space, method <> 'ridge', method, is_default DESC, penalties, config;

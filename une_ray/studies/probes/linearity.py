@@ -25,14 +25,24 @@ MEASURED = "(SELECT * FROM best_probes WHERE status = 'ok' AND auc IS NOT NULL)"
 BY_ATTRIBUTE = f"""SELECT attribute, space, avg(auc), min(auc), max(auc), avg(permuted_auc)
     FROM {MEASURED} GROUP BY attribute, space
     ORDER BY avg(avg(auc)) OVER (PARTITION BY attribute), attribute"""
-BY_SPACE = f"""SELECT space, any_value(method), max(attributes), count(*), avg(auc), min(auc), max(auc),
-        avg(accuracy), avg(majority), avg(null_auc), avg(significant)
-    FROM (
-        SELECT space, split_seed, any_value(method) AS method, count(*) AS attributes, avg(auc) AS auc,
-            avg(accuracy) AS accuracy, avg(majority) AS majority, avg(permuted_auc) AS null_auc,
+BY_SPACE = f"""WITH levelled AS (
+        SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight
+        FROM {MEASURED} WINDOW of_attribute AS (PARTITION BY space, attribute)),
+    per_split AS (
+        SELECT space, split_seed, any_value(method) AS method, count(*) AS attributes, avg(off) AS off,
             sum((p_value <= .05)::INT) AS significant
-        FROM {MEASURED} GROUP BY space, split_seed)
-    GROUP BY space"""
+        FROM levelled GROUP BY space, split_seed),
+    splits AS (
+        SELECT space, any_value(method) AS method, max(attributes) AS attributes, count(*) AS splits,
+            min(off) AS low, max(off) AS high, avg(significant) AS significant
+        FROM per_split GROUP BY space),
+    means AS (
+        SELECT space, attribute_mean(auc, weight) AS auc, attribute_mean(accuracy, weight) AS accuracy,
+            attribute_mean(majority, weight) AS majority, attribute_mean(permuted_auc, weight) AS permuted
+        FROM levelled GROUP BY space)
+    SELECT space, method, attributes, splits, auc, auc + low, auc + high, accuracy, majority, permuted,
+        significant
+    FROM splits JOIN means USING (space)"""
 
 
 @dataclass(frozen=True)

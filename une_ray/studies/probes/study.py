@@ -21,6 +21,7 @@ from une_ray.lake.latents import (
     FOLDS,
     attributes_of,
     blocks,
+    copies_of,
     groups_of,
     image_ids,
     labels_and_folds,
@@ -33,20 +34,28 @@ from une_ray.lake.session import QUERIES
 SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
 SQL_METHODS = ("ridge", "lda", "mean-difference")
 
+# `off` is what a split differs by on the attributes that it knows: splits may refuse different ones.
 SUMMARY = """
-    WITH per_split AS (
+    WITH levelled AS (
+        SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight
+        FROM probes WHERE config IN (SELECT unnest(?))
+        WINDOW of_attribute AS (PARTITION BY space, method, engine, attribute)),
+    per_split AS (
         SELECT space, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes,
-            avg(auc) AS auc, avg(accuracy) AS accuracy, avg(balanced_accuracy) AS balanced,
-            avg(majority) AS majority, avg(test / train) AS ratio,
-            avg(permuted_auc) AS permuted, avg((p_value <= .05)::INT) AS significant
-        FROM probes WHERE config IN (SELECT unnest(?)) GROUP BY ALL),
-    summary AS (
-        SELECT space, method, engine, count(auc) AS splits, max(attributes) AS attributes, avg(auc) AS auc,
-            split_margin(stddev_samp(auc), count(auc), avg(ratio)) AS auc_margin, avg(accuracy) AS accuracy,
-            avg(balanced) AS balanced, avg(majority) AS majority, avg(permuted) AS permuted,
-            avg(significant) AS significant
-        FROM per_split GROUP BY ALL)
-    SELECT * FROM summary ORDER BY list_position(?, space)"""
+            avg(off) AS off, avg(test / train) AS ratio
+        FROM levelled GROUP BY ALL),
+    margins AS (
+        SELECT space, method, engine, count(off) AS splits, max(attributes) AS attributes,
+            split_margin(stddev_samp(off), count(off), avg(ratio)) AS auc_margin
+        FROM per_split GROUP BY ALL),
+    means AS (
+        SELECT space, method, engine, attribute_mean(auc, weight) AS auc,
+            attribute_mean(accuracy, weight) AS accuracy,
+            attribute_mean(balanced_accuracy, weight) AS balanced,
+            attribute_mean(majority, weight) AS majority, attribute_mean(permuted_auc, weight) AS permuted,
+            attribute_mean((p_value <= .05)::INT, weight) AS significant
+        FROM levelled GROUP BY ALL)
+    SELECT * FROM margins JOIN means USING (space, method, engine) ORDER BY list_position(?, space)"""
 
 REFUSED = """
     SELECT space, attribute, error, list_sort(list(split_seed)) AS split_seeds FROM probes
@@ -140,6 +149,7 @@ def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> lis
             config["permutations"],
             device=device,
             groups=groups_of(lake, ids),
+            copies=copies_of(lake, ids),
         )
     except NonFiniteLatents as error:
         raise UneError(
