@@ -6,7 +6,14 @@ import pytest
 from scipy import stats
 
 from tests.helpers.lakes import items
-from une_ray.geometry.intervals import clopper_pearson, fieller, share_interval, split_margin
+from une_ray.geometry.intervals import (
+    clopper_pearson,
+    fieller,
+    jackknife,
+    share_interval,
+    split_margin,
+    student,
+)
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 
@@ -28,6 +35,17 @@ def test_shares_over_few_titles_hold_the_truth(share, alike):
     copies = random.binomial(4, random.beta(a, b, (600, 8)))
     intervals = np.array([share_interval(row, np.full(8, 4)) for row in copies])
     assert ((intervals[:, 0] <= share) & (share <= intervals[:, 1])).mean() > 0.93
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error_and_of_a_correlation_scipys_within_a_tenth():
+    random = np.random.default_rng(0)
+    rows = random.standard_normal((12, 3))
+    value, covariance = jackknife(lambda x: x.mean(0), rows)
+    assert np.allclose(value, rows.mean(0)) and np.allclose(covariance, np.cov(rows.T) / 12)
+    x = random.standard_normal((1500, 2)) @ [[1, 0.6], [0, 0.8]]
+    value, covariance = jackknife(lambda x: np.array([np.corrcoef(x.T)[0, 1]]), x)
+    exact = stats.pearsonr(*x.T).confidence_interval()
+    assert 2 * student(1498) * covariance[0, 0] ** 0.5 == pytest.approx(exact.high - exact.low, rel=0.1)
 
 
 def test_a_ratio_has_an_interval_only_where_its_denominator_is_away_from_0():

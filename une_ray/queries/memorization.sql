@@ -21,9 +21,9 @@ CREATE OR REPLACE TEMP MACRO beta_quantile(q, a, b) AS list_transform(
     lambda density: sin(pi() / 2 * (len(list_filter(range(1, 1001), lambda n: list_sum(density[:n]) < q * list_sum(density))) + .5) / 1000) ** 2)[1];
 
 -- Clopper and Pearson's exact interval (1934) of a share of so many independent draws as the prompts are worth (Korn & Graubard 1998): their number
--- where all agree, else share · (1 − share) over the mean's variance, less for the few degrees of freedom.
-CREATE OR REPLACE TEMP MACRO worth(share, prompts, variance, draws) AS CASE WHEN prompts = 1 OR share IN (0, 1) OR coalesce(variance, 0) = 0 THEN prompts
-    ELSE least(greatest(prompts * share * (1 - share) / variance * (1.95996 / student(prompts - 1)) ** 2, 1), draws) END;
+-- where all draws agree, else share · (1 − share) over the mean's variance, less for the few degrees of freedom; never more than there are draws.
+CREATE OR REPLACE TEMP MACRO worth(share, prompts, variance, draws) AS CASE WHEN prompts = 1 OR share IN (0, 1) OR variance IS NULL THEN prompts
+    WHEN variance = 0 THEN draws ELSE least(greatest(prompts * share * (1 - share) / variance * (1.95996 / student(prompts - 1)) ** 2, 1), draws) END;
 CREATE OR REPLACE TEMP MACRO share_from(share, n) AS CASE WHEN share = 0 THEN 0 ELSE round(beta_quantile(.025, share * n, n - share * n + 1), 3) END;
 CREATE OR REPLACE TEMP MACRO share_to(share, n) AS CASE WHEN share = 1 THEN 1 ELSE round(beta_quantile(.975, share * n + 1, n - share * n), 3) END;
 

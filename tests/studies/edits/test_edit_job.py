@@ -329,11 +329,10 @@ def test_sql_measures_as_python_does(lake, done):
             identity, outcome.identity.mean(0)
         )
         assert np.allclose(flips, outcome.flips, equal_nan=True)
-        query = "SELECT effect, leakage FROM edit_tradeoffs WHERE edit = ?"
-        assert np.allclose(
-            connection.execute(query, [outcome.edit]).fetchone(),
-            (outcome.summary()["effect"], outcome.summary()["leakage"]),
-        )
+        names = ("effect", "leakage", "leakage_of_one")
+        query = f"SELECT {', '.join(names)} FROM edit_tradeoffs WHERE edit = ?"
+        figures = connection.execute(query, [outcome.edit]).fetchone()
+        assert np.allclose(figures, [outcome.summary()[name] for name in names])
     efficient = connection.execute("SELECT bool_or(efficient) FROM edit_tradeoffs").fetchone()
     assert efficient == (True,)
 

@@ -118,16 +118,17 @@ def test_the_table_tells_what_was_planted(html):
     found = {
         cells[0]: cells
         for cells in (re.findall(r"<td[^>]*>(.*?)</td>", row) for row in html.split("<tr>"))
-        if len(cells) == 16
+        if len(cells) == 17
     }
     assert [*found] == ["probe", "keeping Gray_Hair, Male", "random"]
     assert (
         found["probe"][1] == "0.80"
         and found["probe"][5] == f"{np.sqrt((0.4**2 + 0.3**2) / 3):.3f}"
-        and found["probe"][7] == "–"
+        and found["probe"][6] == found["probe"][5]  # all images are moved alike
+        and found["probe"][8] == "–"
     )
-    assert found["keeping Gray_Hair, Male"][7] == "0.020" and found["random"][1] == "0.00"
-    assert found["probe"][9:12] == ["0.700", "0.900", "0.700"] and found["probe"][15] == "20 %"
+    assert found["keeping Gray_Hair, Male"][8] == "0.020" and found["random"][1] == "0.00"
+    assert found["probe"][10:13] == ["0.700", "0.900", "0.700"] and found["probe"][16] == "20 %"
 
 
 def test_what_was_removed_of_the_leakage_is_the_regressions(html):
@@ -153,6 +154,6 @@ def test_the_summary_names_the_strongest_edit_its_leakage_and_what_a_random_dire
     )
     assert summary == (
         "Eyeglasses in gen/ddim50 along probe has the most effect: +0.80 standard deviations of judge's "
-        f"score per one applied, leakage to other attributes {leakage} "
+        f"score per one applied, leakage to other attributes of one image {leakage} "
         f"(random direction +0.00, leakage {of_random})."
     )

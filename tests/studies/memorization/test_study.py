@@ -88,8 +88,8 @@ def test_sql_weighs_titles_as_python_does():
         (macro,) = re.findall(rf"CREATE OR REPLACE TEMP MACRO {name}\(.*?;\n", text, re.DOTALL)
         connection.execute(macro)
     random = np.random.default_rng(0)
-    for share in (0.1, 0.5, 0.8):
-        hits = random.binomial(4, random.beta(4 * share, 4 * (1 - share), 8))
+    drawn = [random.binomial(4, random.beta(4 * share, 4 * (1 - share), 8)) for share in (0.1, 0.5, 0.8)]
+    for hits in (*drawn, np.full(8, 2), np.zeros(8, int), np.full(8, 4)):
         p, variance = hits.mean() / 4, (hits / 4).var(ddof=1)
         found = connection.execute(
             "SELECT share_from($p, n), share_to($p, n) FROM (SELECT worth($p, 8, $v, 32) AS n)",

@@ -47,18 +47,18 @@ random --judges mini-resnet`
 `une sql --lake demo/lake -f queries/edits.sql`"""
 
 HEADER = (
-    f"{'judge':14} {'direction':16} {'effect':>13} {'flips − / +':>13} {'leakage':>8} {'kept':>6} "
+    f"{'judge':14} {'direction':16} {'effect':>13} {'flips − / +':>13} {'leakage / of one':>16} {'kept':>6} "
     f"{'order':>6} {'identity − / 0 / +':>20} {'KID − / 0 / +':>38}"
 )
 
 NOTE = """
 effect: standard deviations of the judge's score over its train images per one applied, ± half a 95 % interval
 over images, each of which has a random step of its own; flips: of the images that the smallest and
-the largest dose could flip; leakage: root mean square of the other attributes' effects; kept: the largest
-effect on a kept one; order: Kendall's τ between dose and judged score; identity: cosine with the original;
-KID: kernel distance to the originals, ± over images, of 16 or more. 0 is the round trip. A prompt's dose is
-its guidance scale. shared: the shared space's probe, carried back; random-shared: random directions of that
-space, as long."""
+the largest dose could flip; leakage: root mean square of the other attributes' effects, and of what befalls
+them in one image, where random steps do not cancel; kept: the largest effect on a kept one; order: Kendall's
+τ between dose and judged score; identity: cosine with the original; KID: kernel distance to the originals,
+± over images, of 16 or more. 0 is the round trip. A prompt's dose is its guidance scale. shared: the shared
+space's probe, carried back; random-shared: random directions of that space, as long."""
 
 
 def edit(
@@ -253,10 +253,11 @@ def line(summary: Summary) -> str:
     distances = [summary["quality"][0], round_trip[1], summary["quality"][1]]
     quality = " / ".join(within(distance, summary["images"]) for distance in distances)
     effect = f"{summary['effect']:.2f} ± {summary['effect_margin']:.2f}"
+    leaked = f"{summary['leakage']:.3f} / {summary['leakage_of_one']:.3f}"
     kept = "–" if summary["kept"] is None else format(summary["kept"], ".3f")
     return (
         f"{summary['judge']:14} {summary['direction']:16} {effect:>13} {flips:>13} "
-        f"{summary['leakage']:>8.3f} {kept:>6} {summary['order']:>6.2f} "
+        f"{leaked:>16} {kept:>6} {summary['order']:>6.2f} "
         f"{' / '.join(f'{value:.3f}' for value in identity):>20} {quality:>38}"
     )
 

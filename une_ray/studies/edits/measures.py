@@ -7,15 +7,14 @@ a score above 0 means that the judge sees the attribute. Quality is
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from une_ray.errors import UneError
 from une_ray.geometry import intervals
-from une_ray.geometry.intervals import fieller_of
+from une_ray.geometry.intervals import fieller_of, jackknife, student
 
 
 def changes(before: np.ndarray, after: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -61,6 +60,15 @@ def leakage(slope: np.ndarray, target: int | Sequence[int]) -> float:
     return float(np.sqrt(np.square(np.delete(slope.mean(0), target)).mean()))
 
 
+def leakage_of_one(slope: np.ndarray, target: int | Sequence[int]) -> float:
+    """Root mean square over images and the other attributes of single slopes: how far one image is dragged.
+
+    Of (n, k) slopes. Steps that differ from image to image, as random ones do, cancel in the mean over
+    images, the more the more images there are; here they do not, so this is what a probe's and a random
+    direction's are to be compared by."""
+    return float(np.sqrt(np.square(np.delete(slope, target, axis=1)).mean()))
+
+
 def predicted_leakage(slope: np.ndarray, correlation: np.ndarray, target: int) -> float:
     """How far leakage follows the labels' correlation: 1 where an edit drags others along as the labels go
     together, 0 where not.
@@ -98,36 +106,37 @@ class RemovedLeakage:
 def removed_leakage(
     plain: np.ndarray, kept: np.ndarray, correlation: np.ndarray, target: int
 ) -> RemovedLeakage:
-    """`plain` and `kept` (n, k) are `slopes` of both edits of the same images; intervals are the bootstrap's
-    over images, that of the share is Fieller's (1954)."""
+    """`plain` and `kept` (n, k) are `slopes` of both edits of the same images; intervals are Student's by the
+    jackknife over images, which four of them are enough for, that of the share is Fieller's (1954)."""
 
-    def coefficients(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        both = [predicted_leakage(slope, correlation, target) for slope in (a, b)]
-        return np.array([*both, both[0] - both[1]])
+    def figures(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        coefficients = [predicted_leakage(slope, correlation, target) for slope in (a, b)]
+        per_effect = [leakage(slope, target) / abs(slope[:, target].mean()) for slope in (a, b)]
+        return np.array([*_with_difference(*coefficients), *_with_difference(*per_effect)])
 
-    def per_effects(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        both = [leakage(slope, target) / abs(slope[:, target].mean()) for slope in (a, b)]
-        return np.array([*both, both[0] - both[1]])
-
-    draws = bootstrap_draws(coefficients, plain, kept)
-    (bb, ab), (_, aa) = np.cov(draws[:, 0], draws[:, 1])
-    whole, left, _ = coefficients(plain, kept)
-    ratio = fieller_of(left, whole, aa, ab, bb, 1.96)
-    share = None if ratio is None else Interval(1 - left / whole, 1 - ratio[1], 1 - ratio[0])
+    values, covariance = jackknife(figures, plain, kept)
+    t = student(len(plain) - 1)
+    margins = t * np.sqrt(covariance.diagonal())
+    found = [
+        Interval(value, value - margin, value + margin)
+        for value, margin in zip(values.tolist(), margins.tolist())
+    ]
+    whole, left = values[:2]
+    (bb, ab), (_, aa) = covariance[:2, :2]
+    ratio = fieller_of(left, whole, aa, ab, bb, t)
     return RemovedLeakage(
-        coefficient=_each(bootstrap(coefficients, plain, kept)),
+        coefficient=(found[0], found[1], found[2]),
         explained=(
             explained_leakage(plain, correlation, target),
             explained_leakage(kept, correlation, target),
         ),
-        per_effect=_each(bootstrap(per_effects, plain, kept)),
-        share=share,
+        per_effect=(found[3], found[4], found[5]),
+        share=None if ratio is None else Interval(1 - left / whole, 1 - ratio[1], 1 - ratio[0]),
     )
 
 
-def _each(of: Interval) -> tuple[Interval, Interval, Interval]:
-    first, second, third = (Interval(*figures) for figures in zip(of.value, of.low, of.high))  # type: ignore[arg-type]
-    return first, second, third
+def _with_difference(before: float, after: float) -> tuple[float, float, float]:
+    return before, after, before - after
 
 
 def cosine(original: np.ndarray, edited: np.ndarray) -> np.ndarray:
@@ -150,39 +159,11 @@ def monotone(after: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and its bootstrap interval, each of the figure's own shape."""
+    """A figure and its 95 % interval."""
 
-    value: np.ndarray | float
-    low: np.ndarray | float
-    high: np.ndarray | float
-
-
-def bootstrap(
-    statistic: Callable[..., np.ndarray | float],
-    *samples: np.ndarray,
-    level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Interval:
-    """Percentile bootstrap over images (Efron & Tibshirani 1993, chapter 13): rows of all `samples` are
-    drawn together.
-
-    `statistic` takes the samples, arrays whose first axis is the image, and returns a number or an array;
-    where a draw leaves it undefined (NaN), that draw does not count."""
-    drawn = bootstrap_draws(statistic, *samples, draws=draws, seed=seed)
-    with warnings.catch_warnings():
-        # What is undefined in every draw, as a flip rate at α = 0, stays NaN without a warning.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return Interval(statistic(*samples), low, high)
-
-
-def bootstrap_draws(
-    statistic: Callable[..., np.ndarray | float], *samples: np.ndarray, draws: int = 1000, seed: int = 0
-) -> np.ndarray:
-    """(draws, …) of the statistic, rows of all `samples` drawn together."""
-    rows = np.random.default_rng(seed).integers(len(samples[0]), size=(draws, len(samples[0])))
-    return np.array([statistic(*(sample[row] for sample in samples)) for row in rows])
+    value: float
+    low: float
+    high: float
 
 
 def mean_margin(values: np.ndarray) -> float:

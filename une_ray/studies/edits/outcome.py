@@ -17,6 +17,7 @@ from une_ray.studies.edits.measures import (
     flip_rate,
     kendall,
     leakage,
+    leakage_of_one,
     mean_margin,
     removed_leakage,
     slopes,
@@ -80,6 +81,7 @@ class Summary(TypedDict):
     effect_margin: float
     flips: list[float]
     leakage: float
+    leakage_of_one: float
     kept: float | None
     order: float
     identity: list[float]
@@ -160,6 +162,12 @@ class Outcome:
         return slopes(self.changes, self.alphas)
 
     @property
+    def moves(self) -> bool:
+        """Whether the effect's interval lies clear of 0; if not, what is per effect is noise over noise."""
+        effects = self.slopes[:, self.target]
+        return bool(abs(effects.mean()) > mean_margin(effects))
+
+    @property
     def flips(self) -> np.ndarray:
         """(m,)"""
         return flip_rate(self.before[:, self.target], self.scores[:, self.target], self.alphas)
@@ -188,6 +196,7 @@ class Outcome:
             "effect_margin": mean_margin(self.slopes[:, self.target]),
             "flips": self.flips[[0, -1]].tolist(),
             "leakage": leakage(self.slopes, self.moved),
+            "leakage_of_one": leakage_of_one(self.slopes, self.moved),
             "kept": float(np.abs(self.slopes[:, keep].mean(0)).max()) if keep else None,
             "order": float(kendall(self.scores[:, self.target]).mean()),
             "identity": self.identity.mean(0)[[0, -1]].tolist(),

@@ -19,7 +19,7 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import NOTHING, figure_or_dash, percent, table
 from une_ray.report.theme import Colour
-from une_ray.studies.edits.measures import Interval, leakage
+from une_ray.studies.edits.measures import Interval, leakage_of_one
 from une_ray.studies.edits.outcome import FEWEST_OF_KID, Outcome, outcomes, removed, within
 
 ORDER = 90
@@ -107,15 +107,15 @@ def summary(edits: dict[Subject, list[Outcome]]) -> str:
     most = max(probed, key=lambda outcome: abs(effect(outcome)))
     beside = "; ".join(
         f"{name(outcome)} direction {effect(outcome):+.2f}, leakage "
-        f"{leakage(outcome.slopes, outcome.target):.3f}"
+        f"{leakage_of_one(outcome.slopes, outcome.moved):.3f}"
         for outcome in edits[subject(most)]
         if outcome.judge == most.judge and outcome.direction in CONTROLS
     )
     return (
         f"{most.attribute} in {most.space} along {name(most)} has the most effect: "
         f"{effect(most):+.2f} standard "
-        f"deviations of {most.judge}'s score per one applied, leakage to other attributes "
-        f"{leakage(most.slopes, most.target):.3f}{f' ({beside})' if beside else ''}."
+        f"deviations of {most.judge}'s score per one applied, leakage to other attributes of one image "
+        f"{leakage_of_one(most.slopes, most.moved):.3f}{f' ({beside})' if beside else ''}."
     )
 
 
@@ -198,13 +198,15 @@ def curves(axes: list[Axes], judged: list[Outcome]) -> None:
 
 
 def numbers(judged: Sequence[Outcome]) -> str:
-    header = ["direction", "effect", "±", "flips −", "flips +", "leakage", "per effect", "kept", "order"]
+    header = ["direction", "effect", "±", "flips −", "flips +", "leakage", "of one"]
+    header += ["per effect", "kept", "order"]
     header += ["identity −", "0", "+", "KID −", "0", "+", "off data"]
     images, real = len(judged[0].images), judged[0].real
     chance = f"; one half of the originals is {within(real, images)} from the other"
     note = (
-        "<p class=note>±: half a 95 % interval over images, each of which has a random step of its own. KID: "
-        "kernel distance to the same images' originals, with its interval over images, shown of "
+        "<p class=note>±: half a 95 % interval over images, each of which has a random step of its own. "
+        "Of one: leakage in one image, where random steps do not cancel. KID: kernel distance to the same "
+        "images' originals, with its interval over images, shown of "
         f"{FEWEST_OF_KID} or more{chance if images >= FEWEST_OF_KID else ''}.</p>"
     )
     return table(header, [_line(outcome) for outcome in judged]) + note
@@ -223,6 +225,7 @@ def _line(outcome: Outcome) -> tuple[str, ...]:
         f"{row['effect_margin']:.2f}",
         *flips,
         f"{row['leakage']:.3f}",
+        f"{row['leakage_of_one']:.3f}",
         figure_or_dash(per_effect, ".2f"),
         figure_or_dash(row["kept"], ".3f"),
         f"{row['order']:.2f}",
@@ -233,13 +236,15 @@ def _line(outcome: Outcome) -> tuple[str, ...]:
 
 
 def shares_removed(connection: duckdb.DuckDBPyConnection, judged: Sequence[Outcome]) -> str:
-    """What each orthogonalisation did to the leakage, all of it and what the corpus' correlations predict."""
+    """What each orthogonalisation did to the leakage, all of it and what the corpus' correlations predict;
+    nothing of an edit that does not move its target."""
     plain = next((outcome for outcome in judged if outcome.direction == "probe"), None)
     if plain is None:
         return ""
     lines = []
     for outcome in judged:
-        found = removed(connection, plain, outcome) if outcome.direction == "orthogonalised" else None
+        both_move = outcome.direction == "orthogonalised" and plain.moves and outcome.moves
+        found = removed(connection, plain, outcome) if both_move else None
         if found is not None:
             before, after, gone = map(_within, found.per_effect)
             text = (

@@ -43,6 +43,7 @@ SUMMARIES = pa.schema(
         ("flips_down", REAL),
         ("flips_up", REAL),
         ("leakage", REAL),
+        ("leakage_of_one", REAL),
         ("kept", REAL),
         ("order", REAL),
         ("identity_down", REAL),
@@ -222,6 +223,7 @@ def summary_row(outcome: Outcome) -> dict[str, Any]:
         "effect",
         "effect_margin",
         "leakage",
+        "leakage_of_one",
         "kept",
         "order",
     )
