@@ -11,8 +11,9 @@ from PIL import Image
 from scipy import stats
 
 from tests.helpers.pictures import png
+from une_ray.corpora import avatars
 from une_ray.models.generators import load_generator
-from une_ray.pictures.decode import fit
+from une_ray.pictures.decode import decode, fit
 from une_ray.run.read import read_space
 from une_ray.spaces.leak import Leak
 from une_ray.spaces.space import Space, pixels
@@ -79,6 +80,20 @@ def test_a_signal_leak_has_variance_one_and_the_correlation_that_the_schedule_le
     assert (out["final_timestep"] == last).all()
     noise = (z - np.sqrt(ALPHAS[last]) * x0) / np.sqrt(1 - ALPHAS[last])
     assert stats.kstest(noise, "norm").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("name", ["mini-sd-a", "mini-sd-z"])
+def test_a_signal_leak_is_as_loud_as_the_noise_that_it_is_the_control_of(name):
+    """Inverted noise of avatars that the zoo's figures are not of; its mean square lies well below 1."""
+    shown = np.stack([np.asarray(decode(avatars.picture(11, i)).convert("RGB")) for i in range(8)])
+    ids = [str(i) for i in range(8)]
+    inverted, leak = (
+        np.square(Space.parse(f"{name}/{reading}").load()(shown, ids)["z"], dtype=np.float64).mean(1)
+        for reading in ("ddim50", "leak50")
+    )
+    assert inverted.mean() < 0.9
+    spread = inverted.std(ddof=1) / 8**0.5 + leak.std(ddof=1) / 8**0.5
+    assert abs(leak.mean() - inverted.mean()) < 4 * spread
 
 
 def test_a_signal_leak_depends_on_the_image_and_not_on_its_batch(zoo):

@@ -107,6 +107,7 @@ def test_a_space_comes_back_from_its_fingerprint(text):
 def test_the_fingerprint_of_a_signal_leak_says_how_its_noise_is_drawn():
     leading, trailing = fingerprint("mini-sd-a/leak50"), fingerprint("mini-sd-a/leak50-trailing")
     assert (leading["final_timestep"], trailing["final_timestep"]) == (981, 999)
+    assert leading["noise_variance"] == MODELS["mini-sd-a"].noise_variance < 1
     assert leading["noise"].endswith("PCG64, seed sha256(mini-sd-a/leak50-leading/IMAGE_ID)")
     assert (
         leading["method"] == "signal-leak"

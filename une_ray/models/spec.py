@@ -40,10 +40,11 @@ class ModelSpec:
     encoder's image tower). `source` is `package:NAME`, `hub:OWNER/NAME`, a folder, or `none` where there are
     no weights.
 
-    `spacing` is that of a generator's timesteps where a space names none; `text_model` is the image–text
-    model of the table whose text tower it is conditioned by, if any is. With `init_seed` the weights are
-    not read but drawn anew under that seed: all of an encoder's, the U-Net's of a generator. A kind's
-    defaults have no id, kind or source.
+    `spacing` is that of a generator's timesteps where a space names none; `noise_variance` is the mean
+    square of its inverted noise, 1 where nobody has measured it, which the leak's control has too;
+    `text_model` is the image–text model of the table whose text tower it is conditioned by, if any is. With
+    `init_seed` the weights are not read but drawn anew under that seed: all of an encoder's, the U-Net's of
+    a generator. A kind's defaults have no id, kind or source.
     """
 
     id: str = ""
@@ -61,6 +62,7 @@ class ModelSpec:
     prompt: str = ""
     spacing: str = "leading"
     text_model: str | None = None
+    noise_variance: float = 1.0
     init_seed: int | None = None
     licence: str = ""
 

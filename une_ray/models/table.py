@@ -38,6 +38,7 @@ _INCEPTION = Preprocessing(224, resize=224, crop_offset="round", mean=HALF, std=
 _DINOV3 = Preprocessing(224, "stretch", resample="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 # gflops, and parameters in millions: counted on the real configurations (benchmarks/models.py prints them).
+# noise_variance: of DDIM-50 noise of held-out avatars (make floors prints it).
 ROWS = (
     _mini(
         "mini-sd-a",
@@ -47,6 +48,7 @@ ROWS = (
         parameters=6.87,
         gpus=0.5,
         text_model="mini-clip-a",
+        noise_variance=0.6436,
     ),
     _mini(
         "mini-sd-b",
@@ -56,6 +58,7 @@ ROWS = (
         parameters=3.3,
         gpus=0.5,
         text_model="mini-clip-b",
+        noise_variance=0.6182,
     ),
     _mini(
         "mini-sd-dup",
@@ -65,6 +68,7 @@ ROWS = (
         parameters=6.87,
         gpus=0.5,
         text_model="mini-clip-a",
+        noise_variance=0.7095,
     ),
     _mini(
         "mini-sd-z",
@@ -75,6 +79,7 @@ ROWS = (
         gpus=0.5,
         text_model="mini-clip-a",
         spacing="trailing",
+        noise_variance=0.5919,
     ),
     _mini("mini-clip-a", "clip", dim=128, gflops=0.17, parameters=1.24),
     _mini("mini-clip-b", "open-clip", dim=96, gflops=0.041, parameters=1.43),

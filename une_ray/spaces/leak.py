@@ -1,9 +1,10 @@
-"""What the schedule leaves of a picture at the last timestep, in fresh noise: √ᾱ_T·x₀ + √(1−ᾱ_T)·ε
-(Everaert et al. 2024, Lin et al. 2024).
+"""What the schedule leaves of a picture at the last timestep, in fresh noise as loud as the inverted noise:
+√ᾱ_T·x₀ + √(v−ᾱ_T)·ε (Everaert et al. 2024, Lin et al. 2024).
 
 With leading timesteps inversion ends where √ᾱ_T is not 0 (.076 after 50 steps), so a probe may read x₀
 itself. This space holds just that trace: what a probe finds in inverted noise counts only as far as it
-finds more there than here.
+finds more there than here. v is the mean square of the generator's inverted noise, where that was measured:
+it is less than the 1 that the schedule says, and in louder noise less would be found.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ class Leak:
         alphas_cumprod = load_scheduler(space.model).alphas_cumprod
         self.final_timestep = timesteps(*space.schedule, len(alphas_cumprod))[-1]
         self.alpha = alphas_cumprod[self.final_timestep].item()
+        self.variance = space.model.noise_variance
         self.key = noise_key(space.model, *space.schedule)
 
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
         x0 = self.latents(pictures, image_ids)["z"]
         noise = np.stack([fresh_noise(f"{self.key}/{image_id}", x0.shape[1]) for image_id in image_ids])
-        z = self.alpha**0.5 * x0 + (1 - self.alpha) ** 0.5 * noise
+        z = self.alpha**0.5 * x0 + (self.variance - self.alpha) ** 0.5 * noise
         return {"z": z, "final_timestep": np.full(len(image_ids), self.final_timestep, np.int32)}
 
 
@@ -59,7 +61,8 @@ def noise_key(model: ModelSpec, steps: int | None, spacing: str | None) -> str:
 def _facts(space: Space) -> dict[str, Any]:
     (steps, spacing), model = space.schedule, space.model
     library = f"numpy {np.__version__.split('.')[0]} PCG64"
-    return {
+    measured = {} if model.noise_variance == 1 else {"noise_variance": model.noise_variance}
+    return measured | {
         "steps": steps,
         "spacing": spacing,
         "dtype": "float32",
