@@ -14,6 +14,7 @@ from une_ray.training import evaluate, strips
 from une_ray.training.data import HELD_OUT_SEED, TRAINING_SEED, pictures
 from une_ray.training.zoo import MODELS, PARTS, parts_of
 
+TRAINING = "## Training"
 # Settings that a reader does not need, or reads elsewhere.
 QUIET = ("checkpoint_seconds", "machine", "seconds", "workers")
 
@@ -32,35 +33,48 @@ def main(argv: list[str] | None = None) -> None:
         help="also rewrite the cards and their pictures (after a training)",
     )
     parser.add_argument(
+        "--write-figures",
+        action="store_true",
+        help="also rewrite what the cards say, but for training and pictures (after a figure's criterion "
+        "has changed)",
+    )
+    parser.add_argument(
         "--again", action="store_true", help="measure also the weights whose figures are in --work already"
     )
     args = parser.parse_args(argv)
     figures = evaluate.evaluate(args.work, args.again)
-    if args.write_cards:
-        for name in MODELS:
-            write_card(name, figures, args.work)
+    for name in MODELS if args.write_cards or args.write_figures else ():
+        write_card(name, figures, args.work, is_trained=args.write_cards)
 
 
-def write_card(name: str, figures: dict[str, dict[str, float]], work: Path) -> None:
-    """README.md and curve.png in the model's folder; for generators samples.webp and inversions.webp."""
-    target, generator = PACKAGED / name, name in evaluate.JUDGES
+def write_card(name: str, figures: dict[str, dict[str, float]], work: Path, is_trained: bool) -> None:
+    """README.md in the model's folder; of one that was trained anew curve.png as well, and for generators
+    samples.webp and inversions.webp."""
+    card = PACKAGED / name / "README.md"
+    if is_trained:
+        draw(name, card.parent, work)
+        training = _training(name, work)
+    else:
+        training = [TRAINING, card.read_text().partition(f"{TRAINING}\n")[2]]
+    card.write_text("\n".join([*measured(name, figures), *training]))
+
+
+def draw(name: str, target: Path, work: Path) -> None:
+    """The card's pictures."""
     plot_curves(work, parts_of(name), target / "curve.png")
-    if generator:
+    if name in evaluate.JUDGES:
         data = pictures(evaluate.IMAGES, HELD_OUT_SEED, work)
         strips.samples(name, data).save(target / "samples.webp", quality=90, method=6)
         strips.inversions(name, data).save(target / "inversions.webp", quality=90, method=6)
+
+
+def measured(name: str, figures: dict[str, dict[str, float]]) -> list[str]:
+    """A card's lines above its training: what the model is, shows and measures, beside its kin."""
+    generator = name in evaluate.JUDGES
+    kin = {other: values for other, values in figures.items() if (other in evaluate.JUDGES) == generator}
     lines = [f"# {name}", "", MODELS[name].about, "", *(_shown(name) if generator else [])]
     lines += ["## Measured on held-out avatars", "", "`make floors` measures these again.", ""]
-    kin = {other: values for other, values in figures.items() if (other in evaluate.JUDGES) == generator}
-    lines += table(name, kin)
-    lines += _training(name, work)
-    lines += [
-        "![curves](curve.png)",
-        "",
-        "Weights: fp16 safetensors. Licence: Apache-2.0 (drawings: python-avatars, MIT).",
-        "",
-    ]
-    (target / "README.md").write_text("\n".join(lines))
+    return lines + table(name, kin)
 
 
 def table(name: str, figures: dict[str, dict[str, float]]) -> list[str]:
@@ -98,7 +112,7 @@ def _shown(name: str) -> list[str]:
 
 def _training(name: str, work: Path) -> list[str]:
     lines = [
-        "## Training",
+        TRAINING,
         "",
         f"Avatars of seed {TRAINING_SEED}, 40,000 in all; held out: seed {HELD_OUT_SEED}. AdamW (β .9, .99), "
         f"cosine decay, bf16 autocast, EMA weights. `python jobs/train_mini_zoo.py --only {name}`",
@@ -111,7 +125,9 @@ def _training(name: str, work: Path) -> list[str]:
         )
         duration = f"{settings['seconds'] / 60:.0f} minutes on {settings['machine']}"
         lines += [f"- **{part}**, on {PARTS[part].data}: {recipe}; {duration}."]
-    return [*lines, ""]
+    lines += ["", "![curves](curve.png)", ""]
+    lines += ["Weights: fp16 safetensors. Licence: Apache-2.0 (drawings: python-avatars, MIT).", ""]
+    return lines
 
 
 def plot_curves(work: Path, parts: list[str], path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
 from une_ray.corpora import avatars, duplicates
+from une_ray.geometry.intervals import share_interval
 from une_ray.pictures.tensors import from_uint8
 from une_ray.studies.memorization.copy_metric import calibration
 from une_ray.studies.memorization.copy_metrics.tiles import TILED
@@ -15,14 +18,27 @@ from une_ray.training.sampling import generate
 SEEDS, STEPS, GUIDANCE = 10, 25, 7.5
 
 
-def curve(name: str, seeds: int = SEEDS) -> dict[int, float]:
+class Share(NamedTuple):
+    """With an exact 95 % interval over titles."""
+
+    value: float
+    low: float
+    high: float
+
+
+def curve(name: str, seeds: int = SEEDS) -> dict[int, Share]:
     """Share of samples that are copies, by dose. The control is mini-sd-a, which never saw the titles."""
     count = len(duplicates.TITLES)
     titles = [title for title in duplicates.TITLES for _ in range(seeds)]
     samples = generate(name, titles, steps=STEPS, guidance_scale=GUIDANCE)
-    shares = is_copy(samples.view(count, seeds, *samples.shape[1:]), training_pictures()).float().mean(1)
-    doses = torch.tensor([duplicates.copies(i) for i in range(count)])
-    return {dose: shares[doses == dose].mean().item() for dose in duplicates.COPIES}
+    copies = is_copy(samples.view(count, seeds, *samples.shape[1:]), training_pictures()).sum(1).numpy()
+    doses = np.array([duplicates.copies(i) for i in range(count)])
+    return {dose: share(copies[doses == dose], seeds) for dose in duplicates.COPIES}
+
+
+def share(copies: np.ndarray, seeds: int) -> Share:
+    """Of titles' numbers of copies (titles,) among so many samples each."""
+    return Share(float(copies.mean()) / seeds, *share_interval(copies, np.full(len(copies), seeds)))
 
 
 def is_copy(samples: torch.Tensor, trained: torch.Tensor) -> torch.Tensor:

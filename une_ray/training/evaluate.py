@@ -122,49 +122,66 @@ def _distances(what: str, a: np.ndarray, b: np.ndarray) -> Figures:
     }
 
 
-def encoder(data: Pictures, name: str) -> Figures:
-    """Linear probes of an encoder; retrieval and zero-shot where it reads text."""
+def probed(data: Pictures, name: str) -> Figures:
+    """Linear probes of an encoder."""
     aucs = probe_auc(embeddings(name, data), data.attributes())
-    figures = {"linear-probe mean AUC": float(aucs.mean()), "linear-probe lowest AUC": float(aucs.min())}
+    return {"linear-probe mean AUC": float(aucs.mean()), "linear-probe lowest AUC": float(aucs.min())}
+
+
+def matched(data: Pictures, name: str) -> Figures:
+    """Retrieval and zero-shot of an encoder that reads text."""
+    return contrastive(data, load_contrastive(find_model(name)))
+
+
+def copied(data: Pictures, name: str) -> Figures:
+    """How often a duplicated picture comes back by heart, with an exact 95 % interval over titles."""
+    figures: Figures = {}
+    for dose, share in copying.curve(name).items():
+        what = f"copies of pictures trained on {dose:,} ×"
+        figures |= {what: share.value, f"{what}: from": share.low, f"{what}: to": share.high}
+    return figures
+
+
+def parts(name: str) -> dict[str, Callable[[Pictures, str], Figures]]:
+    """What is measured of a model, in parts that are kept as they come."""
+    measures: dict[str, Callable[[Pictures, str], Figures]] = {"probes": probed}
     if name in CONTRASTIVE:
-        figures |= contrastive(data, load_contrastive(find_model(name)))
-    return figures
-
-
-def generator(data: Pictures, name: str, folder: Path) -> Figures:
-    """Round trips, samples, and how often a duplicated picture comes back by heart."""
-    figures = round_trips(data, name) | samples(data, name)
+        measures["texts"] = matched
+    if name in JUDGES:
+        measures = {"round trips": round_trips, "samples": samples}
     if name in COPYING:
-        figures |= {
-            f"copies of pictures trained on {dose:,} ×": share for dose, share in copying.curve(name).items()
-        }
-    return figures
+        measures["copies"] = copied
+    return measures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """The figures of one model, and the hash of the weights that they are of."""
+    """The figures of one part of one model, and the hash of the weights that they are of."""
 
     weights: str
     figures: Figures
 
 
 def evaluate(folder: Path, again: bool = False, report: Callable[[str], None] = print) -> dict[str, Figures]:
-    """All figures by model, printed as they come and kept in `folder/figures.json`.
+    """All figures by model, printed as they come and kept part by part in `folder/figures.json`.
 
     Those of weights that were measured before are read from there, unless `again`.
     """
     data, path = pictures(IMAGES, HELD_OUT_SEED, folder), folder / "figures.json"
     stored = json.loads(path.read_text()) if path.exists() and not again else {}
-    measured = {name: Measured(**entry) for name, entry in stored.items()}
+    measured = {place: Measured(**entry) for place, entry in stored.items()}
+    found: dict[str, Figures] = {}
     for name in (*ENCODERS, *JUDGES):
         weights = Space.parse(f"{name}/ddim50" if name in JUDGES else name).pinned()[1]["weights"]
-        if name not in measured or measured[name].weights != weights:
-            figures = generator(data, name, folder) if name in JUDGES else encoder(data, name)
-            measured[name] = Measured(
-                weights=weights, figures={key: float(value) for key, value in figures.items()}
-            )
-            path.write_text(json.dumps({name: asdict(entry) for name, entry in measured.items()}, indent=1))
-        for key, value in measured[name].figures.items():
-            report(f"{name:18} {key:40} {value:.4g}")
-    return {name: entry.figures for name, entry in measured.items()}
+        for part, measure in parts(name).items():
+            place = f"{name}: {part}"
+            if place not in measured or measured[place].weights != weights:
+                figures = {key: float(value) for key, value in measure(data, name).items()}
+                measured[place] = Measured(weights=weights, figures=figures)
+                path.write_text(
+                    json.dumps({place: asdict(entry) for place, entry in measured.items()}, indent=1)
+                )
+            for key, value in measured[place].figures.items():
+                report(f"{name:18} {key:40} {value:.4g}")
+            found[name] = found.get(name, {}) | measured[place].figures
+    return found
