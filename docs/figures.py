@@ -4,7 +4,9 @@
     python docs/figures.py --lake demo/lake           writes those of a lake as well
     python docs/figures.py --lake demo/lake --check   fails where a page says something else, and shows it
 
-A table stands in a page between `<!-- figures: NAME -->` and `<!-- /figures -->`; nobody edits it by hand.
+A table stands in a page between `<!-- figures: NAME -->` and `<!-- /figures -->`, a figure in a sentence
+between `<!-- figure: NAME -->` and `<!-- /figure -->`, by its name in the view `sentences` of
+`docs/figures.sql`; nobody edits either by hand.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from scipy import stats
 
 from une_ray.corpora.help import corpus_markdown
+from une_ray.geometry.intervals import mean_margin
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, connect
 from une_ray.models.table import MODELS
@@ -33,87 +35,29 @@ from une_ray.registry import (
     Registry,
 )
 from une_ray.settings import settings_of
+from une_ray.studies.edits.direction_set import ORTHOGONALISED, PROBE
+from une_ray.studies.edits.measures import Interval
+from une_ray.studies.edits.outcome import outcomes, removed
 
 DOCS = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- /figures -->)", re.DOTALL)
+SENTENCE = re.compile(r"(<!-- figure: ([\w-]+) -->)([^<\n]*)(<!-- /figure -->)")
+VIEWS = (QUERIES / "edits.sql", QUERIES / "memorization.sql", DOCS / "figures.sql")
 NOTHING = "–"
 
-SPACES = """
-    WITH per_split AS (
-        SELECT space, split_seed, avg(auc) AS auc, avg(accuracy) AS accuracy, avg(majority) AS majority,
-            avg(test / train) AS ratio
-        FROM best_probes WHERE method = 'ridge' AND status = 'ok' GROUP BY ALL),
-    probed AS (
-        SELECT space, avg(auc) AS auc, split_margin(stddev_samp(auc), count(auc), avg(ratio)) AS margin,
-            avg(accuracy) AS accuracy, avg(majority) AS majority
-        FROM per_split GROUP BY space),
-    tested AS (
-        SELECT space, max(accepted) FILTER (unit = 'direction') AS directions,
-            max(accepted) FILTER (unit = 'coordinate') AS coordinates
-        FROM gaussianity WHERE control IS NULL AND test = 'anderson_darling' GROUP BY space),
-    mapped AS (
-        SELECT source AS space, avg(centred_cosine) AS cosine, 100 * avg(accuracy_native - accuracy) AS lost
-        FROM transfers WHERE map = 'ridge' AND attribute IS NULL AND target = 'mini-clip-a' GROUP BY source)
-    SELECT space, role, auc, margin, accuracy, majority, directions, coordinates, cosine, lost
-    FROM spaces LEFT JOIN probed USING (space) LEFT JOIN tested USING (space) LEFT JOIN mapped USING (space)
-    ORDER BY role = 'control', space"""
-
-# Paired: the same attributes on the same splits in both spaces.
-COMPARISONS = """
-    WITH both_probed AS (
-        SELECT m.space, c.space AS control, split_seed, avg(m.auc - c.auc) AS difference,
-            avg(m.test / m.train) AS ratio
-        FROM best_probes m JOIN best_probes c USING (attribute, split_seed)
-        JOIN spaces ms ON ms.space = m.space JOIN spaces cs ON cs.space = c.space
-        WHERE m.method = 'ridge' AND c.method = 'ridge' AND m.status = 'ok' AND c.status = 'ok'
-            AND ms.role = 'model' AND ms.method = 'ddim-inversion' AND cs.role = 'control'
-        GROUP BY ALL)
-    SELECT space, control, avg(difference),
-        split_margin(stddev_samp(difference), count(difference), avg(ratio))
-    FROM both_probed GROUP BY space, control ORDER BY space, control"""
-
-MITIGATIONS_MEASURED = """
-    WITH plain AS (FROM methods WHERE method = 'none'),
-    cost AS (FROM method_changes WHERE "group" = 'ordinary')
-    SELECT m.method, m.settings, m.prompts, m.copies, m.copies_from, m.copies_to, m.similarity, m."±",
-        c.alignment, c."± alignment", c.distance_to_real, c."± distance"
-    FROM methods m LEFT JOIN cost c USING (model, steps, guidance_scale, method, settings)
-    WHERE m."group" = 'memorised' AND m.method NOT LIKE 'ablation%'
-    QUALIFY m.steps = max(m.steps) OVER () ORDER BY m.method <> 'none', m.copies, m.method"""
-
-ABLATIONS_MEASURED = """
-    SELECT ablation, padding, coalesce(how, '–'), prompts, copies, copies_from, copies_to, similarity, "±"
-    FROM ablations QUALIFY steps = max(steps) OVER ()"""
-
-FACTS = """
-    SELECT (SELECT count(*) FROM images WHERE status = 'ok'), (SELECT count(DISTINCT attribute) FROM probes),
-        (SELECT count(DISTINCT split_seed) FROM best_probes WHERE method = 'ridge')"""
-
-# Of edits that differ in their number of images or in their settings the largest, one per direction.
-EDITS = """
-    WITH furthest AS (
-        SELECT edit, judge, max(images) AS images, min(alpha) AS low, max(alpha) AS high,
-            arg_max(identity, alpha) AS identity_at_high
-        FROM edit_response GROUP BY ALL),
-    by_image AS (
-        SELECT edit, judge, image_id, regr_slope(change, alpha) AS slope
-        FROM edit_changes WHERE judged = attribute GROUP BY ALL),
-    spread AS (SELECT edit, judge, stddev_samp(slope) / sqrt(count(*)) AS error FROM by_image GROUP BY ALL)
-    SELECT space, judge, attribute, direction, images, low, high, effect, error, leakage, identity_at_high
-    FROM edit_tradeoffs JOIN furthest USING (edit, judge) JOIN spread USING (edit, judge)
-    QUALIFY row_number() OVER (PARTITION BY space, judge, attribute, direction ORDER BY images DESC, edit) = 1
-    ORDER BY space, judge, attribute"""
 DIRECTIONS = {"probe": "plain", "orthogonalised": "orthogonalised", "prompt": "prompt", "random": "random"}
 
 
 def spaces_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     """What probes, tests of normality and maps say of every space of the lake."""
-    ((images, attributes, seeds),) = connection.execute(FACTS).fetchall()
+    ((images, attributes, seeds),) = connection.execute("FROM figures_facts").fetchall()
     if not seeds:
         return None
     majority: float | None = None
     rows = []
-    for space, role, auc, margin, accuracy, common, *others in connection.execute(SPACES).fetchall():
+    for space, role, auc, margin, accuracy, common, *others in connection.execute(
+        "FROM figures_spaces"
+    ).fetchall():
         majority = common if majority is None else majority
         directions, coordinates, cosine, lost = others
         rows.append(
@@ -139,23 +83,7 @@ def spaces_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
 
 def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     """What edits do in a judge's eyes: a row per attribute, the directions' figures in each cell."""
-    for statement in connection.extract_statements((QUERIES / "edits.sql").read_text(encoding="utf-8")):
-        if statement.type.name == "CREATE":
-            connection.execute(statement)
-    names = (
-        "space",
-        "judge",
-        "attribute",
-        "direction",
-        "images",
-        "low",
-        "high",
-        "effect",
-        "error",
-        "leakage",
-        "identity",
-    )
-    rows = [dict(zip(names, row)) for row in connection.execute(EDITS).fetchall()]
+    rows = connection.sql("FROM figures_edits").to_arrow_table().to_pylist()
     lines: list[str] = []
     for space, judge in dict.fromkeys((row["space"], row["judge"]) for row in rows):
         judged = [row for row in rows if (row["space"], row["judge"]) == (space, judge)]
@@ -164,38 +92,65 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
             "",
             f"effect (std over train images per α): {', '.join(DIRECTIONS[name] for name in shown)}",
             "leakage, root mean square of the others",
+            "in one image",
             f"identity kept at α = {judged[0]['high']:g}",
         )
         body = []
         for attribute in dict.fromkeys(row["attribute"] for row in judged):
             of = {row["direction"]: row for row in judged if row["attribute"] == attribute}
-            body.append(
-                (
-                    attribute,
-                    ", ".join(effect(of[name]) if name in of else NOTHING for name in shown),
-                    ", ".join(number(of[name]["leakage"], 3) if name in of else NOTHING for name in shown),
-                    ", ".join(number(of[name]["identity"], 2) if name in of else NOTHING for name in shown),
-                )
-            )
+            cells = [
+                ", ".join(cell(of[name]) if name in of else NOTHING for name in shown)
+                for cell in (effect, of_row("leakage", 3), of_row("leakage_of_one", 3), of_row("identity", 2))
+            ]
+            body.append((attribute, *cells))
         images, low, high = (judged[0][name] for name in ("images", "low", "high"))
-        about = f"`{space}`, {images} test images, α from {low:g} to {high:g}, judged by {judge}."
-        about = about.replace(" -", " −")
-        lines += [*table(header, body), "", about, ""]
+        about = f"`{space}`, {images} test images, α from {low:g} to {high:g}, judged by {judge};"
+        about += f" {images} draws of random steps, whose spread is their standard deviation."
+        lines += [*table(header, body), "", about.replace(" -", " −"), ""]
     return lines[:-1] or None
 
 
 def effect(row: dict[str, Any]) -> str:
-    """With half its 95 % interval over images."""
-    if row["error"] is None:
+    """With half its 95 % interval over images; of random steps with their spread as well."""
+    if row["spread"] is None:
         return number(row["effect"], 2)
-    margin = stats.t.ppf(0.975, row["images"] - 1) * row["error"]
-    return f"{number(row['effect'], 2)} ± {number(margin, 2)}"
+    shown = f"{number(row['effect'], 2)} ± {number(mean_margin(row['spread'], row['images']), 2)}"
+    return shown + (f" (spread {number(row['spread'], 2)})" if row["direction"] == "random" else "")
+
+
+def of_row(name: str, digits: int) -> Callable[[dict[str, Any]], str]:
+    return lambda row: number(row[name], digits)
+
+
+def removed_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
+    """What orthogonalising did to the leakage, paired: of edits that `edits_table` shows."""
+    shown = connection.execute("SELECT edit FROM figures_edits").fetchall()
+    done = outcomes(connection, [edit for (edit,) in shown])
+    plain = {(one.space, one.attribute, one.judge): one for one in done if one.direction == PROBE}
+    rows = []
+    for kept in done:
+        beside = plain.get((kept.space, kept.attribute, kept.judge))
+        found = removed(connection, beside, kept) if beside and kept.direction == ORTHOGONALISED else None
+        if beside is None or found is None:
+            continue
+        figures = [interval(figure) for figure in (*found.per_effect, *found.coefficient)]
+        if not (beside.moves and kept.moves):
+            figures = [NOTHING] * len(figures)
+        rows.append((kept.attribute, str(len(kept.keep)), *figures))
+    header = ("", "kept", "leakage per effect: plain", "orthogonalised", "less by")
+    header += ("coefficient on label correlation: plain", "orthogonalised", "less by")
+    return table(header, rows) if rows else None
+
+
+def interval(figure: Interval) -> str:
+    """`.16 (.10 to .21)`."""
+    return f"{number(figure.value, 2)} ({number(figure.low, 2)} to {number(figure.high, 2)})"
 
 
 def comparisons_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     """Every generator's noise beside every control, and whether the difference is one."""
     rows = []
-    for space, control, difference, margin in connection.execute(COMPARISONS).fetchall():
+    for space, control, difference, margin in connection.execute("FROM figures_comparisons").fetchall():
         verdict = NOTHING
         if margin is not None:
             verdict = "not told apart" if abs(difference) <= margin else "more" if difference > 0 else "less"
@@ -216,27 +171,24 @@ def within(value: float | None, half: float | None) -> str:
 
 def mitigations_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     """Copies of memorised titles by method, and what the method costs ordinary captions."""
-    rows = _memorised(connection, MITIGATIONS_MEASURED)
+    rows = connection.sql("FROM figures_mitigations").to_arrow_table().to_pylist()
     if not rows:
         return None
-    header = ("method", "titles", "copies", "similarity to the training picture")
+    header = ("method", "titles", "copies", "similarity to the training picture", "its change, paired")
     header += ("ordinary captions: change of alignment", "of distance to real pictures")
     body = []
-    for method, settings, titles, *copies, similarity, half, alignment, a_half, distance, d_half in rows:
-        name = f"`{method}`" + ("" if settings == "{}" else f" {settings}")
-        cells = (
-            share(*copies),
-            within(similarity, half),
-            within(alignment, a_half),
-            within(distance, d_half),
-        )
-        body.append((name, str(titles), *cells))
+    for row in rows:
+        name = f"`{row['method']}`" + ("" if row["settings"] == "{}" else f" {row['settings']}")
+        copies = share(row["copies"], row["copies_from"], row["copies_to"])
+        figures = ("similarity", "change", "alignment", "distance")
+        cells = [within(row[figure], row[f"half_{figure}"]) for figure in figures]
+        body.append((name, str(row["prompts"]), copies, *cells))
     return table(header, body)
 
 
 def ablations_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     """Copies of memorised titles with parts of the prompt zeroed, replaced or removed."""
-    rows = _memorised(connection, ABLATIONS_MEASURED)
+    rows = connection.execute("FROM figures_ablations").fetchall()
     if not rows:
         return None
     body = [
@@ -244,14 +196,6 @@ def ablations_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
         for ablation, padding, how, titles, *copies, similarity, half in rows
     ]
     return table(("ablation", "padding", "by", "titles", "copies", "similarity"), body)
-
-
-def _memorised(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    text = (QUERIES / "memorization.sql").read_text(encoding="utf-8")
-    for statement in connection.extract_statements(text):
-        if statement.type.name == "CREATE":
-            connection.execute(statement)
-    return connection.execute(query).fetchall()
 
 
 def models_table() -> list[str]:
@@ -327,6 +271,7 @@ def disentanglers_table() -> list[str]:
 LAKE_TABLES: dict[str, Callable[[duckdb.DuckDBPyConnection], list[str] | None]] = {
     "spaces": spaces_table,
     "edits": edits_table,
+    "removed": removed_table,
     "comparisons": comparisons_table,
     "mitigations": mitigations_table,
     "ablations": ablations_table,
@@ -369,8 +314,15 @@ def named(things: Registry[Any]) -> list[str]:
     return table(("name", "what it is"), [(f"`{name}`", things.about(name)) for name in things.names()])
 
 
-def rewritten(text: str, tables: dict[str, list[str]]) -> str:
-    """A page with the blocks of `tables` made anew; others stay. Raises KeyError for an unknown block."""
+def sentences(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Figures in prose by name; without those that the lake has not."""
+    rows = connection.execute("SELECT name, value, digits FROM sentences WHERE value IS NOT NULL").fetchall()
+    return {name: number(value, digits) for name, value, digits in rows}
+
+
+def rewritten(text: str, tables: dict[str, list[str]], figures: dict[str, str] | None = None) -> str:
+    """A page with the blocks of `tables` and the sentences' `figures` made anew; others stay. Raises KeyError
+    for an unknown block, and for an unknown figure where figures are given."""
 
     def block(match: re.Match[str]) -> str:
         opening, name, _, closing = match.groups()
@@ -378,7 +330,25 @@ def rewritten(text: str, tables: dict[str, list[str]]) -> str:
             raise KeyError(f"no table is called {name!r}; there are {', '.join(LAKE_TABLES | CODE_TABLES)}")
         return opening + "\n".join([*tables[name], closing]) if name in tables else match[0]
 
-    return BLOCK.sub(block, text)
+    def figure(match: re.Match[str]) -> str:
+        opening, name, _, closing = match.groups()
+        if not figures:
+            return match[0]
+        if name not in figures:
+            raise KeyError(f"no figure is called {name!r}; the lake has {', '.join(figures)}")
+        return opening + figures[name] + closing
+
+    return SENTENCE.sub(figure, BLOCK.sub(block, text))
+
+
+def opened(url: str) -> duckdb.DuckDBPyConnection:
+    """A session of the lake with the views that the figures are read from."""
+    connection = connect(Lake(url))
+    for file in VIEWS:
+        for statement in connection.extract_statements(file.read_text(encoding="utf-8")):
+            if statement.type.name == "CREATE":
+                connection.execute(statement)
+    return connection
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -391,14 +361,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     tables = {name: make() for name, make in CODE_TABLES.items()}
+    figures: dict[str, str] = {}
     if options.lake:
-        connection = connect(Lake(options.lake))
+        connection = opened(options.lake)
         made = {name: make(connection) for name, make in LAKE_TABLES.items()}
         tables |= {name: lines for name, lines in made.items() if lines is not None}
+        figures = sentences(connection)
     differences = []
     for page in sorted(options.pages.rglob("*.md")):
         before = page.read_text(encoding="utf-8")
-        after = rewritten(before, tables)
+        after = rewritten(before, tables, figures)
         if options.check:
             differences += difflib.unified_diff(
                 before.splitlines(),

@@ -297,3 +297,28 @@ class TestFigures:
         page.write_text(page.read_text().replace("spaces", "spacse"))
         with pytest.raises(KeyError, match="spacse"):
             figures.main(["--pages", str(page.parent)])
+
+    def test_in_sentences_are_the_lakes_and_held_to_it(self, tmp_path, capsys):
+        lake = create(Lake(str(tmp_path / "lake")), "test:1", iter([Item("a", "a")]), 1)
+        for space, facts, auc in (
+            ("mini-sd-z/ddim25", {"method": "ddim-inversion", "role": "model"}, 0.85),
+            ("mini-sd-a/latents", {"role": "control"}, 0.9),
+        ):
+            lake.register(space, {"model": space} | facts)
+            row = {"space": space, "attribute": "Smiling", "method": "ridge", "status": "ok", "auc": auc}
+            rows = [
+                row | {"engine": "fast", "split_seed": seed, "train": 80, "test": 20} for seed in range(5)
+            ]
+            results.commit(lake, "probes", {"space": space}, rows)
+        page = tmp_path / "pages" / "page.md"
+        page.parent.mkdir()
+        text = "It loses <!-- figure: below-latents-z -->.99<!-- /figure --> of AUC.\n"
+        page.write_text(text)
+        arguments = ["--lake", lake.url, "--pages", str(page.parent)]
+        assert figures.main([*arguments, "--check"]) == 1 and "-->.05<!--" in capsys.readouterr().err
+        assert figures.main(arguments) == 0
+        assert page.read_text() == text.replace(".99", ".05")
+        page.write_text(text.replace("latents-z", "latents-q"))
+        with pytest.raises(KeyError, match="below-latents-q"):
+            figures.main(arguments)
+        assert figures.main(["--pages", str(page.parent)]) == 0, "no lake, nothing to hold it to"
