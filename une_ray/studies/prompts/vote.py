@@ -116,6 +116,7 @@ def vote(
     todo = picture_tasks(lake, space, voter.model, prompts, pictures, steps, guidance)
     made = [results.config_hash(task.to_row()) for task in todo]
     config = {
+        "space": space,  # its removal takes the votes along
         "pictures": sorted(made),
         "judge": judge,
         "poles": [first, second],
