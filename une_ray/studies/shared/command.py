@@ -21,8 +21,10 @@ EPILOG = """Examples:
 
 `une probe --lake demo/lake --spaces shared-1`
 
-`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --direction "SELECT * FROM \
-carried_back('shared-1', 'mini-sd-a/ddim50', 'Smiling')"`"""
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --shared shared-1 --judges \
+mini-resnet`
+
+`une similarity --lake demo/lake --spaces shared-1,shared-2`"""
 
 
 def shared(
