@@ -298,6 +298,11 @@ class TestFigures:
         with pytest.raises(KeyError, match="spacse"):
             figures.main(["--pages", str(page.parent)])
 
+    def test_in_sentences_start_no_line_where_markdown_would_take_the_mark_for_a_block(self):
+        lines = [line.strip() for page in PAGES for line in prose(page).splitlines()]
+        assert any("<!-- figure: " in line for line in lines)
+        assert not [line for line in lines if line.startswith("<!-- figure: ")]
+
     def test_in_sentences_are_the_lakes_and_held_to_it(self, tmp_path, capsys):
         lake = create(Lake(str(tmp_path / "lake")), "test:1", iter([Item("a", "a")]), 1)
         for space, facts, auc in (
