@@ -4,9 +4,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 READY := $(VENV)/.ready
 DEMO := demo/lake
-# What is quick to see comes first: encoders, and the controls that every claim stands beside. Then the noise of two generators.
+# What is quick to see comes first: encoders, and the controls that every claim stands beside. Then the noise of two generators, and what two
+# text towers say of the captions, which the map between their models is asked of.
 QUICK := mini-clip-a,mini-clip-b,mini-dino,mini-resnet,mini-sd-a/leak50,mini-sd-a/latents,pixels-16,random-mini-dino
 NOISE := mini-sd-a/ddim50,mini-sd-z/ddim25
+TEXT := mini-clip-a/text,mini-clip-b/text
 CORPUS := avatars:256
 EDITED := Smiling,Eyeglasses,Wearing_Hat
 
@@ -14,7 +16,7 @@ EDITED := Smiling,Eyeglasses,Wearing_Hat
 
 help:
 	@echo "make setup      set up alone: .venv with une_ray in it"
-	@echo "make demo       set up, build the demo lake (256 avatars, ten spaces), test, probe and edit it, draw its report"
+	@echo "make demo       set up, build the demo lake (256 avatars, twelve spaces), test, probe and edit it, draw its report"
 	@echo "make test       set up and run the tests"
 	@echo "make test-slow  the long tests as well"
 	@echo "make lint       check format, style and types"
@@ -34,11 +36,11 @@ demo: $(READY)
 	@$(VENV)/bin/une probe --lake $(DEMO)
 	@echo "A first look, while the noise of two generators is made:"
 	@$(VENV)/bin/une report $(DEMO)
-	@$(VENV)/bin/une build --corpus $(CORPUS) --spaces $(NOISE) --lake $(DEMO)
+	@$(VENV)/bin/une build --corpus $(CORPUS) --spaces $(NOISE),$(TEXT) --lake $(DEMO)
 	@$(VENV)/bin/une verify $(DEMO)
 	@$(VENV)/bin/une gaussianity --lake $(DEMO) --spaces mini-sd-a/ddim50,mini-sd-z/ddim25,mini-dino
-	@$(VENV)/bin/une probe --lake $(DEMO)
-	@$(VENV)/bin/une transfer --lake $(DEMO) --target mini-clip-a,mini-clip-b,mini-dino
+	@$(VENV)/bin/une probe --lake $(DEMO) --spaces $(QUICK),$(NOISE)
+	@$(VENV)/bin/une transfer --lake $(DEMO) --source $(QUICK),$(NOISE) --target mini-clip-a,mini-clip-b,mini-dino
 	@$(VENV)/bin/une map fit --lake $(DEMO) --from mini-clip-a --to mini-clip-b
 	@$(VENV)/bin/une map apply --lake $(DEMO) --from mini-clip-a --to mini-clip-b --name mini-clip-b-mapped
 	@$(VENV)/bin/une similarity --lake $(DEMO) --spaces mini-clip-a,mini-clip-b,mini-dino,mini-sd-a/ddim50,pixels-16 --draws 2
