@@ -1,11 +1,12 @@
 """Who holds the GPUs, and what the driver costs, on logical GPUs: models that sleep as long as one computes.
 
-    python benchmarks/scale.py                       # 2, 6 and 20 spaces, both orders; tasks; first task
+    python benchmarks/scale.py                       # all: 2, 6 and 20 spaces in both orders, and so on
     python benchmarks/scale.py --only share --gpus 4
 
 Share: of the GPU seconds that the cheap spaces leave, how many the dearest one was busy; and the time beside
 that of a cluster without a gap. Tasks: shards a second through one driver when spaces cost nothing. First:
-seconds until the first shard is back, and the driver's memory, of works of many shards.
+seconds until the first shard is back, and the driver's memory, of works of many shards. Tail: seconds from
+95 % of the shards to all, with one GPU ten times slower than the others, and without.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from une_ray.run.rows import ShardRow, StageRecord
 from une_ray.spaces.space import Space
 
 DEAR, CHEAP = 2.0, 0.04  # seconds a shard: 50 to 1, as an inversion and an encoder
+STEADY, SLOWER = 0.5, 10  # seconds a shard, and how many times as many of them a slow GPU takes
 ROW = "{:34} {:>10} {:>22} {:>16}"
 
 
@@ -42,24 +44,38 @@ class Asleep(ray_data.ReadSpace):
 
     def __call__(self, shard_row: ShardRow) -> ShardRow:
         clock = ray_data.Clock(self.space.name)
-        time.sleep(float(self.space.name.rpartition("-")[2]))
+        time.sleep(self.seconds)
         table = self.lake.plan(shard_row.shard).append_column("status", [["ok"] * self.lake.images_in({0})])
         return shard_row.recorded(clock.record(shard_row.shard, table))
 
+    @property
+    def seconds(self) -> float:
+        return float(self.space.name.rpartition("-")[2])
+
+
+class Uneven(Asleep):
+    """The same, on a cluster whose first GPU is slow."""
+
+    @property
+    def seconds(self) -> float:
+        return super().seconds * (SLOWER if ray.get_gpu_ids() == [0] else 1)
+
 
 def spaces(seconds: Sequence[float]) -> list[Space]:
-    """One that costs so many seconds a shard each: generators where dear, encoders else."""
+    """One that costs so many seconds a shard each: generators where dear, encoders where cheap."""
     generator, encoder = Space.parse("sd15/ddim50"), Space.parse("clip-l14")
     return [
-        replace(generator if cost == DEAR else encoder, name=f"space-{number}-{cost}")
+        replace(generator if cost >= STEADY else encoder, name=f"space-{number}-{cost}")
         for number, cost in enumerate(seconds)
     ]
 
 
-def rows(lake: Lake, some: Sequence[Space], shards: int, gpus: int) -> Iterator[ShardRow]:
+def rows(
+    lake: Lake, some: Sequence[Space], shards: int, gpus: int, model: type[Asleep] = Asleep
+) -> Iterator[ShardRow]:
     """Rows of a build of so many shards, which all are the lake's few again and again."""
     work = [ShardWork(shard % lake.shards, tuple(space.name for space in some)) for shard in range(shards)]
-    with patch.object(ray_data, "stage", lambda space: Asleep):
+    with patch.object(ray_data, "stage", lambda space: model):
         for turn in turns(some, work, {}):
             named: dict[str, dict[str, object]] = {space.name: {} for space in some}
             yield from ray_data.run(lake, "avatars:64", turn, named, Cluster(gpus=gpus))
@@ -97,11 +113,17 @@ def first(lake: Lake, shards: int, gpus: int) -> tuple[float, float]:
     return time.monotonic() - began, (process.memory_info().rss - before) / 2**20
 
 
+def tail(lake: Lake, shards: int, gpus: int, model: type[Asleep]) -> float:
+    """Seconds from 95 % of the shards to the last."""
+    times = [time.monotonic() for _ in rows(lake, spaces([STEADY]), shards, gpus, model)]
+    return times[-1] - times[int(0.95 * len(times))]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=("share", "tasks", "first"))
+    parser.add_argument("--only", choices=("share", "tasks", "first", "tail"))
     parser.add_argument("--gpus", type=int, default=4, help="logical ones; each is a process that sleeps")
     parser.add_argument("--counts", default="2,6,20", help="of spaces, one of them dear")
     args = parser.parse_args()
@@ -124,6 +146,13 @@ def main() -> None:
             for shards in (10_000, 100_000):
                 seconds, memory = first(lake, shards, args.gpus)
                 print(f"{shards:,} shards: {seconds:.1f} s to the first, {memory:,.0f} MiB", flush=True)
+        if args.only in (None, "tail"):
+            without, beside = (tail(lake, 60 * args.gpus, args.gpus, model) for model in (Asleep, Uneven))
+            print(
+                f"from 95 % to the end {without:.1f} s; with one GPU {SLOWER} times slower {beside:.1f} s,"
+                f" {beside / without:.2f} times",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

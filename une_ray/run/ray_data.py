@@ -14,7 +14,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +33,9 @@ from une_ray.run import read, shard
 from une_ray.run.cluster import DEFAULT, Cluster, own_device
 from une_ray.run.crews import Crew, Turn, shards_per_task
 from une_ray.run.distant import DistantImages
+from une_ray.run.idle import SECONDS_BETWEEN_QUESTIONS, Watch, can_help, idle_rows, start_late
 from une_ray.run.killers import killers
+from une_ray.run.late import Copy, Returns
 from une_ray.run.metrics import count
 from une_ray.run.placement import READ_CPUS, Pool
 from une_ray.run.rows import ROW, ShardRow, StageRecord
@@ -63,14 +65,17 @@ def run(
     demands = [crew.demand(images) for crew in turn.crews]
     pools = cluster.at_most(len(turn.work)).pools(demands)
     tries = start_tries()
-    tasks = _tasks(turn, pools, lake.manifest["shard_size"])
+    late = start_late(len(turn.work)) if can_help(pools, cluster) else None
+    tasks, near = _tasks(turn, pools, lake.manifest["shard_size"])
     dataset: ray.data.Dataset = ray.data.from_arrow(tasks)
     dataset = dataset.map(
         read_shard,  # type: ignore[arg-type]  # its other arguments are fn_args
-        fn_args=(lake.url, corpus, tries),
+        fn_args=(lake.url, corpus, tries, late),
         num_cpus=READ_CPUS,
         compute=TaskPoolStrategy(size=cluster.readers(len(tasks))),
     )
+    if late:
+        dataset = dataset.union(idle_rows(near, late))
     for crew, pool in zip(turn.crews, pools, strict=True):
         dataset = dataset.map(
             stage_of(crew),  # type: ignore[arg-type]  # a class is called once per actor
@@ -78,19 +83,33 @@ def run(
                 lake.url,
                 [(stage(space), space, fingerprints[space.name]) for space in crew.spaces],
                 crew is turn.crews[-1],
-                tries,
+                Helping(lake.url, corpus, tries, late),
             ),
             label_selector=dict(crew.labels),
             **actors(pool),
         )
-    for row in dataset.iter_rows():
-        yield ShardRow.from_row(row)
+    watch = Watch(Returns(turn.work, near), late)
+    for shard_row in _rows(dataset):
+        if watch.takes(shard_row):
+            yield shard_row
+        if watch.is_over:
+            return  # which ends whatever is still late
 
 
-def _tasks(turn: Turn, pools: Sequence[Pool], shard_size: int) -> list[pa.Table]:
+def _rows(dataset: ray.data.Dataset) -> Iterator[ShardRow]:
+    """As they come: with batches ahead, the last would wait for one that never comes."""
+    batches: Any = dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+    for batch in batches:
+        yield from map(ShardRow.from_row, batch.to_pylist())
+
+
+def _tasks(turn: Turn, pools: Sequence[Pool], shard_size: int) -> tuple[list[pa.Table], int]:
     """The rows, some shards to a block, as a block is a task; the last ones alone, so that all end
-    together."""
-    rows = [ShardRow(shard=item.shard, spaces=item.spaces).to_row() for item in turn.work]
+    together. And how many shards may be at work when all are handed out."""
+    rows = [
+        ShardRow(shard=item.shard, place=place, spaces=item.spaces).to_row()
+        for place, item in enumerate(turn.work)
+    ]
     workers = sum(pool.most for pool in pools)
     dearest = max(crew.gflops for crew in turn.crews)
     on_gpus = any(pool.gpus for pool in pools)
@@ -98,7 +117,9 @@ def _tasks(turn: Turn, pools: Sequence[Pool], shard_size: int) -> list[pa.Table]
     alone = min(len(rows), 2 * workers if size > 1 else len(rows))
     starts = [*range(0, len(rows) - alone, size), *range(len(rows) - alone, len(rows))]
     ends = [*starts[1:], len(rows)]
-    return [pa.Table.from_pylist(rows[start:end], schema=ROW) for start, end in zip(starts, ends)]
+    blocks = [rows[start:end] for start, end in zip(starts, ends)]
+    near = 2 * workers * (size + 1)
+    return [pa.Table.from_pylist(block, schema=ROW) for block in blocks], near
 
 
 def actors(pool: Pool) -> dict[str, Any]:
@@ -130,20 +151,28 @@ def fault_of(error: Exception, what: str = "") -> str:
     return f"{what}: {reason(error)}" if what else reason(error)
 
 
-def read_shard(row: Row, lake_url: str, corpus: str, tries: ActorHandle) -> Row:
+def read_shard(
+    row: Row, lake_url: str, corpus: str, tries: ActorHandle, late: ActorHandle | None = None
+) -> Row:
     """Read one shard's bytes, unless another build has done it meanwhile; commit its `images` table unless
-    it is there. A fault goes on in the row, and costs that shard alone."""
+    it is there; tell `late`. A fault goes on in the row, and costs that shard alone."""
     shard_row = ShardRow.from_row(row)
     try:
         return _read(Lake(lake_url), shard_row, corpus, tries).to_row()
     except Exception as error:
         return shard_row.with_fault(fault_of(error)).to_row()
+    finally:
+        if late:
+            late.read.remote(shard_row.place)
 
 
 def _read(lake: Lake, shard_row: ShardRow, corpus: str, tries: ActorHandle) -> ShardRow:
     clock, name = Clock("read"), f"images/{shard_file(shard_row.shard)}"
     if lake.has_shard("images", shard_row.shard) and not _lacking(lake, shard_row):
         return shard_row
+    if shard_row.is_copy and lake.has_shard("images", shard_row.shard):
+        table = lake.read_shard("images", shard_row.shard)
+        return shard_row.with_distant(table, corpus).recorded(clock.record(shard_row.shard, table))
     plan = lake.plan(shard_row.shard)
     sources, opened = plan["source"].to_pylist(), open_corpus(corpus)
     pictures = has_pictures(opened)
@@ -203,6 +232,8 @@ class ReadSpace:
         clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
         with tried(self.tries, name) as suspect:
             table, besides = self.read(shard_row.images(), suspect)
+            if shard_row.is_copy and self.lake.has_shard(space_folder(space), shard_row.shard):
+                return shard_row.recorded(clock.record(shard_row.shard, table))  # the other was first
             self.keep_seeds(shard_row.shard, besides.seeds)
             stamp: dict[str, Any] = {"shape": list(self.step.shape)} if self.step.shape else {}
             stamp |= {"truncated": besides.truncated} if besides.truncated else {}
@@ -238,6 +269,28 @@ class ReadSpace:
         return table, read.Besides()
 
 
+@dataclass(frozen=True)
+class Helping:
+    """What an idle worker needs to do a shard that another is late with."""
+
+    lake_url: str
+    corpus: str
+    tries: ActorHandle
+    late: ActorHandle | None
+
+    def wait(self) -> ShardRow:
+        """A late shard, with its items. The build's end ends the waiting."""
+        while (found := self._ask()) is None:
+            time.sleep(SECONDS_BETWEEN_QUESTIONS)
+        place, number, spaces = found
+        row = ShardRow(shard=number, place=place, is_copy=True, spaces=spaces).to_row()
+        return ShardRow.from_row(read_shard(row, self.lake_url, self.corpus, self.tries))
+
+    def _ask(self) -> Copy | None:
+        asked: Any = self.late
+        return ray.get(asked.next.remote())
+
+
 class ReadCrew:
     """One actor: spaces that share a process, its device and each shard's bytes."""
 
@@ -246,13 +299,16 @@ class ReadCrew:
         lake_url: str,
         readers: Sequence[tuple[type[ReadSpace], Space, dict[str, Any]]],
         last: bool,
-        tries: ActorHandle,
+        helping: Helping,
     ) -> None:
+        tries = helping.tries
         self.readers = [make(lake_url, space, fingerprint, tries) for make, space, fingerprint in readers]
-        self.last = last
+        self.last, self.helping = last, helping
 
     def __call__(self, row: Row) -> Row:
         shard_row = ShardRow.from_row(row)
+        if shard_row.is_idle:
+            shard_row = self.helping.wait()
         for reader in self.readers if shard_row.payload else []:
             try:
                 shard_row = reader(shard_row)

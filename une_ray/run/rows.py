@@ -21,6 +21,8 @@ CORPUS = b"corpus"  # in the metadata of DISTANT: where its pictures are
 ROW = pa.schema(  # of a shard on its way, as Ray Data has it
     [
         ("shard", pa.int64()),
+        ("place", pa.int64()),
+        ("is_copy", pa.bool_()),
         ("spaces", pa.string()),
         ("payload", pa.large_binary()),
         ("records", pa.string()),
@@ -53,19 +55,33 @@ class ShardRow:
     and a fault of the input if any.
 
     `payload` is an Arrow stream of `BYTES`, or of `DISTANT` where the pictures are too heavy to travel; empty
-    before reading and behind the last stage.
+    before reading and behind the last stage. `place` is where it stands in its turn's work; a copy is made
+    by an idle worker of what another is late with (see run.late), and an idle row only asks for one.
     """
 
     shard: int
+    place: int = 0
+    is_copy: bool = False
     spaces: tuple[str, ...] = ()
     payload: bytes = b""
     records: tuple[StageRecord, ...] = ()
     fault: str = ""
 
     @classmethod
+    def idle(cls) -> ShardRow:
+        """Comes behind all work, to whoever has nothing else to do."""
+        return cls(shard=-1, place=-1)
+
+    @property
+    def is_idle(self) -> bool:
+        return self.place < 0
+
+    @classmethod
     def from_row(cls, row: dict[str, Any]) -> ShardRow:
         return cls(
             shard=row["shard"],
+            place=row["place"],
+            is_copy=row["is_copy"],
             spaces=tuple(json.loads(row["spaces"])),
             payload=row["payload"],
             records=tuple(StageRecord(**record) for record in json.loads(row["records"])),
@@ -76,6 +92,8 @@ class ShardRow:
         """Columns that Ray Data's blocks hold well."""
         return {
             "shard": self.shard,
+            "place": self.place,
+            "is_copy": self.is_copy,
             "spaces": json.dumps(self.spaces),
             "payload": self.payload,
             "records": json.dumps([asdict(record) for record in self.records]),

@@ -39,10 +39,14 @@ class Tries:
 
 
 def start_tries() -> ActorHandle:
-    """On the driver's node, if it may be: a node that is lost then takes no counts with it, unless the
-    driver goes as well."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    return Tries.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]  # Ray's decorator made it an actor
+    """Counts for one run."""
+    return Tries.options(scheduling_strategy=beside_driver()).remote()  # type: ignore[attr-defined]  # Ray's decorator made it an actor
+
+
+def beside_driver() -> NodeAffinitySchedulingStrategy:
+    """On the driver's node, if it may be: a node that is lost then takes nothing that a run remembers with
+    it, unless the driver goes as well."""
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
 
 
 @contextlib.contextmanager
