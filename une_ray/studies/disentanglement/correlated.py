@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SHOWN = ("mig", "dci_disentanglement", "sap")  # the paper's three
 PLOT = "correlated.png"
+BESIDE = 0.015  # by how much a model's bars stand to the right of another's
 MOST = 50_000  # pictures, which both grids have at a correlation of .9
 
 Scores = Mapping[float, Sequence[Score]]
@@ -63,14 +64,16 @@ def corpora(whole: str, strengths: Sequence[float], count: int) -> dict[float, s
 
 
 def table(scores: Scores, metric: str) -> list[str]:
-    """Markdown: a row per model, a column per strength, mean ± half a 95 % interval over seeds."""
-    lines = [f"| {HEADINGS[metric]} | " + " | ".join(f"{strength:g}" for strength in scores) + " |"]
-    lines.append("|---" * (len(scores) + 1) + "|")
+    """Markdown: a row per model, a column per strength, mean ± half a 95 % interval over seeds; last by how
+    much the score falls from the first strength to the last, seed by seed."""
+    strengths = [f"{strength:g}" for strength in scores]
+    lines = [f"| {HEADINGS[metric]} | {' | '.join(strengths)} | fall |", "|---" * (len(strengths) + 2) + "|"]
+    first, last = [*scores.values()][0], [*scores.values()][-1]
     for model in _models(scores):
-        cells = []
-        for of_strength in scores.values():
-            cells.append(str(mean_over_seeds(values_of(of_strength, model, metric))))
-        lines.append(f"| `{model}` | " + " | ".join(cells) + " |")
+        means = [mean_over_seeds(values_of(found, model, metric)) for found in scores.values()]
+        before, after = _by_seed(first, model, metric), _by_seed(last, model, metric)
+        fall = mean_over_seeds([before[seed] - after[seed] for seed in before if seed in after])
+        lines.append(f"| `{model}` | {' | '.join(map(str, [*means, fall]))} |")
     return lines
 
 
@@ -80,10 +83,10 @@ def plot(scores: Scores) -> Figure:
 
     figure = Figure(figsize=(3.6 * len(SHOWN), 3.2), layout="constrained")
     for axis, metric in zip(figure.subplots(1, len(SHOWN)), SHOWN):
-        for model in _models(scores):
+        for place, model in enumerate(_models(scores)):
             means = [mean_over_seeds(values_of(of, model, metric)) for of in scores.values()]
             axis.errorbar(
-                [*scores],
+                [strength + BESIDE * place for strength in scores],
                 [mean.mean for mean in means],
                 [mean.half or 0 for mean in means],
                 label=model,
@@ -97,6 +100,10 @@ def plot(scores: Scores) -> Figure:
         axis.set_ylim(bottom=0)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside right center", fontsize=8, frameon=False)
     return figure
+
+
+def _by_seed(scores: Sequence[Score], model: str, metric: str) -> dict[int, float]:
+    return {score.seed: score.score for score in scores if (score.model, score.metric) == (model, metric)}
 
 
 def _models(scores: Scores) -> list[str]:
