@@ -21,7 +21,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each worker, or they f
 # A test is of Ray where it uses one of these fixtures, or stands in one of these files: it starts a Ray, or
 # servers and clusters beside it.
 RAY_FIXTURES = {"shared_ray", "own_ray", "bucket"}
-RAY_FILES = ("cluster/test_submission", "faults/", "studies/edits/test_sweep", "training/test_distributed")
+RAY_FILES = (
+    "cluster/test_submission",
+    "run/test_unfit_machine",
+    "faults/",
+    "studies/edits/test_sweep",
+    "training/test_distributed",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,76 @@
+"""The real `une build` where Ray does not fit: built all the same, or one line with the remedy within half a
+minute."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SECONDS = 30  # from the issue; what is refused needs no Ray, and takes as long as Python's imports
+FIXED = (
+    6379,
+    8265,
+    8076,
+    10001,
+    52365,
+)  # ports that a head of Ray, its dashboard and its agents like to have
+
+
+def une_build(lake: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`une build` of eight pictures with that environment, and no Ray's of ours."""
+    words = ["build", "--corpus", "avatars:8", "--spaces", "pixels-16", "--lake", str(lake)]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    return subprocess.run(
+        [sys.executable, "-m", "une_ray", *words], env=kept | environment, capture_output=True, text=True
+    )
+
+
+@pytest.fixture
+def dead() -> str:
+    """The address of a port that nobody listens at."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"RAY_ADDRESS": "{dead}"}, "no Ray answers at {dead} (--address or RAY_ADDRESS)"),
+        ({"RAY_ADDRESS": "ray://{dead}"}, "no Ray answers at ray://{dead} (--address or RAY_ADDRESS)"),
+        ({"RAY_ADDRESS": "http://{dead}"}, "the address of a job server: une submit takes that"),
+        ({"RAY_TMPDIR": "", "TMPDIR": "/tmp/" + "x" * 60}, "is too long for the names of Ray's sockets"),
+        ({"RAY_TMPDIR": "/dev/null/none"}, "Ray can't write to /dev/null/none/ray: NotADirectoryError"),
+    ],
+    ids=["dead", "dead client", "http", "long TMPDIR", "no TMPDIR"],
+)
+def test_what_ray_can_not_do_is_one_line_within_half_a_minute(environment, said, dead, tmp_path):
+    started = time.monotonic()
+    done = une_build(tmp_path / "lake", **{key: text.format(dead=dead) for key, text in environment.items()})
+    said_last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert said_last.startswith("une: ") and said.format(dead=dead) in said_last
+    assert time.monotonic() - started < SECONDS
+
+
+def test_a_home_that_can_not_be_written_and_ports_in_use_cost_nothing(tmp_path):
+    """Ray keeps its token below HOME, and prefers ports of its own; a build needs neither."""
+    taken = []
+    for port in FIXED:
+        try:
+            taken.append(socket.create_server(("0.0.0.0", port)))
+        except OSError:  # by somebody else: in use all the same
+            continue
+    try:
+        done = une_build(tmp_path / "lake", HOME="/dev/null/none")
+    finally:
+        for listener in taken:
+            listener.close()
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 shards built" in done.stdout and "Traceback" not in done.stderr
