@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from une_ray.errors import UneError
 from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, image_ids, matrix
 from une_ray.lake.layout import Lake
+from une_ray.lake.splits import refuse_one_sided
 
 # Every image that all of $spaces have.
 IMAGES = f"""
@@ -44,6 +45,7 @@ def paired_images(
     tested = pc.equal(table["fold"], "test")
     train, test = table.filter(pc.invert(tested)), table.filter(tested)
     if not len(train) or not len(test):
+        refuse_one_sided(lake, split_seed)
         raise UneError(
             f"{', '.join(spaces)} share {len(train)} train and {len(test)} test images at split seed"
             f" {split_seed}, and both are needed; une sql --lake {lake.url} -c 'SELECT * FROM counts'"

@@ -8,9 +8,13 @@ go by image ids, and keep the split that they have.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from une_ray.corpora.base import PHASH, split_of
+from une_ray.errors import UneError
+
+if TYPE_CHECKING:
+    from une_ray.lake.layout import Lake
 
 BY_CONTENT = "sha256"  # what the manifest of a lake says that is split so
 
@@ -32,3 +36,18 @@ def by_id(planned: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the plan as an earlier une_ray would have made it, for a lake of its that grows."""
     split = planned["split"] or split_of(planned["split_group"] or planned["image_id"])
     return {key: value for key, value in planned.items() if key != "split_group"} | {"split": split}
+
+
+def refuse_one_sided(lake: Lake, split_seed: int = 0) -> None:
+    """Raise UneError where all of the lake's images stand on one side of its corpus' own split, asked by who
+    found nothing on the other."""
+    if split_seed:
+        return
+    splits = sorted(split for (split,) in lake.rows("SELECT DISTINCT split FROM images"))
+    if splits and ("test" not in splits or splits == ["test"]):
+        sides, lacking = " and ".join(splits), "fitted" if splits == ["test"] else "tested"
+        raise UneError(
+            f"the corpus of {lake.url} states all images to be {sides}, and none is left to be {lacking} on:"
+            " give --split-seed 1 to 4 where there is one, or build a lake whose table has another split, or"
+            " none (?skip=split)"
+        )

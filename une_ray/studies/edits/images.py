@@ -9,6 +9,7 @@ import numpy as np
 from une_ray.errors import UneError, unknown
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
+from une_ray.lake.splits import refuse_one_sided
 
 SELECTED = """
     SELECT image_id FROM latents JOIN images USING (image_id)
@@ -33,6 +34,7 @@ def selected(lake: Lake, spaces: list[str], images: int) -> list[str]:
     Raises where there are none."""
     rows = lake.session.execute(SELECTED, {"spaces": spaces, "images": images}).fetchall()
     if not rows:
+        refuse_one_sided(lake)
         raise UneError(
             f"no image of the test split has a latent in each of {', '.join(spaces)}; une build finishes them"
         )

@@ -12,6 +12,7 @@ import pyarrow as pa
 from une_ray.errors import UneError
 from une_ray.lake.latents import attributes_of, blocks, image_ids, labels_and_folds
 from une_ray.lake.layout import Lake
+from une_ray.lake.splits import refuse_one_sided
 
 MOST, SEED = 20_000, 0  # of so many scores the standard deviation is known to half a percent
 TOGETHER = "+"  # between attributes that one direction moves
@@ -64,6 +65,7 @@ def _read(lake: Lake, space: str, attribute: str, latents: int) -> TrainRows:
     labels, tested = joint_labels(lake, ids, attribute)
     rows = np.flatnonzero(~tested)
     if not len(rows):
+        refuse_one_sided(lake)
         raise UneError(
             f"space {space!r} of {lake.url} has no latents of train images, which doses are scaled by"
         )

@@ -18,6 +18,7 @@ from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import check_split_seed, paired_images, side_by_side
+from une_ray.lake.splits import refuse_one_sided
 
 PROBES = """
     SELECT space, attribute, w, b, config FROM best_probes
@@ -198,6 +199,7 @@ def _probes(
         rows.setdefault(space, []).append(tuple(probe))
     missing = [target for target in targets if target not in rows]
     if missing:
+        refuse_one_sided(lake, split_seed)
         raise UneError(
             f"no probes of {', '.join(missing)} at split seed {split_seed}, and they are what a transfer is"
             f" judged by; fit them with: une probe --lake {lake.url} --spaces {','.join(missing)}"
