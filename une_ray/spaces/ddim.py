@@ -27,7 +27,7 @@ class Invert:
     def __init__(self, space: Space, device: str = "cpu") -> None:
         from une_ray.models.generators import load_generator  # diffusers takes seconds
 
-        self.generator = load_generator(space.model, device)
+        self.space, self.generator = space, load_generator(space.model, device)
         self.shape: tuple[int, ...] | None = self.generator.latent_shape
         self.preprocessing, self.device = space.model.preprocessing, device
         self.batch_size = space.model.batch_size

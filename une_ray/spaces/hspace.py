@@ -7,7 +7,7 @@ After Zeng, Chen and Wong 2024 (arXiv 2410.21314). `MODEL/hspace`, `MODEL/hspace
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from une_ray.diffusion.schedule import timesteps
 from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.leak import fresh_noise
 from une_ray.spaces.space import Space
+
+if TYPE_CHECKING:
+    from une_ray.models.generators import Generator
 
 STEPS = 8
 SEED = "hspace/seed {}"
@@ -41,10 +44,18 @@ class ReadPrompts:
 
     @torch.no_grad()
     def __call__(self, captions: list[str], image_ids: list[str]) -> dict[str, np.ndarray]:
+        from une_ray.models.hspace import pooled
+
         generator, seeds = self.generator, len(self.noise)
         states = generator.prompt_states(captions)
         pairs = torch.cartesian_prod(torch.arange(len(captions)), torch.arange(seeds))
-        parts = [self.walk(states[part[:, 0]], self.noise[part[:, 1]]) for part in pairs.split(self.rows)]
+        parts = [
+            pooled(
+                mean_middle_block(generator, states[part[:, 0]], self.noise[part[:, 1]], self.timesteps),
+                self.flat,
+            )
+            for part in pairs.split(self.rows)
+        ]
         by_seed = torch.cat(parts).view(len(captions), seeds, -1).cpu().numpy()
         lengths = generator.tokenizer(captions, truncation=False, verbose=False).input_ids
         limit = generator.tokenizer.model_max_length
@@ -54,27 +65,32 @@ class ReadPrompts:
             "truncated": np.array([len(ids) > limit for ids in lengths]),
         }
 
-    def walk(self, states: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """(b, d): the mean over the sampling steps, from noise (b, …) under `states` (b, 77, width)."""
-        from une_ray.models.hspace import middle_block, pooled
 
-        generator, seen = self.generator, []
-        with middle_block(generator.unet, lambda h: seen.append(pooled(h.float(), self.flat))):
-            sample(
-                generator.denoiser(states),
-                noise,
-                self.timesteps,
-                generator.alphas_cumprod,
-                generator.prediction_type,
-                clean=True,
-            )
-        return torch.stack(seen).mean(0)
-
-
-def noise_of(seeds: int, shape: Sequence[int], device: str = "cpu") -> torch.Tensor:
+def noise_of(seeds: int, shape: Sequence[int], device: str | torch.device = "cpu") -> torch.Tensor:
     """(seeds, *shape) float32: what every prompt's picture of a seed begins with."""
     noise = [fresh_noise(SEED.format(seed), int(np.prod(shape))) for seed in range(seeds)]
     return torch.from_numpy(np.stack(noise)).view(-1, *shape).to(device)
+
+
+@torch.no_grad()
+def mean_middle_block(
+    generator: Generator, states: torch.Tensor, noise: torch.Tensor, timesteps: Sequence[int]
+) -> torch.Tensor:
+    """(b, c, h, w) float32: the middle block's output while noise (b, …) is sampled under `states`
+    (b, 77, width), a mean over the `timesteps`."""
+    from une_ray.models.hspace import middle_block
+
+    seen: list[torch.Tensor] = []
+    with middle_block(generator.unet, lambda h: seen.append(h.float())):
+        sample(
+            generator.denoiser(states),
+            noise,
+            timesteps,
+            generator.alphas_cumprod,
+            generator.prediction_type,
+            clean=True,
+        )
+    return torch.stack(seen).mean(0)
 
 
 def _facts(space: Space) -> dict[str, Any]:

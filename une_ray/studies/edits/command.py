@@ -13,6 +13,7 @@ import typer
 from une_ray.cli.command import Command
 from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption, names
 from une_ray.errors import UneError
+from une_ray.studies.edits.registries import BASELINES, STEERINGS
 
 if TYPE_CHECKING:
     from une_ray.studies.edits.directions import Direction
@@ -41,11 +42,16 @@ random --judges mini-resnet`
 
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling+Eyeglasses --alphas -2,2`
 
+`une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Wearing_Hat --alphas=-2,2,4 \
+--baselines prompt,hspace,hspace-random`
+
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --image avatar-0-00000003 \
 --image avatar-00000017`
 
 `une sql --lake demo/lake -f queries/edits.sql`"""
 
+BESIDE = (*BASELINES.names(), *STEERINGS.names())
+BESIDE_HELP = f'What else is done to the same images, comma-separated: {", ".join(BESIDE)}; "" for none'
 HEADER = (
     f"{'judge':14} {'direction':16} {'effect':>13} {'flips − / +':>13} {'leakage / of one':>16} {'kept':>6} "
     f"{'order':>6} {'identity − / 0 / +':>20} {'KID − / 0 / +':>38}"
@@ -57,8 +63,9 @@ over images, each of which has a random step of its own; flips: of the images th
 the largest dose could flip; leakage: root mean square of the other attributes' effects, and of what befalls
 them in one image, where random steps do not cancel; kept: the largest effect on a kept one; order: Kendall's
 τ between dose and judged score; identity: cosine with the original; KID: kernel distance to the originals,
-± over images, of 16 or more. 0 is the round trip. A prompt's dose is its guidance scale. shared: the shared
-space's probe, carried back; random-shared: random directions of that space, as long."""
+± over images, of 16 or more. 0 is the round trip. A prompt's dose is its guidance scale; that of hspace
+counts how far the prompt by itself moves the middle block. shared: the shared space's probe, carried back;
+random-shared: random directions of that space, as long."""
 
 
 def edit(
@@ -102,10 +109,7 @@ def edit(
     ] = "plain",
     baselines: Annotated[
         str,
-        typer.Option(
-            help="Comma-separated, of random, mean-difference, permuted (shuffled labels) and "
-            'prompt; "" for none'
-        ),
+        typer.Option(help=BESIDE_HELP),
     ] = "random,mean-difference,permuted,prompt",
     fit: Annotated[
         bool,

@@ -13,7 +13,7 @@ from une_ray.errors import UneError
 from une_ray.lake.latents import labels_and_folds
 from une_ray.lake.layout import Lake
 from une_ray.studies.edits.directions import Direction
-from une_ray.studies.edits.edit import PROMPT, QUERY, Edit
+from une_ray.studies.edits.edit import QUERY, Edit
 from une_ray.studies.edits.erasures import Nuisances, shrunk
 from une_ray.studies.edits.probe_row import ProbeRow, probe_row
 from une_ray.studies.edits.registries import BASELINES, ERASURES, PATHS
@@ -53,7 +53,7 @@ def directions(
     first = rows[targets_of(edit.attribute, rows)[0]]
     train = replace(train, covariance=inner_product)
     for name in edit.baselines:
-        if name != PROMPT:
+        if name in BASELINES:
             by_name[name] = BASELINES.find(name)(lake, by_name[PROBE], train, first)
     return by_name
 

@@ -10,11 +10,10 @@ import numpy as np
 
 from une_ray.errors import UneError, unknown
 from une_ray.geometry.linear import METHODS
-from une_ray.studies.edits.registries import BASELINES, ERASURES, PATHS
+from une_ray.studies.edits.registries import BASELINES, ERASURES, PATHS, STEERINGS
 from une_ray.studies.edits.train_rows import TOGETHER
 
 INNER_PRODUCTS = ("plain", "covariance")
-PROMPT = "prompt"  # the baseline that moves no latent: `prompt.py`
 QUERY = "query"  # the direction that the caller's SQL gives
 
 
@@ -26,9 +25,10 @@ class Edit:
     `attribute` may be several, as in `Smiling+Eyeglasses`: one direction then moves them together. With
     `fit`, a `penalty` or a `rank` the probes are fitted to the train images anew; else they are the lake's
     own. `shrinkage` draws the latents' covariance towards its mean variance, `rounds` are those of
-    iterative erasure. `query` is SQL that gives one more direction: a row with a list `w`, as long as the
-    space's latents, and perhaps a number `b`. `shared` is a shared space that this one is a
-    view of: its probe's edit, carried back, is one more direction, beside random ones of that space. Raises
+    iterative erasure. `baselines` are names of baselines and of steerings. `query` is SQL that gives one
+    more direction: a row with a list `w`, as long as the space's latents, and perhaps a number `b`. `shared`
+    is a shared space that this one is a view of: its probe's edit, carried back, is one more direction,
+    beside random ones of that space. Raises
     UneError for settings that mean nothing."""
 
     space: str
@@ -37,7 +37,7 @@ class Edit:
     alphas: tuple[float, ...] = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
     method: str = "ridge"
     inner_product: str = "plain"
-    baselines: tuple[str, ...] = ("random", "mean-difference", "permuted", PROMPT)
+    baselines: tuple[str, ...] = ("random", "mean-difference", "permuted", "prompt")
     fit: bool = False
     penalty: float | None = None
     rank: int | None = None
@@ -50,8 +50,8 @@ class Edit:
 
     def __post_init__(self) -> None:
         for name in self.baselines:
-            if name not in (*BASELINES.names(), PROMPT):
-                raise unknown("baseline", name, (*BASELINES.names(), PROMPT))
+            if name not in BASELINES and name not in STEERINGS:
+                raise unknown("baseline", name, (*BASELINES.names(), *STEERINGS.names()))
         if self.inner_product not in INNER_PRODUCTS:
             raise unknown("inner product", self.inner_product, INNER_PRODUCTS)
         if self.erasure not in ERASURES:

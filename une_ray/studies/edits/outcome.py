@@ -27,15 +27,8 @@ from une_ray.studies.edits.train_rows import targets_of
 FEWEST_OF_KID = 16  # images whose kernel distance is shown
 
 ORDER = (
-    "probe",
-    "orthogonalised",
-    "query",
-    "shared",
-    "mean-difference",
-    "prompt",
-    "random",
-    "random-shared",
-    "permuted",
+    *("probe", "orthogonalised", "query", "shared", "mean-difference", "hspace", "prompt"),
+    *("random", "random-shared", "hspace-random", "permuted"),
 )
 
 # Every image of an edit has every α, so that lists in the order of image and α are matrices.

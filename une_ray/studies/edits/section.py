@@ -32,20 +32,24 @@ COLOURS = {
     "query": Colour.GOLD,
     "shared": Colour.PINK,
     "mean-difference": Colour.GREEN,
+    "hspace": Colour.TEAL,
     "prompt": Colour.VIOLET,
     "random": Colour.PALE_GREY,
     "random-shared": Colour.GREY,
+    "hspace-random": Colour.PALER_GREY,
     "permuted": Colour.SOFT,
 }
-CONTROLS = ("random", "random-shared", "permuted")
+CONTROLS = ("random", "random-shared", "hspace-random", "permuted")
 DRAWN = ("probe", "orthogonalised", "shared")
 NOTE = (
     "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts "
-    "standard deviations of its score in the edited space. Everything else is measured in another space than "
-    "the edited one. Heat map: what one α does to every judged attribute, in standard deviations of its "
-    "score; the target stands first, beyond the colours' end, and kept attributes are marked with °. Lines: "
-    "the target's change and, dashed, leakage, the root mean square change of the others; beside them how "
-    "like the original the picture stays, whose value at α = 0 is the round trip's own."
+    "standard deviations of its score in the edited space; of a prompt it is the guidance scale, and in "
+    "h-space it counts how far the prompt by itself moves the middle block. Everything else is measured in "
+    "another space than the edited one. Heat map: what one α does to every judged attribute, in standard "
+    "deviations of its score; the target stands first, beyond the colours' end, and kept attributes are "
+    "marked with °. Lines: the target's change and, dashed, leakage, the root mean square change of the "
+    "others; beside them how like the original the picture stays, whose value at α = 0 is the round trip's "
+    "own."
 )
 
 Subject = tuple[str, str, str, str]

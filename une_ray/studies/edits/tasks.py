@@ -13,13 +13,14 @@ from une_ray.spaces.names import decodable
 from une_ray.spaces.space import Space
 from une_ray.studies.edits.direction_set import directions
 from une_ray.studies.edits.directions import Direction
-from une_ray.studies.edits.edit import DEFAULTS, PROMPT, QUERY, Edit
+from une_ray.studies.edits.edit import DEFAULTS, QUERY, Edit
 from une_ray.studies.edits.images import named, selected
 from une_ray.studies.edits.judge import judges, provenance
 from une_ray.studies.edits.probe_row import ProbeRow, probe_row
 from une_ray.studies.edits.probes_of_edit import probes_of_edit
-from une_ray.studies.edits.prompt import prompt_of
+from une_ray.studies.edits.registries import STEERINGS
 from une_ray.studies.edits.shared_steps import RANDOM_SHARED, SHARED
+from une_ray.studies.edits.steerings import prompt_of
 from une_ray.studies.edits.train_rows import targets_of, train_rows
 
 IMAGES_PER_TASK = 8
@@ -33,7 +34,8 @@ class EditFacts:
     `fingerprint` is the space's hash, `judges` what decides each judge's verdict (see `provenance`),
     `knobs` what departs from an edit's defaults, `unit` over which images a judge's standard deviations are.
     One of `probes` (config hashes of the probes), `w` (the
-    hash of a query's or a shared space's direction) and `prompt` says where the direction comes from."""
+    hash of a query's or a shared space's direction) and `prompt` says where the direction comes from, and
+    `steering` what else decides how a prompt leads."""
 
     space: str
     fingerprint: str
@@ -49,6 +51,7 @@ class EditFacts:
     probes: tuple[str, ...] | None = None
     w: str | None = None
     prompt: str | None = None
+    steering: Mapping[str, Any] | None = None
     unit: str = "train"
 
     @property
@@ -186,7 +189,7 @@ def _ways(
     rows: Mapping[str, ProbeRow],
 ) -> list[EditFacts]:
     """The edit along each of its directions: the probe's and the baselines, then the query's and the shared
-    space's, then the prompt."""
+    space's, then the steerings towards the attribute's prompt."""
     targets, ways = targets_of(edit.attribute, rows), []
     for name, direction in by_name.items():
         if name not in BY_NUMBERS:
@@ -201,7 +204,9 @@ def _ways(
             found = by_name[name]
             numbers = [*found.w.tolist(), found.b, *found.step.tolist()]
             ways.append(replace(shared, direction=name, w=results.config_hash(numbers)))
-    if PROMPT in edit.baselines:
-        prompts = [prompt_of(lake.manifest["corpus"], target) for target in targets]
-        ways.append(replace(shared, direction=PROMPT, prompt=" and ".join(prompts)))
+    prompt = " and ".join(prompt_of(lake.manifest["corpus"], target) for target in targets)
+    for name in edit.baselines:
+        if name in STEERINGS:
+            facts = STEERINGS.find(name).facts
+            ways.append(replace(shared, direction=name, prompt=prompt, steering=facts))
     return ways

@@ -21,9 +21,9 @@ from une_ray.studies.edits.images import latents_of
 from une_ray.studies.edits.judge import Judge
 from une_ray.studies.edits.measures import cosine
 from une_ray.studies.edits.move import move_each
-from une_ray.studies.edits.prompt import prompted
-from une_ray.studies.edits.registries import PATHS
-from une_ray.studies.edits.tasks import EditOptions, EditTask
+from une_ray.studies.edits.registries import PATHS, STEERINGS
+from une_ray.studies.edits.steerings import Lead
+from une_ray.studies.edits.tasks import EditFacts, EditOptions, EditTask
 
 # Standard deviations of the train latents' norm beyond which a latent is no datum's and its picture anything.
 FAR = 5.0
@@ -87,7 +87,7 @@ class EditImages:
         self.generator = models.generator(options.space)
         self.space = Space.from_fingerprint(options.space, self.lake.fingerprints()[options.space])
         self.judges = [models.judge(name) for name in options.judges]
-        self.directions = options.directions
+        self.directions, self.leads = options.directions, dict[str, Lead]()
         self.norm, self.spread = options.norms
         self.z = latents_of(self.lake, options.space, options.images)
         self.originals = {name: latents_of(self.lake, name, options.images) for name in options.judges}
@@ -110,7 +110,7 @@ class EditImages:
                 z = move_each(z, direction.drawn([image_id for image_id, _ in moves]), alphas)
             else:
                 z = PATHS.find(task.edit.path).go(z, direction, alphas)
-        pictures = self.decode(z, alphas, task.edit.prompt)
+        pictures = self.decode(z, alphas, [image_id for image_id, _ in moves], self.lead(task.edit))
         return Edited(pictures, z.double().norm(dim=1).tolist())
 
     def measure(self, task: EditTask, edited: Edited) -> list[dict[str, Any]]:
@@ -142,17 +142,23 @@ class EditImages:
             names.append(name)
         return names
 
+    def lead(self, edit: EditFacts) -> Lead:
+        """How the noise is led to pictures: plainly, or by the edit's steering, made once."""
+        if edit.prompt is None:
+            return lambda noise, alphas, image_ids: self.generator.image(noise)
+        if edit.config not in self.leads:
+            self.leads[edit.config] = STEERINGS.find(edit.direction).towards(self.generator, edit.prompt)
+        return self.leads[edit.config]
+
     @torch.no_grad()
-    def decode(self, z: torch.Tensor, alphas: torch.Tensor, prompt: str | None = None) -> list[Image.Image]:
-        """The pictures of latents z (b, d), as they are stored and judged, 8 bits a channel; with a
-        `prompt` under its guidance."""
-        shape, size, parts = self.generator.generator.latent_shape, self.space.model.batch_size, []
-        for batch, alpha in zip(z.split(size), alphas.split(size)):
-            noise = batch.view(-1, *shape).to(self.device)
-            if prompt is None:
-                parts.append(to_uint8(self.generator.image(noise)))
-            else:
-                parts.append(to_uint8(prompted(self.generator, noise, prompt, alpha)))
+    def decode(
+        self, z: torch.Tensor, alphas: torch.Tensor, image_ids: Sequence[str], lead: Lead
+    ) -> list[Image.Image]:
+        """The pictures of latents z (b, d), as they are stored and judged, 8 bits a channel."""
+        shape, parts = self.generator.generator.latent_shape, []
+        for rows in torch.arange(len(z)).split(self.space.model.batch_size):
+            noise = z[rows].view(-1, *shape).to(self.device)
+            parts.append(to_uint8(lead(noise, alphas[rows], [image_ids[row] for row in rows])))
         return [Image.fromarray(picture) for picture in np.concatenate(parts)]
 
     def judged(self, judge: Judge, task: EditTask, pictures: Sequence[Image.Image]) -> list[dict[str, Any]]:
