@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, LCMScheduler
+from diffusers.schedulers import scheduling_lcm
 
 from une_ray.errors import UneError
 from une_ray.models.generators import load_generator
@@ -54,6 +55,46 @@ def test_prompts_are_the_middle_blocks_mean_over_shared_seeds_and_steps(zoo):
         ("a", 2),
         ("b", 0),
     ]
+
+
+def scheduled(zoo, folder, **scheduler):
+    """A copy of the zoo's generator under another scheduler."""
+    shutil.copytree(zoo / "sd", folder)
+    config = folder / "scheduler/scheduler_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | scheduler))
+    return folder
+
+
+@torch.no_grad()
+def test_a_latent_consistency_model_draws_over_its_own_four_steps(zoo, tmp_path, monkeypatch):
+    folder = scheduled(zoo, tmp_path / "lcm", _class_name="LCMScheduler", original_inference_steps=40)
+    chosen, fingerprint = Space.parse(f"lcm=stable-diffusion:{folder}/hspace2").with_dtype("float32").pinned()
+    assert (fingerprint["steps"], fingerprint["sampler"]) == (4, "consistency")
+    step = Space.from_fingerprint("lcm", fingerprint).load()
+    found = step([PROMPTS[1]], ["a"])["seeds"][0, 1]
+
+    generator = load_generator(chosen.model)
+    shape = generator.latent_shape
+
+    def noise(key: str) -> torch.Tensor:
+        return torch.from_numpy(fresh_noise(key, int(np.prod(shape)))).view(1, *shape)
+
+    again = iter([noise(f"hspace/seed 1/step {place}") for place in (1, 2, 3)])
+    monkeypatch.setattr(scheduling_lcm, "randn_tensor", lambda *_, **__: next(again))
+    scheduler = LCMScheduler.from_pretrained(folder, subfolder="scheduler")
+    scheduler.set_timesteps(4)
+    x, states, seen = noise("hspace/seed 1"), generator.prompt_states([PROMPTS[1]]), []
+    with middle_block(generator.unet, seen.append):
+        for timestep in scheduler.timesteps:
+            output = generator.unet(x, timestep, encoder_hidden_states=states).sample
+            x = scheduler.step(output, timestep, x).prev_sample
+    assert np.allclose(found, torch.stack(seen).mean((0, 1, 3, 4)).numpy(), atol=1e-4)
+
+
+def test_another_few_step_scheduler_is_refused_by_name(zoo, tmp_path):
+    folder = scheduled(zoo, tmp_path / "tcd", _class_name="TCDScheduler")
+    with pytest.raises(UneError, match="few-step scheduler is a TCDScheduler.*by DDIM or by an LCMScheduler"):
+        Space.parse(f"tcd=stable-diffusion:{folder}/hspace").pinned()
 
 
 def test_pictures_are_noised_by_their_ids_and_read_in_one_call(zoo):

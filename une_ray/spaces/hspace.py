@@ -1,28 +1,20 @@
 """h-space of prompts: the U-Net's middle block while pictures are drawn, a mean over shared seeds and steps.
 
 After Zeng, Chen and Wong 2024 (arXiv 2410.21314). `MODEL/hspace`, `MODEL/hspace64` for 64 seeds instead of
-16; `-flat` keeps every place of the middle block instead of their mean.
+16; `-flat` keeps every place of the middle block instead of their mean. Pictures are drawn in eight steps of
+DDIM, or in four of a latent consistency model's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
-from une_ray.diffusion.ddim import sample
-from une_ray.diffusion.schedule import timesteps
+from une_ray.spaces.drawing import SEED, drawing_of, mean_middle_block
 from une_ray.spaces.kind import SpaceKind
-from une_ray.spaces.leak import fresh_noise
 from une_ray.spaces.space import Space
-
-if TYPE_CHECKING:
-    from une_ray.models.generators import Generator
-
-STEPS = 8
-SEED = "hspace/seed {}"
 
 
 class ReadPrompts:
@@ -38,8 +30,8 @@ class ReadPrompts:
         assert space.seeds is not None, "a kind of seeds is given their number"
         self.generator = load_generator(space.model, device)
         self.rows, self.flat = space.model.batch_size, space.flat
-        self.timesteps = timesteps(*space.schedule, len(self.generator.alphas_cumprod))
-        self.noise = noise_of(space.seeds, self.generator.latent_shape, device)
+        self.drawing = drawing_of(space.model, space.schedule[1])
+        self.noise = self.drawing.noise(space.seeds, self.generator.latent_shape, device)
         self.shape: tuple[int, ...] | None = None
 
     @torch.no_grad()
@@ -51,7 +43,7 @@ class ReadPrompts:
         pairs = torch.cartesian_prod(torch.arange(len(captions)), torch.arange(seeds))
         parts = [
             pooled(
-                mean_middle_block(generator, states[part[:, 0]], self.noise[part[:, 1]], self.timesteps),
+                mean_middle_block(generator, states[part[:, 0]], self.noise[part[:, 1]], self.drawing),
                 self.flat,
             )
             for part in pairs.split(self.rows)
@@ -66,40 +58,15 @@ class ReadPrompts:
         }
 
 
-def noise_of(seeds: int, shape: Sequence[int], device: str | torch.device = "cpu") -> torch.Tensor:
-    """(seeds, *shape) float32: what every prompt's picture of a seed begins with."""
-    noise = [fresh_noise(SEED.format(seed), int(np.prod(shape))) for seed in range(seeds)]
-    return torch.from_numpy(np.stack(noise)).view(-1, *shape).to(device)
-
-
-@torch.no_grad()
-def mean_middle_block(
-    generator: Generator, states: torch.Tensor, noise: torch.Tensor, timesteps: Sequence[int]
-) -> torch.Tensor:
-    """(b, c, h, w) float32: the middle block's output while noise (b, …) is sampled under `states`
-    (b, 77, width), a mean over the `timesteps`."""
-    from une_ray.models.hspace import middle_block
-
-    seen: list[torch.Tensor] = []
-    with middle_block(generator.unet, lambda h: seen.append(h.float())):
-        sample(
-            generator.denoiser(states),
-            noise,
-            timesteps,
-            generator.alphas_cumprod,
-            generator.prediction_type,
-            clean=True,
-        )
-    return torch.stack(seen).mean(0)
-
-
 def _facts(space: Space) -> dict[str, Any]:
     from une_ray.models.hspace import refuse_without_middle_block
 
     refuse_without_middle_block(space.model)
     library = f"numpy {np.__version__.split('.')[0]} PCG64"
-    return {
-        "steps": space.steps,
+    drawing = drawing_of(space.model, space.schedule[1])
+    few = {} if drawing.scaling is None else {"sampler": "consistency", "scaling": drawing.scaling}
+    return few | {
+        "steps": len(drawing.timesteps),
         "spacing": space.spacing,
         "seeds": space.seeds,
         "flat": space.flat,

@@ -96,7 +96,7 @@ def _reading(text: str, model: ModelSpec, name: str, match: re.Match[str]) -> Re
         what = f"takes no steps; the space is {model.id}/{example(name)}"
         raise UneError(f"{text!r}: {name.removesuffix(AT)} {what}")
     if kind.seeded:
-        from une_ray.spaces.hspace import STEPS
+        from une_ray.spaces.drawing import STEPS
 
         if number and int(number) < 1:
             raise UneError(f"{text!r}: a mean over at least one seed")

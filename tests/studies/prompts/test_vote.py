@@ -13,7 +13,7 @@ from une_ray.models.generators import load_generator
 from une_ray.models.resolve import pin
 from une_ray.models.table import find_model
 from une_ray.run.cluster import Cluster
-from une_ray.spaces.hspace import noise_of
+from une_ray.spaces.drawing import noise_of
 from une_ray.spaces.space import pixels
 from une_ray.studies.prompts.bias import bias
 from une_ray.studies.prompts.build import build_prompts

@@ -22,7 +22,8 @@ from une_ray.models.generators import Generator, load_generator
 from une_ray.pictures.decode import fit
 from une_ray.pictures.tensors import to_image
 from une_ray.run.placement import Demand
-from une_ray.spaces.hspace import KIND, noise_of
+from une_ray.spaces.drawing import noise_of
+from une_ray.spaces.hspace import KIND
 from une_ray.spaces.kind import Step
 from une_ray.spaces.space import Space
 

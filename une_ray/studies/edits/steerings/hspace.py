@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from une_ray.diffusion.schedule import timesteps
 from une_ray.models.hspace import middle_block
 from une_ray.spaces.ddim import Invert
-from une_ray.spaces.hspace import STEPS, mean_middle_block, noise_of
+from une_ray.spaces.drawing import STEPS, drawing_of, mean_middle_block
 from une_ray.spaces.names import SEEDS
 from une_ray.studies.edits.steerings import Lead, Steering
 
@@ -20,10 +19,10 @@ def prompt_direction(generator: Invert, prompt: str) -> torch.Tensor:
     inversion, every place apart, over the seeds and steps of `MODEL/hspace-flat`."""
     g = generator.generator
     states = g.prompt_states([prompt, generator.space.model.prompt])
-    noise = noise_of(SEEDS, g.latent_shape, g.device)
-    nodes = timesteps(STEPS, generator.space.schedule[1], len(g.alphas_cumprod))
+    drawing = drawing_of(generator.space.model, generator.space.schedule[1])
+    noise = drawing.noise(SEEDS, g.latent_shape, g.device)
     told, untold = (
-        mean_middle_block(g, state.expand(SEEDS, -1, -1), noise, nodes).mean(0) for state in states
+        mean_middle_block(g, state.expand(SEEDS, -1, -1), noise, drawing).mean(0) for state in states
     )
     return told - untold
 
