@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from une_ray.studies.prompts.bias import BiasResult
     from une_ray.studies.prompts.clusters import ClustersResult
     from une_ray.studies.prompts.defaults import DefaultsResult
+    from une_ray.studies.prompts.dose import DoseResult
     from une_ray.studies.prompts.explain import ExplainResult
     from une_ray.studies.prompts.vote import VoteResult
     from une_ray.studies.shared.study import SharedResult
@@ -313,6 +314,18 @@ class Lake(layout.Lake):
         from une_ray.studies.prompts.clusters import cluster
 
         return cluster(self, neutral, _names(spaces), categories)
+
+    def prompt_dose(
+        self,
+        planted: str | Path,
+        poles: Sequence[str] = ("a man", "a woman"),
+        neutral: str = "a person",
+    ) -> DoseResult:
+        """How far does a bias follow what was planted in generators? See
+        `une_ray.studies.prompts.dose.dose`."""
+        from une_ray.studies.prompts.dose import dose
+
+        return dose(self, str(planted), neutral, poles)
 
     def explain(self, space: str, direction: str, *, split: str = "test") -> ExplainResult:
         """What do captions say of a direction, a query that gives one row with a list w? See

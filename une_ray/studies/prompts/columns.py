@@ -239,6 +239,32 @@ VOTE_AGREEMENTS = Table(
     ),
 )
 
+# How one reading, the bias or the share that is drawn, of a prompt follows the share that was planted in
+# each of `spaces`; `mean_slope` is that of all prompts, with its 95 % interval over them, the share `p` of
+# shuffled doses that reach it, and what prompts without a dose reach.
+DOSES = Table(
+    "prompt_doses",
+    pa.schema(
+        [
+            ("neutral", TEXT),
+            ("pole_first", TEXT),
+            ("pole_second", TEXT),
+            ("reading", TEXT),
+            ("spaces", pa.list_(TEXT)),
+            ("prompt", TEXT),
+            ("doses", pa.list_(REAL)),
+            ("responses", pa.list_(REAL)),
+            ("slope", REAL),
+            ("mean_slope", REAL),
+            ("low", REAL),
+            ("high", REAL),
+            ("p", REAL),
+            ("undosed", REAL),
+            ("config", TEXT),
+        ]
+    ),
+)
+
 TABLES = (
     SEEDS,
     BIASES,
@@ -248,6 +274,7 @@ TABLES = (
     CLUSTERS,
     CLUSTER_SCORES,
     EXPLANATIONS,
+    DOSES,
     PICTURES,
     VOTES,
     VOTE_AGREEMENTS,

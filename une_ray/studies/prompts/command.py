@@ -15,6 +15,7 @@ from une_ray.studies.prompts.lines import (
     bias_lines,
     cluster_lines,
     default_lines,
+    dose_lines,
     explain_lines,
     ranking_lines,
     vote_lines,
@@ -36,6 +37,8 @@ EPILOG = """Examples:
 `une prompts defaults --model sd15 --prompts professions,descriptors`
 
 `une prompts cluster --lake mini-sd-a-avatar-concepts --categories describes`
+
+`une prompts dose --lake .planted/lake --planted .planted/planted.csv`
 
 `une prompts explain --lake demo/lake --space mini-dino \\
 --direction "FROM direction('mini-dino', 'Smiling')"`"""
@@ -191,6 +194,26 @@ def cluster(
     asked, built = _asked(lake, model, prompts, [neutral], seeds, texts)
     found = run(asked, neutral, names(spaces) or built, categories, resamples)
     print("\n".join(cluster_lines(found.table.to_pylist(), found.scores.to_pylist())))
+
+
+@app.command(epilog=EPILOG)
+def dose(
+    lake: LakeOption,
+    planted: Annotated[
+        str,
+        typer.Option(
+            help="CSV with the columns space, prompt, frequency and drawn; jobs/plant_bias.py makes one"
+        ),
+    ],
+    neutral: NeutralOption = "a person",
+    poles: Annotated[str, typer.Option(help="Two prompts, with a bar between them")] = "a man|a woman",
+) -> None:
+    """Say how far the bias of prompts, and what is drawn of them, follows a bias that was planted."""
+    from une_ray.lake.layout import Lake
+    from une_ray.studies.prompts.dose import dose as run
+
+    found = run(Lake(lake), planted, neutral, poles.split("|"))
+    print("\n".join(dose_lines(found.table.to_pylist())))
 
 
 @app.command(epilog=EPILOG)

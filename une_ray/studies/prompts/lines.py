@@ -33,6 +33,27 @@ def bias_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:
     return lines
 
 
+def dose_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """A block per reading: every prompt's responses by dose, and the mean slope beside its controls."""
+    lines: list[str] = []
+    for reading in dict.fromkeys(row["reading"] for row in rows):
+        mine = [row for row in rows if row["reading"] == reading]
+        first, width = mine[0], max(len(row["prompt"]) for row in mine)
+        lines.append(
+            f"{reading} of {len(mine)} prompts in {len(first['spaces'])} generators, by what was planted"
+        )
+        for row in mine:
+            pairs = sorted(zip(row["doses"], row["responses"]))
+            shown = "  ".join(f"{dose:.0%} {response:+.2f}" for dose, response in pairs)
+            lines.append(f"  {row['prompt']:{width}} {shown}  slope {row['slope']:+.2f}")
+        undosed = "" if first["undosed"] is None else f", prompts without a dose reach {first['undosed']:.2f}"
+        lines.append(
+            f"  slope {first['mean_slope']:+.2f} [{first['low']:+.2f}, {first['high']:+.2f}] over prompts;"
+            f" shuffled doses p = {first['p']:.3f}{undosed}"
+        )
+    return lines
+
+
 def explain_lines(rows: Sequence[Row], phrases: int, is_explained: bool) -> list[str]:
     """Both ends of the direction, and what chance reaches."""
     if not rows:

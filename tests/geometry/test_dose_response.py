@@ -1,0 +1,37 @@
+"""Slopes within subjects, against SciPy's regressions and simulated runs."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from une_ray.geometry.dose_response import dose_response, slopes
+
+LATIN = np.array([[0.1, 0.3, 0.5, 0.7, 0.9][k:] + [0.1, 0.3, 0.5, 0.7, 0.9][:k] for k in range(5)])
+
+
+def responses(slope: float, noise: float, seed: int) -> np.ndarray:
+    """Subjects at levels of their own that follow their doses by `slope`."""
+    generator = np.random.default_rng(seed)
+    return 5 * generator.normal(size=(5, 1)) + slope * LATIN + noise * generator.normal(size=(5, 5))
+
+
+def test_slopes_are_those_of_a_regression_of_each_subject():
+    found = responses(0.4, 0.2, 0)
+    expected = [stats.linregress(dose, response).slope for dose, response in zip(LATIN, found)]
+    assert slopes(LATIN, found) == pytest.approx(expected)
+
+
+def test_a_planted_slope_is_found_whatever_the_subjects_levels_and_none_where_none_is():
+    others = np.random.default_rng(1).normal(size=(30, 5)) * 0.05
+    found = dose_response(LATIN, responses(0.4, 0.05, 2), others, resamples=500)
+    assert found.low < 0.4 < found.high and found.p < 0.01 and found.slope > 5 * found.undosed
+    assert dose_response(LATIN, responses(0.0, 0.05, 3), resamples=500).p > 0.05
+    assert dose_response(LATIN, responses(0.0, 0.05, 3), others[:4]).undosed is None
+
+
+def test_the_interval_holds_the_slope_and_p_is_uniform_under_no_effect():
+    drawn = [dose_response(LATIN, responses(0.0, 1.0, seed), resamples=200) for seed in range(200)]
+    held = np.mean([one.low <= 0 <= one.high for one in drawn])
+    assert 0.91 <= held <= 0.99
+    assert np.mean([one.p <= 0.05 for one in drawn]) <= 0.09
+    assert stats.kstest([one.p for one in drawn], "uniform").pvalue > 0.01

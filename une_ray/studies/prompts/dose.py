@@ -1,0 +1,116 @@
+"""Does a bias that was planted in generators show, and by how much, in h-space and in what they draw?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from une_ray.corpora.labels import read_text_rows
+from une_ray.errors import UneError
+from une_ray.geometry.dose_response import DoseResponse, dose_response
+from une_ray.lake import results
+from une_ray.lake.layout import Lake
+from une_ray.studies.prompts.bias import bias
+
+COLUMNS = ("space", "prompt", "frequency", "drawn")
+BIAS, DRAWN = "bias", "drawn"
+FEWEST = 3  # generators and prompts that a slope is taken over
+
+FOUND = "SELECT * FROM prompt_doses WHERE config = ? ORDER BY ALL"
+
+
+@dataclass(frozen=True, eq=False)
+class DoseResult:
+    """`table`: rows of the view `prompt_doses`, one per reading and planted prompt."""
+
+    table: pa.Table
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """What is known of `prompts` (s) in `spaces` (r): the shares planted in each, and those drawn, (s, r)."""
+
+    prompts: list[str]
+    spaces: list[str]
+    frequencies: np.ndarray
+    drawn: np.ndarray
+
+
+def dose(
+    lake: Lake, planted: str, neutral: str = "a person", poles: Sequence[str] = ("a man", "a woman")
+) -> DoseResult:
+    """How the bias of every prompt, and the share that is drawn, follow the share that was planted: `planted`
+    is a CSV with the columns space, prompt, frequency and drawn, as `jobs/plant_bias.py` writes it.
+
+    Raises UneError for spaces that the lake has not, and for a table without every prompt in every space.
+    """
+    known = read_planted(planted)
+    found = bias(lake, neutral, poles, known.spaces).table.to_pylist()
+    by_place = {(row["prompt"], row["space"]): row["bias"] for row in found}
+    asked = list(dict.fromkeys(row["prompt"] for row in found))
+    if missing := [prompt for prompt in known.prompts if prompt not in asked]:
+        raise UneError(f"{planted} names prompts that {lake.url} has not: {', '.join(missing)}")
+    biases = {prompt: [by_place[prompt, space] for space in known.spaces] for prompt in asked}
+    others = np.array([values for prompt, values in biases.items() if prompt not in known.prompts])
+    measured = np.array([biases[prompt] for prompt in known.prompts])
+    config = {
+        "planted": results.config_hash([known.frequencies.tolist(), known.drawn.tolist()]),
+        "biases": results.config_hash([sorted(biases.items()), known.spaces]),
+        "neutral": neutral,
+        "poles": list(poles),
+    }
+    if not results.is_done(lake, "prompt_doses", config):
+        rows = _rows(BIAS, known, measured, dose_response(known.frequencies, measured, others))
+        rows += _rows(DRAWN, known, known.drawn, dose_response(known.frequencies, known.drawn))
+        stamp = {"neutral": neutral, "pole_first": poles[0], "pole_second": poles[1]}
+        results.commit(lake, "prompt_doses", config, [stamp | row for row in rows])
+    return DoseResult(lake.session.sql(FOUND, params=[results.config_hash(config)]).to_arrow_table())
+
+
+def read_planted(path: str) -> Planted:
+    """Raises UneError for a number that is none, a prompt that is not in every space, and too few of
+    either."""
+    rows = read_text_rows(path, COLUMNS)
+    spaces = list(dict.fromkeys(space for space, *_ in rows))
+    prompts = list(dict.fromkeys(prompt for _, prompt, *_ in rows))
+    if len(spaces) < FEWEST or len(prompts) < FEWEST:
+        raise UneError(
+            f"{path} has {len(prompts)} prompts in {len(spaces)} spaces; a slope is taken over {FEWEST} or"
+            " more of each"
+        )
+    try:
+        shares = {(prompt, space): (float(told), float(seen)) for space, prompt, told, seen in rows}
+    except ValueError as error:
+        raise UneError(f"{path}: a share is no number: {error}") from error
+    lacking = [(prompt, space) for prompt in prompts for space in spaces if (prompt, space) not in shares]
+    if lacking or len(shares) != len(rows):
+        what = f"no row of {lacking[0][0]!r} in {lacking[0][1]!r}" if lacking else "a prompt twice in a space"
+        raise UneError(f"{path} has {what}; it wants every prompt in every space once")
+    table = np.array([[shares[prompt, space] for space in spaces] for prompt in prompts])
+    return Planted(prompts, spaces, table[..., 0], table[..., 1])
+
+
+def _rows(reading: str, known: Planted, values: np.ndarray, found: DoseResponse) -> list[dict[str, Any]]:
+    whole = {
+        "reading": reading,
+        "spaces": known.spaces,
+        "mean_slope": found.slope,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "undosed": found.undosed,
+    }
+    return [
+        whole
+        | {
+            "prompt": prompt,
+            "doses": known.frequencies[row].tolist(),
+            "responses": values[row].tolist(),
+            "slope": float(found.slopes[row]),
+        }
+        for row, prompt in enumerate(known.prompts)
+    ]
