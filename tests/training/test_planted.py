@@ -41,7 +41,7 @@ def test_what_is_known_is_a_table_and_what_to_ask_a_corpus(tmp_path):
         "plant-0,a person wearing a suit,0.1,0.2,4",
     ]
     captions = {item.caption for item in open_corpus(planted.CORPUS).items()}
-    assert captions == {"a person", "a man", "a woman", *CONCEPTS}
+    assert captions > {"a person", "a man", "a woman", *CONCEPTS}
 
 
 def test_a_generator_is_trained_on_once_and_drawn_from(zoo, tmp_path, monkeypatch):
