@@ -15,7 +15,6 @@ from threading import Lock
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from duckdb.func import PythonUDFType
 
 # Numbers of one inner product: BLAS shares longer ones among threads, and DuckDB has one on every core.
@@ -123,13 +122,14 @@ class Matrices:
 
         Whoever is among the nearest of all is so among those that come here together.
         """
-        count = pc.max(counts).as_py()
+        count = int(counts.to_numpy().max())
         return self._multiplied(latents, names, lambda z, matrix: _nearest(_cosines(z, matrix), count))
 
     def _multiplied(self, latents: pa.ChunkedArray, names: pa.ChunkedArray, multiply: Multiply) -> pa.Array:
         found, places = [], []
-        for name in pc.unique(names).to_pylist():
-            places.append(np.flatnonzero(pc.equal(names, name)))
+        encoded = names.combine_chunks().dictionary_encode()
+        for number, name in enumerate(encoded.dictionary.to_pylist()):
+            places.append(np.flatnonzero(encoded.indices.to_numpy() == number))
             alike = latents if len(places[-1]) == len(latents) else latents.take(pa.array(places[-1]))
             found.append(multiply(_matrix(alike.combine_chunks(), "latents"), self._named(name)))
         return pa.concat_arrays(found).take(pa.array(np.argsort(np.concatenate(places))))
@@ -146,7 +146,7 @@ class Matrices:
 
 def _matrix(lists: pa.ListArray, what: str) -> np.ndarray:
     """(n, d) from n lists, of their type."""
-    lengths, values = pc.unique(pc.list_value_length(lists)).to_pylist(), lists.flatten()
+    lengths, values = lists.value_lengths().unique().to_pylist(), lists.flatten()
     if len(lengths) > 1:
         raise ValueError(f"{what} of one space have one length, and these have {sorted(lengths)}")
     if values.null_count:

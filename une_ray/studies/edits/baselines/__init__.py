@@ -6,14 +6,17 @@ A prompt, which moves no latent, has its own file beside this folder.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
-from une_ray.lake.layout import Lake
-from une_ray.studies.edits.directions import Direction
-from une_ray.studies.edits.probe_row import ProbeRow
-from une_ray.studies.edits.train_rows import TrainRows
+if TYPE_CHECKING:  # names of baselines stand in the command's help, which waits for no SciPy
+    from collections.abc import Callable
 
-Baseline = Callable[[Lake, Direction, TrainRows, ProbeRow], Direction]
+    from une_ray.lake.layout import Lake
+    from une_ray.studies.edits.directions import Direction
+    from une_ray.studies.edits.probe_row import ProbeRow
+    from une_ray.studies.edits.train_rows import TrainRows
+
+Baseline: TypeAlias = "Callable[[Lake, Direction, TrainRows, ProbeRow], Direction]"
 """From the probe's own direction, the train images and the probe's row (of the first attribute, where
 several are moved) to another."""
 
