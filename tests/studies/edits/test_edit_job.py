@@ -407,7 +407,7 @@ def test_without_test_images_the_selection_is_empty(tmp_path, tiny_spaces):
         [row | {"status": "ok", "split": "train"} for row in bare.plan(0).to_pylist()],
         schema.IMAGES,
     )
-    with pytest.raises(UneError, match="no image of the test split has a latent in each of sd, dino"):
+    with pytest.raises(UneError, match="states all images to be train, and none is left to be tested on"):
         plan(bare, smiling(baselines=()), 4)
     with pytest.raises(
         UneError, match="can't be fitted to permuted labels of Smiling: .*; leave permuted out of --baselines"
