@@ -78,20 +78,25 @@ FROM (SELECT *, count(*) OVER (PARTITION BY config) AS prompts FROM prompt_clust
 QUALIFY config = first(config) OVER (PARTITION BY space, neutral, categories ORDER BY prompts DESC, config)
 ORDER BY space, neutral, categories, category, prompt;
 
--- What directions say: the strongest phrases of both ends, beside those of random directions.
+-- What directions say: the strongest phrases of both ends, beside those of random directions, by whose captions (`split`). `is_first_split`: test items, where
+-- they were asked, and all items, a probe's own among them, only where no others were.
 CREATE OR REPLACE TEMP VIEW directions_said AS
-SELECT space, direction, images, list(phrase ORDER BY correlation DESC)[:3] AS head, round(max(correlation), 3) AS head_correlation,
-    list(phrase ORDER BY correlation)[:3] AS foot, round(min(correlation), 3) AS foot_correlation, round(any_value(random), 3) AS random,
-    round(any_value(random_p), 4) AS p, max(abs(correlation)) > any_value(random) AS is_explained
-FROM prompt_explanations
-GROUP BY config, space, direction, images
-QUALIFY images = max(images) OVER (PARTITION BY space, direction)
-ORDER BY space, is_explained DESC, p, direction;
+WITH said AS (
+    SELECT config, space, direction, split, images, list(phrase ORDER BY correlation DESC)[:3] AS head, round(max(correlation), 3) AS head_correlation,
+        list(phrase ORDER BY correlation)[:3] AS foot, round(min(correlation), 3) AS foot_correlation, round(any_value(random), 3) AS random,
+        round(any_value(random_p), 4) AS p, max(abs(correlation)) > any_value(random) AS is_explained, any_value(w) AS w
+    FROM prompt_explanations
+    GROUP BY config, space, direction, split, images
+    QUALIFY config = first(config) OVER (PARTITION BY space, direction, split ORDER BY images DESC, config))
+SELECT * EXCLUDE (config), split = first(split) OVER (
+    PARTITION BY space, direction ORDER BY list_position(['test', 'val', 'all', 'train'], split)) AS is_first_split
+FROM said
+ORDER BY space, is_explained DESC, p, direction, split;
 
 FROM bias_agreements;
 FROM vote_agreements;
 FROM default_agreements;
 FROM cluster_scores;
-FROM directions_said;
+SELECT * EXCLUDE (w) FROM directions_said;
 SELECT space, pole_second, pole_first, prompt, bias, low, high, truth, truth_of FROM biases WHERE is_clear;
 SELECT space, prompt, describes, descriptor, cosine, low, high, support, random, truth, likeliest FROM taken_for_granted WHERE is_beyond_random;

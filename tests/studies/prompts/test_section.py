@@ -70,6 +70,39 @@ def test_a_direction_has_a_card_with_both_its_ends(source):
     assert "a woman" in head and "long hair" in head and "a beard" in foot
 
 
+def test_text_that_stands_in_a_lake_is_never_executed(tmp_path):
+    lake, file = lake_of_prompts(str(tmp_path / "lake")), tmp_path / "owned.csv"
+    said = {"space": SPACE, "direction": f"COPY (SELECT 1) TO '{file}'", "w": [1.0] + [0.0] * 15}
+    said |= {
+        "split": "test",
+        "phrase": "hat",
+        "correlation": 0.5,
+        "random": 0.1,
+        "random_p": 0.5,
+        "images": 30,
+    }
+    results.commit(lake, "prompt_explanations", {"made": "by hand"}, [said])
+    section = says_section(Source(Lake(lake.url)))
+    assert section is not None and "COPY (SELECT 1)" in section.html and ">head</p>" in section.html
+    assert not file.exists()
+
+
+def test_a_direction_is_shown_of_test_items_where_they_were_asked(tmp_path):
+    lake = lake_of_prompts(str(tmp_path / "lake"))
+    said = {"space": SPACE, "direction": WOMAN, "w": [1.0] + [0.0] * 15, "phrase": "hat", "random_p": 0.5}
+    for split, images, correlation in (("test", 30, 0.1), ("all", 300, 0.9), ("val", 30, 0.2)):
+        row = said | {"split": split, "images": images, "correlation": correlation, "random": 0.3}
+        results.commit(lake, "prompt_explanations", {"split": split}, [row])
+    section = says_section(Source(Lake(lake.url)))
+    assert section is not None and section.html.count("<h3>") == 1
+    assert "captions of 30 test items" in section.html and "explains nothing" in section.html
+    assert section.summary == "Captions explain 0 of the 1 directions that were asked, beyond random ones."
+    results.commit(lake, "prompt_explanations", {"again": 1}, [said | {"split": "test", "images": 30}])
+    rows = Source(Lake(lake.url))
+    rows.define("prompts.sql")
+    assert len(rows.rows("FROM directions_said WHERE split = 'test'")) == 1  # of two computations
+
+
 def test_a_lake_of_which_nothing_was_asked_has_no_such_part(lake):
     source = Source(lake)
     assert [part(source) for part in (bias_section, map_section, says_section)] == [None, None, None]

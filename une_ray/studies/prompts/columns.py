@@ -150,14 +150,17 @@ CLUSTER_SCORES = Table(
     ),
 )
 
-# Phrases of captions by the correlation of their presence with the projection on a direction; `shuffled`
-# and `random` are what the strongest phrase of 95 in 100 shuffled captions and random directions reaches.
+# Phrases of captions by the correlation of their presence with the projection on a direction `w`, which the
+# SQL `direction` gave; `shuffled` and `random` are what the strongest phrase of 95 in 100 shuffled captions
+# and random directions reaches. `split` is whose captions were read, "all" among them.
 EXPLANATIONS = Table(
     "prompt_explanations",
     pa.schema(
         [
             ("space", TEXT),
             ("direction", TEXT),
+            ("w", pa.list_(pa.float32())),
+            ("split", TEXT),
             ("phrase", TEXT),
             ("share", REAL),
             ("correlation", REAL),

@@ -100,6 +100,8 @@ def _rows(config: dict[str, Any], captions: list[str], z: np.ndarray, w: np.ndar
         "space": config["space"],
         "space_fingerprint": config["space_fingerprint"],
         "direction": config["direction"],
+        "w": w,
+        "split": config["split"],
         "shuffled": found.shuffled,
         "random": found.random,
         "random_p": found.random_p,

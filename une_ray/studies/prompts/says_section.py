@@ -9,24 +9,25 @@ from typing import Any
 import numpy as np
 
 from une_ray.corpora.base import has_pictures
-from une_ray.errors import UneError
 from une_ray.report.pictures import figure, grid
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import table
-from une_ray.studies.prompts.explain import direction_of
 
+SAID = "FROM directions_said WHERE is_first_split"
+WHOSE = {"all": "items, those that a probe was fitted on among them"}
 ENDS, ITEMS = 6, 4000  # pictures of an end, items that are looked through
 NOTE = (
-    "Phrases of captions by the correlation of their presence with the projection on a direction, of items"
-    " that no probe was fitted on; random directions' strongest phrase stays below the number beside them in"
-    " 95 of 100. Below each: what lies at its two ends."
+    "Phrases of captions by the correlation of their presence with the projection on a direction; random"
+    " directions' strongest phrase stays below the number beside them in 95 of 100. A direction of which"
+    " several splits were asked is shown of test items, which no probe was fitted on. Below each: what lies"
+    " at its two ends."
 )
 
 
 def says_section(source: Source) -> Section | None:
     """A card per direction that was explained."""
     source.define("prompts.sql")
-    rows = source.sql.sql("FROM directions_said").to_arrow_table().to_pylist()
+    rows = source.sql.sql(SAID).to_arrow_table().to_pylist()
     cards = [_card(source, row) for row in rows]
     return Section("What directions say", NOTE, "".join(cards), _said(rows)) if cards else None
 
@@ -34,23 +35,22 @@ def says_section(source: Source) -> Section | None:
 def _card(source: Source, row: dict[str, Any]) -> str:
     verdict = "" if row["is_explained"] else "; explains nothing"
     lines = [(end, ", ".join(row[end]), f"{row[f'{end}_correlation']:+.2f}") for end in ("head", "foot")]
+    whose = WHOSE.get(row["split"], f"{row['split']} items")
     note = (
-        f"in {row['space']}, by the captions of {row['images']:,} items; random directions reach"
+        f"in {row['space']}, by the captions of {row['images']:,} {whose}; random directions reach"
         f" {row['random']:.2f} (p = {row['p']:.3f}){verdict}"
     )
     return (
         f"<h3>{escape(row['direction'])}</h3><p class=note>{escape(note)}</p>"
         + table(("end", "phrases", "correlation"), lines, numeric=2)
-        + _pictures_of_ends(source, row["space"], row["direction"])
+        + _pictures_of_ends(source, row["space"], np.array(row["w"], np.float32))
     )
 
 
-def _pictures_of_ends(source: Source, space: str, direction: str) -> str:
-    """What lies furthest on either side: pictures, or of prompts their texts."""
+def _pictures_of_ends(source: Source, space: str, w: np.ndarray) -> str:
+    """What lies furthest on either side of a direction w (d,): pictures, or of prompts their texts."""
     image_ids, z = source.latents(space, ITEMS)
-    try:
-        w = direction_of(source.lake, direction, z.shape[1])
-    except UneError:  # of a probe or a space that is no longer there
+    if z.shape[1] != len(w):  # the space is no longer there
         return ""
     order = np.argsort(z @ w, kind="stable")
     captions = dict(source.rows("SELECT image_id, caption FROM images"))
