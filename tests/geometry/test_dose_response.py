@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from une_ray.errors import UneError
 from une_ray.geometry.dose_response import dose_response, slopes
 
 LATIN = np.array([[0.1, 0.3, 0.5, 0.7, 0.9][k:] + [0.1, 0.3, 0.5, 0.7, 0.9][:k] for k in range(5)])
@@ -35,3 +36,22 @@ def test_the_interval_holds_the_slope_and_p_is_uniform_under_no_effect():
     assert 0.91 <= held <= 0.99
     assert np.mean([one.p <= 0.05 for one in drawn]) <= 0.09
     assert stats.kstest([one.p for one in drawn], "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize(
+    ("dose", "message"),
+    [(0.5, "the dose of subject 1 does not vary"), (np.nan, "a dose of subject 1 is not")],
+)
+def test_a_subject_without_a_slope_is_refused_not_taken_for_significant(dose, message):
+    doses = LATIN.copy()
+    doses[1] = dose
+    with pytest.raises(UneError, match=message):
+        dose_response(doses, responses(0.4, 0.05, 2))
+
+
+@pytest.mark.parametrize(("row", "name"), [(0, "response"), (2, "response without a dose")])
+def test_a_response_that_is_not_finite_is_refused(row, name):
+    readings = {"response": responses(0.4, 0.05, 2), "response without a dose": np.zeros((9, 5))}
+    readings[name][row, 3] = np.nan
+    with pytest.raises(UneError, match=f"a {name} of subject {row} is not finite"):
+        dose_response(LATIN, *readings.values())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from une_ray.errors import UneError
+
 CHANCE = 95  # percentile that |slopes| of shuffled doses and of other subjects stay below
 
 
@@ -35,7 +37,14 @@ def dose_response(
     subjects without a dose, which are lent those of the s.
 
     Shuffles are of each subject's doses among the runs. Interval and p are of subjects as independent ones.
+    Raises UneError for numbers that are not finite, and for a subject whose dose does not vary.
     """
+    for name, numbers in (("dose", doses), ("response", responses), ("response without a dose", others)):
+        if numbers is not None and not np.isfinite(numbers).all():
+            row = int(np.argmin(np.isfinite(numbers).all(1)))
+            raise UneError(f"a {name} of subject {row} is not finite; leave the subject out")
+    if (still := np.ptp(doses, axis=1) == 0).any():
+        raise UneError(f"the dose of subject {int(np.argmax(still))} does not vary; leave the subject out")
     generator = np.random.default_rng(seed)
     each = slopes(doses, responses)
     mean = float(each.mean())

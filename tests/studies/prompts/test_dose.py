@@ -1,5 +1,7 @@
 """`une prompts dose`: directions that follow what was planted, and tables that do not say what was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from une_ray.errors import UneError
 from une_ray.lake import results, schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.studies.prompts.bias import BiasResult, bias
 from une_ray.studies.prompts.dose import dose
 from une_ray.studies.prompts.lines import dose_lines
 from une_ray.training.planted import DOSES, PLANTED, Plant, shares_of
@@ -75,6 +78,66 @@ def test_a_bias_follows_what_was_planted_and_what_is_drawn_need_not(lake, known)
     assert dose(lake, known).table.to_pylist() == rows
 
 
+def changed(known: str, tmp_path, change) -> str:
+    """The table with other lines."""
+    with open(known, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    (tmp_path / "other.csv").write_text("\n".join(change(lines)) + "\n", encoding="utf-8")
+    return str(tmp_path / "other.csv")
+
+
+def test_a_table_is_answered_by_its_own_rows_in_whatever_order_it_has_them(lake, known, tmp_path):
+    rows = dose(lake, known).table.to_pylist()
+    assert (
+        dose(lake, changed(known, tmp_path, lambda lines: [lines[0], *lines[:0:-1]])).table.to_pylist()
+        == rows
+    )
+    first, second, *_ = PLANTED
+    renamed = {first: OTHERS[0], second: OTHERS[1]}
+
+    def other_prompts(lines: list[str]) -> list[str]:
+        for told, asked in renamed.items():
+            lines = [line.replace(f",{told},", f",{asked},") for line in lines]
+        return lines
+
+    others = dose(lake, changed(known, tmp_path, other_prompts)).table.to_pylist()
+    assert {row["prompt"] for row in others} == {*PLANTED, *renamed.values()} - {*renamed}
+    swap = {first: second, second: first}
+
+    def swapped(lines: list[str]) -> list[str]:
+        cells = [line.split(",") for line in lines]
+        return [",".join([space, swap.get(prompt, prompt), *shares]) for space, prompt, *shares in cells]
+
+    slopes = {(row["reading"], row["prompt"]): row["slope"] for row in rows}
+    for row in dose(lake, changed(known, tmp_path, swapped)).table.to_pylist():
+        if row["prompt"] in swap and row["reading"] == "drawn":
+            assert row["slope"] == pytest.approx(slopes["drawn", swap[row["prompt"]]])
+        elif row["prompt"] in swap:
+            assert row["slope"] != pytest.approx(slopes["bias", swap[row["prompt"]]], abs=1e-6)
+
+
+def test_a_prompt_that_only_some_spaces_have_is_named(lake, known, monkeypatch):
+    def partial(*asked) -> BiasResult:
+        found = bias(*asked)
+        is_there = [
+            (row["prompt"], row["space"]) != (OTHERS[0], "plant-3") for row in found.table.to_pylist()
+        ]
+        return replace(found, table=found.table.filter(is_there))
+
+    monkeypatch.setattr("une_ray.studies.prompts.dose.bias", partial)
+    with pytest.raises(
+        UneError, match="has 'a person like number 0' in some of .* and not in plant-3; une b"
+    ):
+        dose(lake, known)
+
+
+def one_share(lines: list[str]) -> list[str]:
+    """The first prompt has the share of its first row in every space."""
+    told = lines[1].split(",")
+    cells = [line.split(",") for line in lines]
+    return [",".join([*row[:2], told[2], *row[3:]] if row[1] == told[1] else row) for row in cells]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -82,13 +145,13 @@ def test_a_bias_follows_what_was_planted_and_what_is_drawn_need_not(lake, known)
         (lambda lines: [*lines, lines[-1]], "a prompt twice in a space"),
         (lambda lines: lines[:6], "has 5 prompts in 1 spaces; a slope is taken over 3"),
         (lambda lines: [*lines[:-1], lines[-1].replace("0.", "o.")], "a share is no number"),
+        (lambda lines: [*lines[:-1], lines[-1].replace(",0.", ",1.")], "has the share 1.*; a share is of"),
+        (lambda lines: [*lines[:-1], ",".join([*lines[-1].split(",")[:3], "nan", "8"])], "has the share nan"),
+        (one_share, "has the share 0.1 in every space, and no slope"),
         (lambda lines: [line.replace("a suit", "a siut") for line in lines], "has not: .*a siut"),
         (lambda lines: [line.replace("plant-4", "plant-5") for line in lines], "unknown space 'plant-5'"),
     ],
 )
 def test_a_table_that_does_not_say_what_was_planted_is_refused(lake, known, tmp_path, change, message):
-    with open(known, encoding="utf-8") as file:
-        lines = file.read().splitlines()
-    (tmp_path / "other.csv").write_text("\n".join(change(lines)) + "\n", encoding="utf-8")
     with pytest.raises(UneError, match=message):
-        dose(lake, str(tmp_path / "other.csv"))
+        dose(lake, changed(known, tmp_path, change))
