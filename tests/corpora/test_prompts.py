@@ -15,6 +15,7 @@ from une_ray.corpora.prompts import Prompts, shipped
 from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
+from une_ray.lake.listed import planned
 
 
 def captions(name: str) -> list[str | None]:
@@ -117,12 +118,44 @@ def test_several_files_and_prompts_besides_keep_their_ids_as_each_grows(tmp_path
     assert grown.items() > ids.items()
 
 
-@pytest.mark.parametrize("besides", [("",), ("", "a man"), ("a man & a woman", "50% + more")])
+@pytest.mark.parametrize(
+    "besides", [("",), ("", "a man"), ("a man & a woman", "50% + more"), ("a man|a boy", '"hi"', "")]
+)
 def test_prompts_besides_survive_the_corpus_name(tmp_path, besides):
     one = tmp_path / "one.txt"
     one.write_text("a nurse\n")
     corpus = Prompts((str(one),), besides=besides)
     assert open_corpus(corpus.name) == corpus and captions(corpus.name)[1:] == list(besides)
+
+
+def test_a_lake_of_prompts_grows_by_a_file_that_has_a_text_besides(tmp_path):
+    one, other = tmp_path / "one.txt", tmp_path / "other.csv"
+    one.write_text("a nurse\n")
+    other.write_text("prompt,describes\nan old person,age\na man,gender\n")
+    url, name = str(tmp_path / "lake"), f"prompts:{one}?besides=a person|a man"
+    lake = planned(Lake(url), open_corpus(name), 4)
+    grown = open_corpus(f"prompts:{one},{other}?besides=a person|a man|a woman")
+    assert planned(lake, grown).manifest["images"] == 5
+    ids = {row["image_id"]: row["caption"] for shard in (0, 1) for row in Lake(url).plan(shard).to_pylist()}
+    assert ids == {
+        "prompt-000000": "a nurse",
+        "besides-000000": "a person",
+        "besides-000001": "a man",
+        "besides-000002": "a woman",
+        "other-000000": "an old person",
+    }
+    assert any("besides and in a file" in remark and "'a man'" in remark for remark in remarks(grown))
+
+
+@pytest.mark.parametrize("stem", ["x", "prompt", "besides"])
+def test_files_whose_ids_would_be_equal_are_refused_by_name(stem):
+    with pytest.raises(UneError, match=f"prompts of b/{stem}.txt would be {stem}-ROW, .*rename the file"):
+        open_corpus(f"prompts:first.txt,a/x.txt,b/{stem}.txt")
+
+
+def test_a_path_with_a_comma_is_one_file(tmp_path):
+    name = written(tmp_path, "a nurse\n", "a,b.txt")
+    assert captions(name) == ["a nurse"] == captions(open_corpus(name).name)
 
 
 @pytest.fixture

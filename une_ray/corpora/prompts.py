@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +20,7 @@ from une_ray.errors import UneError
 
 LISTS = Path(__file__).parent / "prompt_lists"
 BAR = "|"
+RESERVED = ("prompt", "besides")  # stems of ids: of the first file, and of no file
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Prompts:
     """`prompts:professions`, `prompts:mine.txt`, `prompts:words.csv?factors=category`, several with commas.
 
     `files` are absolute, or names of lists in the package. Prompts of the first have ids `prompt-ROW`, those
-    of another `STEM-ROW`, and the texts `besides` them `besides-ROW`: so a lake grows by rows of any of them.
+    of another `STEM-ROW`, and the texts `besides` them `besides-ROW`. A text counts once: of the first file,
+    else besides, else of the first of the others; so a lake grows by further files and further texts besides.
     """
 
     files: tuple[str, ...]
@@ -35,7 +39,8 @@ class Prompts:
     PICTURES: ClassVar[bool] = False
     FORM: ClassVar[str] = "prompts:FILE"
     OPTIONS: ClassVar[Mapping[str, str]] = {
-        "besides": "prompts that are read besides, with bars between them, as a person|a man",
+        "besides": "prompts that are read besides, with bars between them, as a person|a man; one that has a"
+        " bar itself in double quotes",
         "encoding": "the file's, as latin-1; UTF-8 if not given",
         "unknown": "the text that means that nobody knows, in every attribute and factor, as -1 or NA",
         "factors": "columns that are small whole numbers, comma-separated, as category",
@@ -58,17 +63,14 @@ class Prompts:
             metadata=listed(options.get("metadata")),
             skip=listed(options.get("skip")),
         )
-        names = [name for name in argument.split(",") if name]
-        if not names:
-            raise UneError(f"prompts: names no file; it is a path, or a list of the package: {_known()}")
-        files = tuple(name if name in shipped() else absolute(name) for name in names)
-        besides = options["besides"].split(BAR) if options.get("besides") else []
+        files = _files(argument)
+        besides = next(csv.reader([options.get("besides", "")], delimiter=BAR), [])
         return cls(files, rules, tuple(dict.fromkeys(besides)))
 
     @property
     def name(self) -> str:
         values = {
-            "besides": BAR.join(self.besides) or BAR * len(self.besides),  # a bar alone: that of no words
+            "besides": _with_bars(self.besides),
             "encoding": self.rules.encoding,
             "unknown": self.rules.unknown,
             "factors": ",".join(self.rules.factors),
@@ -85,10 +87,11 @@ class Prompts:
 
     def items(self) -> Iterator[Item]:
         taken: set[str] = set()
-        for place, (file, labels) in enumerate(self._labels):
-            stem = "prompt" if place == 0 else Path(file).stem
-            yield from _items(stem, labels.rows, taken)
+        (_, first), *others = self._labels
+        yield from _items("prompt", first.rows, taken)
         yield from _items("besides", {text: Label() for text in self.besides}, taken)
+        for file, labels in others:
+            yield from _items(Path(file).stem, labels.rows, taken)
 
     def stamp(self) -> str:
         """When the files were written."""
@@ -98,11 +101,17 @@ class Prompts:
             return f"{self.name} missing"  # listing it says so
 
     def remarks(self) -> list[str]:
-        """What was left out, what comes twice, and that one side of the split is empty."""
+        """What was left out, what comes twice, what is besides and in a file as well, and that one side of
+        the split is empty."""
         remarks = [remark for _, labels in self._labels for remark in labels.remarks]
         texts = [text for _, labels in self._labels for text in labels.rows]
         if repeated := len(texts) - len(set(texts)):
             remarks.append(f"{repeated:,} prompts are in an earlier file as well")
+        (_, first), *others = self._labels
+        told = {text for _, labels in others for text in labels.rows} - set(first.rows)
+        if both := [text for text in self.besides if text in told]:
+            shown = ", ".join(map(repr, both))
+            remarks.append(f"besides and in a file, whose columns say nothing of them then: {shown}")
         alone = one_sided({label.split for _, labels in self._labels for label in labels.rows.values()})
         return [*remarks, *filter(None, [alone])]
 
@@ -137,6 +146,32 @@ def _known() -> str:
 
 def _path(file: str) -> str:
     return str(LISTS / f"{file}.csv") if file in shipped() else file
+
+
+def _files(argument: str) -> tuple[str, ...]:
+    """Absolute paths, or names of the package's lists. Raises UneError for none, and for stems that would
+    give two prompts one id."""
+    if "," in argument and Path(absolute(argument)).exists():
+        return (absolute(argument),)
+    names = [name for name in argument.split(",") if name]
+    if not names:
+        raise UneError(f"prompts: names no file; it is a path, or a list of the package: {_known()}")
+    taken: dict[str, str | None] = dict.fromkeys(RESERVED)
+    for name in names[1:]:
+        stem = Path(name).stem
+        if stem in taken:
+            whose = f"the ids of {taken[stem]}" if taken[stem] else "ids of une_ray's own"
+            raise UneError(f"ids of the prompts of {name} would be {stem}-ROW, {whose}; rename the file")
+        taken[stem] = name
+    return tuple(name if name in shipped() else absolute(name) for name in names)
+
+
+def _with_bars(texts: Sequence[str]) -> str:
+    """As `?besides=` has them: a line of CSV with bars, in which a text with a bar stands in quotes."""
+    line = io.StringIO()
+    if texts:
+        csv.writer(line, delimiter=BAR, lineterminator="").writerow(texts)
+    return line.getvalue()
 
 
 def _items(stem: str, rows: Mapping[str, Label], taken: set[str]) -> Iterator[Item]:

@@ -6,9 +6,12 @@ import shutil
 import pytest
 
 from une_ray.cli.main import app
+from une_ray.corpora import open_corpus
+from une_ray.corpora.prompts import Prompts
 from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
-from une_ray.studies.prompts.build import build_prompts
+from une_ray.lake.listed import planned
+from une_ray.studies.prompts.build import build_prompts, with_besides
 
 
 @pytest.fixture
@@ -40,6 +43,23 @@ def test_bias_builds_what_is_missing_and_says_what_was_cut_off_and_that_one_seed
     assert "grows: 2 new items" in run.stderr
     assert lake.rows("SELECT count(*) FROM latents") == [(8,)]  # grown by the two new poles
     assert lake.rows("SELECT count(DISTINCT pole_first) FROM prompt_biases") == [(2,)]
+
+
+def test_a_question_keeps_the_ids_of_the_earlier_ones_and_the_columns_of_a_file(tmp_path):
+    one, other = tmp_path / "one.txt", tmp_path / "other.csv"
+    one.write_text("a nurse\n")
+    other.write_text("prompt,describes\na man,gender\nan old man,age\n")
+    files, poles = (str(one), str(other)), ["a man", "a woman"]
+    fresh = with_besides(Lake(str(tmp_path / "fresh")), Prompts(files), poles)
+    assert fresh.besides == ("a woman",)  # the other pole has what the file says of it
+    lake = planned(
+        Lake(str(tmp_path / "lake")), with_besides(Lake(str(tmp_path / "lake")), Prompts(files[:1]), poles)
+    )
+    before = {item.image_id for item in open_corpus(lake.manifest["corpus"]).items()}
+    grown = with_besides(lake, Prompts(files), ["an old man", "a boy"])
+    assert grown.besides == ("a man", "a woman", "a boy")
+    assert {item.image_id for item in grown.items()} - before == {"other-000001", "besides-000002"}
+    assert planned(lake, grown).manifest["images"] == 5
 
 
 @pytest.mark.parametrize(

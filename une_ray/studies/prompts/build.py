@@ -50,15 +50,24 @@ def build_prompts(
     corpus = Prompts.parse(prompts, {})
     url = url or f"{space.name.partition('/')[0]}-{'-'.join(Path(file).stem for file in corpus.files)}"
     lake = Lake(absolute(url))
-    corpus = Prompts(corpus.files, besides=tuple(dict.fromkeys([*_known_besides(lake), *besides])))
+    corpus = with_besides(lake, corpus, besides)
     built = run(url, corpus.name, [asked, *text_spaces], cluster=cluster)
     return PromptLake(lake=Lake(absolute(url)), spaces=[space.name, *text_spaces], built=built)
 
 
-def _known_besides(lake: Lake) -> Sequence[str]:
+def with_besides(lake: Lake, corpus: Prompts, besides: Sequence[str]) -> Prompts:
+    """The files with what an earlier question added to the lake's list, whose prompts keep their ids, and
+    those `besides` that are in neither. Raises UneError for a lake of another kind of corpus."""
+    known = _known_besides(lake)
+    there = {item.caption for item in Prompts(corpus.files, besides=known).items()}
+    new = [text for text in dict.fromkeys(besides) if text not in there]
+    return Prompts(corpus.files, besides=(*known, *new))
+
+
+def _known_besides(lake: Lake) -> tuple[str, ...]:
     """What an earlier question added to the lake's list: its prompts keep their places."""
     if not lake.exists():
-        return []
+        return ()
     corpus = open_corpus(lake.manifest["corpus"])
     if not isinstance(corpus, Prompts):
         raise UneError(f"{lake.url} is a lake of {corpus.name}; name another --lake for prompts")
