@@ -38,12 +38,13 @@ def read(lake: Lake, corpus: str, number: int) -> ShardRow:
     return ShardRow.from_row(ray_data.read_shard(row, lake.url, corpus, start_tries()))
 
 
-def crew(lake: Lake) -> ray_data.ReadCrew:
+def crew(lake: Lake, corpus: str) -> ray_data.ReadCrew:
     pinned = [Space.parse(name).pinned() for name in SPACES]
     for space, fingerprint in pinned:
         lake.register(space.name, fingerprint)
     readers = [(ray_data.ReadSpace, space, fingerprint) for space, fingerprint in pinned]
-    return ray_data.ReadCrew(lake.url, readers, True, start_tries())
+    helping = ray_data.Helping(lake.url, corpus, start_tries(), None)
+    return ray_data.ReadCrew(lake.url, readers, True, helping)
 
 
 def test_a_heavy_shard_has_the_very_files_of_one_that_travels(folder, tmp_path_factory, monkeypatch):
@@ -51,7 +52,7 @@ def test_a_heavy_shard_has_the_very_files_of_one_that_travels(folder, tmp_path_f
     travelled, heavy = (Lake(str(tmp_path_factory.mktemp("lake"))) for _ in range(2))
     build(travelled.url, corpus, SPACES, shard_size=4)
     create(heavy, corpus, open_corpus(corpus).items(), 4)
-    work, bytes_of_payloads = crew(heavy), []
+    work, bytes_of_payloads = crew(heavy, corpus), []
     monkeypatch.setattr(shard, "LIMIT", 1000)
     for number in range(heavy.shards):
         row = read(heavy, corpus, number)
@@ -71,7 +72,7 @@ def test_a_picture_that_changed_since_its_row_was_written_is_a_fault_of_its_shar
     lake = create(Lake(str(tmp_path / "lake")), corpus, open_corpus(corpus).items(), 4)
     row = read(lake, corpus, 0)
     (folder / "02.png").write_bytes(png((24, 40), seed=99))
-    fault = crew(lake)(row.to_row())["fault"]
+    fault = crew(lake, corpus)(row.to_row())["fault"]
     assert "image '02.png' is not what it was" in fault
     assert lake.committed(space_folder("pixels-16")) == set()
 
