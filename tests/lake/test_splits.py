@@ -182,13 +182,15 @@ def test_all_of_celeba_keeps_its_partitions_and_says_what_it_lacks(celeba):
     assert "pictures of one person" in remark
 
 
-def test_a_folder_of_one_split_is_split_by_hash_and_says_so(tmp_path):
+def test_a_folder_of_one_stated_split_is_obeyed_and_says_what_that_leaves(tmp_path):
     for name in "abc":
         (tmp_path / f"{name}.png").write_bytes(png(seed=ord(name)))
     (tmp_path / "labels.csv").write_text("file,split\na.png,val\nb.png,val\nc.png,val\n")
     corpus = open_corpus(f"folder:{tmp_path}?table={tmp_path}/labels.csv")
-    assert [item.split for item in corpus.items()] == [None] * 3
-    assert any("every picture is of split val" in line for line in corpus.remarks())
+    assert [item.split for item in corpus.items()] == ["val"] * 3
+    assert any("all are stated to be val" in line and "?skip=split" in line for line in corpus.remarks())
+    by_hash = open_corpus(f"folder:{tmp_path}?table={tmp_path}/labels.csv&skip=split")
+    assert [item.split for item in by_hash.items()] == [None] * 3
 
 
 def saved_again(data: bytes, side: int, quality: int) -> bytes:

@@ -216,4 +216,4 @@ def _summary(source: Source) -> str:
     return f"{said} {', '.join(found)}."
 
 
-SECTIONS = ((84, bias_section), (85, map_section), (86, says_section))
+SECTIONS = ((87, bias_section), (88, map_section), (89, says_section))
