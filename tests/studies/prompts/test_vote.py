@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers.prompted import FINGERPRINT, PROMPTS, SPACE, lake_of_prompts
 from une_ray.diffusion.ddim import sample
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
+from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.models.contrastive import load_contrastive
 from une_ray.models.generators import load_generator
@@ -17,6 +19,7 @@ from une_ray.spaces.drawing import noise_of
 from une_ray.spaces.space import pixels
 from une_ray.studies.prompts.bias import bias
 from une_ray.studies.prompts.build import build_prompts
+from une_ray.studies.prompts.truth import known_truth
 from une_ray.studies.prompts.vote import Judge, vote
 
 POLES, SEEDS, STEPS = ("a man", "a woman"), 3, 2
@@ -77,12 +80,39 @@ def test_a_vote_is_the_share_of_pictures_that_the_judge_puts_at_the_first_pole(b
     assert built.rows("SELECT count(*) FROM prompt_pictures") == [(8 * SEEDS,)]
 
     agreed = bias(built, "a person", POLES, truth="vote:mini-clip-b", resamples=100).agreements.to_pylist()
-    assert [row["truth"] for row in agreed] == ["vote:mini-clip-b"] and agreed[0]["prompts"] == 5
+    assert [row["truth"] for row in agreed] == ["vote:mini-clip-b@sd/hspace2, 2 steps, guidance 1"]
+    assert agreed[0]["prompts"] == 5
 
 
 def test_what_nobody_voted_on_is_no_truth(lake):
     with pytest.raises(UneError, match="has no votes of 'mini-clip-a'.*une prompts vote"):
         bias(lake, "a person", POLES, truth="vote:mini-clip-a")
+
+
+def test_votes_on_one_generators_pictures_are_no_truth_of_another(tmp_path):
+    lake = lake_of_prompts(str(tmp_path / "lake"))
+    lake.register("tower/text", {"model": "tower", "kind": "clip", "method": "text-embedding"})
+    facts = {"judge": "mini-clip-b", "pole_first": POLES[0], "pole_second": POLES[1], "steps": 25}
+    facts |= {"guidance_scale": 1.0, "low": 0, "high": 1}
+    for space, vote_, pictures in ((SPACE, 0.1, 8), ("other/hspace", 0.9, 16)):
+        rows = [facts | {"space": space, "prompt": p, "vote": vote_, "pictures": pictures} for p in PROMPTS]
+        results.commit(lake, "prompt_votes", {"space": space}, rows)
+    own = known_truth(lake, "vote:mini-clip-b", POLES, SPACE)
+    assert set(own.shares.values()) == {0.1}
+    assert own.name == f"vote:mini-clip-b@{SPACE}, 25 steps, guidance 1"
+    named = known_truth(lake, "vote:mini-clip-b@other/hspace", POLES, "tower/text")
+    assert set(named.shares.values()) == {0.9}
+    with pytest.raises(UneError, match="2 generators.*vote:mini-clip-b@other/hspace, vote:mini-clip-b@sd"):
+        known_truth(lake, "vote:mini-clip-b", POLES, "tower/text")
+    lake.register("third/hspace", FINGERPRINT)
+    with pytest.raises(UneError, match="no votes of 'mini-clip-b'.*third/hspace"):
+        known_truth(lake, "vote:mini-clip-b", POLES, "third/hspace")
+
+
+def test_a_truth_of_too_few_prompts_is_refused_before_anything_is_drawn(lake, tmp_path):
+    (tmp_path / "two.csv").write_text(f"prompt,frequency\n{PROMPTS[3]},0.2\n{PROMPTS[4]},0.8\n")
+    with pytest.raises(UneError, match="known of 2 of 23 prompts, too few"):
+        vote(lake, SPACE, "mini-clip-b", POLES, truth=str(tmp_path / "two.csv"))
 
 
 @pytest.mark.parametrize(

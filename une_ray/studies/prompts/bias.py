@@ -9,22 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from une_ray.corpora.avatar_concepts import CONCEPTS, frequencies
-from une_ray.corpora.avatar_words import PROMPTS
-from une_ray.corpora.labels import read_text_rows
 from une_ray.errors import UneError
 from une_ray.geometry.prompt_directions import agreement, biases, random_poles, rank_correlation
 from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.studies.prompts.read import Prompts, caption_spaces, number, read_prompts, rows_of, stamp_of
-
-AVATARS, VOTE = "avatars", "vote:"
-FEWEST = 5  # prompts of known truth that a rank correlation is taken of
-
-VOTES = """SELECT prompt, vote FROM prompt_votes
-    WHERE judge = ? AND pole_first = ? AND pole_second = ?
-    QUALIFY config = first(config) OVER (ORDER BY pictures DESC, steps DESC, guidance_scale, config)"""
+from une_ray.studies.prompts.truth import Truth, known_truth, refuse_few
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,23 +38,25 @@ def bias(
     """The bias of every prompt but the neutral one and the poles, in `spaces` (default: all of captions).
 
     `truth` is `avatars`, where the poles are an attribute's prompts and prompts are concepts of
-    `avatar_concepts`; `vote:JUDGE`, what the judge's vote on drawn pictures was (see `vote`); or a CSV file
-    with the columns prompt and frequency. Raises UneError for prompts that
+    `avatar_concepts`; `vote:JUDGE`, what the judge's vote on pictures of the very space's generator was
+    (see `vote`), or `vote:JUDGE@SPACE`, on those of another, as text towers want it where several were drawn
+    by; or a CSV file with the columns prompt and frequency. Raises UneError for prompts that
     the lake has not, poles that are the neutral prompt, and a truth of fewer than five prompts.
     """
     first, second = two_poles(poles, neutral)
-    known = known_truth(lake, truth, (first, second)) if truth else {}
+    asked = spaces_of(lake, spaces) if spaces else caption_spaces(lake)
+    truths = {space: known_truth(lake, truth, (first, second), space) for space in asked}
     configs = []
-    for space in spaces_of(lake, spaces) if spaces else caption_spaces(lake):
+    for space, known in truths.items():
         config = stamp_of(lake, space) | {
             "neutral": neutral,
             "poles": [first, second],
-            "truth": results.config_hash(known) if known else None,
+            "truth": known.hash,
             "resamples": resamples,
         }
         if not results.is_done(lake, "prompt_biases", config):
             prompts = read_prompts(lake, space, config["space_fingerprint"])
-            _commit(lake, config, prompts, known, truth)
+            _commit(lake, config, prompts, known)
         configs.append(results.config_hash(config))
     return BiasResult(*(rows_of(lake, name, configs) for name in ("prompt_biases", "prompt_agreements")))
 
@@ -77,35 +70,7 @@ def two_poles(poles: Sequence[str], neutral: str | None = None) -> tuple[str, st
     return poles[0], poles[1]
 
 
-def known_truth(lake: Lake, truth: str, poles: tuple[str, str]) -> dict[str, float]:
-    """Prompt → how often what it names goes with the first pole. Raises UneError for poles of which that is
-    not known, votes that nobody has cast, and a file that has no such columns."""
-    if truth.startswith(VOTE):
-        votes = dict(lake.rows(VOTES, [truth.removeprefix(VOTE), *poles]))
-        if not votes:
-            judge = truth.removeprefix(VOTE)
-            raise UneError(
-                f"{lake.url} has no votes of {judge!r} between {' and '.join(poles)}; une prompts vote"
-                f" {lake.url} --space MODEL/hspace --judge {judge} casts them"
-            )
-        return votes
-    if truth == AVATARS:
-        said = {pair: attribute for attribute, pair in PROMPTS.items()}
-        if poles not in said:
-            raise UneError(
-                f"of the poles {' and '.join(map(repr, poles))} no avatar's attribute is known; take two such"
-                " as 'a man|a woman' or 'a young person|an old person'"
-            )
-        return frequencies(said[poles])
-    try:
-        return {prompt: float(value) for prompt, value in read_text_rows(truth, ("prompt", "frequency"))}
-    except ValueError as error:
-        raise UneError(f"{truth}: a frequency is no number: {error}") from error
-
-
-def _commit(
-    lake: Lake, config: Mapping[str, Any], prompts: Prompts, known: Mapping[str, float], truth: str | None
-) -> None:
+def _commit(lake: Lake, config: Mapping[str, Any], prompts: Prompts, known: Truth) -> None:
     neutral, poles = config["neutral"], config["poles"]
     sides = np.stack([prompts.of(pole) for pole in poles])
     asked = [text for text in prompts.texts if text not in (neutral, *poles)]
@@ -123,30 +88,26 @@ def _commit(
     columns = (found.values, found.low, found.high, found.even, found.odd)
     rows = [
         stamp
-        | {"prompt": text, "truth": known.get(text)}
+        | {"prompt": text, "truth": known.shares.get(text)}
         | {name: number(values[row]) for name, values in zip(("bias", "low", "high", "even", "odd"), columns)}
         for row, text in enumerate(asked)
     ]
-    if known:
-        row = stamp | {"truth": truth} | _agreement(asked, known, h, prompts.of(neutral), columns)
+    if known.shares:
+        row = stamp | {"truth": known.name} | _agreement(asked, known, h, prompts.of(neutral), columns)
         results.commit(lake, "prompt_agreements", config, [row])
     results.commit(lake, "prompt_biases", config, rows)
 
 
 def _agreement(
     asked: Sequence[str],
-    known: Mapping[str, float],
+    known: Truth,
     h: np.ndarray,
     neutral: np.ndarray,
     columns: Sequence[np.ndarray],
 ) -> dict[str, Any]:
-    places = [row for row, text in enumerate(asked) if text in known]
-    if len(places) < FEWEST:
-        raise UneError(
-            f"the truth is known of {len(places)} of {len(asked)} prompts, too few for a rank correlation;"
-            f" avatars' are such as {next(iter(CONCEPTS))!r}"
-        )
-    truth, seeds = np.array([known[asked[row]] for row in places]), h.shape[1]
+    refuse_few(known, asked)
+    places = [row for row, text in enumerate(asked) if text in known.shares]
+    truth, seeds = np.array([known.shares[asked[row]] for row in places]), h.shape[1]
     ranked = agreement(columns[0][places], truth)
     by_chance = random_poles(h[places].mean(1), neutral.mean(0), truth)
     halves = rank_correlation(columns[3][places], columns[4][places]) if seeds > 1 else float("nan")

@@ -88,8 +88,8 @@ def bias(
     truth: Annotated[
         str | None,
         typer.Option(
-            help="avatars, what the mini zoo was trained on; vote:JUDGE, of pictures that une prompts vote"
-            " drew; or a CSV with columns prompt, frequency"
+            help="avatars, what the mini zoo was trained on; vote:JUDGE or vote:JUDGE@SPACE, of pictures"
+            " that une prompts vote drew; or a CSV with columns prompt, frequency"
         ),
     ] = None,
     resamples: ResamplesOption = 1000,

@@ -19,10 +19,11 @@ from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
 from une_ray.run import tasks
 from une_ray.run.cluster import DEFAULT, Cluster
-from une_ray.studies.prompts.bias import known_truth, two_poles
+from une_ray.studies.prompts.bias import two_poles
 from une_ray.studies.prompts.pictures import DrawPrompts
 from une_ray.studies.prompts.pictures import tasks as picture_tasks
 from une_ray.studies.prompts.read import number, prompts_of, rows_of
+from une_ray.studies.prompts.truth import Truth, known_truth, refuse_few
 
 EMBEDDED = "SELECT prompt, z FROM prompt_pictures WHERE config IN (SELECT unnest(?)) ORDER BY prompt, seed"
 PROBE = """SELECT w, b FROM best_probes WHERE space = ? AND attribute = ? AND method = 'ridge'
@@ -108,12 +109,14 @@ def vote(
     before any work.
     """
     first, second = two_poles(poles)
-    known, voter = known_truth(lake, truth, (first, second)) if truth else {}, Judge.parse(judge)
+    voter = Judge.parse(judge)
     if space not in lake.fingerprints():
         raise unknown("space", space, lake.fingerprints())
     if voter.attribute is not None:
         voter.probe()
-    prompts = prompts_of(lake, space)
+    known, prompts = known_truth(lake, truth, (first, second), space), prompts_of(lake, space)
+    if known.shares:
+        refuse_few(known, prompts)
     todo = picture_tasks(lake, space, voter.model, prompts, pictures, steps, guidance)
     made = [results.config_hash(task.to_row()) for task in todo]
     config = {
@@ -121,8 +124,8 @@ def vote(
         "pictures": sorted(made),
         "judge": judge,
         "poles": [first, second],
-        "probe": None if voter.attribute is None else results.config_hash(voter.probe()[0].tolist()),
-        "truth": results.config_hash(known) if known else None,
+        "probe": None if voter.attribute is None else results.config_hash(_numbers(voter)),
+        "truth": known.hash,
     }
     if not results.is_done(lake, "prompt_votes", config):
         options = (space, voter.model)
@@ -140,9 +143,14 @@ def vote(
             "steps": steps,
             "guidance_scale": guidance,
         }
-        _commit(lake, config, facts, _votes(lake, made, voter, (first, second)), known, truth)
+        _commit(lake, config, facts, _votes(lake, made, voter, (first, second)), known)
     tables, configs = ("prompt_votes", "prompt_vote_agreements"), [results.config_hash(config)]
     return VoteResult(*(rows_of(lake, name, configs) for name in tables))
+
+
+def _numbers(voter: Judge) -> list[float]:
+    w, b = voter.probe()
+    return [*w.tolist(), b]
 
 
 def _votes(lake: Lake, made: Sequence[str], judge: Judge, poles: Sequence[str]) -> dict[str, np.ndarray]:
@@ -158,23 +166,22 @@ def _commit(
     config: Mapping[str, Any],
     facts: Mapping[str, Any],
     votes: Mapping[str, np.ndarray],
-    known: Mapping[str, float],
-    truth: str | None,
+    known: Truth,
 ) -> None:
     rows = []
     for text, of_prompt in votes.items():
         low, high = clopper_pearson(int(of_prompt.sum()), len(of_prompt))
-        numbers = {"vote": float(of_prompt.mean()), "low": low, "high": high, "truth": known.get(text)}
+        numbers = {"vote": float(of_prompt.mean()), "low": low, "high": high, "truth": known.shares.get(text)}
         rows.append(dict(facts) | {"prompt": text, "pictures": len(of_prompt)} | numbers)
-    asked = [text for text in votes if text in known]
+    asked = [text for text in votes if text in known.shares]
     if asked:
         shares = np.array([votes[text].mean() for text in asked])
-        true = np.array([known[text] for text in asked])
+        true = np.array([known.shares[text] for text in asked])
         ranked = agreement(shares, true)
         found = {"rho": ranked.rho, "low": ranked.low, "high": ranked.high, "p": ranked.p}
         found |= {"halves": _halves([votes[text] for text in asked])}
         found |= {"difference": float(np.abs(shares - true).mean())}
-        row = dict(facts) | {"truth": truth, "prompts": len(asked), "pictures": len(votes[asked[0]])}
+        row = dict(facts) | {"truth": known.name, "prompts": len(asked), "pictures": len(votes[asked[0]])}
         row |= {name: number(value) for name, value in found.items()}
         results.commit(lake, "prompt_vote_agreements", config, [row])
     results.commit(lake, "prompt_votes", config, rows)

@@ -1,0 +1,97 @@
+"""What is known of prompts, that a bias or a vote is held against: shares of the first of two poles."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from une_ray.corpora.avatar_concepts import CONCEPTS, frequencies
+from une_ray.corpora.avatar_words import PROMPTS
+from une_ray.corpora.labels import read_text_rows
+from une_ray.errors import UneError
+from une_ray.lake import results
+from une_ray.lake.layout import Lake
+from une_ray.spaces.hspace import KIND
+
+AVATARS, VOTE = "avatars", "vote:"
+FEWEST = 5  # prompts of known truth that a rank correlation is taken of
+
+VOTERS = (
+    "SELECT DISTINCT judge, space FROM prompt_votes WHERE pole_first = ? AND pole_second = ? ORDER BY ALL"
+)
+VOTES = """SELECT prompt, vote, steps, guidance_scale FROM prompt_votes
+    WHERE judge = ? AND space = ? AND pole_first = ? AND pole_second = ?
+    QUALIFY config = first(config) OVER (ORDER BY pictures DESC, steps DESC, guidance_scale, config)"""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """`shares`: prompt → how often what it names goes with the first pole; `name` says where that is from."""
+
+    name: str | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str | None:
+        """None where nothing is known."""
+        return results.config_hash([self.name, dict(self.shares)]) if self.shares else None
+
+
+def known_truth(lake: Lake, truth: str | None, poles: Sequence[str], space: str) -> Truth:
+    """What `truth` says of prompts, to hold `space` against. Raises UneError for poles of which that is not
+    known, votes that nobody has cast or several generators have, and a file that has no such columns."""
+    if truth is None:
+        return Truth()
+    if truth.startswith(VOTE):
+        return _votes(lake, truth.removeprefix(VOTE), poles, space)
+    if truth == AVATARS:
+        said = {pair: attribute for attribute, pair in PROMPTS.items()}
+        if tuple(poles) not in said:
+            raise UneError(
+                f"of the poles {' and '.join(map(repr, poles))} no avatar's attribute is known; take two such"
+                " as 'a man|a woman' or 'a young person|an old person'"
+            )
+        return Truth(truth, frequencies(said[tuple(poles)]))
+    try:
+        return Truth(
+            truth, {prompt: float(value) for prompt, value in read_text_rows(truth, ("prompt", "frequency"))}
+        )
+    except ValueError as error:
+        raise UneError(f"{truth}: a frequency is no number: {error}") from error
+
+
+def refuse_few(truth: Truth, asked: Collection[str]) -> None:
+    """Raise UneError where the truth is known of too few of the prompts for a rank correlation."""
+    known = sum(text in truth.shares for text in asked)
+    if known < FEWEST:
+        raise UneError(
+            f"the truth is known of {known} of {len(asked)} prompts, too few for a rank correlation;"
+            f" avatars' are such as {next(iter(CONCEPTS))!r}"
+        )
+
+
+def _votes(lake: Lake, given: str, poles: Sequence[str], space: str) -> Truth:
+    """Of `given`, JUDGE or JUDGE@SPACE. Without a space an h-space is held against its own generator's
+    pictures, and a text tower against those of the one generator that drew any."""
+    voters = lake.rows(VOTERS, list(poles))
+    found = [(judge, of) for judge, of in voters if given in (judge, f"{judge}@{of}")]
+    is_generator = (lake.fingerprint(space) or {}).get("method") == KIND.method
+    if is_generator and any(given == judge for judge, _ in found):
+        found = [(judge, of) for judge, of in found if of == space]
+    if not found:
+        cast = ", ".join(f"{VOTE}{judge}@{of}" for judge, of in voters)
+        raise UneError(
+            f"{lake.url} has no votes of {given!r} between {' and '.join(poles)} to hold {space} against; une"
+            f" prompts vote {lake.url} --space MODEL/hspace --judge {given} casts them"
+            + (f", or name --spaces, or one that was cast: {cast}" if cast else "")
+        )
+    if len(found) > 1:
+        raise UneError(
+            f"{given!r} has voted on pictures of {len(found)} generators, and {space} is none of them; say"
+            f" which: {', '.join(f'{VOTE}{judge}@{of}' for judge, of in found)}"
+        )
+    judge, of = found[0]
+    rows = lake.rows(VOTES, [judge, of, *poles])
+    steps, guidance = rows[0][2:]
+    name = f"{VOTE}{judge}@{of}, {steps} steps, guidance {guidance:g}"
+    return Truth(name, {prompt: vote for prompt, vote, *_ in rows})
