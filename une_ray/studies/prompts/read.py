@@ -64,11 +64,12 @@ def labelled(lake: Lake, key: str) -> dict[str, str]:
 
 
 def stamp_of(lake: Lake, space: str) -> dict[str, Any]:
-    """What decides the prompts of a space: its name, its fingerprint's hash, and how many there are."""
+    """What decides the prompts of a space: its name, its fingerprint's hash, and a hash of those that it has
+    by now, as a build may be under way."""
     return {
         "space": space,
         "space_fingerprint": results.config_hash(lake.fingerprints()[space]),
-        "prompts": lake.manifest["images"],
+        "prompts": results.config_hash(prompts_of(lake, space)),
     }
 
 
