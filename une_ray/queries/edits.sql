@@ -24,11 +24,13 @@ FROM edit_changes GROUP BY ALL;
 
 -- One row per edit × judge: effect on the target, leakage as root mean square over the others (which attributes that were moved together,
 -- as Smiling+Eyeglasses, are not), the same per unit of effect, and leakage_of_one, over single images as well: steps that differ by image, as
--- random ones do, cancel in leakage, the more the more images there are, and here they do not. Identity is at the doses furthest from 0. `efficient` where no other edit of the attribute has more effect, less leakage and more identity.
+-- random ones do, cancel in leakage, the more the more images there are, and here they do not; both are NULL where there is no other. Identity
+-- is at the doses furthest from 0. `efficient` where no other edit of the attribute has more effect, less leakage and more identity.
 CREATE OR REPLACE TEMP VIEW edit_tradeoffs AS
 WITH slopes AS (
     SELECT * EXCLUDE (judged, is_kept, slope), avg(slope) FILTER (judged = attribute) AS effect,
-        sqrt(avg(slope ** 2) FILTER (judged <> attribute AND NOT list_contains(string_split(attribute, '+'), judged))) AS leakage, max(abs(slope)) FILTER (is_kept) AS kept_leakage
+        sqrt(avg(slope ** 2) FILTER (judged <> attribute AND NOT list_contains(string_split(attribute, '+'), judged))) AS leakage,
+        max(abs(slope)) FILTER (is_kept) AS kept_leakage
     FROM leakage_matrix GROUP BY ALL),
 furthest AS (
     SELECT edit, judge, avg(identity) AS identity
@@ -39,7 +41,7 @@ of_images AS (
 of_one AS (SELECT edit, judge, sqrt(avg(slope ** 2)) AS leakage_of_one FROM of_images GROUP BY ALL),
 both_known AS (
     SELECT *, leakage / nullif(abs(effect), 0) AS leakage_per_effect
-    FROM slopes JOIN furthest USING (edit, judge) JOIN of_one USING (edit, judge))
+    FROM slopes JOIN furthest USING (edit, judge) LEFT JOIN of_one USING (edit, judge))
 SELECT *, NOT EXISTS (
     FROM both_known b WHERE (b.space, b.attribute, b.judge) = (a.space, a.attribute, a.judge)
         AND b.effect >= a.effect AND b.leakage <= a.leakage AND b.identity >= a.identity

@@ -126,9 +126,12 @@ def test_what_was_done_is_not_done_again(lake, result, monkeypatch):
 
 
 def test_the_view_has_the_axes_side_by_side(lake, result):
-    ((pca, ica, rotated),) = lake.rows(
-        "SELECT pca, ica, rotated FROM disentanglement_axes WHERE space = 'turned' AND metric = 'mig'"
+    ((axes, rotated_axes, pca, ica, rotated),) = lake.rows(
+        "SELECT axes, rotated_axes, pca, ica, rotated FROM disentanglement_axes"
+        " WHERE space = 'turned' AND metric = 'mig'"
     )
+    assert axes == one(result, "turned", "axes")["score"]
+    assert rotated_axes == one(result, "turned", "axes", control="rotated")["score"]
     assert pca == one(result, "turned", "pca")["score"] and ica == one(result, "turned", "ica")["score"]
     assert rotated == one(result, "turned", "pca", control="rotated")["score"]
 

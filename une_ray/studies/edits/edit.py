@@ -28,8 +28,7 @@ class Edit:
     iterative erasure. `baselines` are names of baselines and of steerings. `query` is SQL that gives one
     more direction: a row with a list `w`, as long as the space's latents, and perhaps a number `b`. `shared`
     is a shared space that this one is a view of: its probe's edit, carried back, is one more direction,
-    beside random ones of that space. Raises
-    UneError for settings that mean nothing."""
+    beside random ones of that space. Raises UneError for settings that mean nothing."""
 
     space: str
     attribute: str
