@@ -104,9 +104,14 @@ def test_img2datasets_keys_are_names_without_folders_and_suffixes(tmp_path):
         files.store.commit(f"images/shard-{shard:05d}.parquet", schema.parquet(rows, {}))
     lake = une_ray.open(files.url)
     table = {"url": ["u"] * 3, "key": ["000010001", "000000002", "000090000"], "embedding": list(Z[:3])}
-    pq.write_table(pa.table(table), tmp_path / "00000.parquet")
+    pq.write_table(pa.table(table), tmp_path / "strange.parquet")
+    with pytest.raises(
+        UneError, match="1 of 3 ids are no .* first '000090000', .* like '00000/000000000.jpg'"
+    ):
+        lake.import_space("mine", tmp_path / "strange.parquet", "ours")
+    pq.write_table(pa.table(table).slice(0, 2), tmp_path / "00000.parquet")
     said = str(lake.import_space("mine", tmp_path / "00000.parquet", "ours"))
-    assert said.startswith("mine: 2 vectors joined to images by names without suffixes; 1 are of no image")
+    assert said.startswith("mine: 2 vectors joined to images by names without suffixes; 4 images have none")
     latents = lake.space("mine").latents()
     assert latents.image_ids == ["00000/000000002.jpg", "00001/000010001.jpg"]
     assert np.array_equal(latents.z, Z[[1, 0]].astype(np.float16))

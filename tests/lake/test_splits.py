@@ -76,6 +76,29 @@ def test_a_split_that_the_corpus_states_is_kept_and_pictures_on_both_sides_are_c
     assert any(f"{3 * len(both)} pictures stand on both sides of split 0" in line for line in said)
 
 
+def test_a_group_that_a_stated_split_tears_apart_is_counted(tmp_path):
+    splits = ("train", "test", "train", "train", "test")
+    groups = ("ann", "ann", "ben", None, None)
+    items = [
+        Item(f"i{n}", str(n), split, None, {"Male": n % 2 == 0}, split_group=group and f"group/{group}")
+        for n, (split, group) in enumerate(zip(splits, groups))
+    ]
+    lake = built(str(tmp_path / "lake"), items, {str(n): png((8, 8), seed=n) for n in range(5)})
+    assert on_both_sides(lake, [0, 1]) == {0: 2, 1: 0}
+
+
+def test_probes_of_a_lake_with_copies_name_how_many_and_those_of_others_keep_their_name(tmp_path):
+    """Probes that were fitted before copies counted are fitted again; others are not."""
+    query = """
+        SELECT decode("value")::JSON->>'copies'
+        FROM parquet_kv_metadata(getvariable('lake') || '/probes/*.parquet')
+        WHERE key = 'config'::BLOB AND file_name NOT LIKE '%empty%'"""
+    for times, counted in ((2, "40"), (1, None)):
+        lake = built(str(tmp_path / f"{times}"), *copies(40, times))
+        probe(lake, splits=1, permutations=0)
+        assert lake.rows(query) == [(counted,)]
+
+
 def vars_of(item: Item) -> tuple:
     return item.image_id, item.source, item.split
 

@@ -42,7 +42,7 @@ class Folder:
         "that they were fitted on; or phash, with or without a table: pictures of one perceptual hash",
         "skip": "columns that are not read, comma-separated",
         "split": "folder, with or without a table: a picture's split is its folder's, which is called train, "
-        "val or test, as in train/cats/1.jpg",
+        "val or test, as in train/cats/1.jpg; it may tear a ?group=phash apart, of which une probe warns",
     }
     COLUMNS: ClassVar[Mapping[str, str]] = {
         "file": "the image's path below the folder; the one column that must be there",

@@ -57,8 +57,8 @@ def import_space(
     path that ends in it, or where none is, its name without folders and suffix. The same vectors again
     change nothing.
 
-    Raises UneError for a file that is none of these, an id that comes twice, and vectors of which none finds
-    an image.
+    Raises UneError for a file that is none of these, an id that comes twice, vectors of which none finds an
+    image, and such as find only some by names without suffix, as row numbers would.
     """
     check_name(name)
     lake.manifest  # noqa: B018 - refuses what is no lake
@@ -151,6 +151,13 @@ def _joined(lake: Lake, vectors: Vectors) -> tuple[dict[str, int], bool]:
         raise UneError(
             f"none of {len(vectors.ids):,} ids is an image of {lake.url}: they look like {vectors.ids[0]!r},"
             f" the lake's like {ids[0]!r}; --id-column names another column of ids"
+        )
+    strange = [text for text, name in zip(vectors.ids, names, strict=True) if not _image_of(name, known)[0]]
+    if by_stem and strange:
+        raise UneError(
+            f"{len(strange):,} of {len(vectors.ids):,} ids are no image's name without its suffix, the first"
+            f" {strange[0]!r}, where the lake's images are like {ids[0]!r}: row numbers would be taken for"
+            " names. Give the images' own names (--id-column), or leave vectors of other images out"
         )
     return rows, by_stem
 

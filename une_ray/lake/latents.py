@@ -100,16 +100,20 @@ def _numbered(lake: Lake, ids: pa.Array, column: str) -> np.ndarray:
 
 
 def on_both_sides(lake: Lake, seeds: Sequence[int]) -> dict[int, int]:
-    """Of each split seed, how many images have their very bytes in train as well as in test."""
+    """Of each split seed, how many images have their very bytes, or others of their group, in train as well
+    as in test."""
     counts = {}
     for seed in seeds:
         query = f"""
             WITH folded AS (
-                SELECT sha256, {FOLD.replace("$seed", str(int(seed)))} = 'test' AS tested
-                FROM ({HASHED}) WHERE status = 'ok')
-            SELECT coalesce(sum(images), 0)::BIGINT FROM (
-                SELECT count(*) AS images FROM folded WHERE sha256 IS NOT NULL GROUP BY sha256
-                HAVING bool_or(tested) AND NOT bool_and(tested))"""
+                SELECT sha256, split_group, {FOLD.replace("$seed", str(int(seed)))} = 'test' AS tested
+                FROM ({HASHED}) WHERE status = 'ok'),
+            sides AS (
+                SELECT sha256 IS NOT NULL AND bool_or(tested) OVER bytes <> bool_and(tested) OVER bytes
+                    OR split_group IS NOT NULL AND bool_or(tested) OVER alike <> bool_and(tested) OVER alike
+                    AS is_torn
+                FROM folded WINDOW bytes AS (PARTITION BY sha256), alike AS (PARTITION BY split_group))
+            SELECT count(*) FROM sides WHERE is_torn"""
         counts[seed] = lake.rows(query)[0][0]
     return counts
 

@@ -104,9 +104,9 @@ def probe(
     for seed, images in on_both_sides(lake, range(splits)).items():
         if images:
             report(
-                f"warning: {images:,} pictures stand on both sides of split {seed}, byte for byte: probes are"
-                " tested on what they were fitted on. A new lake splits by content, unless its corpus states"
-                " the split"
+                f"warning: {images:,} pictures stand on both sides of split {seed}, byte for byte or by"
+                " others of their group: probes are tested on what they were fitted on. A new lake splits by"
+                " content and by group, unless its corpus states the split"
             )
     for space in names:
         ids = image_ids(lake, space)
@@ -122,6 +122,8 @@ def probe(
             "splits": splits,
             "permutations": permutations,
         }
+        if extra := len(ids) - len(set(copies_of(lake, ids).tolist())):  # they decide λ and calibration
+            config["copies"] = extra
         if engine == "sql":  # whose text decides the rows
             config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
