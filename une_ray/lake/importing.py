@@ -58,7 +58,7 @@ def import_space(
     change nothing.
 
     Raises UneError for a file that is none of these, an id that comes twice, vectors of which none finds an
-    image, and such as find only some by names without suffix, as row numbers would.
+    image, and ids that may be row numbers and find only some by names without suffix.
     """
     check_name(name)
     lake.manifest  # noqa: B018 - refuses what is no lake
@@ -118,6 +118,11 @@ def _row(image: dict[str, str], z: np.ndarray, rows: Mapping[str, int], source: 
     return row | {"status": schema.OK, "z": vector.astype(np.float16), "norm": norm, "dim": len(vector)}
 
 
+def _may_be_row_number(text: str) -> bool:
+    """A whole number without leading zeros: img2dataset's keys have them."""
+    return text.isdecimal() and (text == "0" or not text.startswith("0"))
+
+
 def _joined(lake: Lake, vectors: Vectors) -> tuple[dict[str, int], bool]:
     """Image id → row of its vector, and whether names without suffixes were compared. Raises UneError for two
     vectors of one image, or no image at all."""
@@ -153,7 +158,7 @@ def _joined(lake: Lake, vectors: Vectors) -> tuple[dict[str, int], bool]:
             f" the lake's like {ids[0]!r}; --id-column names another column of ids"
         )
     strange = [text for text, name in zip(vectors.ids, names, strict=True) if not _image_of(name, known)[0]]
-    if by_stem and strange:
+    if by_stem and strange and all(map(_may_be_row_number, vectors.ids)):
         raise UneError(
             f"{len(strange):,} of {len(vectors.ids):,} ids are no image's name without its suffix, the first"
             f" {strange[0]!r}, where the lake's images are like {ids[0]!r}: row numbers would be taken for"

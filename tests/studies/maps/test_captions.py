@@ -86,6 +86,13 @@ def test_a_lake_of_captions_in_one_of_the_models_alone_is_asked_of_images(made, 
     assert not any(f.of == "captions" for f in result.figures) and not result.settings.with_captions
 
 
+def test_captions_of_train_images_alone_are_not_asked_and_that_is_said(made, tmp_path, capsys):
+    lacking = {"turned/text": {str(image_id) for image_id in made.ids[made.test]}}
+    result = open_lake(made.lake(str(tmp_path / "lake"), lacking).url).fit_map("enc", "turned", draws=2)
+    assert not any(f.of == "captions" for f in result.figures) and len(result.figures)
+    assert "captions are not asked: enc, turned, enc/text, turned/text share" in capsys.readouterr().err
+
+
 def test_the_command_and_the_report_show_captions(lake, found):
     words = ["map", "fit", lake.url, "--from", "enc", "--to", "turned", "--draws", "2"]
     done = CliRunner().invoke(app, words)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from une_ray.errors import UneError
 from une_ray.geometry.arrays import Floats, Integers
 from une_ray.geometry.pairing import nearest
 from une_ray.geometry.peers import FittedMap
@@ -40,9 +42,19 @@ class Captions:
     which: Integers
 
 
-def captioned(lake: Lake, source: str, target: str) -> dict[str, int]:
-    """Of `source/text` and `target/text` those that this lake has, and how many captions each has read."""
-    return dict(lake.rows(CAPTIONED, [[text_space(source), text_space(target)]]))
+def captioned(lake: Lake, source: str, target: str, split_seed: int) -> dict[str, int]:
+    """How many captions `source/text` and `target/text` have read; none where they can't be asked, which is
+    said where both are there."""
+    texts = [text_space(source), text_space(target)]
+    found = dict(lake.rows(CAPTIONED, [texts]))
+    if len(found) < len(texts):
+        return {}
+    try:
+        paired_images(lake, [source, target, *texts], (), split_seed)
+    except UneError as error:
+        print(f"captions are not asked: {error}", file=sys.stderr)
+        return {}
+    return found
 
 
 def captions_of(lake: Lake, source: str, target: str, split_seed: int, most: int) -> Captions:

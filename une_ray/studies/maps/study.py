@@ -83,7 +83,7 @@ def fit_maps(
         raise UneError(f"a map goes from one space to another, and {source!r} is named twice")
     if draws < 2:
         raise UneError(f"{draws} draws of anchors give no interval; take two or more")
-    attributes, captions = class_attributes(lake, classes), captioned(lake, source, target)
+    attributes, captions = class_attributes(lake, classes), captioned(lake, source, target, split_seed)
     settings = MapSettings(
         source=source,
         target=target,
@@ -91,7 +91,7 @@ def fit_maps(
         draws=draws,
         split_seed=split_seed,
         with_texts=texts is not None,
-        with_captions=len(captions) == 2,
+        with_captions=bool(captions),
     )
     labelled = attributes_of(lake)
     images = paired_images(lake, [source, target], labelled, split_seed)

@@ -37,7 +37,7 @@ class Truth:
         return results.config_hash([self.name, dict(self.shares)]) if self.shares else None
 
 
-def known_truth(lake: Lake, truth: str | None, poles: Sequence[str], space: str) -> Truth:
+def known_truth(lake: Lake, truth: str | None, poles: tuple[str, str], space: str) -> Truth:
     """What `truth` says of prompts, to hold `space` against. Raises UneError for poles of which that is not
     known, votes that nobody has cast or several generators have, and a file that has no such columns."""
     if truth is None:
@@ -46,12 +46,12 @@ def known_truth(lake: Lake, truth: str | None, poles: Sequence[str], space: str)
         return _votes(lake, truth.removeprefix(VOTE), poles, space)
     if truth == AVATARS:
         said = {pair: attribute for attribute, pair in PROMPTS.items()}
-        if tuple(poles) not in said:
+        if poles not in said:
             raise UneError(
                 f"of the poles {' and '.join(map(repr, poles))} no avatar's attribute is known; take two such"
                 " as 'a man|a woman' or 'a young person|an old person'"
             )
-        return Truth(truth, frequencies(said[tuple(poles)]))
+        return Truth(truth, frequencies(said[poles]))
     try:
         return Truth(
             truth, {prompt: float(value) for prompt, value in read_text_rows(truth, ("prompt", "frequency"))}
