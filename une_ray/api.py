@@ -54,8 +54,8 @@ def open(url: str | Path, /, *others: str | Path, **named: str | Path) -> Lake:
     """The lake at `url`. Others are read beside it in the same SQL: `others` as schemas b, c, …, `named`
     under their names.
 
-    `une_ray.open("new", old="before").sql("SELECT * FROM probe_settings JOIN old.probe_settings USING
-    (space)")`. Raises UneError where there is no lake.
+    `une_ray.open("new", old="before").sql("SELECT * FROM best_probes JOIN old.best_probes USING
+    (space, attribute, split_seed)")`. Raises UneError where there is no lake.
     """
     lake = Lake(absolute(str(url)))
     lake.manifest  # noqa: B018 - refuses a missing or newer lake at once
@@ -236,7 +236,7 @@ class Lake(layout.Lake):
         keep: Names = None,
         alphas: Sequence[float] = (-3, -2, -1, 1, 2, 3),
         images: int = 64,
-        image_ids: Sequence[str] | None = None,
+        image_ids: str | Sequence[str] | None = None,
         judges: Names = None,
         address: str | None = None,
         actors: int | None = None,
@@ -252,7 +252,8 @@ class Lake(layout.Lake):
 
         wanted = edit_of(self, space, attribute, _names(keep), alphas, **settings)
         cluster = _cluster(address, actors, gpus)
-        return edit(self, wanted, images=images, image_ids=image_ids, judges=_names(judges), cluster=cluster)
+        ids, named = [image_ids] if isinstance(image_ids, str) else image_ids, _names(judges)
+        return edit(self, wanted, images=images, image_ids=ids, judges=named, cluster=cluster)
 
     def disentanglement(
         self,
@@ -464,8 +465,8 @@ class Lake(layout.Lake):
         rows = self.sql(query).to_arrow_table().to_pylist()
         if not rows or "image_id" not in rows[0]:
             raise UneError(
-                f"the query of a contact sheet gives rows with an image_id; {query!r} gives {len(rows)}"
-                " without"
+                f"the query of a contact sheet gives rows with an image_id; {query!r} gives"
+                f" {f'{len(rows)} without' if rows else 'no rows'}"
             )
         captions = [
             ", ".join(_caption(name, row[name]) for name in row if name != "image_id") for row in rows

@@ -5,16 +5,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_SHOWN = 60  # known names in an error
+
 
 class UneError(Exception):
     """A fault in what the user asked for or gave us; the command line prints it without a traceback."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UneError:
-    """The error for a name that is not in a table: the nearest known names first, then the rest."""
+    """The error for a name that is not in a table: the nearest known names first, then the rest; of many only
+    the nearest."""
     known = list(known)
     if not known:
         return UneError(f"unknown {kind} {name!r}; there is none")
+    if len(known) > MOST_SHOWN:
+        near = difflib.get_close_matches(name, known, n=5, cutoff=0.0)
+        return UneError(f"unknown {kind} {name!r}; the nearest of {len(known):,}: {', '.join(near)}")
     near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
     rest = [k for k in known if k not in near]
     return UneError(f"unknown {kind} {name!r}; known, nearest first: {', '.join(near + rest)}")

@@ -13,7 +13,7 @@ from une_ray.errors import UneError
 from une_ray.lake import results
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
-from une_ray.lake.renaming import remove_space, rename_space
+from une_ray.lake.renaming import remove_space, rename_space, what_hangs_on
 from une_ray.lake.store import Store
 from une_ray.lake.verify import verify
 
@@ -139,6 +139,17 @@ def test_a_rename_that_was_begun_is_finished_first(lake):
     lake.store.commit("renames/a%2Fb.json", json.dumps({SPACE: "e"}).encode())
     with pytest.raises(UneError, match="is being renamed to e"):
         rename_space(lake, SPACE, NEW)
+
+
+def test_a_removal_says_beforehand_what_goes_and_asks(lake):
+    said = what_hangs_on(lake, SPACE)
+    assert "of probes" in said and "edits with their pictures and what other judges said" in said
+    lake.register("made", {"kind": "derived", "sources": [results.config_hash(lake.fingerprints()[SPACE])]})
+    assert what_hangs_on(Lake(lake.url), SPACE).endswith("; made, made of it, stay")
+    for answer in ("n\n", ""):
+        asked = CliRunner().invoke(app, ["space", "remove", lake.url, SPACE], input=answer)
+        assert "--yes" in str(asked.exception) and "edits" in asked.output
+    assert SPACE in Lake(lake.url).fingerprints()
 
 
 def test_the_commands_take_the_lake_either_way(lake):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from une_ray.cli.command import LAKE_HELP, Command, group, lake_among
+from une_ray.errors import UneError
 
 EPILOG = """Examples:
 
@@ -43,16 +44,28 @@ def remove(
     lake: LakeOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
 ) -> None:
-    """Remove a space and all that was computed from it. There is no way back but building it again."""
+    """Remove a space and all that it had a part in: a judge takes the edits that it judged. Spaces that were
+    made of it stay. There is no way back but building it again."""
     from une_ray.api import open
+    from une_ray.lake.renaming import what_hangs_on
 
     lake, name = lake_among(words, lake, "NAME")
     opened = open(lake)
     opened.space(name)
-    if not yes:
-        typer.confirm(f"remove {name} and all that was computed from it from {lake}?", abort=True)
+    question = f"remove {name} from {lake}? {what_hangs_on(opened, name)}"
+    if not yes and not _agreed(question):
+        raise UneError(f"nothing was removed; without a question it is une space remove {lake} {name} --yes")
     opened.remove_space(name)
     print(f"{name} is gone from {lake}")
+
+
+def _agreed(question: str) -> bool:
+    """False too where there is nobody to ask."""
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        print()
+        return False
 
 
 COMMAND = Command("space", app)

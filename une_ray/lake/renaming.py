@@ -10,6 +10,7 @@ that a call that was killed is finished by the same call.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -60,6 +61,21 @@ def rename_space(lake: Lake, name: str, to: str) -> None:
     lake.store.remove(space_folder(name))
     lake.store.remove(fingerprint_file(name))
     lake.store.remove(marker)
+
+
+def what_hangs_on(lake: Lake, name: str) -> str:
+    """What `remove_space` would take beside the latents, and what it would leave, in words."""
+    fingerprints = lake.fingerprints()
+    counts = Counter(table for table, _ in _results(lake, name, {}))
+    gone = [f"{count} of {table}" for table, count in sorted(counts.items())]
+    own = results.config_hash(fingerprints[name])
+    made_of_it = [space for space, facts in fingerprints.items() if own in facts.get("sources", ())]
+    words = f"with it go its latents and {sum(counts.values())} results" + (
+        f" ({', '.join(gone)})" if gone else ""
+    )
+    if counts["edits"]:
+        words += ", edits with their pictures and what other judges said of them"
+    return words + (f"; {', '.join(made_of_it)}, made of it, stay" if made_of_it else "")
 
 
 def remove_space(lake: Lake, name: str) -> None:

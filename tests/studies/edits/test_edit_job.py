@@ -34,6 +34,7 @@ from une_ray.studies.edits.probes_of_edit import probes_of_lake
 from une_ray.studies.edits.registries import PATHS
 from une_ray.studies.edits.steerings import prompt_of
 from une_ray.studies.edits.study import edit as edit_lake
+from une_ray.studies.edits.study import edit_of
 from une_ray.studies.edits.tasks import EditOptions, EditTask, plan
 from une_ray.studies.edits.train_rows import train_rows
 from une_ray.studies.edits.worker import EditEach, EditImages
@@ -395,6 +396,13 @@ def test_what_cannot_be_edited_is_said(lake, settings, judged_by, message):
 def test_settings_that_mean_nothing_are_refused(settings, message):
     with pytest.raises(UneError, match=message):
         smiling(**settings)
+
+
+def test_a_setting_that_no_edit_has_is_named_with_those_that_there_are(lake):
+    with pytest.raises(
+        UneError, match="unknown setting of an edit 'inner'; known, nearest first: inner_product"
+    ):
+        edit_of(lake, "sd", "Smiling", inner="covariance")
 
 
 def test_without_test_images_the_selection_is_empty(tmp_path, tiny_spaces):

@@ -46,7 +46,7 @@ random --judges mini-resnet`
 --baselines prompt,hspace,hspace-random`
 
 `une edit --lake demo/lake --space mini-sd-a/ddim50 --attribute Smiling --image avatar-0-00000003 \
---image avatar-00000017`
+--image avatar-0-00000017`
 
 `une sql --lake demo/lake -f queries/edits.sql`"""
 

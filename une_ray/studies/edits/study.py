@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from html import escape
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
+from une_ray.errors import unknown
 from une_ray.geometry.kernel_distance import KernelDistance
 from une_ray.lake.layout import Lake
 from une_ray.lake.tables import REAL, TEXT, WHOLE
@@ -204,6 +205,10 @@ def edit_of(
 
     Raises UneError for settings that mean nothing, and for a lake without the train images that a set is
     chosen by."""
+    known = [field.name for field in fields(Edit)]
+    for name in settings:
+        if name not in known:
+            raise unknown("setting of an edit", name, known)
     names: Sequence[str] = [keep] if isinstance(keep, str) else keep or []
     if len(names) == 1 and names[0] in SETS:
         names = nuisances(lake, train_rows(lake, space, attribute), attribute)[names[0]]
