@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from une_ray.report.pictures import figure, grid
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import counted
@@ -21,19 +23,23 @@ def section(source: Source) -> Section | None:
     counts = source.rows("SELECT split, count(*) FROM images GROUP BY split ORDER BY split")
     splits = [f"{count:,} {split}" for split, count in counts]
     note = f"{'; '.join(splits)}. A random handful; rest the pointer on one for its id and caption."
+    if not source.rows("SELECT 1 FROM images WHERE width IS NOT NULL LIMIT 1"):
+        texts = " · ".join(escape(caption or "") for _, caption in rows)
+        note = f"{'; '.join(splits)}. A random handful of texts; this corpus has no pictures."
+        return Section("Corpus", note, f"<p>{texts}</p>", _summary(source, splits, "text"))
     pictures = [
         figure(source.picture(image_id), title=f"{image_id}: {caption or '(no caption)'}")
         for image_id, caption in rows
     ]
-    return Section("Corpus", note, grid(pictures), _summary(source, splits))
+    return Section("Corpus", note, grid(pictures), _summary(source, splits, "image"))
 
 
-def _summary(source: Source, splits: list[str]) -> str:
-    """What the lake holds."""
+def _summary(source: Source, splits: list[str], item: str) -> str:
+    """What the lake holds; an `item` is an image or a text."""
     ((images, rejects),) = source.rows("SELECT count(*), count(*) FILTER (status = 'reject') FROM images")
     spaces = [f"{counted(len(names), role)} ({', '.join(names)})" for role, names in source.rows(SPACES)]
     seen_in = f", in spaces of {' beside '.join(spaces)}" if spaces else ""
     return (
-        f"{source.lake.manifest['corpus']}: {counted(images, 'image')} ({', '.join(splits)}), "
+        f"{source.lake.manifest['corpus']}: {counted(images, item)} ({', '.join(splits)}), "
         f"{counted(rejects, 'reject')}{seen_in}."
     )

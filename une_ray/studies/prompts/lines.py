@@ -26,8 +26,8 @@ def bias_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:
             lines.append(NO_INTERVAL)
         lines.append("")
     lines += [
-        f"{row['space']}: {_rho(row)}, random poles {_or_dash(row['random_poles'])}, even against odd of"
-        f" {row['seeds']} seeds {_or_dash(row['halves'])}"
+        f"{row['space']}: {_rho(row)}, random poles {_or_dash(row['random_poles'])}"
+        + ("" if row["halves"] is None else f", even against odd of {row['seeds']} seeds {row['halves']:.2f}")
         for row in agreements
     ]
     return lines
