@@ -1,5 +1,7 @@
 """A lake of planted relations; oracles: what was planted, scikit-learn's R² on the arrays put in."""
 
+import shutil
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -86,3 +88,16 @@ def test_the_command_prints_measures_beyond_their_null_and_the_report_shows_them
     assert "σ" in done.output and "cca-map" in done.output
     shown = section(Source(lake))
     assert "a rotation" in shown.html and "2 by a rotation" in shown.summary
+
+
+def test_of_several_computations_of_a_pair_one_is_read(lake, found, tmp_path):
+    """Draws of another computation may be the very same, or of other images: they are no more of these."""
+    twice = tmp_path / "lake"
+    shutil.copytree(lake.url, twice)
+    again = open_lake(twice)
+    again.similarity("enc,turned", draws=3, permutations=10, limit=128)
+    curves = "FROM similarity_curves WHERE source = 'enc' AND target = 'turned' ORDER BY ALL"
+    assert again.rows(curves) == lake.rows(curves), "fewer images, so the first stays"
+    again.similarity("enc,turned", draws=3, permutations=10)
+    draws = "SELECT DISTINCT draws FROM similarity_curves WHERE source = 'enc' AND target = 'turned'"
+    assert again.rows(draws) == [(3,)] and lake.rows(draws) == [(2,)]

@@ -40,8 +40,11 @@ CREATE OR REPLACE MACRO seen_in(z, in_shared, of_view) AS nz_affine(z, coalesce(
 -- correlation of all cosines (rank-correlation), each beside mixed-up pairs as in similarity_curves.
 CREATE OR REPLACE VIEW similarities AS FROM read_parquet(getvariable('lake') || '/similarities/*.parquet', hive_partitioning = false);
 CREATE OR REPLACE VIEW shared_neighbourhoods AS
-WITH nz_views AS (SELECT space, list_sort(list(DISTINCT source)) AS views FROM shared_maps GROUP BY space)
+WITH nz_views AS (SELECT space, list_sort(list(DISTINCT source)) AS views FROM shared_maps GROUP BY space),
+nz_runs AS (  -- as in similarity_curves
+    SELECT source, target, config FROM similarities GROUP BY source, target, config
+    QUALIFY row_number() OVER (PARTITION BY source, target ORDER BY max(n) DESC, max(draw) DESC, max(permutations) DESC, config) = 1)
 SELECT a.space AS one, b.space AS other, list_intersect(a.views, b.views) AS views_in_common, measure, n, avg(value) AS value, avg(null_mean) AS "null",
     avg(value - null_mean) AS excess, avg((value - null_mean) / nullif(null_sd, 0)) AS deviations, max(p_value) AS p_value, count(*) AS draws
-FROM similarities s JOIN nz_views a ON a.space = s.source JOIN nz_views b ON b.space = s.target
+FROM (FROM similarities SEMI JOIN nz_runs USING (source, target, config)) s JOIN nz_views a ON a.space = s.source JOIN nz_views b ON b.space = s.target
 WHERE measure IN ('mutual-neighbours', 'rank-correlation') GROUP BY ALL ORDER BY ALL;
