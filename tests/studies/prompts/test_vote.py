@@ -1,5 +1,8 @@
 """Votes on drawn pictures, against pictures drawn and read by hand."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -16,9 +19,10 @@ from une_ray.models.resolve import pin
 from une_ray.models.table import find_model
 from une_ray.run.cluster import Cluster
 from une_ray.spaces.drawing import noise_of
-from une_ray.spaces.space import pixels
+from une_ray.spaces.space import Space, pixels
 from une_ray.studies.prompts.bias import bias
 from une_ray.studies.prompts.build import build_prompts
+from une_ray.studies.prompts.pictures import tasks
 from une_ray.studies.prompts.truth import known_truth
 from une_ray.studies.prompts.vote import Judge, vote
 
@@ -141,3 +145,15 @@ def test_texts_vote_by_the_nearer_pole():
     clip = load_contrastive(pin(find_model("mini-clip-b"))[0])
     z = clip.texts(["a man with a beard", "a woman with long hair"]).numpy() * np.array([[3.0], [0.1]])
     assert judge.vote(z, POLES).tolist() == [True, False]
+
+
+def test_a_few_step_model_draws_no_votes(zoo, tmp_path):
+    """DDIM, which votes are drawn by, would draw it badly, and other pictures than its h-space is of."""
+    shutil.copytree(zoo / "sd", tmp_path / "lcm")
+    file = tmp_path / "lcm/scheduler/scheduler_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"_class_name": "LCMScheduler"}))
+    _, fingerprint = Space.parse(f"lcm=stable-diffusion:{tmp_path}/lcm/hspace2").pinned()
+    lake = lake_of_prompts(str(tmp_path / "lake"))
+    lake.register("lcm", fingerprint)
+    with pytest.raises(UneError, match="lcm: pictures of votes are drawn by DDIM, .* few-step model badly"):
+        tasks(lake, "lcm", "mini-clip-b", PROMPTS, 2, 25, 1.0)

@@ -22,7 +22,7 @@ from une_ray.models.generators import Generator, load_generator
 from une_ray.pictures.decode import fit
 from une_ray.pictures.tensors import to_image
 from une_ray.run.placement import Demand
-from une_ray.spaces.drawing import noise_of
+from une_ray.spaces.drawing import drawing_of, noise_of
 from une_ray.spaces.hspace import KIND
 from une_ray.spaces.kind import Step
 from une_ray.spaces.space import Space
@@ -74,11 +74,17 @@ def tasks(
     guidance_scale: float,
 ) -> list[PictureTask]:
     """One per block of prompts. Raises UneError for a space that is no h-space of prompts, one whose model
-    has changed since, and a judge that is no encoder."""
+    has changed since or takes few steps of its own, and a judge that is no encoder."""
     fingerprint = lake.fingerprints()[space]
     if fingerprint.get("method") != KIND.method:
         raise UneError(f"{space} is no h-space of prompts: pictures are drawn by the generator of one")
     Space.refuse_changed(space, fingerprint)
+    generator = Space.from_fingerprint(space, fingerprint)
+    if drawing_of(generator.model, generator.schedule[1]).scaling is not None:
+        raise UneError(
+            f"{space}: pictures of votes are drawn by DDIM, which draws a few-step model badly; vote with its"
+            " undistilled model"
+        )
     facts = {
         "space": space,
         "space_fingerprint": results.config_hash(fingerprint),
