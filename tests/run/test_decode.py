@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from tests.helpers.pictures import bomb, png
+from tests.helpers.pictures import bomb, png, raw_png
 from une_ray.pictures.decode import MAX_PIXELS, Reject, decode
 
 
@@ -109,6 +109,69 @@ def test_deep_greys_are_read_by_the_stated_rule(values, shown, white_is_zero):
     assert np.array_equal(tifffile.imread(io.BytesIO(data)), values)
     grey = np.asarray(decode(data))[..., 0] / 255
     assert np.abs(grey - (1 - shown if white_is_zero else shown)).max() <= 1.5 / 255
+
+
+SPANS = {
+    **{"u1": (0, 2**8 - 1), "u2": (0, 2**16 - 1), "u4": (0, 2**32 - 1)},
+    **{"i1": (-100, 127), "i2": (-1000, 2**15 - 1), "i4": (-(2**30), 2**31 - 1), "f4": (0, 1)},
+}
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", SPANS)
+def test_numbers_of_every_kind_and_order_are_read_or_refused(kind, order, compression):
+    """Pillow takes signed bytes for unsigned, 32 unsigned bits for signed, and turns some numbers twice."""
+    low, high = SPANS[kind]
+    values = (low + RAMP * (high - low)).astype(kind)
+    data = tiff(values, photometric="minisblack", byteorder=order, compression=compression)
+    assert np.array_equal(tifffile.imread(io.BytesIO(data)), values)
+    turned_twice = order == ">" and compression and kind in ("i2", "i4", "f4")
+    if turned_twice or (kind, order) == ("u4", ">"):
+        with pytest.raises(Reject, match=": save it (uncompressed|again)"):
+            decode(data)
+    else:
+        shown = (values.astype(float) - low) / (high - low)
+        assert np.abs(np.asarray(decode(data))[..., 0] / 255 - shown).max() <= 1.5 / 255
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_channels_side_by_side_and_one_after_another_are_one_picture_or_refused(kind, layout, compression):
+    values = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (9, 7, 3), kind)
+    stored = values if layout == "contig" else values.transpose(2, 0, 1)
+    data = tiff(stored, photometric="rgb", planarconfig=layout, compression=compression)
+    assert np.array_equal(tifffile.imread(io.BytesIO(data)), stored)
+    if (kind, layout, compression) == ("u2", "separate", None):
+        with pytest.raises(Reject, match="3 channels of 16 bits, one after another: save it interleaved"):
+            decode(data)
+    else:
+        assert np.array_equal(np.asarray(decode(data)), values >> 8 if kind == "u2" else values)
+
+
+GREY, COLOUR = 0, 2  # a PNG's colour types without an alpha channel
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind"), [(bits, GREY) for bits in (1, 2, 4, 8, 16)] + [(8, COLOUR), (16, COLOUR)]
+)
+def test_the_clear_colour_of_a_png_is_laid_on_white_whatever_its_bits(bits, kind):
+    """Pillow compares the colour with pixels that it has scaled to 8 bits."""
+    channels, top = (1, 3)[kind == COLOUR], 2**bits - 1
+    values = np.random.default_rng(bits).integers(0, top + 1, (6, 8, channels))
+    clear = values[2, 3]
+    data = raw_png(values, bits, kind, clear)
+    shown = np.where((values == clear).all(-1, keepdims=True), 1, values / top)
+    assert np.abs(np.asarray(decode(data)) / 255 - shown).max() <= 1.5 / 255
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_floats_of_a_pnm_are_read_by_the_rule_of_floats(order):
+    """They lie from the bottom row up; the sign of their scale is their byte order."""
+    scale = -1 if order == "<" else 1
+    data = f"Pf\n8 8\n{scale}\n".encode() + RAMP[::-1].astype(f"{order}f4").tobytes()
+    assert np.abs(np.asarray(decode(data))[..., 0] / 255 - RAMP).max() <= 1.5 / 255
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

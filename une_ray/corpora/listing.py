@@ -25,7 +25,7 @@ SUFFIXES = {
 # What pictures begin with: JPEG, PNG, GIF, WebP, BMP, TIFF, PNM, JPEG 2000, and AVIF or HEIC.
 BEGINNINGS = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|RIFF....WEBP|BM....\0\0\0\0....[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"
-    rb"|II[*+]\0|MM\0[*+]|P[1-6][\s#]|\0\0\0\x0cjP  |\xff\x4f\xff\x51"
+    rb"|II[*+]\0|MM\0[*+]|P[1-6f][\s#]|\0\0\0\x0cjP  |\xff\x4f\xff\x51"
     rb"|....ftyp(?:avi[fs]|hei[cxms]|mif1|msf1)",
     re.DOTALL,
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
@@ -23,7 +25,10 @@ TURNS = {  # EXIF's orientations but the upright one
     8: Image.Transpose.ROTATE_90,
 }
 PHOTOMETRIC, WHITE_IS_ZERO, BITS_PER_SAMPLE = 262, 0, 258  # of TIFF
+SAMPLE_FORMAT, UNSIGNED, SIGNED = 339, 1, 2
+PLANES, APART, COMPRESSION, NOT_COMPRESSED, BIG_ENDIAN = 284, 2, 259, 1, b"MM"
 SUBFILE, REDUCED, DNG_VERSION = 254, 1, 50706
+PNG_DEPTH = 24  # where a PNG's header has the bits of a channel
 HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 OVERSHOOT = 0.05  # of floats from 0 to 1: what filters leave beyond is cut off
 MAX_PIXELS = 100_000_000
@@ -47,13 +52,16 @@ def decode(data: bytes) -> Image.Image:
       A CMYK JPEG is inverted where Adobe's marker says that it is stored so, and taken as it is where it is
       not there;
     - unsigned grey of 9 to 16 bits runs from 0, black, to the greatest number of its bits, white; of 16-bit
-      colours the upper byte counts;
+      colours, a clear one too, the upper byte counts;
     - other grey values (32-bit, signed, floating) have no black and white of their own: they are those of the
       first range that holds all values, 0 to 1 (floats alone, up to 5 % beyond), 0 to 255, 0 to 65,535, and
       else the picture's own extremes. NaN and infinity are rejects;
     - a TIFF that is white at zero is inverted (Pillow opens none whose numbers are signed: rejects);
     - a broken EXIF block costs the orientation, not the picture;
-    - of a camera's raw file, a TIFF whose first picture is a thumbnail, nothing is read.
+    - colour profiles and gamma are not applied, as no model's own preprocessing does;
+    - of a camera's raw file, a TIFF whose first picture is a thumbnail, nothing is read; nor of two TIFFs
+      that Pillow misreads: uncompressed channels of more than 8 bits one after another (as channels of 8),
+      and compressed big-endian numbers with a sign or a point (turned around twice).
 
     Pictures of more than 100 million pixels are refused from their header, before anything is
     decompressed.
@@ -72,8 +80,10 @@ def decode(data: bytes) -> Image.Image:
             raise Reject(
                 f"{image.width} × {image.height} pixels is more than {MAX_ASPECT} times as long as wide"
             )
-        _refuse_raw(image, data)
+        _refuse_misread(image, data)
         image.load()
+        if image.format == "PNG":
+            _scale_clear(image, data[PNG_DEPTH])
         return _rgb(_upright(_shallow(image), image))
     except Reject:
         raise
@@ -89,12 +99,31 @@ def decode(data: bytes) -> Image.Image:
         raise Reject(f"{type(error).__name__}: {error}") from error
 
 
-def _refuse_raw(image: Image.Image, data: bytes) -> None:
-    tags = getattr(image, "tag_v2", {})
-    if image.format == "TIFF" and (
-        tags.get(SUBFILE, 0) & REDUCED or DNG_VERSION in tags or data[8:10] == b"CR"
-    ):
+def _refuse_misread(image: Image.Image, data: bytes) -> None:
+    """Raise Reject for what Pillow would read as another picture."""
+    if image.format != "TIFF":
+        return
+    tags = _tags(image)
+    if tags.get(SUBFILE, 0) & REDUCED or DNG_VERSION in tags or data[8:10] == b"CR":
         raise Reject("a camera's raw file, whose thumbnail alone could be read: develop it to JPEG or TIFF")
+    is_compressed = tags.get(COMPRESSION, NOT_COMPRESSED) != NOT_COMPRESSED
+    bits = tags.get(BITS_PER_SAMPLE, (1,))
+    if not is_compressed and tags.get(PLANES) == APART and len(bits) > 1 and max(bits) > 8:
+        raise Reject(
+            f"a TIFF of {len(bits)} channels of {max(bits)} bits, one after another: save it interleaved"
+        )
+    if is_compressed and data[:2] == BIG_ENDIAN and image.mode in ("I", "F"):
+        raise Reject("a compressed TIFF of signed or floating big-endian numbers: save it uncompressed")
+
+
+def _scale_clear(image: Image.Image, bits: int) -> None:
+    """Let the one colour that a PNG without an alpha channel calls clear have as many bits as its pixels have
+    now: 8, whatever the file's were. (`_eight_bits` sees to deep greys.)"""
+    clear = image.info.get("transparency")
+    if image.mode == "L" and isinstance(clear, int):
+        image.info["transparency"] = clear * 255 // (2**bits - 1)
+    elif image.mode == "RGB" and isinstance(clear, tuple) and bits == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
 
 
 def _shallow(image: Image.Image) -> Image.Image:
@@ -102,10 +131,11 @@ def _shallow(image: Image.Image) -> Image.Image:
     and leaves deep greys of TIFF that are white at zero as they are stored."""
     if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:
         return ImageChops.invert(image)
-    if image.mode not in DEEP_GREYS:
+    is_signed = image.mode == "L" and SIGNED in _tags(image).get(SAMPLE_FORMAT, ())
+    if image.mode not in DEEP_GREYS and not is_signed:
         return image
     grey = _eight_bits(image)
-    white_is_zero = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
+    white_is_zero = _tags(image).get(PHOTOMETRIC) == WHITE_IS_ZERO
     return ImageOps.invert(grey) if white_is_zero else grey
 
 
@@ -133,8 +163,8 @@ def _upright(picture: Image.Image, taken: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits by the rule of `decode`."""
-    values = np.asarray(image).astype(np.float64)
+    """Grey of more than 8 bits, or signed, by the rule of `decode`."""
+    values = _stored(image).astype(np.float64)
     if not np.isfinite(values).all():
         raise Reject("it has values that are not finite (NaN or infinity)")
     low, high = _range(values, image)
@@ -144,10 +174,25 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey if not isinstance(clear, int) else np.where(values == clear, 255, grey))
 
 
+def _stored(image: Image.Image) -> np.ndarray:
+    """The numbers of the file: Pillow takes signed bytes for unsigned, and unsigned 32 bits for signed."""
+    values = np.asarray(image)
+    if image.mode == "L":
+        return values.view(np.int8)
+    tags = _tags(image)
+    is_unsigned = UNSIGNED in tags.get(SAMPLE_FORMAT, (UNSIGNED,))
+    return values.view(np.uint32) if is_unsigned and tags.get(BITS_PER_SAMPLE) == (32,) else values
+
+
+def _tags(image: Image.Image) -> Mapping[int, Any]:
+    """Of a TIFF; none of any other file."""
+    return getattr(image, "tag_v2", {})
+
+
 def _range(values: np.ndarray, image: Image.Image) -> tuple[float, float]:
     """What is black and what is white."""
-    if image.mode.startswith("I;16") or image.format == "PPM":
-        bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))
+    if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PPM"):
+        bits = _tags(image).get(BITS_PER_SAMPLE, (16,))
         return 0.0, 2.0 ** min(16, bits[0] if isinstance(bits, tuple) else bits) - 1
     low, high = float(values.min()), float(values.max())
     if image.mode == "F":
