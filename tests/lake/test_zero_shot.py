@@ -111,3 +111,15 @@ def test_an_unknown_space_or_lake_without_prompts_is_said(planted):
     ]:
         with pytest.raises(duckdb.InvalidInputException, match=message):
             lake.rows(f"FROM zero_shot({arguments})", [classes.url])
+
+
+def test_texts_of_another_width_are_refused_with_both(planted, tmp_path):
+    import duckdb
+
+    lake, *_ = planted
+    prompts = [Item(f"{value}", "", "test", "a", {"A": value}) for value in (True, False)]
+    wide = filled(tmp_path / "wide", "c", prompts, "other/text", np.ones((2, DIM + 1)))
+    with pytest.raises(
+        duckdb.InvalidInputException, match=f"'clip' has {DIM} .*'other/text' {DIM + 1}: .*map"
+    ):
+        lake.rows("FROM zero_shot('clip', 'other/text', in_lake := ?)", [wide.url])

@@ -506,9 +506,12 @@ FROM nz_trouble WHERE error(message)::BOOLEAN;
 -- attribute is judged by another one's prompts. `in_lake` is the lake of the prompts, where that is another.
 -- SELECT * FROM zero_shot('mini-clip-a', 'mini-clip-a/text', in_lake := 'classes');
 CREATE OR REPLACE MACRO zero_shot(in_space, text_space, in_lake := NULL, shuffles := 5) AS TABLE
-WITH nz_poles AS (
+WITH nz_classes AS MATERIALIZED (FROM class_vectors(text_space, in_lake := in_lake)),
+nz_widths AS (
+    SELECT (SELECT len(z) FROM latents WHERE space = in_space LIMIT 1) AS nz_width, (SELECT any_value(len(unit)) FROM nz_classes) AS nz_text_width),
+nz_poles AS (
     SELECT attribute, list(unit ORDER BY value DESC) AS units, row_number() OVER (ORDER BY md5(attribute)) AS place, count(*) OVER () AS places
-    FROM class_vectors(text_space, in_lake := in_lake) GROUP BY attribute HAVING count(DISTINCT value) = 2),
+    FROM nz_classes WHERE len(unit) = (SELECT nz_width FROM nz_widths) GROUP BY attribute HAVING count(DISTINCT value) = 2),
 nz_asked AS MATERIALIZED (
     SELECT in_space AS space, 'ok' AS status, a.attribute, 'shuffle ' || shift AS method,
         list_transform(b.units[1], lambda nz_x, nz_i: nz_x - b.units[2][nz_i]) AS w, 0.0 AS b, 1.0 AS slope, 0.0 AS "offset"
@@ -521,6 +524,10 @@ nz_measured AS (FROM metrics_of('nz_tested')),
 nz_found AS (SELECT count(*) AS nz_count FROM nz_poles),
 nz_trouble AS (
     FROM nz_space_trouble(in_space)
+    UNION ALL
+    SELECT 'space ''' || in_space || ''' has ' || nz_width || ' numbers and ''' || text_space || ''' ' || nz_text_width
+        || ': pictures are judged by the texts of their own model, or through a map into its space'
+    FROM nz_widths WHERE nz_width <> nz_text_width
     UNION ALL
     SELECT 'no attribute has prompts of both values in space ''' || text_space || '''; une build --corpus classes:LAKE makes them'
     FROM nz_found WHERE nz_count = 0)

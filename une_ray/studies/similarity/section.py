@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
@@ -44,7 +45,7 @@ def section(source: Source) -> Section | None:
         partial(heats, pairs=pairs, spaces=spaces), panels=2, width=4.3, height=height, is_heat_map=True
     )
     controls = {name for name in spaces if source.roles.is_control(name)}
-    lines = svg(partial(draw, curves=curves, controls=controls), panels=len(SHOWN), width=2.7, height=2.8)
+    lines = svg(partial(draw, curves=curves, controls=controls), panels=len(SHOWN), width=2.7, height=3.4)
     header = [
         "from",
         "to",
@@ -58,7 +59,7 @@ def section(source: Source) -> Section | None:
         "null",
     ]
     rows = [
-        (a, b, related, n, *(figure_or_dash(value, ".3f") for value in values))
+        (a, b, related, n, *(figure_or_dash(value, "z.3f") for value in values))
         for a, b, n, *values, related in pairs
     ]
     return Section("Similarity beyond chance", NOTE, heat + lines + table(header, rows, 3), _summary(pairs))
@@ -74,9 +75,9 @@ def heats(axes: list[Axes], pairs: Sequence[tuple], spaces: Sequence[str]) -> No
             values[row, place] = max(pair[column] - max(pair[column + 1], 0), 0)
             ink = Colour.PAPER if values[row, place] > 0.6 else Colour.INK
             axis.text(
-                place, row, f"{values[row, place]:.2f}", ha="center", va="bottom", fontsize=7, color=ink
+                place, row, f"{values[row, place]:z.2f}", ha="center", va="bottom", fontsize=7, color=ink
             )
-            null = f"{pair[column + 1]:.2f}"
+            null = f"{pair[column + 1]:z.2f}"
             axis.text(place, row + 0.06, null, ha="center", va="top", fontsize=5.5, color=ink)
         axis.imshow(values, aspect="auto", cmap="Blues", vmin=0, vmax=1)
         axis.set_xticks(range(len(spaces)), spaces, rotation=30, ha="right", rotation_mode="anchor")
@@ -88,22 +89,31 @@ def heats(axes: list[Axes], pairs: Sequence[tuple], spaces: Sequence[str]) -> No
 
 
 def draw(axes: list[Axes], curves: dict[str, dict[tuple[str, str], Curve]], controls: set[str]) -> None:
-    """Every pair's measure against n, grey where a control is in it, and its null dotted."""
+    """Every pair's measure against n, grey where a control is in it, and its null dotted; one legend."""
+    colours = pair_colours({pair for pairs in curves.values() for pair in pairs}, controls)
+    lines: dict[str, Line2D] = {}
     for axis, measure in zip(axes, SHOWN):
-        coloured = 0
-        for pair, points in curves.get(measure, {}).items():
-            if controls & set(pair):
-                colour = GREYS[1]
-            else:
-                colour, coloured = SERIES[coloured % len(SERIES)], coloured + 1
+        for pair, points in sorted(curves.get(measure, {}).items()):
             x, y, null = zip(*points)
-            axis.plot(x, y, "-o", color=colour, markersize=2.5, linewidth=1)
-            axis.plot(x, null, ":", color=colour, linewidth=1)
+            (line,) = axis.plot(x, y, "-o", color=colours[pair], markersize=2.5, linewidth=1)
+            axis.plot(x, null, ":", color=colours[pair], linewidth=1)
+            lines.setdefault("with a control" if controls & set(pair) else " – ".join(pair), line)
         axis.axhline(0, color=Colour.RULE, linewidth=0.8)
         axis.set(xscale="log", xlabel="images", title=measure)
         counts = sorted({n for points in curves.get(measure, {}).values() for n, _, _ in points})
         axis.set_xticks(counts, [f"{n:,}" for n in counts])
         axis.minorticks_off()
+    lines["mixed-up pairs"] = Line2D([], [], color=Colour.SOFT, linestyle=":", linewidth=1)
+    axes[0].figure.legend(lines.values(), lines, loc="outside lower center", ncols=3, fontsize=8)
+
+
+def pair_colours(
+    pairs: Collection[tuple[str, str]], controls: Collection[str]
+) -> dict[tuple[str, str], Colour]:
+    """One colour for a pair in every panel, grey where a control is in it."""
+    plain = sorted(pair for pair in pairs if not set(controls) & set(pair))
+    places = {pair: place for place, pair in enumerate(plain)}
+    return {pair: SERIES[places[pair] % len(SERIES)] if pair in places else GREYS[1] for pair in pairs}
 
 
 def _summary(pairs: Sequence[tuple]) -> str:
