@@ -8,11 +8,13 @@ import io
 import json
 from dataclasses import replace
 
+import diffusers
 import numpy as np
 import open_clip
 import pytest
 import timm
 import torch
+from diffusers import DDIMScheduler
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from timm.data import create_transform, resolve_model_data_config
@@ -30,6 +32,7 @@ from transformers import (
 from une_ray.errors import UneError
 from une_ray.models.adhoc import complete
 from une_ray.models.encoders import load_encoder
+from une_ray.models.kinds.stable_diffusion import BETA_SCHEDULES, OWN_BETAS, SCHEDULERS
 from une_ray.models.processors import normalised, transformers_preprocessing
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec
@@ -438,6 +441,10 @@ BUILDS = {
     "shift_factor=0.1": {"vae": {"shift_factor": 0.1}},
     "text_encoder_2": {"index": {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}},
     "FlowMatchEulerDiscreteScheduler": {"scheduler": {"_class_name": "FlowMatchEulerDiscreteScheduler"}},
+    "LCMScheduler's file says no beta_end, beta_schedule": {
+        "scheduler": {"_class_name": "LCMScheduler", "beta_start": 0.001}
+    },
+    "beta_schedule='sigmoid'": {"scheduler": {"_class_name": "DDPMScheduler", "beta_schedule": "sigmoid"}},
     "predicts 'sample'": {"scheduler": {"prediction_type": "sample"}},
     "text_encoder has no model.safetensors": {"without": "text_encoder/model.safetensors"},
 }
@@ -467,3 +474,15 @@ def test_a_diffusion_model_of_another_build_is_refused_in_one_line(said, tmp_pat
     (tmp_path / change["without"]).rename(tmp_path / "text_encoder/pytorch_model.bin")
     with pytest.raises(UneError, match=f"{said}.*pickled"):
         complete(spec)
+
+
+@pytest.mark.parametrize("name", set(SCHEDULERS) - {"DPMSolverSDE"})  # which torchsde alone brings
+def test_the_schedules_that_are_read_are_those_of_the_library(name):
+    """Whole files give DDIM's ᾱ, and files without betas do unless their scheduler has its own."""
+    scheduler = getattr(diffusers, f"{name}Scheduler")
+    for betas in BETA_SCHEDULES:
+        theirs = scheduler(beta_start=1e-3, beta_end=0.015, beta_schedule=betas, num_train_timesteps=500)
+        ours = DDIMScheduler.from_config(theirs.config)
+        assert torch.allclose(ours.alphas_cumprod, theirs.alphas_cumprod, atol=1e-6)
+    same = torch.allclose(scheduler().alphas_cumprod, DDIMScheduler().alphas_cumprod, atol=1e-6)
+    assert same == (name not in OWN_BETAS)

@@ -18,6 +18,10 @@ SCHEDULERS = (
     *("EulerAncestralDiscrete", "KDPM2Discrete", "KDPM2AncestralDiscrete", "DPMSolverMultistep"),
     *("DPMSolverMultistepInverse", "DPMSolverSinglestep", "DPMSolverSDE", "UniPCMultistep", "DEISMultistep"),
 )
+# Of these, the schedulers whose betas are not DDIM's where their file says none.
+OWN_BETAS = ("LCM", "TCD", "HeunDiscrete", "KDPM2Discrete", "KDPM2AncestralDiscrete", "DPMSolverSDE")
+BETAS = ("beta_start", "beta_end", "beta_schedule")
+BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 PREDICTIONS = ("epsilon", "v_prediction")
 
 
@@ -60,9 +64,8 @@ def _refuse_other_builds(
     if towers != {"text_encoder": "CLIPTextModel"}:
         found = ", ".join(f"{name} ({tower})" for name, tower in towers.items()) or "none"
         raise refuse(f"its text towers are {found}, not one CLIPTextModel")
-    name = scheduler.get("_class_name", "DDIMScheduler")
-    if name.removesuffix("Scheduler") not in SCHEDULERS or scheduler.get("use_flow_sigmas"):
-        raise refuse(f"its scheduler is a {name}, whose noise schedule is not DDIM's")
+    if fault := _fault_of_schedule(scheduler):
+        raise refuse(fault)
     if (prediction := scheduler.get("prediction_type", "epsilon")) not in PREDICTIONS:
         raise refuse(f"its U-Net predicts {prediction!r}, not {' or '.join(PREDICTIONS)}")
     for folder, stem in WEIGHTS.items():
@@ -73,6 +76,22 @@ def _refuse_other_builds(
                 " they are read: load the model with diffusers and save_pretrained it, which writes"
                 " safetensors"
             )
+
+
+def _fault_of_schedule(scheduler: dict[str, Any]) -> str:
+    """Why the noise schedule of that file is not the one that DDIM makes of it; empty where it is."""
+    name = scheduler.get("_class_name", "DDIMScheduler").removesuffix("Scheduler")
+    if name not in SCHEDULERS or scheduler.get("use_flow_sigmas"):
+        return f"its scheduler is a {name}Scheduler, whose noise schedule is not DDIM's"
+    if scheduler.get("trained_betas"):
+        return ""
+    unsaid = [key for key in BETAS if key not in scheduler]
+    if unsaid and name in OWN_BETAS:
+        return f"its {name}Scheduler's file says no {', '.join(unsaid)}: let save_pretrained write it"
+    betas = scheduler.get("beta_schedule", "linear")
+    return (
+        "" if betas in BETA_SCHEDULES else f"its scheduler has beta_schedule={betas!r}, which is not DDIM's"
+    )
 
 
 KIND = ModelKind(
