@@ -157,6 +157,30 @@ def test_files_of_parquet_that_are_none_are_left_out_and_said_or_named(tmp_path)
         list(open_corpus(f"parquet:{tmp_path}?image=jpg").items())
 
 
+@pytest.mark.parametrize("other", [[1, 0], ["True", "False"], [[True], [False]]])
+def test_a_label_that_is_none_in_another_file_is_refused(tmp_path, other):
+    """Files of one data set that were written apart: its pictures would have no label, in silence."""
+    for name, values in {"a": [True, None], "b": [None, None], "c": other}.items():
+        table = {"image": [png()] * 2, "Smiling": values}
+        pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
+    with pytest.raises(UneError, match="'Smiling' is bool in .*a.parquet and .* in .*c.parquet: a label in"):
+        list(open_corpus(f"parquet:{tmp_path}").items())
+    (tmp_path / "c.parquet").unlink()
+    labels = [item.attributes for item in open_corpus(f"parquet:{tmp_path}").items()]
+    assert labels == [{"Smiling": True}, {}, {}, {}]
+
+
+def test_captions_and_ids_of_parquet_are_texts_or_refused(tmp_path):
+    table = {"image": [png()] * 2, "number": [7, 8], "lists": [["a", "b"], ["c"]], "float": [1.0, None]}
+    pq.write_table(pa.table(table), tmp_path / "x.parquet")
+    captions = [item.caption for item in open_corpus(f"parquet:{tmp_path}?caption=number").items()]
+    assert captions == ["7", "8"]
+    with pytest.raises(UneError, match="'lists' of .* is list.*, and a caption is one text"):
+        list(open_corpus(f"parquet:{tmp_path}?caption=lists").items())
+    with pytest.raises(UneError, match="'float' of .* is double, .*would write 12 as 12.0: cast it"):
+        list(open_corpus(f"parquet:{tmp_path}?id=float").items())
+
+
 def test_what_parquet_holds_and_is_not_read_is_said(tmp_path):
     """A label of 0 and 1, a split and a caption are easily taken for read (FAI-RL#81: rows dropped in
     silence)."""
@@ -212,8 +236,11 @@ def test_a_data_set_in_the_hubs_layout_is_read(tmp_path):
     assert remarks(corpus) == []
     (said,) = remarks(open_corpus(f"hub:{tmp_path}"))
     assert said.startswith("columns that are not read: text (string), label (int64)")
-    with pytest.raises(UneError, match="column 'image' .* no metadata"):
-        list(open_corpus(f"hub:{tmp_path}?metadata=image").items())
+    for option in ("metadata", "caption"):
+        with pytest.raises(UneError, match="column 'image' .*, neither metadata nor a caption"):
+            list(open_corpus(f"hub:{tmp_path}?{option}=image").items())
+    captions = [item.caption for item in open_corpus(f"hub:{tmp_path}?caption=label").items()]
+    assert captions == ["dog", "cat", None]
 
 
 @pytest.mark.parametrize(

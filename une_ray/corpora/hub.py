@@ -73,12 +73,14 @@ class HubDataset:
             if column not in rows.features:
                 raise unknown(f"column of {self.source}", column, rows.features)
         texts = {column: self._as_text(rows.features[column], column) for column in listed(self.metadata)}
+        captioned = self._as_text(rows.features[self.caption], self.caption) if self.caption else str
         labels = rows.select_columns(wanted) if wanted else None
         for number in range(len(rows)):
             values = labels[number] if labels else {}
             image_id = f"{self.split}-{number:08d}"
             attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
             caption = values[self.caption] if self.caption else None
+            caption = None if caption is None else captioned(caption)
             metadata = {key: text(values[key]) for key, text in texts.items() if values[key] is not None}
             yield Item(
                 image_id,
@@ -99,7 +101,7 @@ class HubDataset:
             return feature.int2str
         if isinstance(feature, datasets.Value) and is_text(feature()):
             return str
-        raise UneError(f"column {column!r} of {self.source} is {feature}, no metadata")
+        raise UneError(f"column {column!r} of {self.source} is {feature}, neither metadata nor a caption")
 
     def remarks(self) -> list[str]:
         """Which columns are not read."""

@@ -60,38 +60,45 @@ class ParquetFiles:
     def items(self) -> Iterator[Item]:
         import pyarrow as pa
 
+        kinds: dict[str, tuple[pa.DataType, str]] = {}
         for number, path in enumerate(_files(self.url)):
             file = _open(self.url, path)
             self._check_columns(path, file.schema_arrow)
+            _refuse_half_labels(path, file.schema_arrow, kinds)
             flags = [field.name for field in file.schema_arrow if pa.types.is_boolean(field.type)]
-            texts = listed(self.metadata)
-            wanted = list(dict.fromkeys([*flags, *texts, *filter(None, (self.id, self.caption))]))
             for group in range(file.num_row_groups):
-                count = file.metadata.row_group(group).num_rows
-                rows = file.read_row_group(group, columns=wanted).to_pylist() if wanted else [{}] * count
-                for row, values in enumerate(rows):
-                    if self.id and values[self.id] is None:
-                        raise UneError(
-                            f"row {row + 1} of row group {group} of {path} has no {self.id}; fill it in, or"
-                            " leave ?id= out: the rows' numbers are ids then"
-                        )
-                    image_id = str(values[self.id]) if self.id else f"{number}-{group}-{row}"
-                    attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
-                    caption = values[self.caption] if self.caption else None
-                    source = f"{path}#{group}#{row}"
-                    metadata = {text: str(values[text]) for text in texts if values[text] is not None}
-                    yield Item(
-                        image_id,
-                        source,
-                        None,
-                        caption,
-                        attributes,
-                        split_group=self.group,
-                        metadata=metadata,
-                    )
+                yield from self._items_of(number, path, file, group, flags)
+
+    def _items_of(
+        self, number: int, path: str, file: pq.ParquetFile, group: int, flags: list[str]
+    ) -> Iterator[Item]:
+        """The rows of one row group of the `number`th file."""
+        texts = listed(self.metadata)
+        wanted = list(dict.fromkeys([*flags, *texts, *filter(None, (self.id, self.caption))]))
+        count = file.metadata.row_group(group).num_rows
+        rows = file.read_row_group(group, columns=wanted).to_pylist() if wanted else [{}] * count
+        for row, values in enumerate(rows):
+            if self.id and values[self.id] is None:
+                raise UneError(
+                    f"row {row + 1} of row group {group} of {path} has no {self.id}; fill it in, or"
+                    " leave ?id= out: the rows' numbers are ids then"
+                )
+            caption = values[self.caption] if self.caption else None
+            yield Item(
+                str(values[self.id]) if self.id else f"{number}-{group}-{row}",
+                f"{path}#{group}#{row}",
+                None,
+                None if caption is None else str(caption),
+                {flag: values[flag] for flag in flags if values[flag] is not None},
+                split_group=self.group,
+                metadata={text: str(values[text]) for text in texts if values[text] is not None},
+            )
 
     def _check_columns(self, path: str, schema: pa.Schema) -> None:
-        """Raise UneError where a file lacks a column, or its column of images holds none."""
+        """Raise UneError where a file lacks a column, or its column of images holds none, or one of texts
+        something else."""
+        import pyarrow as pa
+
         for column in filter(None, (self.image, self.id, self.caption, *listed(self.metadata))):
             if column not in schema.names and column == "image":
                 raise UneError(
@@ -103,6 +110,16 @@ class ParquetFiles:
         for column in listed(self.metadata):
             if not is_text(schema.field(column).type):
                 raise UneError(f"column {column!r} of {path} is {schema.field(column).type}, no metadata")
+        if self.caption and not is_text(schema.field(self.caption).type):
+            raise UneError(
+                f"column {self.caption!r} of {path} is {schema.field(self.caption).type}, and a caption is"
+                " one text: write a column of texts"
+            )
+        if self.id and pa.types.is_floating(schema.field(self.id).type):
+            raise UneError(
+                f"column {self.id!r} of {path} is {schema.field(self.id).type}, as pandas makes of whole"
+                " numbers beside missing ones, and would write 12 as 12.0: cast it to whole numbers or text"
+            )
         kind = schema.field(self.image).type
         if not _holds_bytes(kind):
             raise UneError(
@@ -138,6 +155,22 @@ class ParquetFiles:
         if data is None:
             raise Unreadable("the image column is empty in this row")
         return data
+
+
+def _refuse_half_labels(path: str, schema: pa.Schema, kinds: dict[str, tuple[pa.DataType, str]]) -> None:
+    """Raise UneError where a column is boolean, an attribute, in one file and of another type in another:
+    `kinds` has each column's type in the files before, and the first file that has it so."""
+    import pyarrow as pa
+
+    for field in schema:
+        if pa.types.is_null(field.type):
+            continue  # a file in which it is unknown throughout
+        kind, first = kinds.setdefault(field.name, (field.type, path))
+        if pa.types.is_boolean(kind) != pa.types.is_boolean(field.type):
+            raise UneError(
+                f"column {field.name!r} is {kind} in {first} and {field.type} in {path}: a label in one, and"
+                " nothing in the other; write both alike, boolean if it is one"
+            )
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
