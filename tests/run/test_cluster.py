@@ -9,7 +9,9 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -58,22 +60,46 @@ def test_an_address_that_is_none_is_refused_without_asking(address, said):
         refuse_unreachable(address)
 
 
-def test_what_answers_is_let_through():
+@contextmanager
+def serving(*services: tuple[str, str, Callable]) -> Iterator[int]:
+    """The port of a server of gRPC that has these services' methods, and knows nothing else."""
     server = grpc.server(ThreadPoolExecutor(1))
+    for service, method, reply in services:
+        handler = {method: grpc.unary_unary_rpc_method_handler(reply)}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handler),))
     port = server.add_insecure_port("0.0.0.0:0")
     server.start()
-    for host in ("127.0.0.1", "ray://127.0.0.1", this_node()):
-        refuse_unreachable(f"{host}:{port}")
+    yield port
     server.stop(None)
+
+
+def wants_a_token(request, context):
+    context.abort(grpc.StatusCode.UNAUTHENTICATED, "Invalid or missing authentication token")
+
+
+def test_what_answers_is_let_through():
+    head = ("ray.rpc.NodeInfoGcsService", "GetClusterId", lambda request, context: b"")
+    client = ("ray.rpc.RayletDriver", "ClusterInfo", wants_a_token)
+    with serving(head, client) as port:
+        for host in ("127.0.0.1", "ray://127.0.0.1", this_node()):
+            refuse_unreachable(f"{host}:{port}")
     refuse_unreachable("auto")
 
 
-def test_what_listens_and_is_no_ray_is_not_waited_for(monkeypatch):
-    """Ray itself asks it for minutes."""
+def test_a_running_ray_is_let_through(shared_ray):
+    refuse_unreachable(ray.get_runtime_context().gcs_address)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_what_listens_and_is_no_ray_is_not_waited_for(monkeypatch, scheme):
+    """Ray itself asks it for minutes. One says nothing, one is a server or proxy of other services."""
     monkeypatch.setattr(cluster, "SECONDS_TO_ANSWER", 1.0)
-    with socket.create_server(("0.0.0.0", 0)) as silent:
-        with pytest.raises(UneError, match="no Ray answers at .*does not speak as Ray does; is it running"):
-            refuse_unreachable(f"127.0.0.1:{silent.getsockname()[1]}")
+    with socket.create_server(("0.0.0.0", 0)) as silent, serving() as other:
+        for port in (silent.getsockname()[1], other):
+            with pytest.raises(
+                UneError, match="no Ray answers at .*does not answer as Ray does; is it running"
+            ):
+                refuse_unreachable(f"{scheme}127.0.0.1:{port}")
 
 
 def test_a_temporary_folder_too_long_for_sockets_is_refused(monkeypatch):

@@ -28,6 +28,10 @@ REMEDY_OF_MACHINE = (
     "is there room in /dev/shm and in the temporary folder (RAY_TMPDIR), may processes and ports be opened,"
     " and is no address of another Ray left in RAY_ADDRESS?"
 )
+QUESTIONS = {  # which a Ray alone understands, by the address' scheme
+    "": "/ray.rpc.NodeInfoGcsService/GetClusterId",
+    "ray": "/ray.rpc.RayletDriver/ClusterInfo",
+}
 VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 
 
@@ -155,7 +159,7 @@ def refuse_unreachable(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
         if not os.environ.get("RAY_USE_TLS"):  # its certificates are Ray's to read
-            speaks_grpc(f"{host}:{port}")
+            refuse_deaf(f"{host}:{port}", QUESTIONS[scheme])
     except OSError as error:
         raise UneError(
             f"no Ray answers at {address} (--address or RAY_ADDRESS): {reason(error)}; is it running, and can"
@@ -170,16 +174,25 @@ def this_node() -> str:
     return ray.util.get_node_ip_address()
 
 
-def speaks_grpc(address: str) -> None:
-    """Raise TimeoutError, which is an OSError, where what listens at HOST:PORT is no server of gRPC, as every
-    Ray's is: one that says nothing, or a page."""
+def refuse_deaf(address: str, question: str) -> None:
+    """Raise TimeoutError, which is an OSError, where what listens at HOST:PORT does not know a Ray's
+    `question`: one that says nothing, a page, or a proxy of other services.
+
+    A Ray that wants a token, or a client's id, says so, which is an answer.
+    """
     import grpc
 
+    no_answer = (
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.UNIMPLEMENTED,
+    )
     with grpc.insecure_channel(address) as channel:
         try:
-            grpc.channel_ready_future(channel).result(SECONDS_TO_ANSWER)
-        except grpc.FutureTimeoutError:
-            raise TimeoutError(f"what listens at {address} does not speak as Ray does") from None
+            channel.unary_unary(question)(b"", timeout=SECONDS_TO_ANSWER, wait_for_ready=True)
+        except grpc.RpcError as error:
+            if error.code() in no_answer:
+                raise TimeoutError(f"what listens at {address} does not answer as Ray does") from error
 
 
 @contextlib.contextmanager
