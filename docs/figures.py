@@ -110,6 +110,34 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     return lines[:-1] or None
 
 
+def hspace_edits_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
+    """Steps along the noise, along h-space and by guidance, of the same images under the same judge."""
+    rows = connection.sql("FROM figures_hspace_edits").to_arrow_table().to_pylist()
+    if not rows:
+        return None
+    header = (
+        "",
+        "direction",
+        "effect (std over train images per α)",
+        "leakage, root mean square of the others",
+    )
+    header += ("leakage per effect", "identity kept at α = " + f"{rows[0]['high']:g}")
+    body = []
+    for row in rows:
+        margin = mean_margin(row["spread"], row["images"])
+        moves = abs(row["effect"]) > margin
+        figures = (row["leakage"], row["leakage"] / abs(row["effect"]) if moves else None, row["identity"])
+        shown = f"{number(row['effect'], 3)} ± {number(margin, 3)}"
+        cells = [number(figure, digits) for figure, digits in zip(figures, (3, 2, 2))]
+        body.append((row["attribute"], f"`{row['direction']}`", shown, *cells))
+    about = f"`{rows[0]['space']}`, {rows[0]['images']} test images, α from {rows[0]['low']:g} to"
+    about += (
+        f" {rows[0]['high']:g}, judged by {rows[0]['judge']}; ± half a 95 % interval over images. No leakage"
+    )
+    about += " per effect where the effect is not told from none."
+    return [*table(header, body), "", about.replace(" -", " −")]
+
+
 def effect(row: dict[str, Any]) -> str:
     """With half its 95 % interval over images; of random steps with their spread as well."""
     if row["spread"] is None:
@@ -271,6 +299,7 @@ def disentanglers_table() -> list[str]:
 LAKE_TABLES: dict[str, Callable[[duckdb.DuckDBPyConnection], list[str] | None]] = {
     "spaces": spaces_table,
     "edits": edits_table,
+    "hspace-edits": hspace_edits_table,
     "removed": removed_table,
     "comparisons": comparisons_table,
     "mitigations": mitigations_table,

@@ -73,9 +73,8 @@ CREATE OR REPLACE TEMP VIEW figures_facts AS
 SELECT (SELECT count(*) FROM images WHERE status = 'ok') AS images, (SELECT count(DISTINCT attribute) FROM probes) AS attributes,
     (SELECT count(DISTINCT split_seed) FROM best_probes WHERE method = 'ridge') AS splits;
 
--- Of edits that differ in their number of images or in their settings the largest, one per direction. `spread` is over images, of which each has a
--- random step of its own.
-CREATE OR REPLACE TEMP VIEW figures_edits AS
+-- Every edit with its dose, its effect, and what stands beside it. `spread` is over images, of which each has a random step of its own.
+CREATE OR REPLACE TEMP VIEW figures_every_edit AS
 WITH furthest AS (
     SELECT edit, judge, max(images) AS images, min(alpha) AS low, max(alpha) AS high,
         arg_max(identity, alpha) AS identity_at_high
@@ -85,9 +84,20 @@ by_image AS (
     FROM edit_changes WHERE judged = attribute GROUP BY ALL),
 spreads AS (SELECT edit, judge, stddev_samp(slope) AS spread FROM by_image GROUP BY ALL)
 SELECT space, judge, attribute, direction, edit, images, low, high, effect, spread, leakage, leakage_of_one, identity_at_high AS identity
-FROM edit_tradeoffs JOIN furthest USING (edit, judge) JOIN spreads USING (edit, judge)
+FROM edit_tradeoffs JOIN furthest USING (edit, judge) JOIN spreads USING (edit, judge);
+
+-- Of edits that differ in their number of images or in their settings the largest, one per direction.
+CREATE OR REPLACE TEMP VIEW figures_edits AS
+FROM figures_every_edit WHERE direction NOT IN ('hspace', 'hspace-random')
 QUALIFY row_number() OVER (PARTITION BY space, judge, attribute, direction ORDER BY images DESC, edit) = 1
 ORDER BY space, judge, attribute;
+
+-- Edits in h-space beside others of the same images and doses.
+CREATE OR REPLACE TEMP VIEW figures_hspace_edits AS
+WITH asked AS (SELECT DISTINCT space, judge, attribute, images, low, high FROM figures_every_edit WHERE direction = 'hspace')
+FROM figures_every_edit SEMI JOIN asked USING (space, judge, attribute, images, low, high)
+QUALIFY row_number() OVER (PARTITION BY space, judge, attribute, direction ORDER BY images DESC, edit) = 1
+ORDER BY space, judge, attribute, list_position(['probe', 'random', 'hspace', 'hspace-random', 'prompt'], direction);
 
 -- Figures in sentences, by the name that stands before them in a page, and their digits.
 CREATE OR REPLACE TEMP VIEW sentences AS
