@@ -211,7 +211,7 @@ def test_a_lake_of_a_newer_version_is_refused(lake):
 
 def test_a_folder_that_is_no_lake_says_how_to_make_one(tmp_path):
     with pytest.raises(UneError, match="make one with: une build"):
-        Lake(str(tmp_path)).manifest  # noqa: B018
+        Lake(str(tmp_path)).existing()
 
 
 def test_shards_number_about_sixteen_within_bounds():

@@ -121,6 +121,11 @@ def test_a_dtype_that_changes_no_number_changes_no_fingerprint():
         assert space.with_dtype("float16").pinned()[1] == space.pinned()[1]
 
 
+def test_a_dtype_that_models_do_not_run_in_is_refused():
+    with pytest.raises(UneError, match="dtype 'int8'; it is float32, float16 or bfloat16"):
+        Space.parse("mini-dino").with_dtype("int8")
+
+
 def test_no_two_kinds_have_the_same_fingerprint():
     kinds = kinds_of(MODELS["mini-sd-a"])
     methods = {fingerprint(f"mini-sd-a/{example(kind)}")["method"] for kind in kinds}

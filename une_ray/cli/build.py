@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from une_ray.cli.command import Command
-from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption
+from une_ray.cli.options import ActorsOption, AddressOption, GpusOption, LakeOption, names
 from une_ray.corpora.help import corpus_markdown, forms
 from une_ray.errors import UneError
+
+if TYPE_CHECKING:
+    from une_ray.run.build import Built
 
 EPILOG = """Examples:
 
@@ -73,42 +77,35 @@ def build(
     from une_ray.run.build import build as run
     from une_ray.run.cluster import Cluster
 
-    names = [name.strip() for name in spaces.split(",") if name.strip()]
-    if not names:
+    named = names(spaces)
+    if not named:
         raise UneError("--spaces is empty; name at least one, as in mini-dino")
-    if dtype not in (None, "float32", "float16", "bfloat16"):
-        raise UneError(f"--dtype {dtype!r}; it is float32, float16 or bfloat16")
-    print(f"{corpus} → {', '.join(names)} → {lake}", file=sys.stderr, flush=True)
+    print(f"{corpus} → {', '.join(named)} → {lake}", file=sys.stderr, flush=True)
     try:
-        done = run(
-            lake,
-            corpus,
-            names,
-            shard_size,
-            dtype,
-            Cluster(address, actors, gpus),
-            labels(place or []),
-            check_corpus,
-        )
+        cluster = Cluster(address, actors, gpus)
+        done = run(lake, corpus, named, shard_size, dtype, cluster, labels(place or []), check_corpus)
     except KeyboardInterrupt:
         print("\nune: stopped; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None
+    print("\n".join(lines(done, lake)))
+
+
+def lines(done: Built, lake: str) -> Iterator[str]:
+    """What was done, which images could not be read, and what else a person should know of it."""
     if done.shards_done == 0:
-        print(
+        yield (
             f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already"
             f" ({done.seconds:.1f} s)"
         )
     else:
-        print(
+        yield (
             f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s,"
             f" {done.rejects} images rejected"
         )
-    for reason in done.reasons:
-        print(f"  {reason}")
+    yield from (f"  {reason}" for reason in done.reasons)
     if done.rejects > len(done.reasons):
-        print(f"  all of them: une sql {lake} -c 'FROM rejects'")
-    for note in done.notes:
-        print(note)
+        yield f"  all of them: une sql {lake} -c 'FROM rejects'"
+    yield from done.notes
 
 
 def labels(place: list[str]) -> dict[str, dict[str, str]]:

@@ -54,7 +54,7 @@ def compact(
     Nothing that is asked of the lake changes by it. Raises UneError where files of one space are not alike,
     and where another call takes the lease of one that was stopped for too long.
     """
-    lake.manifest  # noqa: B018 - refuses what is no lake
+    lake.existing()
     with _lease(lake, say) as check:
         lake.store.sweep()
         for folder in ("images", *map(space_folder, lake.fingerprints())):

@@ -61,7 +61,7 @@ def import_space(
     image, and ids that may be row numbers and find only some by names without suffix.
     """
     check_name(name)
-    lake.manifest  # noqa: B018 - refuses what is no lake
+    lake.existing()
     if missing := set(range(lake.shards)) - lake.committed("images"):
         raise UneError(
             f"{lake.url} has not read its images yet ({len(missing)} of {lake.shards} shards are missing);"

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
@@ -117,6 +117,11 @@ class Lake:
 
     def exists(self) -> bool:
         return self.store.exists(MANIFEST)
+
+    def existing(self) -> Self:
+        """Itself. Raises UneError where there is no lake, or one of a newer format."""
+        self.manifest  # noqa: B018 - reading it is the check
+        return self
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

@@ -83,5 +83,11 @@ def commit(
     lake.store.commit(_file(table, config), schema.parquet(arrow, {"config": config}), replace)
 
 
+def table_of(lake: Lake, view: str, config: Mapping[str, Any], order_by: str | None = None) -> pa.Table:
+    """What a view has of one computation, in the order of its file or by these columns."""
+    query = f"SELECT * FROM {view} WHERE config = ?" + (f" ORDER BY {order_by}" if order_by else "")
+    return lake.session.sql(query, params=[config_hash(config)]).to_arrow_table()
+
+
 def _file(table: str, config: Mapping[str, Any]) -> str:
     return f"{table}/{config_hash(config)}.parquet"

@@ -140,7 +140,7 @@ def _counting(lake: Lake, folders: list[str]) -> list[str]:
 def _refuse_missing(lake: Lake) -> None:
     """Raise UneError for a missing or newer lake, before DuckDB fails in its own words."""
     refuse_unreadable_path(lake)
-    lake.manifest  # noqa: B018 - reading it is the check
+    lake.existing()
 
 
 def _register(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:

@@ -89,12 +89,7 @@ def build(
     """
     started = time.monotonic()
     parsed = [Space.parse(text).with_dtype(dtype) for text in spaces]
-    names = [space.name for space in parsed]
-    if len(set(names)) < len(names):
-        raise UneError(f"a space is named twice in {', '.join(names)}")
-    for name in place:
-        if name not in names:
-            raise unknown("space", name, names)
+    _refuse_other_names(parsed, place)
     opened, lake = open_corpus(corpus), Lake(absolute(lake_url))
     known = lake.fingerprints()
     _refuse_other_modality(opened, [space for space in parsed if space.name not in known])
@@ -130,6 +125,16 @@ def build(
         truncated=_truncated(lake, parsed),
         reasons=_reasons(lake, runs.rejected) if runs else (),
     )
+
+
+def _refuse_other_names(spaces: Sequence[Space], place: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise UneError for a space that is named twice, and a place of one that is not built."""
+    names = [space.name for space in spaces]
+    if len(set(names)) < len(names):
+        raise UneError(f"a space is named twice in {', '.join(names)}")
+    for name in place:
+        if name not in names:
+            raise unknown("space", name, names)
 
 
 def _refuse_other_modality(corpus: Corpus, spaces: Sequence[Space]) -> None:

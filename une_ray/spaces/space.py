@@ -26,6 +26,8 @@ from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
 if TYPE_CHECKING:
     import torch
 
+DTYPES = ("float32", "float16", "bfloat16")
+
 
 @dataclass(frozen=True)
 class Space:
@@ -120,6 +122,9 @@ class Space:
         return replace(self, model=replace(self.model, revision=fingerprint["weights"].rpartition("@")[2]))
 
     def with_dtype(self, dtype: str | None) -> Space:
+        """Read in `dtype` in place of the model's own. Raises UneError for one that models don't run in."""
+        if dtype not in (None, *DTYPES):
+            raise UneError(f"dtype {dtype!r}; it is {', '.join(DTYPES[:-1])} or {DTYPES[-1]}")
         return self if dtype is None else replace(self, model=replace(self.model, dtype=dtype))
 
     @property

@@ -29,6 +29,7 @@ from une_ray.studies.edits import train_rows as train_rows_module
 from une_ray.studies.edits import worker as worker_module
 from une_ray.studies.edits.direction_set import directions
 from une_ray.studies.edits.edit import Edit
+from une_ray.studies.edits.options import BESIDE
 from une_ray.studies.edits.outcome import ORDER, outcomes, removed
 from une_ray.studies.edits.probes_of_edit import probes_of_lake
 from une_ray.studies.edits.registries import PATHS
@@ -59,7 +60,7 @@ def smiling(**settings) -> Edit:
 @pytest.fixture(scope="module")
 def smiles() -> Edit:
     """Beside all that an edit may be put."""
-    return smiling(keep=("Male", "Young"), alphas=ALPHAS, baselines=command.BESIDE)
+    return smiling(keep=("Male", "Young"), alphas=ALPHAS, baselines=BESIDE)
 
 
 @pytest.fixture(scope="module")
@@ -447,7 +448,7 @@ def test_the_command_prints_every_direction_in_the_judges_eyes(lake, done):
         "--images",
         str(IMAGES),
         "--baselines",
-        ",".join(command.BESIDE),
+        ",".join(BESIDE),
     ]
     found = CliRunner().invoke(app, arguments)
     assert found.exit_code == 0, found.output
@@ -565,7 +566,7 @@ def test_an_edit_is_one_call_whose_table_has_the_commands_figures(lake, smiles, 
     assert result.table["direction"].to_pylist() == [name for name in ORDER if name not in ON_REQUEST]
     assert result.table["effect"].to_pylist() == pytest.approx([row["effect"] for row in summaries])
     assert result.table["kid_up"].to_pylist() == pytest.approx([row["quality"][1].value for row in summaries])
-    assert result.pictures.num_rows == (2 + len(command.BESIDE)) * IMAGES * 3
+    assert result.pictures.num_rows == (2 + len(BESIDE)) * IMAGES * 3
     side = Image.open(io.BytesIO(lake.store.read(result.pictures["picture"][0].as_py()))).width
     assert result.strip(images=2).size == (3 * side + 4, 4 * side + 6)  # two directions, pixels between them
     assert set(result.pictures["picture"].to_pylist()) <= {

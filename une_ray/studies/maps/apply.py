@@ -88,8 +88,7 @@ def apply_map(
             for one in _judged(lake, source, target, name, split_seed)
         ]
         results.commit(lake, "map_uses", config, judged)
-    query = "SELECT * FROM map_uses WHERE config = ? ORDER BY measure"
-    table = lake.session.sql(query, params=[results.config_hash(config)]).to_arrow_table()
+    table = results.table_of(lake, "map_uses", config, order_by="measure")
     return Applied(space=name, images=images, rejects=rejects, rows=table.to_pylist())
 
 

@@ -96,40 +96,46 @@ def fit_maps(
     labelled = attributes_of(lake)
     images = paired_images(lake, [source, target], labelled, split_seed)
     words = None if texts is None else class_texts(texts, source, target, labelled)
-    fingerprints = lake.fingerprints()
+    prints = lake.fingerprints()
+    config = _config(settings, images, prints, words, captions)
+    stamps = {"source": source, "target": target, "split_seed": split_seed}
+    for end, space in (("source", source), ("target", target)):
+        stamps[f"{end}_fingerprint"] = results.config_hash(prints[space])
+    if not results.is_done(lake, "maps", config):
+        stored = stored_maps(lake, source, target, images)
+        results.commit(lake, "maps", config, [stamps | row for row in stored])
+    if not results.is_done(lake, "map_fits", config):
+        train, test = pairs_of(lake, source, target, images, [labelled.index(name) for name in attributes])
+        fits = _fits(train, test, draws, _asked(lake, settings, words, labelled, test))
+        results.commit(lake, "map_fits", config, [stamps | dict(row) for row in fits])
+    means = results.table_of(lake, "map_figures", config).to_pylist()
+    return MapResult(
+        fits=results.table_of(lake, "map_fits", config),
+        maps=results.table_of(lake, "maps", config),
+        settings=settings,
+        figures=[figures.Figure.from_row(row) for row in means],
+        left_out=left_out(lake, [source, target], images),
+    )
+
+
+def _config(
+    settings: MapSettings,
+    images: PairedImages,
+    fingerprints: Mapping[str, Mapping[str, Any]],
+    words: ClassTexts | None,
+    captions: Mapping[str, int],
+) -> dict[str, Any]:
+    """All that decides the rows: of prompts and captions only where there are any."""
     config = asdict(settings) | {
         "train": len(images.train),
         "test": len(images.test),
-        "fingerprints": [fingerprints[source], fingerprints[target]],
+        "fingerprints": [fingerprints[settings.source], fingerprints[settings.target]],
     }
     if words is not None:
         config["texts"] = words.sha256
     if settings.with_captions:
         config["captions"] = [[fingerprints[space], count] for space, count in sorted(captions.items())]
-    stamps = {
-        "source": source,
-        "target": target,
-        "split_seed": split_seed,
-        "source_fingerprint": results.config_hash(fingerprints[source]),
-        "target_fingerprint": results.config_hash(fingerprints[target]),
-    }
-    if not results.is_done(lake, "maps", config):
-        results.commit(
-            lake, "maps", config, [stamps | row for row in stored_maps(lake, source, target, images)]
-        )
-    if not results.is_done(lake, "map_fits", config):
-        train, test = pairs_of(lake, source, target, images, [labelled.index(name) for name in attributes])
-        asked = _asked(lake, settings, words, labelled, test)
-        results.commit(
-            lake, "map_fits", config, [{**stamps, **row} for row in _fits(train, test, draws, asked)]
-        )
-    name = results.config_hash(config)
-    fits, maps, means = (
-        lake.session.sql(f"SELECT * FROM {table} WHERE config = ?", params=[name]).to_arrow_table()
-        for table in ("map_fits", "maps", "map_figures")
-    )
-    read = [figures.Figure.from_row(row) for row in means.to_pylist()]
-    return MapResult(fits, maps, settings, read, left_out(lake, [source, target], images))
+    return config
 
 
 def pairs_of(

@@ -4,7 +4,7 @@ their controls (paper 1)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -101,13 +101,8 @@ def probe(
     if not attributes:
         raise UneError(f"the corpus of {lake.url} has no attributes to probe; give it a table of labels")
     names, configs = spaces_of(lake, spaces), []
-    for seed, images in on_both_sides(lake, range(splits)).items():
-        if images:
-            report(
-                f"warning: {images:,} pictures stand on both sides of split {seed}, byte for byte or by"
-                " others of their group: probes are tested on what they were fitted on. A new lake splits by"
-                " content and by group, unless its corpus states the split"
-            )
+    for warning in _warnings(lake, range(splits)):
+        report(warning)
     for space in names:
         ids = image_ids(lake, space)
         config = {
@@ -134,6 +129,17 @@ def probe(
         configs.append(results.config_hash(config))
     table = lake.session.sql(SUMMARY, params=[configs, names]).to_arrow_table()
     return ProbeResult(table, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
+
+
+def _warnings(lake: Lake, split_seeds: Sequence[int]) -> Iterator[str]:
+    """Of splits whose probes are tested on what they were fitted on."""
+    for seed, images in on_both_sides(lake, split_seeds).items():
+        if images:
+            yield (
+                f"warning: {images:,} pictures stand on both sides of split {seed}, byte for byte or by"
+                " others of their group: probes are tested on what they were fitted on. A new lake splits by"
+                " content and by group, unless its corpus states the split"
+            )
 
 
 def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list[dict[str, Any]]:

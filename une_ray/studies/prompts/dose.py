@@ -20,8 +20,6 @@ COLUMNS = ("space", "prompt", "frequency", "drawn")
 BIAS, DRAWN = "bias", "drawn"
 FEWEST = 3  # generators and prompts that a slope is taken over
 
-FOUND = "SELECT * FROM prompt_doses WHERE config = ? ORDER BY ALL"
-
 
 @dataclass(frozen=True, eq=False)
 class DoseResult:
@@ -79,7 +77,7 @@ def dose(
         rows += _rows(DRAWN, known, known.drawn, dose_response(known.frequencies, known.drawn))
         stamp = {"neutral": neutral, "pole_first": poles[0], "pole_second": poles[1]}
         results.commit(lake, "prompt_doses", config, [stamp | row for row in rows])
-    return DoseResult(lake.session.sql(FOUND, params=[results.config_hash(config)]).to_arrow_table())
+    return DoseResult(results.table_of(lake, "prompt_doses", config, order_by="ALL"))
 
 
 def read_planted(path: str) -> Planted:

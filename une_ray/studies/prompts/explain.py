@@ -22,7 +22,6 @@ CAPTIONED = """
     SELECT caption, z FROM latents JOIN images USING (image_id)
     WHERE space = $space AND caption IS NOT NULL AND ($split = 'all' OR images.split = $split)
     ORDER BY md5(image_id), image_id LIMIT $limit"""
-FOUND = "SELECT * FROM prompt_explanations WHERE config = ? ORDER BY correlation DESC, phrase"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +71,9 @@ def explain(lake: Lake, space: str, query: str, limit: int = LIMIT, split: str =
     }
     if not results.is_done(lake, "prompt_explanations", config):
         results.commit(lake, "prompt_explanations", config, _rows(config, table["caption"].to_pylist(), z, w))
-    rows = lake.session.sql(FOUND, params=[results.config_hash(config)])
-    return ExplainResult(rows.to_arrow_table())
+    return ExplainResult(
+        results.table_of(lake, "prompt_explanations", config, order_by="correlation DESC, phrase")
+    )
 
 
 def direction_of(lake: Lake, query: str, dim: int) -> np.ndarray:

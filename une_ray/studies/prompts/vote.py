@@ -67,8 +67,7 @@ class Judge:
     def probe(self) -> tuple[np.ndarray, float]:
         """w (d,) and b. Raises UneError where that lake has none of the attribute."""
         assert self.lake is not None
-        lake = Lake(self.lake)
-        lake.manifest  # noqa: B018 - refuses what is no lake
+        lake = Lake(self.lake).existing()
         if self.model not in lake.fingerprints():
             raise unknown(f"space of {self.lake}", self.model, lake.fingerprints())
         rows = lake.rows(PROBE, [self.model, self.attribute])

@@ -86,14 +86,7 @@ def shared_space(
     )
     prints = lake.fingerprints()
     images = paired_images(lake, views, attributes_of(lake), split_seed)
-    config = {
-        "views": list(views),
-        "space": name,
-        "dim": dim or "by held-out correlation",
-        "ridge": "by held-out correlation" if ridge is None else ridge,
-        "rank": rank,
-        "shuffled": shuffled,
-        "split_seed": split_seed,
+    config = _config(settings, name, dim) | {
         "train": len(images.train),
         "fingerprints": [prints[view] for view in views],
     }
@@ -104,23 +97,32 @@ def shared_space(
         _refuse_another(lake, name, maps, settings)  # before anything is written under the name
         results.commit(lake, "shared_scores", config, [stamps | row for row in scores])
         results.commit(lake, "shared_maps", config, [stamps | row | of_views[row["source"]] for row in maps])
-    of_config = [results.config_hash(config)]
-    maps_query, scores_query = (
-        lake.session.sql(f"SELECT * FROM {table} WHERE config = ?", params=of_config)
-        for table in ("shared_maps", "shared_scores")
-    )
-    rows, measured = maps_query.to_arrow_table().to_pylist(), scores_query.to_arrow_table()
+    rows = results.table_of(lake, "shared_maps", config).to_pylist()
     done, rejects = _write(lake, name, rows, settings)
     return SharedResult(
         space=name,
         dim=rows[0]["dim"],
         images=done,
         rejects=rejects,
-        scores=measured,
+        scores=results.table_of(lake, "shared_scores", config),
         settings=settings,
         left_out=left_out(lake, views, images),
         models=_of_one_model(prints, views),
     )
+
+
+def _config(settings: SharedSettings, name: str, dim: int | None) -> dict[str, Any]:
+    """All that decides the space, but for what it is fitted on."""
+    by_agreement = "by held-out correlation"
+    return {
+        "views": list(settings.views),
+        "space": name,
+        "dim": dim or by_agreement,
+        "ridge": by_agreement if settings.ridge is None else settings.ridge,
+        "rank": settings.rank,
+        "shuffled": settings.shuffled,
+        "split_seed": settings.split_seed,
+    }
 
 
 def _of_one_model(prints: Mapping[str, Mapping[str, Any]], views: Sequence[str]) -> dict[str, list[str]]:
