@@ -11,11 +11,11 @@ from une_ray.models.convolutional import Architecture
 from une_ray.registry import DISENTANGLERS
 from une_ray.studies.disentanglement.models.beta_tcvae import total_correlation
 from une_ray.studies.disentanglement.models.did.difference_encoder import LEAST, apart, changed, contrast
-from une_ray.studies.disentanglement.models.did.generator import gradient_penalty
+from une_ray.studies.disentanglement.models.did.generator import Adversarial, gradient_penalty
 from une_ray.studies.disentanglement.models.dip_vae_ii import aggregate_covariance
 from une_ray.studies.disentanglement.models.factor_vae import permute
 from une_ray.studies.disentanglement.models.infogan_cr import pairs
-from une_ray.studies.disentanglement.models.model import Batch, Build
+from une_ray.studies.disentanglement.models.model import Batch, Build, Disentangler
 from une_ray.studies.disentanglement.models.vae import Posterior, divergence, reconstruction_loss
 
 BUILD = Build(
@@ -45,6 +45,12 @@ def posterior(means: torch.Tensor, log_variances: torch.Tensor, z: torch.Tensor 
 
 def test_the_models_are_those_of_the_paper_and_its_rivals():
     assert set(DISENTANGLERS.names()) >= NAMES and all(DISENTANGLERS.about(name) for name in NAMES)
+
+
+@pytest.mark.parametrize(("base", "left"), [(Disentangler, "decode.*groups.*phases"), (Adversarial, "loss")])
+def test_a_model_that_lacks_a_part_is_refused_when_it_is_made(base, left):
+    with pytest.raises(TypeError, match=f"abstract method.*{left}"):
+        type("Unfinished", (base,), {})(BUILD)
 
 
 @pytest.mark.parametrize("name", sorted(NAMES - {"untrained"}))

@@ -69,6 +69,7 @@ SeedsOption = Annotated[
     int | None, typer.Option(min=1, help="With --model: seeds that each prompt is drawn under; default 16")
 ]
 NeutralOption = Annotated[str, typer.Option(help="The prompt that all are directions from")]
+PolesOption = Annotated[str, typer.Option(help="Two prompts, with a bar between them")]
 SpacesOption = Annotated[
     str | None, typer.Option(help="Comma-separated; default: every space of prompts in the lake")
 ]
@@ -83,7 +84,7 @@ def bias(
     texts: TextsOption = None,
     seeds: SeedsOption = None,
     neutral: NeutralOption = "a person",
-    poles: Annotated[str, typer.Option(help="Two prompts, with a bar between them")] = "a man|a woman",
+    poles: PolesOption = "a man|a woman",
     spaces: SpacesOption = None,
     truth: Annotated[
         str | None,
@@ -114,7 +115,7 @@ def vote(
             help="MODEL, that votes by the poles' texts, as mini-clip-b; or SPACE:ATTRIBUTE@LAKE, a probe"
         ),
     ],
-    poles: Annotated[str, typer.Option(help="Two prompts, with a bar between them")] = "a man|a woman",
+    poles: PolesOption = "a man|a woman",
     pictures: Annotated[int, typer.Option(min=1, help="Of every prompt")] = 16,
     steps: Annotated[int, typer.Option(min=1, help="Of the sampling")] = 25,
     guidance: Annotated[float, typer.Option(help="1 draws what the generator holds likely")] = 1.0,
@@ -206,7 +207,7 @@ def dose(
         ),
     ],
     neutral: NeutralOption = "a person",
-    poles: Annotated[str, typer.Option(help="Two prompts, with a bar between them")] = "a man|a woman",
+    poles: PolesOption = "a man|a woman",
 ) -> None:
     """Say how far the bias of prompts, and what is drawn of them, follows a bias that was planted."""
     from une_ray.lake.layout import Lake

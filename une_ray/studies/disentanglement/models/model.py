@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -67,7 +68,7 @@ class Phase:
     loss: Callable[[Batch], Losses]
 
 
-class Disentangler(nn.Module):
+class Disentangler(nn.Module, ABC):
     """`encoder` reads codes off pictures: its first `latents` outputs. Subclasses add the rest.
 
     `span` is the range of a code in pictures of traversals.
@@ -89,14 +90,14 @@ class Disentangler(nn.Module):
         """(b, latents): where traversals begin."""
         return self.codes(pictures)
 
+    @abstractmethod
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """(b, c, s, s) in [0, 1] of latents (b, latents)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def groups(self) -> dict[str, Group]:
         """Everything that is trained, each network in one group."""
-        raise NotImplementedError
 
+    @abstractmethod
     def phases(self, progress: float) -> Sequence[Phase]:
         """What one step does when `progress` of the training is over, from 0 to 1."""
-        raise NotImplementedError

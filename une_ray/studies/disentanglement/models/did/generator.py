@@ -6,6 +6,7 @@ disentangle and in nothing else.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -48,9 +49,9 @@ class Adversarial(Disentangler):
         critic = Phase(group="critic", loss=lambda batch: critic_loss(self.critic, self.generator, batch))
         return [*[critic] * self.critic_steps, Phase(group="generator", loss=self.loss)]
 
+    @abstractmethod
     def loss(self, batch: Batch) -> Losses:
         """Of the generator: L_G and whatever else, as `loss`."""
-        raise NotImplementedError
 
 
 class Generator(nn.Module):
