@@ -59,6 +59,29 @@ def derived_fingerprint(lake: Lake, sources: Sequence[str], method: str, sha256:
     }
 
 
+def fitted_under(lake: Lake, space: str) -> frozenset[int]:
+    """Split seeds that the maps behind a derived space were fitted under, through all its sources; of a space
+    that no map made, none.
+
+    A map is a row of results with the `sha256` that its space's fingerprint names, and its `split_seed`.
+    """
+    named = {"sha256", "split_seed"}
+    tables = [name for name, table in results.tables().items() if named <= {*table.schema.names}]
+    query = " UNION ".join(f"SELECT 'sha256:' || sha256, split_seed FROM {name}" for name in tables)
+    seeds: dict[str, set[int]] = {}
+    for weights, seed in lake.rows(query):
+        seeds.setdefault(weights, set()).add(seed)
+    prints = lake.fingerprints()
+    by_hash = {results.config_hash(known): known for known in prints.values()}
+
+    def behind(fingerprint: Mapping[str, Any]) -> set[int]:
+        sources = [by_hash[source] for source in fingerprint.get("sources", ()) if source in by_hash]
+        return seeds.get(fingerprint["weights"], set()).union(*map(behind, sources))
+
+    known = prints[space]
+    return frozenset(behind(known) if known["kind"] == DERIVED else ())
+
+
 def derive_space(
     lake: Lake, name: str, fingerprint: dict[str, Any], sources: Sequence[str], function: Function
 ) -> Iterator[ShardDone]:

@@ -261,27 +261,32 @@ CREATE OR REPLACE MACRO split_margin(sd, splits, test_per_train) AS
 -- splits refuse counts as much as the others.
 CREATE OR REPLACE MACRO attribute_mean(x, weights) AS sum(x * weights) / sum(weights) FILTER (x IS NOT NULL);
 
--- Settings side by side: one row per config × space. auc and accuracy are means over attributes and splits, auc_margin half a 95 % interval
--- of the AUC (split_margin), from what the splits differ in on the attributes that each of them knows; `penalties` is NULL where λ was chosen
--- from the engine's own.
-CREATE OR REPLACE VIEW probe_settings AS
+-- One row per computation: means over attributes and splits of what its probes reach, auc_margin half a 95 % interval of the AUC
+-- (split_margin), from what the splits differ in on the attributes that each of them knows; `measured_splits` is of those that know any.
+CREATE OR REPLACE VIEW nz_probe_means AS
 WITH levelled AS (
-    SELECT space, config, method, engine, split_seed, status, auc, accuracy, test / train AS ratio, auc - avg(auc) OVER of_attribute AS off,
-        1 / count(auc) OVER of_attribute AS weight
+    SELECT *, test / train AS ratio, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight
     FROM probes WINDOW of_attribute AS (PARTITION BY space, config, method, engine, attribute)),
 per_split AS (
     SELECT space, config, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(off) AS off, avg(ratio) AS ratio
     FROM levelled GROUP BY ALL),
 margins AS (
-    SELECT space, config, method, engine, max(attributes) AS attributes, split_margin(stddev_samp(off), count(off), avg(ratio)) AS auc_margin
+    SELECT space, config, method, engine, count(off) AS measured_splits, max(attributes) AS attributes,
+        split_margin(stddev_samp(off), count(off), avg(ratio)) AS auc_margin
     FROM per_split GROUP BY ALL),
 means AS (
-    SELECT space, config, method, engine, attribute_mean(auc, weight) AS auc, attribute_mean(accuracy, weight) AS accuracy
-    FROM levelled GROUP BY ALL),
-summary AS (FROM means JOIN margins USING (space, config, method, engine))
+    SELECT space, config, method, engine, attribute_mean(auc, weight) AS auc, attribute_mean(accuracy, weight) AS accuracy,
+        attribute_mean(balanced_accuracy, weight) AS balanced, attribute_mean(majority, weight) AS majority,
+        attribute_mean(permuted_auc, weight) AS permuted, attribute_mean((p_value <= .05)::INT, weight) AS significant
+    FROM levelled GROUP BY ALL)
+FROM means JOIN margins USING (space, config, method, engine);
+
+-- Settings side by side: one row per config × space, with means as in nz_probe_means; `penalties` is NULL where λ was chosen from the engine's
+-- own.
+CREATE OR REPLACE VIEW probe_settings AS
 SELECT config, space, method, engine, penalties, rank, splits, permutations, latents, attributes, auc, auc_margin, accuracy,
     coalesce(is_default, false) AS is_default
-FROM summary LEFT JOIN probe_configs USING (config) ORDER BY space, method <> 'ridge', method, is_default DESC, penalties, config;
+FROM nz_probe_means LEFT JOIN probe_configs USING (config) ORDER BY space, method <> 'ridge', method, is_default DESC, penalties, config;
 
 -- The probes that a macro is to read: the chosen ones by a method, or those of the config that was named.
 CREATE OR REPLACE MACRO nz_asked_probes(in_space, by_method, by_config) AS TABLE

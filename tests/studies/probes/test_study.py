@@ -267,3 +267,18 @@ def test_a_refusal_names_the_splits_that_it_is_of():
         "refused: Rare in enc (splits 0, 3 of 5): constant in test: all 9 rows are negative",
         "refused: Never in enc: no train row has this label",
     ]
+
+
+def test_refusals_of_one_attribute_are_one_line():
+    fewer = {"attribute": "Rare", "error": "only 3 positives among 20 train rows, fewer than 5"}
+    fewest = {"attribute": "Rare", "error": "only 2 positives among 20 train rows, fewer than 5"}
+    rows = [
+        {"space": space, **why, "split_seeds": seeds}
+        for space in ("dino", "enc")
+        for why, seeds in ((fewer, [0]), (fewest, [1, 2]))
+    ]
+    assert refusals([*rows, {"space": "pixels", **fewer, "split_seeds": [0]}], splits=3) == [
+        "refused: Rare in dino, enc (split 0 of 3): only 3 positives among 20 train rows, fewer than 5;"
+        " (splits 1, 2 of 3): only 2 positives among 20 train rows, fewer than 5",
+        "refused: Rare in pixels (split 0 of 3): only 3 positives among 20 train rows, fewer than 5",
+    ]

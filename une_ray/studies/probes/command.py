@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -66,17 +65,7 @@ def probe(
         raise UneError(
             f"--penalty {penalty!r}; it is a number, or several with commas, as in .01,.1,1"
         ) from None
-    result = study(
-        Lake(lake),
-        names(spaces),
-        method,
-        engine,
-        penalties,
-        rank,
-        splits,
-        permutations,
-        report=lambda line: print(line, file=sys.stderr, flush=True),
-    )
+    result = study(Lake(lake), names(spaces), method, engine, penalties, rank, splits, permutations)
     print("\n".join([*table(result.table.to_pylist()), *refusals(result.refused.to_pylist(), splits)]))
 
 
@@ -104,17 +93,18 @@ def table(summary: list[dict[str, Any]]) -> list[str]:
 
 
 def refusals(rows: list[dict[str, Any]], splits: int) -> list[str]:
-    """A line per space, attribute and reason, with the splits that the reason is of."""
-    lines = []
+    """A line per attribute and spaces that refuse it for the same reasons, with the splits that each reason
+    is of."""
+    reasons: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        where = ""
-        if len(row["split_seeds"]) < splits:
-            where = (
-                f" (split{'s' * (len(row['split_seeds']) > 1)} {', '.join(map(str, row['split_seeds']))} of"
-                f" {splits})"
-            )
-        lines.append(f"refused: {row['attribute']} in {row['space']}{where}: {row['error']}")
-    return lines
+        seeds = row["split_seeds"]
+        where = f" (split{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))} of {splits})"
+        one = f"{where if len(seeds) < splits else ''}: {row['error']}"
+        reasons.setdefault((row["attribute"], row["space"]), []).append(one)
+    spaces: dict[tuple[str, str], list[str]] = {}
+    for (attribute, space), why in reasons.items():
+        spaces.setdefault((attribute, ";".join(why)), []).append(space)
+    return [f"refused: {attribute} in {', '.join(of)}{why}" for (attribute, why), of in spaces.items()]
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

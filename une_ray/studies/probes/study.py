@@ -4,6 +4,7 @@ their controls (paper 1)."""
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS
 from une_ray.lake import results
+from une_ray.lake.derived import fitted_under
 from une_ray.lake.latents import (
     FOLDS,
     attributes_of,
@@ -34,28 +36,10 @@ from une_ray.lake.session import QUERIES
 SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
 SQL_METHODS = ("ridge", "lda", "mean-difference")
 
-# `off` is what a split differs by on the attributes that it knows: splits may refuse different ones.
 SUMMARY = """
-    WITH levelled AS (
-        SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight
-        FROM probes WHERE config IN (SELECT unnest(?))
-        WINDOW of_attribute AS (PARTITION BY space, method, engine, attribute)),
-    per_split AS (
-        SELECT space, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes,
-            avg(off) AS off, avg(test / train) AS ratio
-        FROM levelled GROUP BY ALL),
-    margins AS (
-        SELECT space, method, engine, count(off) AS splits, max(attributes) AS attributes,
-            split_margin(stddev_samp(off), count(off), avg(ratio)) AS auc_margin
-        FROM per_split GROUP BY ALL),
-    means AS (
-        SELECT space, method, engine, attribute_mean(auc, weight) AS auc,
-            attribute_mean(accuracy, weight) AS accuracy,
-            attribute_mean(balanced_accuracy, weight) AS balanced,
-            attribute_mean(majority, weight) AS majority, attribute_mean(permuted_auc, weight) AS permuted,
-            attribute_mean((p_value <= .05)::INT, weight) AS significant
-        FROM levelled GROUP BY ALL)
-    SELECT * FROM margins JOIN means USING (space, method, engine) ORDER BY list_position(?, space)"""
+    SELECT space, method, engine, measured_splits AS splits, attributes, auc_margin, auc, accuracy, balanced,
+        majority, permuted, significant
+    FROM nz_probe_means WHERE config IN (SELECT unnest(?)) ORDER BY list_position(?, space)"""
 
 REFUSED = """
     SELECT space, attribute, error, list_sort(list(split_seed)) AS split_seeds FROM probes
@@ -73,6 +57,11 @@ class ProbeResult:
     configs: list[str]
 
 
+def say(line: str) -> None:
+    """To a person who waits, in a terminal or a notebook."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def probe(
     lake: Lake,
     spaces: Sequence[str] | None = None,
@@ -83,13 +72,13 @@ def probe(
     splits: int = FOLDS,
     permutations: int = 20,
     device: str | None = None,
-    report: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = say,
 ) -> ProbeResult:
     """Fit and measure probes of all attributes in every space (default: all); what the lake has already is
     not done again.
 
-    `penalties` are the λ to choose from. Raises UneError for an unknown space, method or engine, latents
-    that are not finite, and a λ that the rows do not allow.
+    `penalties` are the λ to choose from; `report` is told warnings and what is fitted. Raises UneError for
+    an unknown space, method or engine, latents that are not finite, and a λ that the rows do not allow.
     """
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
@@ -101,7 +90,7 @@ def probe(
     if not attributes:
         raise UneError(f"the corpus of {lake.url} has no attributes to probe; give it a table of labels")
     names, configs = spaces_of(lake, spaces), []
-    for warning in _warnings(lake, range(splits)):
+    for warning in warnings_of(lake, names, range(splits)):
         report(warning)
     for space in names:
         ids = image_ids(lake, space)
@@ -131,14 +120,25 @@ def probe(
     return ProbeResult(table, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
 
 
-def _warnings(lake: Lake, split_seeds: Sequence[int]) -> Iterator[str]:
-    """Of splits whose probes are tested on what they were fitted on."""
+def warnings_of(lake: Lake, spaces: Sequence[str], split_seeds: Sequence[int]) -> Iterator[str]:
+    """Of splits whose test images the probes were fitted on, or the map that a space was made by."""
     for seed, images in on_both_sides(lake, split_seeds).items():
         if images:
             yield (
                 f"warning: {images:,} pictures stand on both sides of split {seed}, byte for byte or by"
                 " others of their group: probes are tested on what they were fitted on. A new lake splits by"
                 " content and by group, unless its corpus states the split"
+            )
+    for space in spaces:
+        fitted = fitted_under(lake, space)
+        seen = [str(seed) for seed in split_seeds if fitted - {seed}]
+        if seen:
+            seeds = " and ".join(map(str, sorted(fitted)))
+            yield (
+                f"warning: {space} was made by a map that was fitted under split seed {seeds}, on most of the"
+                f" images that probes of split {', '.join(seen)} are tested on: there they say nothing of"
+                " images that the map has not seen"
+                + (f"; those of split {seeds} do" if len(fitted) == 1 else "")
             )
 
 
