@@ -20,6 +20,7 @@ from une_ray.corpora import Item
 from une_ray.lake import results
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
+from une_ray.studies.edits.study import SUMMARIES
 
 ROOT = Path(__file__).resolve().parents[1]
 MADE = {"_api", "cards"}  # pages that a build of the site leaves
@@ -243,6 +244,12 @@ def test_every_call_of_a_lake_is_on_the_page_of_python():
     calls = [name for name, value in members.items() if not name.startswith("_") and callable(value)]
     assert len(calls) > 25
     assert [name for name in calls if f"lake.{name}(" not in page] == []
+
+
+def test_every_column_of_an_edits_table_is_on_the_page_of_python():
+    page = (ROOT / "docs/python.md").read_text()
+    columns = {name for name in SUMMARIES.names if not (name.startswith("kid_") and name.endswith("_margin"))}
+    assert len(columns) > 20 and [name for name in columns if f"`{name}`" not in page] == []
 
 
 def test_tables_that_the_code_decides_are_as_it_has_them(capsys):

@@ -209,10 +209,11 @@ def test_what_can_not_be_joined_is_refused_and_leaves_nothing(lake, tmp_path, z,
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".safetensors", ".parquet", ""])
-def test_what_is_exported_can_be_read_and_imported_again(lake, tmp_path, suffix):
+def test_what_is_exported_can_be_read_and_imported_again(lake, tmp_path, suffix, capsys):
     path = tmp_path / f"out{suffix}"
     lake.import_space("mine", **npy(tmp_path))
     assert lake.space("mine").export(path) == 9
+    assert capsys.readouterr() == ("", ""), "no bar of a library's"
     with pytest.raises(UneError, match="there already"):
         lake.space("mine").export(path)
     expected = lake.space("mine").latents().z

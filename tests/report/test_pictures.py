@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from une_ray.report.pictures import SpaceLine, contact_sheet, lake_card, strip_html
+from une_ray.report.pictures import CAPTION_LINES, SpaceLine, contact_sheet, lake_card, strip_html
 
 
 def pictures(count: int) -> list[Image.Image]:
@@ -23,9 +23,13 @@ def test_a_contact_sheet_has_every_picture_in_its_place():
 
 
 def test_captions_are_written_below_and_long_ones_cut():
-    plain, captioned = (contact_sheet(pictures(1), [text], side=64) for text in ("", "a word " * 40))
+    plain, whole, captioned = (
+        contact_sheet(pictures(1), [text], side=64)
+        for text in ("", "an old woman with a hat", "a word " * 40)
+    )
+    assert whole.height == plain.height + 3 * 14, "as many lines as it takes"
     ink = (np.asarray(captioned)[8 + 64 :] < 128).any(axis=(0, 2))
-    assert captioned.height == plain.height + 2 * 14 and ink.any()
+    assert captioned.height == plain.height + CAPTION_LINES * 14 and ink.any()
     assert not ink[: 8 - 1].any() and not ink[8 + 64 + 1 :].any(), "within its picture's width"
 
 

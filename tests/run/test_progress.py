@@ -29,6 +29,28 @@ def test_rate_and_remaining_time_do_not_count_loading_models(clock):
     ]
 
 
+def test_the_rate_is_that_of_the_last_minute(clock):
+    out = io.StringIO()
+    with progress.Progress(1000, "building", out) as bar:
+        for _ in range(30):  # warming up
+            clock[0] += 10
+            bar.advance(1, rejects=0)
+        for _ in range(20):
+            clock[0] += 10
+            bar.advance(20, rejects=0)
+    last = out.getvalue().splitlines()[-1]
+    assert last == "building: 430/1,000 images, 2.0 images/s, 285 s left, 0 rejects"
+
+
+def test_units_that_take_longer_than_a_minute_have_a_rate(clock):
+    out = io.StringIO()
+    with progress.Progress(20, "training", out, unit="runs") as bar:
+        for _ in range(8):
+            clock[0] += 120
+            bar.advance(1, rejects=0)
+    assert out.getvalue().splitlines()[-1] == "training: 8/20 runs, 0.5 runs/min, 1440 s left, 0 rejects"
+
+
 def test_a_slow_rate_is_told_by_the_minute(clock):
     out = io.StringIO()
     with progress.Progress(12, "editing", out, unit="pictures") as bar:

@@ -26,7 +26,9 @@ EPILOG = """Examples:
 
 `une build … --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
 
-Own models, each from a folder: `une build --corpus folder:photos --spaces
+Own models, each from a folder:
+
+`une build --corpus folder:photos --spaces \
 mine=stable-diffusion:/models/mine/ddim50-trailing,vit=dino:/models/vit --lake lake`
 
 """
@@ -94,13 +96,13 @@ def lines(done: Built, lake: str) -> Iterator[str]:
     """What was done, which images could not be read, and what else a person should know of it."""
     if done.shards_done == 0:
         yield (
-            f"{lake}: all {done.shards_total} shards of {done.images:,} images were there already"
+            f"{lake}: all {done.shards_total} shards of {done.images:,} {done.unit} were there already"
             f" ({done.seconds:.1f} s)"
         )
     else:
         yield (
             f"{lake}: {done.shards_done} of {done.shards_total} shards built in {done.seconds:.0f} s,"
-            f" {done.rejects} images rejected"
+            f" {done.rejects} {done.unit} rejected"
         )
     yield from (f"  {reason}" for reason in done.reasons)
     if done.rejects > len(done.reasons):

@@ -26,6 +26,7 @@ from une_ray.cli import (
     verify,
 )
 from une_ray.cli.command import Command, either_way
+from une_ray.cli.help import CommandWithExamples
 from une_ray.errors import UneError
 from une_ray.registry import STUDIES
 
@@ -89,16 +90,17 @@ def add(to: typer.Typer, command: Command) -> None:
     """Make `command` one of an app's."""
     if isinstance(command.run, typer.Typer):
         for registered in command.run.registered_commands:
+            registered.cls = CommandWithExamples
             if registered.callback is not None:
                 registered.callback = either_way(registered.callback)
         to.add_typer(command.run, name=command.name)
     else:
-        to.command(command.name, epilog=command.epilog)(either_way(command.run))
+        to.command(command.name, cls=CommandWithExamples, epilog=command.epilog)(either_way(command.run))
 
 
 for known in commands():
     add(app, known)
-app.command(epilog=submit.EPILOG, context_settings=submit.CONTEXT)(submit.submit)
+app.command(cls=CommandWithExamples, epilog=submit.EPILOG, context_settings=submit.CONTEXT)(submit.submit)
 
 
 def main(*words: str) -> None:

@@ -48,9 +48,20 @@ def export_space(table: pa.Table, path: Path) -> int:
         lines = "".join(f"{image_id}\n" for image_id in ids)
         path.with_suffix(".ids.txt").write_text(lines, encoding="utf-8")
     elif not path.suffix:
-        import datasets
-
-        datasets.Dataset(table).save_to_disk(path)
+        _save_dataset(table, path)
     else:
         raise UneError(f"{path}: a space is exported as {FORMS}")
     return len(table)
+
+
+def _save_dataset(table: pa.Table, path: Path) -> None:
+    """In `datasets`' layout, without its bar, which says nothing of a space that is written at once."""
+    import datasets
+
+    is_quiet = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        datasets.Dataset(table).save_to_disk(path)
+    finally:
+        if not is_quiet:
+            datasets.enable_progress_bars()

@@ -7,9 +7,9 @@ diffusers or open_clip themselves, so that finding a kind stays cheap.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from une_ray.models.spec import ModelSpec, Role
 
@@ -34,6 +34,9 @@ class ModelKind:
     numbers beside torch's, and whose tokenizer reads texts. Without `library` there is no `random-` model of
     the kind.
 
+    `recognises` says of what stands in the file `sign` of a folder, {} where there is none, whether a model
+    of this kind lies there.
+
     A kind that `generates` has neither loader: it is in diffusers' folder layout, which
     `models/generators.py` reads. `weights=False` is a kind with nothing to read, whose only ad hoc source is
     `none`.
@@ -46,4 +49,6 @@ class ModelKind:
     library: str | None = None
     generates: bool = False
     weights: bool = True
+    sign: str = "config.json"
+    recognises: Callable[[Mapping[str, Any]], bool] = lambda config: False
     role: Role = "model"

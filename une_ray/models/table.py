@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from une_ray.errors import UneError, unknown
+from une_ray.models.recognised import is_folder, without_kind
 from une_ray.models.spec import HALF, IMAGENET_MEAN, IMAGENET_STD, NO_WEIGHTS, ModelSpec, Preprocessing
 from une_ray.registry import MODEL_KINDS
 
@@ -183,8 +184,8 @@ def find_model(name: str) -> ModelSpec:
     """The model under an id of the table, or of `KIND:SOURCE` where SOURCE is a folder or a hub id; `random-`
     before either gives it fresh weights.
 
-    Raises UneError for an unknown id (with the known ones, nearest first) or kind, a hub id without a
-    revision, and fresh weights of what has none.
+    Raises UneError for an unknown id (with the known ones, nearest first) or kind, a folder without a kind, a
+    hub id without a revision, and fresh weights of what has none.
     """
     if name in MODELS:
         return MODELS[name]
@@ -192,7 +193,7 @@ def find_model(name: str) -> ModelSpec:
         return _untrained(find_model(name.removeprefix(RANDOM)))
     kind, colon, source = name.partition(":")
     if not colon:
-        raise unknown("model", name, MODELS)
+        raise without_kind(name) if is_folder(name) else unknown("model", name, MODELS)
     if not MODEL_KINDS.find(kind).weights:
         if source != NO_WEIGHTS:
             raise UneError(f"{name!r}: a {kind} model has no weights to read; it is {kind}:{NO_WEIGHTS}")

@@ -430,7 +430,7 @@ SELECT error(message)::VARCHAR, error(message)::DOUBLE, error(message)::DOUBLE, 
 FROM nz_trouble WHERE error(message)::BOOLEAN
 ORDER BY attribute;
 
--- Pairs of attributes: cosine of their directions, and how their scores and their labels correlate on the test split. Scores that go
+-- Pairs of attributes, each once, the first of two names as attribute_a: cosine of their directions, and how their scores and their labels correlate on the test split. Scores that go
 -- together more than labels do are the space's doing; labels that do, the corpus'.
 CREATE OR REPLACE MACRO entanglement(in_space, by_method := 'ridge', by_config := NULL) AS TABLE
 WITH nz_asked AS (FROM nz_asked_probes(in_space, by_method, by_config)), nz_trouble AS (FROM nz_probe_trouble(in_space, by_method, by_config)),

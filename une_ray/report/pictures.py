@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from une_ray.report.tables import NOTHING, counted
 
-CAPTION_PIXELS, CAPTION_LINES = 11, 2
+CAPTION_PIXELS, CAPTION_LINES = 11, 6
 # A notebook's own colours, light or dark, shine through: nothing here but greys that are half transparent.
 CARD = (
     "font:14px/1.45 system-ui,'Segoe UI','DejaVu Sans',sans-serif;color:inherit;"
@@ -141,8 +141,8 @@ def contact_sheet(
 ) -> Image.Image:
     """Pictures in a grid of `columns`, each in a square of `side` pixels with its caption below, on white.
 
-    A caption that is too long for two lines ends in …. Raises ValueError for no image, or another number
-    of captions than of images.
+    A caption that is too long for CAPTION_LINES lines ends in …. Raises ValueError for no image, or another
+    number of captions than of images.
     """
     if not images:
         raise ValueError("a contact sheet needs a picture; got none")

@@ -44,6 +44,7 @@ class Built:
     rejects: int
     seconds: float
     truncated: Mapping[str, int]  # space → captions that its model read cut off
+    unit: str  # what the corpus' items are: images or prompts
     reasons: Sequence[str] = ()  # `ID: why` of some rejects, each with another reason
 
     @property
@@ -65,6 +66,7 @@ class Job:
     fingerprints: Mapping[str, dict[str, Any]]
     cluster: Cluster
     place: Mapping[str, Mapping[str, str]]
+    unit: str
 
 
 def build(
@@ -110,6 +112,7 @@ def build(
             fingerprints={space.name: fingerprint for space, fingerprint in pinned},
             cluster=cluster,
             place=place,
+            unit="images" if has_pictures(opened) else "prompts",
         )
         runs = _do(job, work) if work else None
     except UneError:
@@ -123,6 +126,7 @@ def build(
         rejects=runs.rejects if runs else 0,
         seconds=seconds,
         truncated=_truncated(lake, parsed),
+        unit=job.unit,
         reasons=_reasons(lake, runs.rejected) if runs else (),
     )
 
@@ -194,7 +198,7 @@ def _do(job: Job, work: Sequence[ShardWork]) -> Runs:
     turn = random.randrange(len(work))
     schedule = turns(job.spaces, [*work[turn:], *work[:turn]], job.place)
     images = sum(job.lake.images_in({item.shard for item in part.work}) for part in schedule)
-    with Runs(job.lake) as runs, Progress(images, "building") as progress:
+    with Runs(job.lake) as runs, Progress(images, "building", unit=job.unit) as progress:
         parked = _attempt(job, schedule, runs, progress)
         if parked.is_worth_another_try and (again := missing(job.lake, job.spaces)):
             count = f"{len(again):,} of {len(work):,} shards"

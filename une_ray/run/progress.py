@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import deque
 from typing import TextIO
 
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_OF_SILENCE = 30.0
+WINDOW, FEWEST = 60.0, 4  # seconds that a rate is taken over, and marks that it is taken over at the least
 
 
 class Progress:
@@ -24,8 +26,8 @@ class Progress:
         self.stream = stream or sys.stderr
         self.total, self.label, self.unit, self.done, self.rejects = total, label, unit, 0, 0
         self.started = self.printed = time.monotonic()
-        # What was done when the first units came: models were loaded by then.
-        self.first: tuple[int, float] | None = None
+        # (done, when), from the first units on, by which models were loaded; the latest of them.
+        self.marks: deque[tuple[int, float]] = deque()
         self.bar = (
             tqdm(total=total, desc=label, unit=unit, file=self.stream) if self.stream.isatty() else None
         )
@@ -44,7 +46,7 @@ class Progress:
     def advance(self, images: int, rejects: int) -> None:
         """`images` more are done, `rejects` of them in vain."""
         self.done += images
-        self.first = self.first or (self.done, time.monotonic())
+        self._mark(time.monotonic())
         self.rejects += rejects
         if self.bar is not None:
             self.bar.set_postfix(rejects=self.rejects, refresh=False)
@@ -62,10 +64,11 @@ class Progress:
         )
 
     def pace(self) -> str:
-        """Rate and remaining time, counted from the first units on; before those, for how long it runs."""
-        if self.first is None:
+        """Rate of the last WINDOW seconds, or of the last few units where those took longer, and remaining
+        time; before the first units, for how long it runs."""
+        if not self.marks:
             return f"running for {self.printed - self.started:.0f} s"
-        before, since = self.first
+        before, since = self.marks[0]
         seconds = self.printed - since
         if self.done == before or seconds <= 0:
             return "rate not known yet"
@@ -74,6 +77,12 @@ class Progress:
         return (
             f"{rate:.1f} {self.unit}/s, {left}" if rate >= 1 else f"{60 * rate:.1f} {self.unit}/min, {left}"
         )
+
+    def _mark(self, now: float) -> None:
+        """Keep FEWEST marks, and as many more as WINDOW seconds want."""
+        self.marks.append((self.done, now))
+        while len(self.marks) > FEWEST and self.marks[1][1] <= now - WINDOW:
+            self.marks.popleft()
 
     def _break_silence(self) -> None:
         """Runs in a thread of its own until the end."""

@@ -16,6 +16,7 @@ from une_ray.lake.importing import IMPORTED
 from une_ray.lake.names import check_name
 from une_ray.models.adhoc import complete
 from une_ray.models.fresh import initialisation
+from une_ray.models.recognised import is_folder
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec, Preprocessing
 from une_ray.models.table import find_model, kind_defaults
@@ -52,7 +53,8 @@ class Space:
         """
         given, equals, rest = text.rpartition("=")
         head, _, last = rest.rpartition("/")
-        source, kind = (head, last) if head and (":" not in head or is_kind(last)) else (rest, "")
+        is_path = ":" in head or is_folder(rest)  # whose last part may be a folder
+        source, kind = (head, last) if head and (is_kind(last) or not is_path) else (rest, "")
         model = find_model(source)
         if ":" in rest and not equals:
             raise UneError(f"a model that is not in the table needs a name for its space: NAME={text}")

@@ -554,8 +554,9 @@ def test_named_images_are_edited_whatever_their_split_and_the_command_says_where
     shown = CliRunner().invoke(app, [*words, "--image", image_id], catch_exceptions=False)
     assert shown.exit_code == 0, shown.output
     assert f"{image_id}, a train image: the probes were fitted with it" in shown.output
-    (picture,) = re.findall(rf"probe +\+1  ({re.escape(lake.url)}/edits/\S+\.png)", shown.output)
-    assert Image.open(picture).size[0] > 0
+    pictures = re.findall(rf"probe +\+([01])  ({re.escape(lake.url)}/edits/\S+\.png)", shown.output)
+    assert [dose for dose, _ in pictures] == ["0", "1"], "the round trip is written, too"
+    assert all(Image.open(name).size[0] > 0 for _, name in pictures)
     with pytest.raises(UneError, match="unknown image 'nobody'"):
         CliRunner().invoke(app, [*words, "--image", "nobody"], catch_exceptions=False)
 
@@ -569,6 +570,11 @@ def test_an_edit_is_one_call_whose_table_has_the_commands_figures(lake, smiles, 
     assert result.pictures.num_rows == (2 + len(BESIDE)) * IMAGES * 3
     side = Image.open(io.BytesIO(lake.store.read(result.pictures["picture"][0].as_py()))).width
     assert result.strip(images=2).size == (3 * side + 4, 4 * side + 6)  # two directions, pixels between them
+    assert repr(result) == f"EditResult(Smiling in sd: {2 + len(BESIDE)} directions × {IMAGES} images)"
+    page = result._repr_html_()
+    assert page.count("<img") == 2 * 4 * 3 and page.count(">α = −2<") == page.count(">α = +1<") == 2 * 4
+    assert page.count(">α = 0, the round trip<") == 2 * 4 and "Smiling in sd" in page
+    assert f"{result.done[0].image_ids[0]}, orthogonalised" in page
     assert set(result.pictures["picture"].to_pylist()) <= {
         f"{folder}/{name}"
         for one in result.done

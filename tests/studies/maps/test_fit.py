@@ -131,5 +131,6 @@ def test_the_command_prints_the_map_beside_its_controls_and_the_report_shows_it(
     for text in ("before: as they are", "random rotation", "orthogonal: unseen", "two halves' maps"):
         assert text in done.output
     assert "left out, as another space lacks the image: 1 of enc" in done.output
+    assert "of three draws or more" in done.output and " ± 0" not in done.output, "two draws give means alone"
     shown = section(Source(lake))
     assert "enc → turned" in shown.html and "random rotation" in shown.summary and "mapped ✓" in shown.html

@@ -102,6 +102,17 @@ def test_a_truth_of_ones_own_is_read(lake, tmp_path):
     assert found.agreements["prompts"].to_pylist() == [9]
 
 
+@pytest.mark.parametrize("known", [0, 4])
+def test_a_truth_of_too_few_prompts_leaves_the_ranking_and_is_said(lake, tmp_path, capsys, known):
+    rows = [f"{text},0.{n}" for n, text in enumerate(["a pilot", *PROMPTS[3 : 3 + known]], 1)]
+    (tmp_path / "few.csv").write_text("\n".join(["prompt,frequency", *rows]) + "\n")
+    for _ in range(2):  # also when it is done already
+        found = bias(lake, "a person", ["a man", "a woman"], truth=str(tmp_path / "few.csv"), resamples=100)
+        assert found.agreements.num_rows == 0 and found.table.num_rows == len(PROMPTS) - 3
+        assert found.table["truth"].null_count == len(PROMPTS) - 3 - known
+        assert f"the truth is known of {known} of {len(PROMPTS) - 3} prompts" in capsys.readouterr().err
+
+
 def test_a_prompts_direction_in_sql_is_its_difference_from_the_neutral_one(lake):
     query = "SELECT w, norm, unit FROM prompt_direction('sd/hspace', 'a man', ?)"
     ((w, norm, unit),) = lake.rows(query, ["a person"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from une_ray.models.configuration import read_json
 from une_ray.models.kind import Embed, ModelKind
@@ -17,6 +19,11 @@ def complete(spec: ModelSpec) -> ModelSpec:
     classes = config.get("id2label", ("0", "1"))  # transformers leaves out the names of two classes
     size = config.get("image_size", spec.preprocessing.size)  # residual networks have no size of their own
     return replace(spec, dim=len(classes), preprocessing=transformers_preprocessing(spec, size))
+
+
+def is_classifier(config: Mapping[str, Any]) -> bool:
+    """Whether a transformers configuration is that of a classifier of pictures."""
+    return any(name.endswith("ForImageClassification") for name in config.get("architectures") or ())
 
 
 def load(spec: ModelSpec, device: str) -> Embed:
@@ -42,4 +49,5 @@ KIND = ModelKind(
     complete=complete,
     load=load,
     library="transformers",
+    recognises=is_classifier,
 )

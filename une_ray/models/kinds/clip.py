@@ -87,4 +87,5 @@ KIND = ModelKind(
     load=load,
     text_tower=text_tower,
     library="transformers",
+    recognises=lambda config: config.get("model_type") in ("clip", "clip_vision_model"),
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from une_ray.errors import UneError, unknown
 from une_ray.models.configuration import read_json
 from une_ray.models.kind import Embed, ModelKind
+from une_ray.models.kinds.classifier import is_classifier
 from une_ray.models.processors import transformers_preprocessing
 from une_ray.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocessing
 
@@ -91,4 +92,5 @@ KIND = ModelKind(
     complete=complete,
     load=load,
     library="transformers",
+    recognises=lambda config: config.get("model_type") in READ and not is_classifier(config),
 )

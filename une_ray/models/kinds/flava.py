@@ -75,4 +75,5 @@ KIND = ModelKind(
     load=load,
     text_tower=text_tower,
     library="transformers",
+    recognises=lambda config: config.get("model_type") == "flava",
 )

@@ -146,4 +146,6 @@ KIND = ModelKind(
     load=load,
     text_tower=text_tower,
     library="open_clip_torch",
+    sign="open_clip_config.json",
+    recognises=lambda config: "model_cfg" in config,
 )

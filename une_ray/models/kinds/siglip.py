@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from une_ray.models.contrastive import TextTower
 
 
+READ = ("siglip", "siglip_vision_model")
+
+
 def complete(spec: ModelSpec) -> ModelSpec:
     """The image tower's width, and the preprocessing of the model's processor. Raises UneError for another
     architecture."""
@@ -29,7 +32,7 @@ def complete(spec: ModelSpec) -> ModelSpec:
             f"{spec.source} is SigLIP 2 of variable shape (NaFlex); une_ray makes square pictures: take a"
             " SigLIP 2 of a fixed size, as -patch16-256"
         )
-    if model_type not in ("siglip", "siglip_vision_model"):
+    if model_type not in READ:
         raise UneError(f"{spec.source} is a {model_type!r} model; siglip: reads SigLIP's")
     vision = config.get("vision_config", config)
     preprocessing = transformers_preprocessing(spec, vision.get("image_size", 224))
@@ -86,4 +89,5 @@ KIND = ModelKind(
     load=load,
     text_tower=text_tower,
     library="transformers",
+    recognises=lambda config: config.get("model_type") in READ,
 )

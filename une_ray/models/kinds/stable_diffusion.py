@@ -100,5 +100,7 @@ KIND = ModelKind(
     ),
     complete=complete,
     library="diffusers",
+    sign="model_index.json",
+    recognises=lambda index: "unet" in index and "vae" in index,
     generates=True,
 )

@@ -95,4 +95,5 @@ KIND = ModelKind(
     complete=complete,
     load=load,
     library="timm",
+    recognises=lambda config: "pretrained_cfg" in config or "architecture" in config,
 )

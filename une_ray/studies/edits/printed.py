@@ -63,7 +63,7 @@ def image_lines(done: DoneEdit) -> list[str]:
             *(
                 f"  {row['direction']:16} {row['alpha']:+g}  {done.lake.url}/{row['picture']}"
                 for row in own
-                if row["judge"] == own[0]["judge"] and row["alpha"] != 0
+                if row["judge"] == own[0]["judge"]
             ),
         ]
     return [*text, *_remaining(done.directions)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from PIL import Image
@@ -23,7 +23,7 @@ def strip(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> Image.Image:
     names = {(row["image_id"], row["direction"], row["alpha"]): row["picture"] for row in rows}
     lines = list(dict.fromkeys((image_id, direction) for image_id, direction, _ in names))
     doses = sorted({alpha for *_, alpha in names})
-    pictures = {place: Image.open(io.BytesIO(lake.store.read(name))) for place, name in names.items()}
+    pictures = {place: _picture(lake, name) for place, name in names.items()}
     width, height = next(iter(pictures.values())).size
     size = len(doses) * (width + GAP) - GAP, len(lines) * (height + GAP) - GAP
     sheet = Image.new("RGB", size, "white")
@@ -33,11 +33,25 @@ def strip(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> Image.Image:
     return sheet
 
 
-def html(picture: Image.Image, caption: str) -> str:
-    """The picture with its caption, in a page that needs no other file."""
-    data = io.BytesIO()
-    picture.save(data, "PNG")
-    return (
-        f'<figure><img src="data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+def html(lake: Lake, rows: Sequence[Mapping[str, Any]], heading: str) -> str:
+    """As `strip`, in HTML that stands alone: every line with its image and direction, every picture with its
+    dose."""
+    from une_ray.report.pictures import strip_html
+
+    lines: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["alpha"]):
+        lines.setdefault((row["image_id"], row["direction"]), []).append(row)
+    parts = [f"<div><b>{escape(heading)}</b></div>"]
+    for (image_id, direction), doses in lines.items():
+        pictures = [_picture(lake, row["picture"]) for row in doses]
+        parts.append(f"<div>{escape(f'{image_id}, {direction}')}</div>")
+        parts.append(strip_html(pictures, [_dose(row["alpha"]) for row in doses]))
+    return "".join(parts)
+
+
+def _dose(alpha: float) -> str:
+    return f"α = {alpha:+g}".replace("-", "−") if alpha else "α = 0, the round trip"
+
+
+def _picture(lake: Lake, name: str) -> Image.Image:
+    return Image.open(io.BytesIO(lake.store.read(name)))

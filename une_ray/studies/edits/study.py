@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from html import escape
 from typing import Any
 
 import pyarrow as pa
@@ -62,6 +61,8 @@ SUMMARIES = pa.schema(
     ]
 )
 
+DRAWN, DRAWN_ALONG = 4, (PROBE, ORTHOGONALISED)  # images of a strip, and its directions
+
 PICTURES = """
     SELECT judge, direction, image_id, alpha, scores[attribute] AS score,
         identity, status, picture
@@ -83,6 +84,10 @@ class DoneEdit:
     outcomes: Sequence[Outcome]
     tasks: Sequence[EditTask]
     image_ids: Sequence[str]
+
+    def __repr__(self) -> str:
+        what = f"{self.edit.attribute} in {self.edit.space}"
+        return f"{what}: {len(self.folders)} directions × {len(self.image_ids)} images"
 
     @property
     def folders(self) -> dict[str, list[str]]:
@@ -126,7 +131,7 @@ class EditResult:
         """See `DoneEdit.pictures`."""
         return pa.concat_tables([one.pictures for one in self.done])
 
-    def strip(self, images: int = 4, directions: Sequence[str] = (PROBE, ORTHOGONALISED)) -> Image.Image:
+    def strip(self, images: int = DRAWN, directions: Sequence[str] = DRAWN_ALONG) -> Image.Image:
         """The first images of each edit, a line per direction that there is of these, a column per dose."""
         parts = [_rows_of_strip(one, images, directions) for one in self.done]
         return strip(self.done[0].lake, [row for rows in parts for row in rows])
@@ -134,13 +139,12 @@ class EditResult:
     def _repr_html_(self) -> str:
         """What a notebook draws: a strip per edit."""
         return "".join(
-            html(
-                EditResult([one]).strip(),
-                f"{escape(one.edit.attribute)} in {escape(one.edit.space)}, "
-                f"α = {', '.join(f'{alpha:+g}' for alpha in one.edit.alphas)}",
-            )
+            html(one.lake, _rows_of_strip(one), f"{one.edit.attribute} in {one.edit.space}")
             for one in self.done
         )
+
+    def __repr__(self) -> str:
+        return f"EditResult({'; '.join(map(repr, self.done))})"
 
     @cached_property
     def table(self) -> pa.Table:
@@ -251,7 +255,9 @@ def _of_distances(**distances: KernelDistance) -> dict[str, float]:
     return values | {f"kid_{name}_margin": distance.margin for name, distance in distances.items()}
 
 
-def _rows_of_strip(done: DoneEdit, images: int, directions: Sequence[str]) -> list[dict[str, Any]]:
+def _rows_of_strip(
+    done: DoneEdit, images: int = DRAWN, directions: Sequence[str] = DRAWN_ALONG
+) -> list[dict[str, Any]]:
     first = set(done.image_ids[:images])
     rows = [row for row in done.pictures.to_pylist() if row["image_id"] in first]
     return [row for row in rows if row["judge"] == rows[0]["judge"] and row["direction"] in directions]

@@ -50,7 +50,9 @@ def fit(
             " four that are most evenly split"
         ),
     ] = None,
-    draws: Annotated[int, typer.Option(min=2, help="Random sets of anchors of every size")] = 5,
+    draws: Annotated[
+        int, typer.Option(min=2, help="Random sets of anchors of every size; intervals need three")
+    ] = 5,
     split_seed: SplitOption = 0,
     texts: Annotated[
         str | None,
@@ -127,10 +129,10 @@ def lines(result: MapResult) -> list[str]:
         *_curve(figures),
         *_classes(figures, settings.classes),
         "",
-        "± is half a 95 % interval over draws of anchors from the same images: how far the choice of anchors"
-        " matters, not\nwhat other images would give. centred: less the target's mean, which is what of the"
-        " cosine is about the image. class: of the nearest other image. The maps of all train images are"
-        " in the table maps.",
+        "± is half a 95 % interval over draws of anchors from the same images, of three draws or more: how"
+        " far the choice\nof anchors matters, not what other images would give. centred: less the target's"
+        " mean, which is what of the cosine is about the image. class: of the nearest other image. The maps"
+        " of all train images are in the table maps.",
     ]
     return text
 

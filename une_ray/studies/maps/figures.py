@@ -8,6 +8,8 @@ from typing import Any
 
 from une_ray.geometry.intervals import mean_margin
 
+FEWEST = 3  # draws that an interval is given of
+
 Key = tuple[str, bool]
 """(map, centred)"""
 
@@ -71,16 +73,15 @@ class Figure:
         return self.map, self.centred
 
     @property
-    def half(self) -> float:
-        """Half a 95 % interval of the mean, by Student's t over draws; 0 of a single draw."""
-        if self.sd is None:
-            return 0.0
-        return mean_margin(self.sd, self.draws)
+    def half(self) -> float | None:
+        """Half a 95 % interval of the mean, by Student's t over draws; None of fewer than FEWEST, whose t is
+        12.7 and whose interval therefore says nothing."""
+        return None if self.sd is None or self.draws < FEWEST else mean_margin(self.sd, self.draws)
 
     def text(self, digits: int = 3) -> str:
         """`0.798 ± 0.004`, with an asterisk where any orthogonal matrix would give it."""
-        mark = "*" if self.any_orthogonal else ""
-        return f"{self.value:.{digits}f} ± {self.half:.{digits}f}{mark}"
+        margin = "" if self.half is None else f" ± {self.half:.{digits}f}"
+        return f"{self.value:.{digits}f}{margin}{'*' if self.any_orthogonal else ''}"
 
 
 def largest(figures: Iterable[Figure]) -> list[Figure]:

@@ -112,7 +112,7 @@ def _curve(
     """(anchors, value, half interval), by anchors."""
     wanted = (of, name, centred, metric)
     return sorted(
-        (figure.anchors, figure.value, figure.half)
+        (figure.anchors, figure.value, figure.half or 0.0)
         for figure in figures
         if (figure.of, figure.map, figure.centred, figure.metric) == wanted and figure.classes_fitted is None
     )

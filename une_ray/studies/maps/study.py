@@ -82,7 +82,7 @@ def fit_maps(
     if source == target:
         raise UneError(f"a map goes from one space to another, and {source!r} is named twice")
     if draws < 2:
-        raise UneError(f"{draws} draws of anchors give no interval; take two or more")
+        raise UneError(f"{draws} draws of anchors give no interval; take three or more, or two for means")
     attributes, captions = class_attributes(lake, classes), captioned(lake, source, target, split_seed)
     settings = MapSettings(
         source=source,

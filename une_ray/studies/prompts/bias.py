@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.studies.prompts.read import Prompts, caption_spaces, number, read_prompts, rows_of, stamp_of
-from une_ray.studies.prompts.truth import Truth, known_truth, refuse_few
+from une_ray.studies.prompts.truth import Truth, known_truth, too_few
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,8 @@ def bias(
     `avatar_concepts`; `vote:JUDGE`, what the judge's vote on pictures of the very space's generator was
     (see `vote`), or `vote:JUDGE@SPACE`, on those of another, as text towers want it where several were drawn
     by; or a CSV file with the columns prompt and frequency. Raises UneError for prompts that
-    the lake has not, poles that are the neutral prompt, and a truth of fewer than five prompts.
+    the lake has not, and poles that are the neutral prompt. A truth of too few prompts gives no agreement,
+    which is said.
     """
     first, second = two_poles(poles, neutral)
     asked = spaces_of(lake, spaces) if spaces else caption_spaces(lake)
@@ -58,7 +60,13 @@ def bias(
             prompts = read_prompts(lake, space, config["space_fingerprint"])
             _commit(lake, config, prompts, known)
         configs.append(results.config_hash(config))
-    return BiasResult(*(rows_of(lake, name, configs) for name in ("prompt_biases", "prompt_agreements")))
+    found = BiasResult(*(rows_of(lake, name, configs) for name in ("prompt_biases", "prompt_agreements")))
+    for space, known in truths.items():
+        prompts = [row["prompt"] for row in found.table.to_pylist() if row["space"] == space]
+        reason = too_few(known, prompts) if known.shares else None
+        if reason:
+            print(f"{space} is held against no truth: {reason}", file=sys.stderr, flush=True)
+    return found
 
 
 def two_poles(poles: Sequence[str], neutral: str | None = None) -> tuple[str, str]:
@@ -92,7 +100,7 @@ def _commit(lake: Lake, config: Mapping[str, Any], prompts: Prompts, known: Trut
         | {name: number(values[row]) for name, values in zip(("bias", "low", "high", "even", "odd"), columns)}
         for row, text in enumerate(asked)
     ]
-    if known.shares:
+    if known.shares and not too_few(known, asked):
         row = stamp | {"truth": known.name} | _agreement(asked, known, h, prompts.of(neutral), columns)
         results.commit(lake, "prompt_agreements", config, [row])
     results.commit(lake, "prompt_biases", config, rows)
@@ -105,7 +113,6 @@ def _agreement(
     neutral: np.ndarray,
     columns: Sequence[np.ndarray],
 ) -> dict[str, Any]:
-    refuse_few(known, asked)
     places = [row for row, text in enumerate(asked) if text in known.shares]
     truth, seeds = np.array([known.shares[asked[row]] for row in places]), h.shape[1]
     ranked = agreement(columns[0][places], truth)

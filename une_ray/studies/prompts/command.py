@@ -40,7 +40,7 @@ EPILOG = """Examples:
 
 `une prompts dose --lake .planted/lake --planted .planted/planted.csv`
 
-`une prompts explain --lake demo/lake --space mini-dino \\
+`une prompts explain --lake demo/lake --space mini-dino \
 --direction "FROM direction('mini-dino', 'Smiling')"`"""
 
 app = group("What a generator takes for granted: prompts as directions; captions that explain any direction.")

@@ -60,14 +60,15 @@ def known_truth(lake: Lake, truth: str | None, poles: tuple[str, str], space: st
         raise UneError(f"{truth}: a frequency is no number: {error}") from error
 
 
-def refuse_few(truth: Truth, asked: Collection[str]) -> None:
-    """Raise UneError where the truth is known of too few of the prompts for a rank correlation."""
+def too_few(truth: Truth, asked: Collection[str]) -> str | None:
+    """Why no rank correlation is taken, where the truth is known of too few of the prompts; else None."""
     known = sum(text in truth.shares for text in asked)
-    if known < FEWEST:
-        raise UneError(
-            f"the truth is known of {known} of {len(asked)} prompts, too few for a rank correlation;"
-            f" avatars' are such as {next(iter(CONCEPTS))!r}"
-        )
+    if known >= FEWEST:
+        return None
+    return (
+        f"the truth is known of {known} of {len(asked)} prompts, too few for a rank correlation, which takes"
+        f" {FEWEST}; avatars' are such as {next(iter(CONCEPTS))!r}"
+    )
 
 
 def _votes(lake: Lake, given: str, poles: Sequence[str], space: str) -> Truth:

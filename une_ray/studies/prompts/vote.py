@@ -23,7 +23,7 @@ from une_ray.studies.prompts.bias import two_poles
 from une_ray.studies.prompts.pictures import DrawPrompts
 from une_ray.studies.prompts.pictures import tasks as picture_tasks
 from une_ray.studies.prompts.read import number, prompts_of, rows_of
-from une_ray.studies.prompts.truth import Truth, known_truth, refuse_few
+from une_ray.studies.prompts.truth import Truth, known_truth, too_few
 
 EMBEDDED = "SELECT prompt, z FROM prompt_pictures WHERE config IN (SELECT unnest(?)) ORDER BY prompt, seed"
 PROBE = """SELECT w, b FROM best_probes WHERE space = ? AND attribute = ? AND method = 'ridge'
@@ -114,8 +114,9 @@ def vote(
     if voter.attribute is not None:
         voter.probe()
     known, prompts = known_truth(lake, truth, (first, second), space), prompts_of(lake, space)
-    if known.shares:
-        refuse_few(known, prompts)
+    reason = too_few(known, prompts) if known.shares else None
+    if reason:
+        raise UneError(reason)
     todo = picture_tasks(lake, space, voter.model, prompts, pictures, steps, guidance)
     made = [results.config_hash(task.to_row()) for task in todo]
     config = {
