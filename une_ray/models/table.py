@@ -34,6 +34,12 @@ def _mini(id: str, kind: str, **facts: Any) -> ModelSpec:
     return _row(id, kind, f"package:{id}", **shared, **facts)
 
 
+def _mini_sd(id: str, **facts: Any) -> ModelSpec:
+    """A generator of the mini zoo, of the size of mini-sd-a but for what is said otherwise."""
+    size = {"dim": 1024, "gflops": 0.59, "parameters": 6.87, "gpus": 0.5, "text_model": "mini-clip-a"}
+    return _mini(id, "stable-diffusion", **size | facts)
+
+
 _BOX_32 = Preprocessing(32, "crop", resample="box", mean=HALF, std=HALF)
 _INCEPTION = Preprocessing(224, resize=224, crop_offset="round", mean=HALF, std=HALF)
 _DINOV3 = Preprocessing(224, "stretch", resample="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
@@ -41,47 +47,10 @@ _DINOV3 = Preprocessing(224, "stretch", resample="bilinear", mean=IMAGENET_MEAN,
 # gflops, and parameters in millions: counted on the real configurations (benchmarks/models.py prints them).
 # noise_variance: of DDIM-50 noise of held-out avatars (make floors prints it).
 ROWS = (
-    _mini(
-        "mini-sd-a",
-        "stable-diffusion",
-        dim=1024,
-        gflops=0.59,
-        parameters=6.87,
-        gpus=0.5,
-        text_model="mini-clip-a",
-        noise_variance=0.6436,
-    ),
-    _mini(
-        "mini-sd-b",
-        "stable-diffusion",
-        dim=1024,
-        gflops=0.27,
-        parameters=3.3,
-        gpus=0.5,
-        text_model="mini-clip-b",
-        noise_variance=0.6182,
-    ),
-    _mini(
-        "mini-sd-dup",
-        "stable-diffusion",
-        dim=1024,
-        gflops=0.59,
-        parameters=6.87,
-        gpus=0.5,
-        text_model="mini-clip-a",
-        noise_variance=0.7095,
-    ),
-    _mini(
-        "mini-sd-z",
-        "stable-diffusion",
-        dim=1024,
-        gflops=0.59,
-        parameters=6.87,
-        gpus=0.5,
-        text_model="mini-clip-a",
-        spacing="trailing",
-        noise_variance=0.5919,
-    ),
+    _mini_sd("mini-sd-a", noise_variance=0.6436),
+    _mini_sd("mini-sd-b", gflops=0.27, parameters=3.3, text_model="mini-clip-b", noise_variance=0.6182),
+    _mini_sd("mini-sd-dup", noise_variance=0.7095),
+    _mini_sd("mini-sd-z", spacing="trailing", noise_variance=0.5919),
     _mini("mini-clip-a", "clip", dim=128, gflops=0.17, parameters=1.24),
     _mini("mini-clip-b", "open-clip", dim=96, gflops=0.041, parameters=1.43),
     _mini("mini-dino", "dino", dim=640, gflops=0.17, parameters=1.22, pooling="cls+quarters"),

@@ -15,7 +15,7 @@ from une_ray.geometry.prompt_directions import agreement, biases, random_poles, 
 from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.studies.prompts.read import Prompts, caption_spaces, number, read_prompts, rows_of, stamp_of
+from une_ray.studies.prompts.read import Prompts, caption_spaces, computed, number, rows_of
 from une_ray.studies.prompts.truth import Truth, known_truth, too_few
 
 
@@ -48,18 +48,14 @@ def bias(
     first, second = two_poles(poles, neutral)
     asked = spaces_of(lake, spaces) if spaces else caption_spaces(lake)
     truths = {space: known_truth(lake, truth, (first, second), space) for space in asked}
-    configs = []
-    for space, known in truths.items():
-        config = stamp_of(lake, space) | {
-            "neutral": neutral,
-            "poles": [first, second],
-            "truth": known.hash,
-            "resamples": resamples,
-        }
-        if not results.is_done(lake, "prompt_biases", config):
-            prompts = read_prompts(lake, space, config["space_fingerprint"])
-            _commit(lake, config, prompts, known)
-        configs.append(results.config_hash(config))
+    settings = {"neutral": neutral, "poles": [first, second], "resamples": resamples}
+    configs = computed(
+        lake,
+        "prompt_biases",
+        asked,
+        lambda space: settings | {"truth": truths[space].hash},
+        lambda config, prompts: _commit(lake, config, prompts, truths[config["space"]]),
+    )
     found = BiasResult(*(rows_of(lake, name, configs) for name in ("prompt_biases", "prompt_agreements")))
     for space, known in truths.items():
         prompts = [row["prompt"] for row in found.table.to_pylist() if row["space"] == space]

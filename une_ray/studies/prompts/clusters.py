@@ -13,16 +13,13 @@ import pyarrow as pa
 from une_ray.errors import UneError
 from une_ray.geometry.prompt_clusters import Score, clusters, map_of
 from une_ray.lake import results
-from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.studies.prompts.read import (
     Prompts,
-    caption_spaces,
+    computed,
     labelled,
     number,
-    read_prompts,
     rows_of,
-    stamp_of,
 )
 
 KEY, FEWEST = "category", 6
@@ -58,17 +55,14 @@ def cluster(
             f"{len(known)} prompts of {lake.url} stand in {len(set(known.values()))} categories of two or"
             f" more by {categories!r}; clusters are of {FEWEST} prompts and two categories at the least"
         )
-    configs = []
-    for space in spaces_of(lake, spaces) if spaces else caption_spaces(lake):
-        config = stamp_of(lake, space) | {
-            "neutral": neutral,
-            "categories": categories,
-            "resamples": resamples,
-        }
-        if not results.is_done(lake, "prompt_clusters", config):
-            prompts = read_prompts(lake, space, config["space_fingerprint"])
-            _commit(lake, config, prompts, known)
-        configs.append(results.config_hash(config))
+    settings = {"neutral": neutral, "categories": categories, "resamples": resamples}
+    configs = computed(
+        lake,
+        "prompt_clusters",
+        spaces,
+        lambda space: settings,
+        lambda config, prompts: _commit(lake, config, prompts, known),
+    )
     return ClustersResult(
         *(rows_of(lake, name, configs) for name in ("prompt_clusters", "prompt_cluster_scores"))
     )

@@ -13,16 +13,13 @@ from une_ray.corpora import avatar_concepts
 from une_ray.errors import UneError, unknown
 from une_ray.geometry.prompt_likeness import agreement, is_first, likeness
 from une_ray.lake import results
-from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.studies.prompts.read import (
     Prompts,
-    caption_spaces,
+    computed,
     labelled,
     number,
-    read_prompts,
     rows_of,
-    stamp_of,
 )
 
 AVATARS, KEY = "avatars", "describes"
@@ -56,18 +53,14 @@ def defaults(
     groups = {text: group for text, group in labelled(lake, describes).items() if text != neutral}
     if not groups:
         raise UneError(f"the only descriptor of {lake.url} is the neutral prompt {neutral!r} itself")
-    configs = []
-    for space in spaces_of(lake, spaces) if spaces else caption_spaces(lake):
-        config = stamp_of(lake, space) | {
-            "neutral": neutral,
-            "describes": describes,
-            "truth": truth,
-            "resamples": resamples,
-        }
-        if not results.is_done(lake, "prompt_defaults", config):
-            prompts = read_prompts(lake, space, config["space_fingerprint"])
-            _commit(lake, config, prompts, groups)
-        configs.append(results.config_hash(config))
+    settings = {"neutral": neutral, "describes": describes, "truth": truth, "resamples": resamples}
+    configs = computed(
+        lake,
+        "prompt_defaults",
+        spaces,
+        lambda space: settings,
+        lambda config, prompts: _commit(lake, config, prompts, groups),
+    )
     return DefaultsResult(
         *(rows_of(lake, name, configs) for name in ("prompt_defaults", "prompt_default_agreements"))
     )

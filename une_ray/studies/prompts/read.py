@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results
-from une_ray.lake.latents import matrix, metadata_of
+from une_ray.lake.latents import matrix, metadata_of, spaces_of
 from une_ray.lake.layout import Lake
 
 BY_SEED = """
@@ -71,6 +71,24 @@ def stamp_of(lake: Lake, space: str) -> dict[str, Any]:
         "space_fingerprint": results.config_hash(lake.fingerprints()[space]),
         "prompts": results.config_hash(prompts_of(lake, space)),
     }
+
+
+def computed(
+    lake: Lake,
+    table: str,
+    spaces: Sequence[str] | None,
+    settings_of: Callable[[str], Mapping[str, Any]],
+    commit: Callable[[dict[str, Any], Prompts], None],
+) -> list[str]:
+    """The configs of a computation of every one of `spaces` (default: all of captions): its stamp and its
+    settings. `commit` does those that the lake has not."""
+    configs = []
+    for space in spaces_of(lake, spaces) if spaces else caption_spaces(lake):
+        config = stamp_of(lake, space) | settings_of(space)
+        if not results.is_done(lake, table, config):
+            commit(config, read_prompts(lake, space, config["space_fingerprint"]))
+        configs.append(results.config_hash(config))
+    return configs
 
 
 def rows_of(lake: Lake, table: str, configs: Sequence[str]) -> pa.Table:
