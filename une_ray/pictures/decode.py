@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
 
-from une_ray.models.spec import Preprocessing
+if TYPE_CHECKING:
+    from une_ray.models.spec import Preprocessing
 
 # Raster formats whose decoders only decode: Pillow would also start interpreters for EPS and the like.
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
