@@ -7,6 +7,8 @@ from tests.helpers.planted import Planted
 from une_ray.api import Lake
 from une_ray.api import open as open_lake
 from une_ray.lake.derived import fitted_under
+from une_ray.report.section import Source
+from une_ray.studies.probes.linearity import section
 from une_ray.studies.probes.study import warnings_of
 
 
@@ -40,3 +42,10 @@ def test_probes_of_splits_whose_test_images_a_map_has_seen_are_warned_of(lake):
     assert "probes of split 0, 1 are tested on" in warning and "those of split 2 do" in warning
     (warning,) = warnings_of(lake, ["twice"], [0, 1, 2])
     assert "split seed 0 and 2" in warning and "split 0, 1, 2 are tested on" in warning
+
+
+def test_the_report_says_so_of_derived_spaces_and_of_no_other(lake):
+    lake.probe(["enc"], splits=1, permutations=0)
+    assert "Made by maps" not in section(Source(lake)).note
+    lake.probe(["together"], splits=1, permutations=0)
+    assert "of one split seed, together: on other split seeds" in section(Source(lake)).note

@@ -65,21 +65,22 @@ def fitted_under(lake: Lake, space: str) -> frozenset[int]:
 
     A map is a row of results with the `sha256` that its space's fingerprint names, and its `split_seed`.
     """
+    prints = lake.fingerprints()
+    if prints[space].get("kind") != DERIVED:
+        return frozenset()
     named = {"sha256", "split_seed"}
     tables = [name for name, table in results.tables().items() if named <= {*table.schema.names}]
     query = " UNION ".join(f"SELECT 'sha256:' || sha256, split_seed FROM {name}" for name in tables)
     seeds: dict[str, set[int]] = {}
     for weights, seed in lake.rows(query):
         seeds.setdefault(weights, set()).add(seed)
-    prints = lake.fingerprints()
     by_hash = {results.config_hash(known): known for known in prints.values()}
 
     def behind(fingerprint: Mapping[str, Any]) -> set[int]:
         sources = [by_hash[source] for source in fingerprint.get("sources", ()) if source in by_hash]
-        return seeds.get(fingerprint["weights"], set()).union(*map(behind, sources))
+        return seeds.get(fingerprint.get("weights", ""), set()).union(*map(behind, sources))
 
-    known = prints[space]
-    return frozenset(behind(known) if known["kind"] == DERIVED else ())
+    return frozenset(behind(prints[space]))
 
 
 def derive_space(

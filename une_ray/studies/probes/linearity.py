@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
+from une_ray.lake.derived import fitted_under
 from une_ray.report.plots import svg
 from une_ray.report.roles import Roles
 from une_ray.report.section import Section, Source
@@ -18,6 +19,11 @@ NOTE = (
     "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The"
     " controls are grey: a space counts for its model only as far as it beats them. The dotted line is"
     " chance; the small upright strokes are the same probes fitted on permuted labels."
+)
+
+DERIVED_NOTE = (
+    " Made by maps that were fitted on the train images of one split seed, {spaces}: on other split seeds its"
+    " test images are mostly ones that the map has seen (une probe says which)."
 )
 
 # *The* probe of each space, attribute and split, where it was fitted and its test images are of both kinds.
@@ -89,8 +95,10 @@ def section(source: Source) -> Section | None:
     )
     of_spaces = [SpaceFigures(*row) for row in source.rows(BY_SPACE)]
     of_spaces.sort(key=lambda row: spaces.index(row.space))
+    derived = [space for space in spaces if fitted_under(source.lake, space)]
+    note = NOTE + (DERIVED_NOTE.format(spaces=", ".join(derived)) if derived else "")
     return Section(
-        "Linear probes", NOTE, picture + numbers(of_spaces, source.roles), summary(of_spaces, source.roles)
+        "Linear probes", note, picture + numbers(of_spaces, source.roles), summary(of_spaces, source.roles)
     )
 
 
