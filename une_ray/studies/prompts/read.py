@@ -84,7 +84,7 @@ def computed(
     settings. `commit` does those that the lake has not."""
     configs = []
     for space in spaces_of(lake, spaces) if spaces else caption_spaces(lake):
-        config = stamp_of(lake, space) | settings_of(space)
+        config = stamp_of(lake, space) | dict(settings_of(space))
         if not results.is_done(lake, table, config):
             commit(config, read_prompts(lake, space, config["space_fingerprint"]))
         configs.append(results.config_hash(config))
