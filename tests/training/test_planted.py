@@ -1,5 +1,6 @@
 """Generators with a planted bias: which avatars they are trained on, and what is left on disk."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from une_ray.corpora import avatars, open_corpus
 from une_ray.corpora.avatar_concepts import CONCEPTS
 from une_ray.spaces.space import Space
 from une_ray.training import planted
+from une_ray.training.data import Pictures
 from une_ray.training.planted import DOSES, PLANTED, Plant, avatars_of, shares_of
 from une_ray.training.workspace import Workspace
 
@@ -30,6 +32,16 @@ def test_the_avatars_have_the_shares_and_nothing_else_that_differs_between_gener
         assert share == pytest.approx(shares_of(run)[prompt])
     assert np.mean([one.male for one in features]) == pytest.approx(0.5)
     assert len(set(indices)) == len(indices) and not any(index % 2 for index in indices)
+
+
+def test_captions_say_the_clothes_and_never_the_sex():
+    indices = np.array(avatars_of(shares_of(0), 4))
+    variants = planted.captions_of(Pictures(images=np.empty(0), indices=indices, seed=1))
+    words = {word for captions in variants for caption in captions for word in re.findall(r"\w+", caption)}
+    assert "person" in words and not words & {"man", "woman", "men", "women"}
+    worn = [avatars.features(1, index).clothes for index in indices]
+    assert [PLANTED[prompt] for prompt in variants[1]] == worn
+    assert [len(captions) for captions in variants] == [len(indices)] * 2
 
 
 def test_what_is_known_is_a_table_and_what_to_ask_a_corpus(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +72,17 @@ def avatars_of(shares: Mapping[str, float], count: int) -> list[int]:
     return chosen
 
 
+def captions_of(data: Pictures) -> list[list[str]]:
+    """Two captions of every picture, the corpus' own and the prompt of the clothes.
+
+    Both speak of a person: one that says the sex leaves no bias to be learned.
+    """
+    prompts = {clothes: prompt for prompt, clothes in PLANTED.items()}
+    worn = [prompts[avatars.features(data.seed, int(index)).clothes] for index in data.indices]
+    neutral = [re.sub(r"\b(wo)?man\b", "person", caption) for caption in data.captions()]
+    return [neutral, worn]
+
+
 def train(
     workspace: Workspace, run: int, count: int = 200, settings: Settings = SETTINGS, base: str = BASE
 ) -> Path:
@@ -94,9 +106,8 @@ def train(
 def _unet(
     workspace: Workspace, name: str, generator: Generator, data: Pictures, settings: Settings
 ) -> UNet2DConditionModel:
-    captions = [data.captions(variant) for variant in range(unet.CAPTION_VARIANTS)]
     examples = unet.examples(
-        data, captions, generator.vae, generator.text_encoder, generator.tokenizer, workspace.device
+        data, captions_of(data), generator.vae, generator.text_encoder, generator.tokenizer, workspace.device
     )
     model = generator.unet.requires_grad_(True)
     settings = workspace.settings(settings)
