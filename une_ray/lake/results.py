@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -76,9 +77,10 @@ def commit(
     """Write the rows of one computation to the table of that name, whole or not at all.
 
     Of two computations that finish at once, whose rows are equal, the first stays, or with `replace` the
-    last.
+    last. Rows that have no time yet are `computed` now, where the table has that column.
     """
-    stamped = [{**row, "config": config_hash(config)} for row in rows]
+    now = datetime.now(UTC).replace(tzinfo=None)
+    stamped = [{"computed": now, **row, "config": config_hash(config)} for row in rows]
     arrow = pa.Table.from_pylist(stamped, schema=find_table(table).schema)
     lake.store.commit(_file(table, config), schema.parquet(arrow, {"config": config}), replace)
 

@@ -116,25 +116,34 @@ CREATE OR REPLACE VIEW sweeps AS
 SELECT * FROM read_parquet(getvariable('lake') || '/sweeps/*.parquet', hive_partitioning = false, union_by_name = true)
 UNION ALL BY NAME SELECT NULL::MAP(VARCHAR, DOUBLE) AS reported WHERE false;
 
--- What `une prompts` found, and the pictures that it drew; see prompts.sql.
+-- What `une prompts` found, and the pictures that it drew; see prompts.sql. Files of earlier une_rays lack `computed` and what else stands here as NULL.
 CREATE OR REPLACE VIEW prompt_biases AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_biases/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_biases/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_agreements AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_agreements/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_agreements/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_defaults AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_defaults/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_defaults/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_default_agreements AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_default_agreements/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_default_agreements/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_clusters AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_clusters/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_clusters/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_cluster_scores AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_cluster_scores/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_cluster_scores/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_explanations AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_explanations/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_explanations/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_votes AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_votes/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_votes/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_vote_agreements AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_vote_agreements/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_vote_agreements/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_pictures AS
 SELECT * FROM read_parquet(getvariable('lake') || '/prompt_pictures/*.parquet', hive_partitioning = false);
 

@@ -1,6 +1,6 @@
 -- What does a generator take for granted? Tables over the rows of `une prompts`. Brackets of a prompt are 95 % intervals over seeds, those of a
 -- correlation or an accuracy over prompts. Of several computations of one question that of most prompts counts, of those the one with a truth that is
--- no vote.
+-- no vote, of those the newest; beside one truth the newest, as what is known may have been corrected.
 
 -- Prompts between two poles, from the second to the first. `is_clear`: the interval leaves out 0.
 CREATE OR REPLACE TEMP VIEW biases AS
@@ -11,7 +11,7 @@ SELECT space, neutral, pole_first, pole_second, prompt, round(bias, 3) AS bias, 
     round(truth, 3) AS truth, truth_of
 FROM known
 QUALIFY config = first(config) OVER (
-    PARTITION BY space, neutral, pole_first, pole_second ORDER BY prompts DESC, starts_with(truth_of, 'vote:') NULLS LAST, config)
+    PARTITION BY space, neutral, pole_first, pole_second ORDER BY prompts DESC, starts_with(truth_of, 'vote:') NULLS LAST, computed DESC NULLS LAST, config)
 ORDER BY space, neutral, pole_first, known.bias, prompt;
 
 -- How the order of prompts agrees with the truth, or with a judge's vote on drawn pictures: Spearman's ρ of h-space beside that of text towers, the share
@@ -20,7 +20,7 @@ CREATE OR REPLACE TEMP VIEW bias_agreements AS
 SELECT pole_first, pole_second, truth, space, neutral, prompts, seeds, round(rho, 3) AS rho, round(low, 3) AS low, round(high, 3) AS high, round(p, 4) AS p,
     round(random_poles, 3) AS random_poles, round(halves, 3) AS halves
 FROM prompt_agreements
-QUALIFY config = first(config) OVER (PARTITION BY space, neutral, pole_first, pole_second, truth ORDER BY prompts DESC, config)
+QUALIFY config = first(config) OVER (PARTITION BY space, neutral, pole_first, pole_second, truth ORDER BY computed DESC NULLS LAST, prompts DESC, config)
 ORDER BY pole_first, truth, prompt_agreements.rho DESC, space;
 
 -- The judges' votes on drawn pictures, each prompt's share of the first pole, beside what is known of it.
@@ -29,14 +29,14 @@ SELECT space, judge, pole_first, pole_second, steps, guidance_scale, prompt, pic
     round(truth, 3) AS truth
 FROM (SELECT *, count(truth) OVER (PARTITION BY config) AS known FROM prompt_votes) v
 QUALIFY config = first(config) OVER (
-    PARTITION BY space, judge, pole_first, pole_second, guidance_scale ORDER BY known DESC, pictures DESC, steps DESC, config)
+    PARTITION BY space, judge, pole_first, pole_second, guidance_scale ORDER BY known > 0 DESC, pictures DESC, steps DESC, computed DESC NULLS LAST, config)
 ORDER BY space, judge, pole_first, guidance_scale, v.vote, prompt;
 
 CREATE OR REPLACE TEMP VIEW vote_agreements AS
 SELECT space, judge, pole_first, pole_second, truth, guidance_scale, pictures, prompts, round(rho, 3) AS rho, round(low, 3) AS low, round(high, 3) AS high,
     round(p, 4) AS p, round(halves, 3) AS halves, round(difference, 3) AS difference
 FROM prompt_vote_agreements
-QUALIFY config = first(config) OVER (PARTITION BY space, judge, pole_first, pole_second, truth, guidance_scale ORDER BY pictures DESC, steps DESC, config)
+QUALIFY config = first(config) OVER (PARTITION BY space, judge, pole_first, pole_second, truth, guidance_scale ORDER BY pictures DESC, steps DESC, computed DESC NULLS LAST, config)
 ORDER BY ALL;
 
 -- Every descriptor of every prompt, the nearest first in `place`; of those that describe one thing the nearest is the default, `support` its share of
@@ -47,7 +47,7 @@ SELECT space, neutral, prompt, describes, descriptor, round(cosine, 3) AS cosine
     row_number() OVER (PARTITION BY space, neutral, prompt ORDER BY cosine DESC, descriptor) AS place
 FROM (
     SELECT * FROM (SELECT *, count(*) OVER (PARTITION BY config) AS pairs, count(truth) OVER (PARTITION BY config) AS known FROM prompt_defaults)
-    QUALIFY config = first(config) OVER (PARTITION BY space, neutral ORDER BY pairs DESC, known DESC, config))
+    QUALIFY config = first(config) OVER (PARTITION BY space, neutral ORDER BY pairs DESC, known DESC, computed DESC NULLS LAST, config))
 ORDER BY space, neutral, prompt, place;
 
 -- What each prompt is taken for, the surest first.
@@ -61,7 +61,7 @@ CREATE OR REPLACE TEMP VIEW default_agreements AS
 SELECT space, neutral, truth, prompts, seeds, round(accuracy, 3) AS accuracy, round(low, 3) AS low, round(high, 3) AS high, round(majority, 3) AS majority,
     round(p, 4) AS p, round(rho, 3) AS rho, round(rho_low, 3) AS rho_low, round(rho_high, 3) AS rho_high
 FROM prompt_default_agreements
-QUALIFY config = first(config) OVER (PARTITION BY space, neutral, truth ORDER BY prompts DESC, config)
+QUALIFY config = first(config) OVER (PARTITION BY space, neutral, truth ORDER BY computed DESC NULLS LAST, prompts DESC, config)
 ORDER BY prompt_default_agreements.rho DESC, space;
 
 -- Clusters against known categories, beside shuffled ones, and how far the map may be trusted.
@@ -69,13 +69,13 @@ CREATE OR REPLACE TEMP VIEW cluster_scores AS
 SELECT space, neutral, categories, measure, round(value, 3) AS value, round(low, 3) AS low, round(high, 3) AS high, round(shuffled, 3) AS shuffled,
     round(p, 4) AS p, prompts, clusters, seeds, round(halves, 3) AS halves, round(trust, 3) AS trust, round(trust_of_components, 3) AS trust_of_components
 FROM prompt_cluster_scores
-QUALIFY config = first(config) OVER (PARTITION BY space, neutral, categories, measure ORDER BY prompts DESC, config)
+QUALIFY config = first(config) OVER (PARTITION BY space, neutral, categories, measure ORDER BY prompts DESC, computed DESC NULLS LAST, config)
 ORDER BY categories, measure, prompt_cluster_scores.value DESC, space;
 
 CREATE OR REPLACE TEMP VIEW map_of_prompts AS
 SELECT space, neutral, categories, prompt, category, cluster, x, y
 FROM (SELECT *, count(*) OVER (PARTITION BY config) AS prompts FROM prompt_clusters)
-QUALIFY config = first(config) OVER (PARTITION BY space, neutral, categories ORDER BY prompts DESC, config)
+QUALIFY config = first(config) OVER (PARTITION BY space, neutral, categories ORDER BY prompts DESC, computed DESC NULLS LAST, config)
 ORDER BY space, neutral, categories, category, prompt;
 
 -- What directions say: the strongest phrases of both ends, beside those of random directions, by whose captions (`split`). `is_first_split`: test items, where

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from une_ray.lake.tables import FLAG, REAL, TEXT, WHOLE, Table
+from une_ray.lake.tables import FLAG, REAL, TEXT, TIME, WHOLE, Table
 
 STAMP = [("config", TEXT), ("space_fingerprint", TEXT)]
+ANSWER = [*STAMP, ("computed", TIME)]
 
 # What one seed of a space that is a mean over seeds was, one row per space × prompt × seed: written by
 # une build, for intervals over seeds.
@@ -33,7 +34,7 @@ BIASES = Table(
             ("even", REAL),
             ("odd", REAL),
             ("truth", REAL),
-            *STAMP,
+            *ANSWER,
         ]
     ),
 )
@@ -54,7 +55,7 @@ AGREEMENTS = Table(
             ("p", REAL),
             ("random_poles", REAL),
             ("halves", REAL),
-            *STAMP,
+            *ANSWER,
         ]
     ),
 )
@@ -78,7 +79,7 @@ DEFAULTS = Table(
             ("support", REAL),
             ("random", REAL),
             ("truth", REAL),
-            *STAMP,
+            *ANSWER,
         ]
     ),
 )
@@ -102,7 +103,7 @@ DEFAULT_AGREEMENTS = Table(
             ("rho", REAL),
             ("rho_low", REAL),
             ("rho_high", REAL),
-            *STAMP,
+            *ANSWER,
         ]
     ),
 )
@@ -120,7 +121,7 @@ CLUSTERS = Table(
             ("cluster", WHOLE),
             ("x", REAL),
             ("y", REAL),
-            *STAMP,
+            *ANSWER,
         ]
     ),
 )
@@ -145,7 +146,7 @@ CLUSTER_SCORES = Table(
             ("halves", REAL),
             ("trust", REAL),
             ("trust_of_components", REAL),
-            *STAMP,
+            *ANSWER,
         ]
     ),
 )
@@ -168,7 +169,7 @@ EXPLANATIONS = Table(
             ("random", REAL),
             ("random_p", REAL),
             ("images", WHOLE),
-            *STAMP,
+            *ANSWER,
         ]
     ),
 )
@@ -216,7 +217,7 @@ VOTES = Table(
             ("low", REAL),
             ("high", REAL),
             ("truth", REAL),
-            *STAMP,
+            *ANSWER,
         ]
     ),
 )
@@ -237,7 +238,7 @@ VOTE_AGREEMENTS = Table(
             ("p", REAL),
             ("halves", REAL),
             ("difference", REAL),
-            *STAMP,
+            *ANSWER,
         ]
     ),
 )

@@ -21,7 +21,8 @@ VOTERS = (
 )
 VOTES = """SELECT prompt, vote, steps, guidance_scale FROM prompt_votes
     WHERE judge = ? AND space = ? AND pole_first = ? AND pole_second = ?
-    QUALIFY config = first(config) OVER (ORDER BY pictures DESC, steps DESC, guidance_scale, config)"""
+    QUALIFY config = first(config) OVER (ORDER BY pictures DESC, steps DESC, guidance_scale,
+        computed DESC NULLS LAST, config)"""
 
 
 @dataclass(frozen=True)
