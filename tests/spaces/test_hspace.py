@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from une_ray.errors import UneError
 from une_ray.models.generators import load_generator
 from une_ray.models.hspace import middle_block, middle_of
 from une_ray.run.read import read_captions
+from une_ray.spaces.drawing import drawing_of, mean_middle_block
 from une_ray.spaces.leak import fresh_noise
 from une_ray.spaces.space import Space
 
@@ -89,6 +91,17 @@ def test_a_latent_consistency_model_draws_over_its_own_four_steps(zoo, tmp_path,
             output = generator.unet(x, timestep, encoder_hidden_states=states).sample
             x = scheduler.step(output, timestep, x).prev_sample
     assert np.allclose(found, torch.stack(seen).mean((0, 1, 3, 4)).numpy(), atol=1e-4)
+
+
+@torch.no_grad()
+def test_what_comes_behind_the_last_steps_middle_block_is_not_computed(zoo):
+    generator = load_generator(space(zoo, "hspace2").model)
+    drawing, calls = drawing_of(space(zoo, "hspace2").model, "leading"), Counter()
+    for part in ("mid_block", "conv_out"):
+        getattr(generator.unet, part).register_forward_hook(lambda m, i, o, part=part: calls.update([part]))
+    noise = drawing.noise(1, generator.latent_shape)
+    mean_middle_block(generator, generator.prompt_states([PROMPTS[1]]), noise, drawing)
+    assert calls == {"mid_block": 8, "conv_out": 7}
 
 
 def test_another_few_step_scheduler_is_refused_by_name(zoo, tmp_path):

@@ -31,24 +31,33 @@ def middle_block(unet: Any, see: Callable[[torch.Tensor], torch.Tensor | None]) 
         handle.remove()
 
 
+def middle_outputs(unet: Any, walk: Callable[[], object], count: int) -> list[torch.Tensor]:
+    """The first `count` outputs (b, c, h, w) float32 of the U-Net's middle block in the course of `walk`. It
+    ends with the last of them: what comes behind is not computed."""
+    seen: list[torch.Tensor] = []
+
+    def see(output: torch.Tensor) -> None:
+        seen.append(output.float())
+        if len(seen) == count:
+            raise _Enough
+
+    with middle_block(unet, see), contextlib.suppress(_Enough):
+        walk()
+    assert len(seen) == count, "a walk of fewer calls, or a U-Net that does not call its middle block"
+    return seen
+
+
 def middle_of(unet: Any, x: torch.Tensor, timestep: int, states: torch.Tensor) -> torch.Tensor:
-    """The middle block's output (b, c, h, w) float32 of states x (b, …) under `states` (b, 77, width); what
-    comes behind it is not computed."""
+    """The middle block's output (b, c, h, w) float32 of states x (b, …) under `states` (b, 77, width)."""
 
-    def stop(output: torch.Tensor) -> None:
-        raise _Reached(output)
+    def call() -> None:
+        unet(x.to(unet.dtype), timestep, encoder_hidden_states=states.to(unet.dtype), return_dict=False)
 
-    with middle_block(unet, stop):
-        try:
-            unet(x.to(unet.dtype), timestep, encoder_hidden_states=states.to(unet.dtype), return_dict=False)
-        except _Reached as reached:
-            return reached.output.float()
-    raise AssertionError("a U-Net that never calls its middle block")
+    return middle_outputs(unet, call, 1)[0]
 
 
-class _Reached(Exception):
-    def __init__(self, output: torch.Tensor) -> None:
-        self.output = output
+class _Enough(Exception):
+    """All has been seen."""
 
 
 def pooled(h: torch.Tensor, flat: bool) -> torch.Tensor:

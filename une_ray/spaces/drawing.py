@@ -75,16 +75,16 @@ def mean_middle_block(
     generator: Generator, states: torch.Tensor, noise: torch.Tensor, drawing: Drawing
 ) -> torch.Tensor:
     """(b, c, h, w) float32: the middle block's output while pictures are drawn from noise (b, noises, …)
-    under `states` (b, 77, width), a mean over the timesteps."""
-    from une_ray.models.hspace import middle_block
+    under `states` (b, 77, width), a mean over the timesteps. The last step ends at the middle block."""
+    from une_ray.models.hspace import middle_outputs
 
-    seen: list[torch.Tensor] = []
     denoiser, kind = generator.denoiser(states), generator.prediction_type
-    with middle_block(generator.unet, lambda h: seen.append(h.float())):
+    nodes, alphas = drawing.timesteps, generator.alphas_cumprod
+
+    def walk() -> None:
         if drawing.scaling is None:
-            sample(denoiser, noise[:, 0], drawing.timesteps, generator.alphas_cumprod, kind, clean=True)
+            sample(denoiser, noise[:, 0], nodes, alphas, kind, clean=True)
         else:
-            consistency_sample(
-                denoiser, noise, drawing.timesteps, generator.alphas_cumprod, kind, drawing.scaling
-            )
-    return torch.stack(seen).mean(0)
+            consistency_sample(denoiser, noise, nodes, alphas, kind, drawing.scaling)
+
+    return torch.stack(middle_outputs(generator.unet, walk, len(nodes))).mean(0)
