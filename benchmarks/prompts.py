@@ -6,7 +6,9 @@
 All in one process and interleaved, the median of each ratio: what a worker of `une build` does with a shard
 of prompts (their rows and every seed's included); a bare loop over the same network in the same batches; and
 diffusers' own pipeline under the same scheduler, steps and noise, called once per prompt and seed, and once
-per prompt with all its seeds in one batch. `--build` also times a whole `une build` past start-up.
+per prompt with all its seeds in one batch. Beside each stands the share of its time that it spends in the
+U-Net, and below what a row of the U-Net costs by the size of its batch: together what batching could win.
+`--build` also times a whole `une build` past start-up.
 """
 
 from __future__ import annotations
@@ -84,6 +86,44 @@ def pipeline_of(space: Space, device: str) -> StableDiffusionPipeline:
     return pipe.to(device)
 
 
+class Watch:
+    """Seconds that are spent in a network's calls, the GPU's own included."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        self.seconds, self.forward = 0.0, network.forward
+        network.forward = self
+
+    def __call__(self, *inputs: object, **more: object) -> object:
+        wait()
+        started = time.monotonic()
+        try:
+            return self.forward(*inputs, **more)
+        finally:
+            wait()
+            self.seconds += time.monotonic() - started
+
+
+def wait() -> None:
+    """Until the GPU is done, if there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+@torch.no_grad()
+def row_seconds(step: ReadPrompts, batch_size: int) -> float:
+    """What a row of the U-Net costs in a batch of that size, the least of three calls."""
+    generator = step.generator
+    denoiser = generator.denoiser(generator.prompt_states(["a person"]))
+    x = torch.randn(batch_size, *generator.latent_shape, device=generator.device)
+
+    def call() -> None:
+        denoiser(x, 500)
+        wait()
+
+    call()
+    return min(seconds(call) for _ in range(3)) / batch_size
+
+
 def seconds(work: Callable[[], object]) -> float:
     started = time.monotonic()
     work()
@@ -114,15 +154,23 @@ def main() -> None:
     for found in (bare.loop(prompts[:2]), bare.per_prompt(prompts[:2], True)):
         assert torch.allclose(found, same, atol=2e-3 * same.abs().max().item()), "not the same numbers"
     rates: dict[str, list[float]] = {name: [] for name in ways}
-    pairs = len(prompts) * len(step.noise)
+    shares: dict[str, list[float]] = {name: [] for name in ways}
+    pairs, watches = len(prompts) * len(step.noise), [Watch(step.generator.unet), Watch(bare.pipe.unet)]
     for repeat in range(args.repeats):
         for name, work in ways.items():
-            rates[name].append(pairs / seconds(work))
+            before = sum(watch.seconds for watch in watches)
+            took = seconds(work)
+            rates[name].append(pairs / took)
+            shares[name].append((sum(watch.seconds for watch in watches) - before) / took)
         shown = ", ".join(f"{name} {rate[-1]:.1f}" for name, rate in rates.items())
         print(f"repeat {repeat + 1}: prompts × seeds a second: {shown}", flush=True)
     for name in [*ways][1:]:
         ratios = [ours / theirs for ours, theirs in zip(rates["une_ray"], rates[name])]
         print(f"une_ray beside {name}: median ratio {statistics.median(ratios):.2f}", flush=True)
+    for name, share in shares.items():
+        print(f"{name}: {statistics.median(share):.3f} of its time in the U-Net")
+    for batch_size in (1, 8, 32, 128):
+        print(f"a row of the U-Net in a batch of {batch_size}: {1000 * row_seconds(step, batch_size):.2f} ms")
     if args.build:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "prompts.txt").write_text("\n".join(prompts) + "\n")

@@ -254,12 +254,20 @@ class Questions(layout.Lake):
 
         return dose(self, str(planted), neutral, poles)
 
-    def explain(self, space: str, direction: str, *, split: str = "test") -> ExplainResult:
+    def explain(
+        self,
+        space: str,
+        direction: str,
+        *,
+        split: str | None = None,
+        captions: str | None = None,
+        map: str = "orthogonal",
+    ) -> ExplainResult:
         """What do captions say of a direction, a query that gives one row with a list w? See
         `une_ray.studies.prompts.explain.explain`."""
         from une_ray.studies.prompts.explain import explain
 
-        return explain(self, space, direction, split=split)
+        return explain(self, space, direction, split, captions, map)
 
     def memorization(
         self,

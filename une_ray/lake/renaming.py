@@ -24,7 +24,7 @@ from une_ray.lake.layout import Lake, fingerprint_file, space_folder
 from une_ray.lake.names import check_name
 
 FIRST = ("probes",)  # whose hashes other results name
-COLUMNS = ("space", "source", "target", "judge")  # of tables of results, that hold a space's name
+COLUMNS = ("space", "source", "target", "judge", "captions")  # of tables of results, that hold a space's name
 
 
 def rename_space(lake: Lake, name: str, to: str) -> None:

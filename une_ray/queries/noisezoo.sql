@@ -136,8 +136,10 @@ CREATE OR REPLACE VIEW prompt_cluster_scores AS
 SELECT * FROM read_parquet(getvariable('lake') || '/prompt_cluster_scores/*.parquet', hive_partitioning = false, union_by_name = true)
 UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_explanations AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_explanations/*.parquet', hive_partitioning = false, union_by_name = true)
-UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
+SELECT * REPLACE (coalesce(captions, space) AS captions) FROM (
+    SELECT * FROM read_parquet(getvariable('lake') || '/prompt_explanations/*.parquet', hive_partitioning = false, union_by_name = true)
+    UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed, NULL::VARCHAR AS captions, NULL::VARCHAR AS map, NULL::VARCHAR AS source,
+        NULL::VARCHAR AS split, NULL::FLOAT[] AS w WHERE false);
 CREATE OR REPLACE VIEW prompt_votes AS
 SELECT * FROM read_parquet(getvariable('lake') || '/prompt_votes/*.parquet', hive_partitioning = false, union_by_name = true)
 UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;

@@ -78,20 +78,23 @@ FROM (SELECT *, count(*) OVER (PARTITION BY config) AS prompts FROM prompt_clust
 QUALIFY config = first(config) OVER (PARTITION BY space, neutral, categories ORDER BY prompts DESC, computed DESC NULLS LAST, config)
 ORDER BY space, neutral, categories, category, prompt;
 
--- What directions say: the strongest phrases of both ends, beside those of random directions, by whose captions (`split`). `is_first_split`: test items, where
--- they were asked, and all items, a probe's own among them, only where no others were.
+-- What directions say: the strongest phrases of both ends, beside those of random directions, by whose captions (`split`), and by which bridge: where
+-- the items of the direction's own space lie, or where the stored `map` of `source` puts the texts of `captions`. `is_first_split`: test items, where they
+-- were asked, and all items, a probe's own among them, only where no others were.
 CREATE OR REPLACE TEMP VIEW directions_said AS
 WITH said AS (
-    SELECT config, space, direction, split, images, list(phrase ORDER BY correlation DESC)[:3] AS head, round(max(correlation), 3) AS head_correlation,
+    SELECT config, space, direction, split, captions, map, source, images,
+        list(phrase ORDER BY correlation DESC)[:3] AS head, round(max(correlation), 3) AS head_correlation,
         list(phrase ORDER BY correlation)[:3] AS foot, round(min(correlation), 3) AS foot_correlation, round(any_value(random), 3) AS random,
-        round(any_value(random_p), 4) AS p, max(abs(correlation)) > any_value(random) AS is_explained, any_value(w) AS w
+        round(any_value(random_p), 4) AS p, max(abs(correlation)) > any_value(random) AS is_explained, any_value(w) AS w, computed
     FROM prompt_explanations
-    GROUP BY config, space, direction, split, images
-    QUALIFY config = first(config) OVER (PARTITION BY space, direction, split ORDER BY images DESC, config))
-SELECT * EXCLUDE (config), split = first(split) OVER (
-    PARTITION BY space, direction ORDER BY list_position(['test', 'val', 'all', 'train'], split)) AS is_first_split
+    GROUP BY config, space, direction, split, captions, map, source, images, computed
+    QUALIFY config = first(config) OVER (
+        PARTITION BY space, direction, captions, map, split ORDER BY images DESC, computed DESC NULLS LAST, config))
+SELECT * EXCLUDE (config, computed), split = first(split) OVER (
+    PARTITION BY space, direction, captions, map ORDER BY list_position(['test', 'val', 'all', 'train'], split)) AS is_first_split
 FROM said
-ORDER BY space, is_explained DESC, p, direction, split;
+ORDER BY space, is_explained DESC, p, direction, map NULLS FIRST, split;
 
 FROM bias_agreements;
 FROM vote_agreements;

@@ -11,9 +11,9 @@ from une_ray.cli.main import app
 from une_ray.errors import UneError
 from une_ray.geometry.procrustes import random_orthogonal
 from une_ray.geometry.unit import unit_rows
+from une_ray.lake.stored_maps import StoredMap
 from une_ray.report.section import Source
 from une_ray.studies.maps.section import section
-from une_ray.studies.maps.stored import StoredMap
 
 
 def planted() -> Planted:

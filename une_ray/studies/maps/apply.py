@@ -23,11 +23,9 @@ from une_ray.lake.derived import derive_space, derived_fingerprint
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.paired import paired_images, rows_of
-from une_ray.studies.maps.stored import StoredMap
+from une_ray.lake.stored_maps import StoredMap, find_map
 
 MOST, NEIGHBOURS = 5000, 10
-STORED = """SELECT * FROM maps WHERE source = ? AND target = ? AND map = ? AND centred = ? AND split_seed = ?
-    AND source_fingerprint = ? AND target_fingerprint = ? ORDER BY train DESC, config LIMIT 1"""
 PROBES = """SELECT attribute, w, b FROM best_probes
     WHERE space = ? AND status = 'ok' AND split_seed = ? ORDER BY attribute"""
 SECONDS = "SELECT sum(seconds), sum(images) FROM runs WHERE stage = ?"
@@ -60,9 +58,7 @@ def apply_map(
     UneError where no such map was fitted on these very spaces.
     """
     spaces_of(lake, [source, target])
-    prints = [results.config_hash(lake.fingerprints()[space]) for space in (source, target)]
-    found = lake.session.sql(STORED, params=[source, target, map, centred, split_seed, *prints])
-    row = next(iter(found.to_arrow_table().to_pylist()), None)
+    row = find_map(lake, source, target, map, centred, split_seed)
     if row is None:
         raise UneError(
             f"no {map} map of {source} onto {target} at split seed {split_seed} in {lake.url}; fit it with:"
@@ -79,6 +75,7 @@ def apply_map(
         for done in derive_space(lake, name, fingerprint, [source], lambda rows: stored(rows[source])):
             progress.advance(done.images, done.rejects)
             images, rejects = images + done.images, rejects + done.rejects
+    prints = [row["source_fingerprint"], row["target_fingerprint"]]
     config = {"map": row["sha256"], "space": name, "target": target, "fingerprints": prints}
     config |= {"split_seed": split_seed, "probes": _probed_by(lake, target, split_seed)}
     if not results.is_done(lake, "map_uses", config):

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from une_ray.geometry.pairing import nearest
+from une_ray.lake.stored_maps import StoredMap
 from une_ray.report.pictures import figure, grid
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
@@ -25,7 +26,6 @@ from une_ray.studies.maps.figures import (
     find,
     largest,
 )
-from une_ray.studies.maps.stored import StoredMap
 
 ORDER = 82
 QUERIES, GALLERY = 8, 4000

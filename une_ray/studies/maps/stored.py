@@ -1,10 +1,8 @@
-"""Maps that are kept: fitted on all train images in one pass, and applied again from their numbers."""
+"""Maps that are kept: fitted on all train images in one pass."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,54 +13,7 @@ from une_ray.geometry.transfer import JointMoments, Ridge
 from une_ray.geometry.unit import unit_rows
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import PairedImages, side_by_side
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class StoredMap:
-    """A row of the table `maps`, as numbers: see `columns.py`."""
-
-    normalised: bool
-    scale: float
-    target_norm: float
-    source_mean: Floats
-    target_mean: Floats
-    matrix: Floats
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> StoredMap:
-        matrix = np.array(row["matrix"], np.float64).reshape(row["target_dim"], row["source_dim"]).T
-        return cls(
-            normalised=row["normalised"],
-            scale=row["scale"],
-            target_norm=row["target_norm"],
-            source_mean=np.array(row["source_mean"], np.float64),
-            target_mean=np.array(row["target_mean"], np.float64),
-            matrix=matrix,
-        )
-
-    def __call__(self, z: AnyFloats) -> Floats:
-        """(n, target dim) of latents (n, source dim), in the target's own scale."""
-        rows = unit_rows(z) if self.normalised else np.asarray(z, np.float64)
-        mapped = self.scale * ((rows - self.source_mean) @ self.matrix) + self.target_mean
-        return self.target_norm * mapped if self.normalised else mapped
-
-    def to_row(self) -> dict[str, Any]:
-        """Columns of `maps`, with a hash of all numbers."""
-        flat = np.ascontiguousarray(self.matrix.T).ravel()
-        digest = hashlib.sha256(np.array([self.normalised, self.scale, self.target_norm]).tobytes())
-        for numbers in (self.source_mean, self.target_mean, flat):
-            digest.update(np.ascontiguousarray(numbers).tobytes())
-        return {
-            "normalised": self.normalised,
-            "scale": self.scale,
-            "target_norm": self.target_norm,
-            "source_mean": self.source_mean,
-            "target_mean": self.target_mean,
-            "matrix": flat,
-            "source_dim": self.matrix.shape[0],
-            "target_dim": self.matrix.shape[1],
-            "sha256": digest.hexdigest(),
-        }
+from une_ray.lake.stored_maps import StoredMap
 
 
 def stored_maps(lake: Lake, source: str, target: str, images: PairedImages) -> Iterator[dict[str, Any]]:

@@ -153,7 +153,8 @@ CLUSTER_SCORES = Table(
 
 # Phrases of captions by the correlation of their presence with the projection on a direction `w`, which the
 # SQL `direction` gave; `shuffled` and `random` are what the strongest phrase of 95 in 100 shuffled captions
-# and random directions reaches. `split` is whose captions were read, "all" among them.
+# and random directions reaches. `split` is whose captions were read, "all" among them. `captions` is the
+# space that had them: `space` itself, or one of texts, that the stored `map` of `source` led into `space`.
 EXPLANATIONS = Table(
     "prompt_explanations",
     pa.schema(
@@ -162,6 +163,9 @@ EXPLANATIONS = Table(
             ("direction", TEXT),
             ("w", pa.list_(pa.float32())),
             ("split", TEXT),
+            ("captions", TEXT),
+            ("map", TEXT),
+            ("source", TEXT),
             ("phrase", TEXT),
             ("share", REAL),
             ("correlation", REAL),

@@ -41,7 +41,10 @@ EPILOG = """Examples:
 `une prompts dose --lake .planted/lake --planted .planted/planted.csv`
 
 `une prompts explain --lake demo/lake --space mini-dino \
---direction "FROM direction('mini-dino', 'Smiling')"`"""
+--direction "FROM direction('mini-dino', 'Smiling')"`
+
+`une prompts explain --lake demo/lake --space mini-sd-a/ddim50 --captions mini-clip-a/text \
+--direction "FROM direction('mini-sd-a/ddim50', 'Male')"`"""
 
 app = group("What a generator takes for granted: prompts as directions; captions that explain any direction.")
 
@@ -220,19 +223,30 @@ def dose(
 @app.command(epilog=EPILOG)
 def explain(
     lake: LakeOption,
-    space: Annotated[str, typer.Option(help="The direction's space, whose items' captions explain it")],
+    space: Annotated[str, typer.Option(help="The direction's space")],
     direction: Annotated[str, typer.Option(help="SQL that gives one row with a list w")],
     phrases: Annotated[int, typer.Option(min=1, help="How many are shown of each end")] = 6,
     split: Annotated[
-        str,
-        typer.Option(help="Whose captions: test, train, val or all; a probe is explained by test items only"),
-    ] = "test",
+        str | None,
+        typer.Option(
+            help="Whose captions: test, train, val or all; a probe is explained by test items only. Default:"
+            " test; all of another lake"
+        ),
+    ] = None,
+    captions: Annotated[
+        str | None,
+        typer.Option(
+            help="A space of texts, as mini-clip-a/text, or SPACE@LAKE, whose captions a map that une map fit"
+            " stored leads into --space. Default: the captions of --space's own items, where these lie"
+        ),
+    ] = None,
+    map: Annotated[str, typer.Option(help="With --captions: `orthogonal` or `ridge`")] = "orthogonal",
 ) -> None:
-    """Say what a direction of the lake points to, in phrases of the captions of its own space's items."""
+    """Say what a direction of the lake points to, in phrases of captions."""
     from une_ray.lake.layout import Lake
     from une_ray.studies.prompts.explain import explain as run
 
-    found = run(Lake(lake), space, direction, split=split)
+    found = run(Lake(lake), space, direction, split, captions, map)
     print("\n".join(explain_lines(found.table.to_pylist(), phrases, found.is_explained)))
 
 

@@ -1,4 +1,4 @@
-"""What does a direction say? The captions of the pictures at both its ends."""
+"""What does a direction say? Phrases of captions, by their pictures or by a map into its space."""
 
 from __future__ import annotations
 
@@ -12,16 +12,8 @@ import pyarrow as pa
 from une_ray.errors import UneError, unknown
 from une_ray.geometry.explanations import explain as explained
 from une_ray.lake import results
-from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
-
-SPLITS = ("test", "train", "val", "all")
-LIMIT = 5000  # items that are read, spread over the corpus by a hash of their ids
-
-CAPTIONED = """
-    SELECT caption, z FROM latents JOIN images USING (image_id)
-    WHERE space = $space AND caption IS NOT NULL AND ($split = 'all' OR images.split = $split)
-    ORDER BY md5(image_id), image_id LIMIT $limit"""
+from une_ray.studies.prompts.said import Said, of_pictures, through_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,39 +30,46 @@ class ExplainResult:
         return bool(rows) and max(abs(row["correlation"]) for row in rows) > rows[0]["random"]
 
 
-def explain(lake: Lake, space: str, query: str, limit: int = LIMIT, split: str = "test") -> ExplainResult:
-    """Phrases of the captions of `space`'s own items, by their correlation with the projection on a
-    direction: one row of SQL with a list `w` (or `unit`) as long as the space's latents.
+def explain(
+    lake: Lake,
+    space: str,
+    query: str,
+    split: str | None = None,
+    captions: str | None = None,
+    map: str = "orthogonal",
+) -> ExplainResult:
+    """Phrases of captions, by their correlation with the projection on a direction: one row of SQL with a
+    list `w` (or `unit`) as long as the latents of `space`.
 
-    Of test items: on those that a probe was fitted on, its direction tells noise of fewer items than
-    dimensions as well. `split="all"` is for directions that no labels were fitted to, as a prompt's.
+    The captions are those of the space's own items, where these lie; or `captions`, of a space of texts
+    (`mini-clip-a/text`, or `mini-clip-a/text@LAKE`), where a stored `map` puts them in `space`. `split` is by
+    default test: on items that a probe was fitted on, its direction tells noise of fewer items than
+    dimensions as well. `"all"` is for directions that no labels were fitted to, as a prompt's; it is the
+    default for texts of another lake.
 
-    Raises UneError for another query, an unknown split, and for items without captions.
+    Raises UneError for another query, an unknown space, split or map, a map that is not stored, and for
+    items without captions.
     """
-    if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
     fingerprints = lake.fingerprints()
     if space not in fingerprints:
         raise unknown("space", space, fingerprints)
-    wanted = {"space": space, "split": split, "limit": limit}
-    table = lake.session.sql(CAPTIONED, params=wanted).to_arrow_table()
-    if len(table) < 20:
-        raise UneError(
-            f"{space} has {len(table)} items of split {split!r} with captions; a direction is explained by 20"
-            " or more (split 'all' takes those too that a probe was fitted on, which proves nothing of it)"
-        )
-    z = matrix(table["z"], np.float32)
-    w = direction_of(lake, query, z.shape[1])
+    if captions is None:
+        said = of_pictures(lake, space, split or "test")
+    else:
+        said = through_map(lake, space, captions, map, split)
+    w = direction_of(lake, query, said.z.shape[1])
     config = {
         "space": space,
         "space_fingerprint": results.config_hash(fingerprints[space]),
         "w": results.config_hash(w.tolist()),
         "direction": query,
-        "items": len(table),
-        "split": split,
+        "items": len(said.captions),
+        **said.columns,
+        **said.facts,
     }
     if not results.is_done(lake, "prompt_explanations", config):
-        results.commit(lake, "prompt_explanations", config, _rows(config, table["caption"].to_pylist(), z, w))
+        stamp = {name: config[name] for name in ("space", "space_fingerprint", "direction")}
+        results.commit(lake, "prompt_explanations", config, _rows(stamp | dict(said.columns), said, w))
     return ExplainResult(
         results.table_of(lake, "prompt_explanations", config, order_by="correlation DESC, phrase")
     )
@@ -94,18 +93,14 @@ def direction_of(lake: Lake, query: str, dim: int) -> np.ndarray:
     return w
 
 
-def _rows(config: dict[str, Any], captions: list[str], z: np.ndarray, w: np.ndarray) -> list[dict[str, Any]]:
-    found = explained(z, captions, w)
-    stamp = {
-        "space": config["space"],
-        "space_fingerprint": config["space_fingerprint"],
-        "direction": config["direction"],
+def _rows(stamp: dict[str, Any], said: Said, w: np.ndarray) -> list[dict[str, Any]]:
+    found = explained(said.z, said.captions, w)
+    stamp |= {
         "w": w,
-        "split": config["split"],
         "shuffled": found.shuffled,
         "random": found.random,
         "random_p": found.random_p,
-        "images": config["items"],
+        "images": len(said.captions),
     }
     return [
         stamp | {"phrase": phrase, "share": float(share), "correlation": float(correlation)}

@@ -65,9 +65,21 @@ def explain_lines(rows: Sequence[Row], phrases: int, is_explained: bool) -> list
         *(f"  {row['correlation']:+.2f}  {row['phrase']}" for row in rows[:phrases]),
         "  …",
         *(f"  {row['correlation']:+.2f}  {row['phrase']}" for row in rows[-phrases:]),
-        f"by the captions of {first['images']:,} items of that space; shuffled captions reach"
-        f" {first['shuffled']:.2f}, random directions {first['random']:.2f} (p = {first['random_p']:.3f})",
+        f"by {bridge(first)}; shuffled captions reach {first['shuffled']:.2f}, random directions"
+        f" {first['random']:.2f} (p = {first['random_p']:.3f})",
     ]
+
+
+def bridge(row: Row) -> str:
+    """What led the captions to the direction: their own pictures, a stored map of their texts, or nothing."""
+    whose = "" if row["split"] == "all" else f"{row['split']} "
+    if row["captions"] == row["space"]:
+        among = ", those that a probe was fitted on among them" if row["split"] == "all" else ""
+        return f"the captions of {row['images']:,} {whose}items of that space, where these lie{among}"
+    led = "which lie in that space by themselves"
+    if row["map"] is not None:
+        led = f"where the {row['map']} map of {row['source']} puts them in that space"
+    return f"{row['images']:,} {whose}captions in {row['captions']}, {led}"
 
 
 def vote_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -12,10 +13,15 @@ from une_ray.corpora.base import has_pictures
 from une_ray.report.pictures import figure, grid
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import table
+from une_ray.studies.prompts.lines import bridge
 
 SAID = "FROM directions_said WHERE is_first_split"
-WHOSE = {"all": "items, those that a probe was fitted on among them"}
 ENDS, ITEMS = 6, 4000  # pictures of an end, items that are looked through
+SHORT = 120  # letters of a query that a card is headed by
+NAMED = (
+    (re.compile(r"FROM direction\('[^']*', *'([^']*)'\)"), "probe of {}"),
+    (re.compile(r"FROM prompt_direction\('[^']*', *'([^']*)', *'([^']*)'\)"), "{}, from {}"),
+)
 NOTE = (
     "Phrases of captions by the correlation of their presence with the projection on a direction; random"
     " directions' strongest phrase stays below the number beside them in 95 of 100. A direction of which"
@@ -35,16 +41,25 @@ def says_section(source: Source) -> Section | None:
 def _card(source: Source, row: dict[str, Any]) -> str:
     verdict = "" if row["is_explained"] else "; explains nothing"
     lines = [(end, ", ".join(row[end]), f"{row[f'{end}_correlation']:+.2f}") for end in ("head", "foot")]
-    whose = WHOSE.get(row["split"], f"{row['split']} items")
     note = (
-        f"in {row['space']}, by the captions of {row['images']:,} {whose}; random directions reach"
-        f" {row['random']:.2f} (p = {row['p']:.3f}){verdict}"
+        f"in {row['space']}, by {bridge(row)}; random directions reach {row['random']:.2f}"
+        f" (p = {row['p']:.3f}){verdict}"
     )
     return (
-        f"<h3>{escape(row['direction'])}</h3><p class=note>{escape(note)}</p>"
+        f"<h3 title='{escape(row['direction'])}'>{escape(_name(row['direction']))}</h3>"
+        f"<p class=note>{escape(note)}</p>"
         + table(("end", "phrases", "correlation"), lines, numeric=2)
         + _pictures_of_ends(source, row["space"], np.array(row["w"], np.float32))
     )
+
+
+def _name(direction: str) -> str:
+    """What a direction's SQL asks for, in words where it is one of the usual queries."""
+    for query, words in NAMED:
+        found = query.fullmatch(direction.strip().rstrip(";"))
+        if found:
+            return words.format(*found.groups())
+    return direction if len(direction) <= SHORT else f"{direction[:SHORT]} …"
 
 
 def _pictures_of_ends(source: Source, space: str, w: np.ndarray) -> str:
