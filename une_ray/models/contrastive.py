@@ -45,6 +45,11 @@ def load_contrastive(spec: ModelSpec, device: str = "cpu") -> Contrastive:
 
 def load_text_tower(spec: ModelSpec, device: str = "cpu") -> TextTower:
     """The text tower alone, in the spec's dtype. Raises UneError for a model without a trained one."""
+    return text_tower_loader(spec)(spec, device)
+
+
+def text_tower_loader(spec: ModelSpec) -> Callable[[ModelSpec, str], TextTower]:
+    """What loads it. Raises UneError for a model without a trained one, before anything is read."""
     load = MODEL_KINDS.find(spec.kind).text_tower
     if load is None:
         readers = [name for name, kind in MODEL_KINDS.items() if kind.text_tower is not None]
@@ -55,7 +60,7 @@ def load_text_tower(spec: ModelSpec, device: str = "cpu") -> TextTower:
         raise UneError(
             f"{spec.id} has fresh weights, whose texts say nothing of pictures; leave 'random-' away"
         )
-    return load(spec, device)
+    return load
 
 
 def unit_length(tower: Callable[[Input], torch.Tensor]) -> Callable[[Input], torch.Tensor]:

@@ -147,7 +147,7 @@ CREATE OR REPLACE VIEW prompt_vote_agreements AS
 SELECT * FROM read_parquet(getvariable('lake') || '/prompt_vote_agreements/*.parquet', hive_partitioning = false, union_by_name = true)
 UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_pictures AS
-SELECT * FROM read_parquet(getvariable('lake') || '/prompt_pictures/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/prompt_pictures/*.parquet', hive_partitioning = false, union_by_name = true);
 
 -- How many images each space has, by status.
 CREATE OR REPLACE VIEW counts AS

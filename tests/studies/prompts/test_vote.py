@@ -22,9 +22,10 @@ from une_ray.spaces.drawing import noise_of
 from une_ray.spaces.space import Space, pixels
 from une_ray.studies.prompts.bias import bias
 from une_ray.studies.prompts.build import build_prompts
+from une_ray.studies.prompts.judge import Judge
 from une_ray.studies.prompts.pictures import tasks
 from une_ray.studies.prompts.truth import known_truth
-from une_ray.studies.prompts.vote import Judge, vote
+from une_ray.studies.prompts.vote import vote
 
 POLES, SEEDS, STEPS = ("a man", "a woman"), 3, 2
 
@@ -82,6 +83,11 @@ def test_a_vote_is_the_share_of_pictures_that_the_judge_puts_at_the_first_pole(b
     turned = {row["prompt"]: row["vote"] for row in other.table.to_pylist()}
     assert turned == pytest.approx({prompt: 1 - row["vote"] for prompt, row in rows.items()})
     assert built.rows("SELECT count(*) FROM prompt_pictures") == [(8 * SEEDS,)]
+    prompts = ["a prompt of late", *rows]
+    grown = tasks(built, "sd/hspace2", Judge.parse("mini-clip-b"), prompts, SEEDS, STEPS, 1.0)
+    assert [results.is_done(built, "prompt_pictures", task.to_row()) for task in grown] == [False] + 8 * [
+        True
+    ]
 
     agreed = bias(built, "a person", POLES, truth="vote:mini-clip-b", resamples=100).agreements.to_pylist()
     assert [row["truth"] for row in agreed] == ["vote:mini-clip-b@sd/hspace2, 2 steps, guidance 1"]
@@ -156,4 +162,26 @@ def test_a_few_step_model_draws_no_votes(zoo, tmp_path):
     lake = lake_of_prompts(str(tmp_path / "lake"))
     lake.register("lcm", fingerprint)
     with pytest.raises(UneError, match="lcm: pictures of votes are drawn by DDIM, .* few-step model badly"):
-        tasks(lake, "lcm", "mini-clip-b", PROMPTS, 2, 25, 1.0)
+        tasks(lake, "lcm", Judge.parse("mini-clip-b"), PROMPTS, 2, 25, 1.0)
+
+
+def test_a_probe_judges_by_the_encoder_that_it_was_fitted_on(zoo, tmp_path):
+    """One whose weights have changed since is refused, and one that reads no pictures."""
+    shutil.copytree(zoo / "mini-dino", tmp_path / "dino")
+    lake = lake_of_prompts(str(tmp_path / "lake"))
+    space, fingerprint = Space.parse(f"faces=dino:{tmp_path}/dino").pinned()
+    lake.register("faces", fingerprint)
+    assert Judge.parse(f"faces:Male@{lake.url}").fingerprint == fingerprint
+    weights = next((tmp_path / "dino").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(UneError, match="space 'faces' was built with the weights sha256:.*now has sha256:"):
+        Judge.parse(f"faces:Male@{lake.url}").fingerprint  # noqa: B018 - refuses
+    lake.register("said", Space.parse("mini-clip-b/text").pinned()[1])
+    with pytest.raises(UneError, match="judge said reads captions"):
+        Judge.parse(f"said:Male@{lake.url}").fingerprint  # noqa: B018 - refuses
+
+
+def test_an_encoder_that_reads_no_texts_is_refused_before_anything_is_drawn(built):
+    with pytest.raises(UneError, match="mini-dino is a dino model: it reads no text"):
+        vote(built, "sd/hspace2", "mini-dino", POLES)
+    assert built.rows("SELECT count(*) FROM prompt_pictures WHERE judge = 'mini-dino'") == [(0,)]

@@ -187,7 +187,7 @@ PICTURES = Table(
             ("space", TEXT),
             ("weights", TEXT),
             ("judge", TEXT),
-            ("judge_weights", TEXT),
+            ("judge_fingerprint", TEXT),
             ("steps", WHOLE),
             ("guidance_scale", REAL),
             ("prompt", TEXT),

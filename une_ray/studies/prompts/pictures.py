@@ -26,55 +26,55 @@ from une_ray.spaces.drawing import drawing_of, noise_of
 from une_ray.spaces.hspace import KIND
 from une_ray.spaces.kind import Step
 from une_ray.spaces.space import Space
+from une_ray.studies.prompts.judge import Judge
 
-BLOCK = 8  # prompts per task
 KEPT = 4  # pictures of every prompt that stay in the lake, for people
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureTask:
-    """Pictures of every prompt × seed, and the encoder whose embeddings of them are kept; all that decides
-    its rows.
+    """Pictures of one prompt, one per seed, and the encoder whose embeddings of them are kept; all that
+    decides its rows, so that no other prompt of the list does.
 
-    `space_fingerprint` is the h-space's, of whose generator `weights` are; `judge_weights` the encoder's.
+    `space_fingerprint` is the h-space's, of whose generator `weights` are; `judge_fingerprint` the encoder's.
     """
 
     space: str
     space_fingerprint: str
     weights: str
     judge: str
-    judge_weights: str
+    judge_fingerprint: str
     steps: int
     guidance_scale: float
     seeds: int
-    prompts: tuple[str, ...]
+    prompt: str
 
     @property
     def size(self) -> int:
         """Pictures."""
-        return len(self.prompts) * self.seeds
+        return self.seeds
 
     def to_row(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return asdict(self) | {"prompts": list(self.prompts)}
+        return asdict(self)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> PictureTask:
         """What `to_row` was made of."""
-        return cls(**dict(row) | {"prompts": tuple(row["prompts"])})
+        return cls(**row)
 
 
 def tasks(
     lake: Lake,
     space: str,
-    judge: str,
+    judge: Judge,
     prompts: Sequence[str],
     seeds: int,
     steps: int,
     guidance_scale: float,
 ) -> list[PictureTask]:
-    """One per block of prompts. Raises UneError for a space that is no h-space of prompts, one whose model
-    has changed since or takes few steps of its own, and a judge that is no encoder."""
+    """One per prompt. Raises UneError for a space that is no h-space of prompts, one whose model has changed
+    since or takes few steps of its own, and a judge that is no encoder or has changed since."""
     fingerprint = lake.fingerprints()[space]
     if fingerprint.get("method") != KIND.method:
         raise UneError(f"{space} is no h-space of prompts: pictures are drawn by the generator of one")
@@ -89,14 +89,13 @@ def tasks(
         "space": space,
         "space_fingerprint": results.config_hash(fingerprint),
         "weights": fingerprint["weights"],
-        "judge": judge,
-        "judge_weights": Space.parse(judge).pinned()[1]["weights"],
+        "judge": judge.model,
+        "judge_fingerprint": results.config_hash(judge.fingerprint),
         "steps": steps,
         "guidance_scale": guidance_scale,
         "seeds": seeds,
     }
-    blocks = [tuple(prompts[i : i + BLOCK]) for i in range(0, len(prompts), BLOCK)]
-    return [PictureTask(**facts, prompts=block) for block in blocks]
+    return [PictureTask(**facts, prompt=prompt) for prompt in prompts]
 
 
 class DrawPrompts:
@@ -104,7 +103,7 @@ class DrawPrompts:
 
     demand: ClassVar[Demand] = Demand()
 
-    def __init__(self, lake_url: str, options: tuple[str, str], device: str) -> None:
+    def __init__(self, lake_url: str, options: tuple[str, Judge], device: str) -> None:
         """`options`: the h-space and the judge."""
         self.lake, self.device = Lake(lake_url), device
         space, self.judge = options
@@ -116,33 +115,29 @@ class DrawPrompts:
 
     @cached_property
     def encoder(self) -> tuple[Space, Step[Any]]:
-        space = Space.parse(self.judge).with_dtype("float32").pinned()[0]
+        space = Space.from_fingerprint(self.judge.model, self.judge.fingerprint)
         return space, space.load(self.device)
 
     def __call__(self, task: dict[str, Any]) -> list[dict[str, Any]]:
-        """A row per prompt × seed of the table `prompt_pictures`; the pictures that are kept are in the lake
+        """A row per seed of the table `prompt_pictures`; the pictures that are kept are in the lake
         before the rows are."""
-        record, rows = PictureTask.from_row(task), []
-        facts = {name: value for name, value in task.items() if name not in ("prompts", "seeds")}
-        for number, prompt in enumerate(record.prompts):
-            pictures = self.draw(record, prompt)
-            for seed, (picture, z) in enumerate(zip(pictures, self.embed(pictures), strict=True)):
-                name = f"prompt_pictures/{results.config_hash(task)}/{number}-{seed}.png"
-                if seed < KEPT:
-                    data = io.BytesIO()
-                    picture.save(data, "PNG")
-                    self.lake.store.commit(name, data.getvalue())
-                own = {"prompt": prompt, "seed": seed, "z": z, "picture": name if seed < KEPT else None}
-                rows.append(facts | own)
+        rows, pictures = [], self.draw(PictureTask.from_row(task))
+        for seed, (picture, z) in enumerate(zip(pictures, self.embed(pictures), strict=True)):
+            name = f"prompt_pictures/{results.config_hash(task)}/{seed}.png"
+            if seed < KEPT:
+                data = io.BytesIO()
+                picture.save(data, "PNG")
+                self.lake.store.commit(name, data.getvalue())
+            rows.append(task | {"seed": seed, "z": z, "picture": name if seed < KEPT else None})
         return rows
 
     @torch.no_grad()
-    def draw(self, task: PictureTask, prompt: str) -> list[Image.Image]:
+    def draw(self, task: PictureTask) -> list[Image.Image]:
         """The prompt's picture of every seed, from the noise that the h-space begins with."""
         generator = self.generator
         noise = noise_of(task.seeds, generator.latent_shape, self.device)
         conditional, unconditional = (
-            generator.denoiser(generator.prompt_states([text])) for text in (prompt, "")
+            generator.denoiser(generator.prompt_states([text])) for text in (task.prompt, "")
         )
         denoiser = guided(conditional, unconditional, task.guidance_scale)
         schedule = timesteps(task.steps, self.space.schedule[1], len(generator.alphas_cumprod))

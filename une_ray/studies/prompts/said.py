@@ -62,8 +62,7 @@ def through_map(lake: Lake, space: str, captions: str, map: str, split: str | No
     if map not in MAPS:
         raise unknown("map", map, MAPS)
     name, at, url = captions.partition("@")
-    home = Lake(absolute(url)) if at else lake
-    home.manifest  # noqa: B018 - refuses what is no lake
+    home = Lake(absolute(url)).existing() if at else lake
     known = home.fingerprints()
     if name not in known:
         raise unknown(f"space of {home.url}", name, known)

@@ -9,74 +9,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 from une_ray.geometry.intervals import clopper_pearson
 from une_ray.geometry.prompt_directions import agreement, rank_correlation
-from une_ray.geometry.unit import unit_rows
 from une_ray.lake import results
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
 from une_ray.run import tasks
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.studies.prompts.bias import two_poles
+from une_ray.studies.prompts.judge import Judge
 from une_ray.studies.prompts.pictures import DrawPrompts
 from une_ray.studies.prompts.pictures import tasks as picture_tasks
 from une_ray.studies.prompts.read import number, prompts_of, rows_of
 from une_ray.studies.prompts.truth import Truth, known_truth, too_few
 
 EMBEDDED = "SELECT prompt, z FROM prompt_pictures WHERE config IN (SELECT unnest(?)) ORDER BY prompt, seed"
-PROBE = """SELECT w, b FROM best_probes WHERE space = ? AND attribute = ? AND method = 'ridge'
-    AND split_seed = 0 AND status = 'ok'"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judge:
-    """`mini-clip-b`, an image–text model that votes by the poles' texts, or `mini-dino:Male@demo/lake`, a
-    space and an attribute of a lake, whose probe votes: the first pole where it is positive."""
-
-    model: str
-    attribute: str | None = None
-    lake: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Judge:
-        """Raises UneError for a probe without its attribute or lake."""
-        head, at, lake = text.partition("@")
-        model, colon, attribute = head.partition(":")
-        if bool(at) != bool(colon) or (at and not (attribute and lake)):
-            raise UneError(
-                f"judge {text!r}: it is a MODEL that reads texts and pictures, as mini-clip-b, or"
-                " SPACE:ATTRIBUTE@LAKE, as mini-dino:Male@demo/lake"
-            )
-        return cls(model=model, attribute=attribute or None, lake=absolute(lake) if lake else None)
-
-    def vote(self, z: np.ndarray, poles: Sequence[str]) -> np.ndarray:
-        """(n,) bool of pictures' embeddings (n, d): whether each is the first pole's."""
-        if self.attribute is None:
-            from une_ray.models.contrastive import load_text_tower
-            from une_ray.models.resolve import pin
-            from une_ray.models.table import find_model
-
-            tower = load_text_tower(pin(find_model(self.model))[0])
-            first, second = unit_rows(tower.embed(list(poles)).float().detach().cpu().numpy())
-            return unit_rows(z) @ (first - second) > 0
-        w, b = self.probe()
-        return z @ w + b > 0
-
-    def probe(self) -> tuple[np.ndarray, float]:
-        """w (d,) and b. Raises UneError where that lake has none of the attribute."""
-        assert self.lake is not None
-        lake = Lake(self.lake).existing()
-        if self.model not in lake.fingerprints():
-            raise unknown(f"space of {self.lake}", self.model, lake.fingerprints())
-        rows = lake.rows(PROBE, [self.model, self.attribute])
-        if not rows:
-            raise UneError(
-                f"{self.lake} has no probe of {self.attribute!r} in {self.model}; une probe {self.lake}"
-                " fits them"
-            )
-        return np.array(rows[0][0]), rows[0][1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +65,7 @@ def vote(
     reason = too_few(known, prompts) if known.shares else None
     if reason:
         raise UneError(reason)
-    todo = picture_tasks(lake, space, voter.model, prompts, pictures, steps, guidance)
+    todo = picture_tasks(lake, space, voter, prompts, pictures, steps, guidance)
     made = [results.config_hash(task.to_row()) for task in todo]
     config = {
         "space": space,  # its removal takes the votes along
@@ -128,7 +76,7 @@ def vote(
         "truth": known.hash,
     }
     if not results.is_done(lake, "prompt_votes", config):
-        options = (space, voter.model)
+        options = (space, voter)
         list(
             tasks.run(
                 lake, "prompt_pictures", todo, DrawPrompts, options, "drawing", cluster, unit="pictures"
