@@ -1,5 +1,6 @@
 """Tables of labels as people have them: obeyed by stated rules or refused with row, column and remedy."""
 
+import gzip
 import os
 import unicodedata
 from urllib.parse import quote
@@ -333,6 +334,30 @@ def test_splits_and_captions_may_be_skipped_and_are_no_factors(folder):
     for options in ("&skip=file", "&factors=split", "&group=caption"):
         with pytest.raises(UneError, match="no factors, metadata or groups"):
             listed(folder, table.replace("fold1", "0"), options)
+
+
+@pytest.mark.parametrize("column", ["Split", "CAPTION"])
+def test_a_column_called_like_a_split_but_for_its_case_is_asked_about(folder, column):
+    """It would be metadata, and the pictures split by hash."""
+    table = f"file,{column}\n{NAMES[0]},train\n{NAMES[1]},test\n"
+    with pytest.raises(UneError, match=f"the column '{column}'; write '{column.lower()}' if it is that"):
+        listed(folder, table)
+    kept = listed(folder, table, f"&metadata={column}")
+    assert kept[0].metadata == {column: "train"} and kept[0].split is kept[0].caption is None
+    assert listed(folder, table, f"&skip={column}")[0].metadata == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"PK\3\4 of a spreadsheet", "a zip file, as Excel's .*save it as CSV"),
+        (gzip.compress(b"file,A\n"), "compressed by gzip: unpack it"),
+        (b"PAR1 and more", "Parquet: let its name end in .parquet"),
+    ],
+)
+def test_a_table_that_is_no_text_says_what_it_is(folder, data, said):
+    with pytest.raises(UneError, match=said):
+        listed(folder, data)
 
 
 def test_repeated_rows_are_counted_or_refused(folder):

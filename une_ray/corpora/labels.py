@@ -25,6 +25,11 @@ Value = TypeVar("Value", bool, int, str)
 
 FILE, PROMPT, CAPTION, SPLIT = "file", "prompt", "caption", "split"
 TABLES = (".csv", ".tsv", ".parquet")
+NO_TEXT = {  # what other files begin with
+    b"PK\3\4": "a zip file, as Excel's and LibreOffice's are: save it as CSV",
+    b"\x1f\x8b": "compressed by gzip: unpack it",
+    b"PAR1": "Parquet: let its name end in .parquet",
+}
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -210,6 +215,9 @@ def _bytes(path: str, key: str) -> bytes:
 
 def _text(path: str, data: bytes, encoding: str | None) -> str:
     """The table's text; a mark at its start says that it is UTF-16, and belongs to nothing."""
+    for beginning, what in NO_TEXT.items():
+        if data.startswith(beginning):
+            raise UneError(f"{path} is {what}")
     marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         return data.decode(encoding or ("utf-16" if marked else "utf-8")).removeprefix("\ufeff")
@@ -293,6 +301,12 @@ def _check_columns(path: str, header: Sequence[str], rules: Rules, key: str) -> 
         raise UneError(f"{path} has no column {key!r} (a text); it has {', '.join(header)}")
     if repeated := [name for name, times in Counter(header).items() if name and times > 1]:
         raise UneError(f"{path} has the column {repeated[0]!r} more than once")
+    for column in {*header} - {*reserved, *rules.factors, *rules.metadata, *rules.skip}:
+        if column.lower() in reserved:
+            raise UneError(
+                f"{path} has the column {column!r}; write {column.lower()!r} if it is that, or say"
+                f" ?metadata={column} or ?skip={column}"
+            )
     named = [*rules.factors, *rules.metadata, *rules.skip]
     for column in (*named, *filter(None, [rules.group])):
         if column not in header:
