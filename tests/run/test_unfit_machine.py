@@ -7,7 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,13 +24,26 @@ FIXED = (
 )  # ports that a head of Ray, its dashboard and its agents like to have
 
 
-def une_build(lake: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`une build` of eight pictures with that environment, and no Ray's of ours."""
+def une_build(lake: Path, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
+    """`une build` of eight pictures with that environment, no Ray's of ours, and words before the command."""
     words = ["build", "--corpus", "avatars:8", "--spaces", "pixels-16", "--lake", str(lake)]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     return subprocess.run(
-        [sys.executable, "-m", "une_ray", *words], env=kept | environment, capture_output=True, text=True
+        [*before, sys.executable, "-m", "une_ray", *words],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
     )
+
+
+def small(*folders: str) -> list[str]:
+    """Words before a command for which those folders have 16 MiB, and for nobody else."""
+    own = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    mounts = [f"mount -t tmpfs -o size=16m tmpfs {folder}" for folder in folders]
+    words = [*own, " && ".join([*mounts, 'exec "$@"']), "sh"]
+    if subprocess.run([*words, "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount for himself")
+    return words
 
 
 @pytest.fixture
@@ -57,6 +72,25 @@ def test_what_ray_can_not_do_is_one_line_within_half_a_minute(environment, said,
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert said_last.startswith("une: ") and said.format(dead=dead) in said_last
     assert time.monotonic() - started < SECONDS
+
+
+def test_no_room_in_shared_memory_nor_on_disk_is_one_line(tmp_path):
+    started = time.monotonic()
+    folder = tempfile.mkdtemp(prefix="u", dir="/tmp")  # short, because the paths of sockets are
+    done = une_build(tmp_path / "lake", small("/dev/shm", folder), RAY_TMPDIR=folder)
+    os.rmdir(folder)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    said = done.stderr.strip().splitlines()[-1]
+    assert (
+        said.startswith("une: no room for Ray's objects: /dev/shm has 16 MiB free") and "--shm-size" in said
+    )
+    assert time.monotonic() - started < SECONDS
+
+
+def test_shared_memory_that_is_full_is_done_without_and_said(tmp_path):
+    done = une_build(tmp_path / "lake", small("/dev/shm"))
+    assert done.returncode == 0, done.stderr
+    assert "une: /dev/shm has 16 MiB free" in done.stderr and "1 of 1 shards built" in done.stdout
 
 
 def test_a_home_that_can_not_be_written_and_ports_in_use_cost_nothing(tmp_path):
