@@ -48,6 +48,13 @@ def test_an_adapter_beside_the_weights_is_not_left_out_in_silence(name, tmp_path
         pin(find_model(f"clip:{tmp_path}"))
 
 
+def test_weights_that_are_pickled_alone_are_refused_with_the_way_out(tmp_path):
+    clip(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(UneError, match="holds no weights .*pytorch_model.bin is pickled.*as safetensors"):
+        pin(find_model(f"clip:{tmp_path}"))
+
+
 def test_a_generator_in_half_precision_alone_is_read(zoo, tmp_path):
     """diffusers#10928: only the fp16 variant is there."""
     shutil.copytree(zoo / "sd", tmp_path / "sd")

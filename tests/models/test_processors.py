@@ -20,8 +20,11 @@ from safetensors.torch import load_file, save_file
 from timm.data import create_transform, resolve_model_data_config
 from transformers import (
     AutoImageProcessor,
+    CLIPConfig,
     Dinov2Config,
     Dinov2Model,
+    FlavaConfig,
+    ResNetConfig,
     SiglipConfig,
     SiglipImageProcessorPil,
     SiglipModel,
@@ -33,7 +36,7 @@ from une_ray.errors import UneError
 from une_ray.models.adhoc import complete
 from une_ray.models.encoders import load_encoder
 from une_ray.models.kinds.stable_diffusion import BETA_SCHEDULES, OWN_BETAS, SCHEDULERS
-from une_ray.models.processors import normalised, transformers_preprocessing
+from une_ray.models.processors import FILES, normalised, transformers_preprocessing
 from une_ray.models.resolve import pin
 from une_ray.models.spec import ModelSpec
 from une_ray.models.table import find_model, kind_defaults
@@ -163,6 +166,70 @@ def test_settings_of_processor_config_alone_are_those_of_the_model(tmp_path):
     spec = processor_of(tmp_path, {"image_processor": inner}, "processor_config.json")
     preprocessing = transformers_preprocessing(spec, 32)
     assert preprocessing.size == 44 and same(library(tmp_path), preprocessing)
+
+
+PART = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+VISION = PART | {"image_size": 32, "patch_size": 8}
+SQUARE = {"height": 32, "width": 32}
+OF_EVERY_KIND = {  # a model's configuration, and its processor's as such models have it
+    "clip": (
+        CLIPConfig(vision_config=VISION, text_config=PART | {"vocab_size": 32}),
+        {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 37}, "crop_size": 32},
+    ),
+    "dino": (
+        Dinov2Config(**VISION),
+        {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 41}, "crop_size": 36},
+    ),
+    "siglip": (  # SigLIP 2's of a fixed size are saved with these, and null where others have true
+        SiglipConfig(vision_config=VISION, text_config=PART | {"vocab_size": 32, "projection_size": 16}),
+        {
+            "image_processor_type": "SiglipImageProcessor",
+            "size": SQUARE,
+            "resample": 2,
+            "do_convert_rgb": None,
+        },
+    ),
+    "flava": (
+        FlavaConfig(image_config=VISION, text_config=PART),
+        {
+            "image_processor_type": "FlavaImageProcessor",
+            "size": {"height": 36, "width": 36},
+            "crop_size": SQUARE,
+            "codebook_size": {"height": 112, "width": 112},
+            "image_std": [0.2, 0.3, 0.4],
+        },
+    ),
+    "classifier": (
+        ResNetConfig(num_labels=5),
+        {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 45}, "crop_pct": 0.8},
+    ),
+}
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("kind", OF_EVERY_KIND)
+def test_every_kind_sees_pictures_as_its_library_does(kind, file, tmp_path):
+    config, settings = OF_EVERY_KIND[kind]
+    config.save_pretrained(tmp_path)
+    whole = {"image_processor": settings} if file == "processor_config.json" else settings
+    (tmp_path / file).write_text(json.dumps(whole))
+    preprocessing = complete(find_model(f"{kind}:{tmp_path}")).preprocessing
+    assert same(library(tmp_path), preprocessing)
+    assert preprocessing != kind_defaults(kind).preprocessing
+
+
+@pytest.mark.parametrize("kind", ["clip", "dino", "siglip", "flava", "classifier"])
+def test_pictures_of_a_size_that_the_network_can_not_read_are_refused_before_it_is_asked(kind, tmp_path):
+    """The network itself would say so in a worker, after the space was registered."""
+    config = ViTConfig(**VISION) if kind in ("dino", "classifier") else OF_EVERY_KIND[kind][0]
+    config.save_pretrained(tmp_path)
+    settings = {"image_processor_type": "ViTImageProcessor", "size": {"height": 48, "width": 48}}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    with pytest.raises(UneError, match="makes pictures of 48 pixels, and its config.json says image_size 32"):
+        complete(find_model(f"{kind}:{tmp_path}"))
+    if kind == "dino":  # DINOv2's positions are between any
+        Dinov2Config(**VISION).save_pretrained(tmp_path)
+        assert complete(find_model(f"dino:{tmp_path}")).preprocessing.size == 48
 
 
 REFUSED = {
@@ -420,9 +487,7 @@ def test_dino_reads_no_other_architecture(model_type, said, tmp_path):
 
 
 def test_siglip_is_read_by_its_own_classes(tmp_path):
-    part = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    vision = part | {"image_size": 32, "patch_size": 8}
-    config = SiglipConfig(text_config=part | {"vocab_size": 32, "projection_size": 16}, vision_config=vision)
+    config, _ = OF_EVERY_KIND["siglip"]
     model = SiglipModel(config).eval()
     model.save_pretrained(tmp_path)
     SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)

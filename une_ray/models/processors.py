@@ -41,11 +41,12 @@ SHAPES = ((90, 61), (61, 90), (200, 75), (33, 150), (64, 64))  # width, height
 SAME, NEARLY = 1e-2, 1.0
 
 
-def transformers_preprocessing(spec: ModelSpec, image_size: int) -> Preprocessing:
+def transformers_preprocessing(spec: ModelSpec, image_size: int, fixed: bool = False) -> Preprocessing:
     """As transformers' image processor of the model does; where it has none, the spec's own at the model's
-    `image_size`.
+    `image_size`, which a `fixed` network needs.
 
-    Raises UneError for what une_ray does not do, naming the key.
+    Raises UneError for what une_ray does not do, naming the key, and for pictures that the network can't
+    read.
     """
     own = spec.preprocessing
     if not any(has_file(spec, name) for name in FILES):
@@ -68,6 +69,11 @@ def transformers_preprocessing(spec: ModelSpec, image_size: int) -> Preprocessin
             raise UneError(f"{spec.id}: its {name} fails on a picture: {reason(error)}") from error
 
     refuse_unlike(spec, preprocessing, theirs, name, SAME if name.endswith("Pil") else NEARLY)
+    if fixed and preprocessing.size != image_size:
+        raise UneError(
+            f"{spec.id}: its {name} makes pictures of {preprocessing.size} pixels, and its config.json says"
+            f" image_size {image_size}, which its network needs; one of the two files is another model's"
+        )
     return preprocessing
 
 

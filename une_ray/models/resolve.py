@@ -36,6 +36,8 @@ PACKAGED = _packaged()
 WEIGHTS = ("*.safetensors",)  # what else holds weights is pickled, and may run code when it is read
 # Scheduler, tokenizer, architecture: they decide the numbers as much as the weights do.
 SETTINGS = ("*.json", "*.txt")
+PICKLED = (".bin", ".pt", ".pth", ".ckpt")
+REMEDY = "load the model with its library and save it again (save_pretrained), as safetensors"
 ADAPTERS = ("adapter_config.json", "pytorch_lora_weights.safetensors")
 POINTER, LARGEST_POINTER = b"version https://git-lfs", 1024
 
@@ -85,7 +87,11 @@ def _hash_folder(folder: str, needed: tuple[str, ...]) -> str:
 def _digest(folder: str, needed: tuple[str, ...], _written: tuple[tuple[str, int, int], ...]) -> str:
     if not any(path for pattern in needed for path in Path(folder).rglob(pattern)):
         what = "weights" if needed is WEIGHTS else "configuration"
-        raise UneError(f"{folder} holds no {what} ({', '.join(needed)})")
+        pickled = sorted(path.name for path in Path(folder).rglob("*") if path.suffix in PICKLED)
+        raise UneError(
+            f"{folder} holds no {what} ({', '.join(needed)})"
+            + (f", and {pickled[0]} is pickled, which may run code: {REMEDY}" if pickled else "")
+        )
     for path in (path for pattern in needed for path in Path(folder).rglob(pattern)):
         if path.stat().st_size < LARGEST_POINTER and path.read_bytes().startswith(POINTER):
             raise UneError(f"{path} is a pointer of Git LFS, not the file: git lfs pull brings it")

@@ -12,13 +12,16 @@ from une_ray.models.kind import Embed, ModelKind
 from une_ray.models.processors import transformers_preprocessing
 from une_ray.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocessing
 
+FIXED = ("vit", "deit", "vit_msn")  # they have a position for every patch of one size
+
 
 def complete(spec: ModelSpec) -> ModelSpec:
     """The number of classes, and the preprocessing of the model's processor."""
     config = read_json(spec, "config.json")
     classes = config.get("id2label", ("0", "1"))  # transformers leaves out the names of two classes
     size = config.get("image_size", spec.preprocessing.size)  # residual networks have no size of their own
-    return replace(spec, dim=len(classes), preprocessing=transformers_preprocessing(spec, size))
+    preprocessing = transformers_preprocessing(spec, size, fixed=config.get("model_type") in FIXED)
+    return replace(spec, dim=len(classes), preprocessing=preprocessing)
 
 
 def is_classifier(config: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ def complete(spec: ModelSpec) -> ModelSpec:
     """The projection's width, and the preprocessing of the model's processor."""
     config = read_json(spec, "config.json")
     vision = config.get("vision_config", config)
-    preprocessing = transformers_preprocessing(spec, vision["image_size"])
+    preprocessing = transformers_preprocessing(spec, vision["image_size"], fixed=True)
     return replace(spec, dim=projection_dim(spec), preprocessing=preprocessing)
 
 

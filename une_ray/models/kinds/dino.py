@@ -42,7 +42,7 @@ def complete(spec: ModelSpec) -> ModelSpec:
             f"{spec.source} is a {model_type!r} model; dino: reads {', '.join(READ)}. SigLIP is siglip:, CLIP"
             " clip:, and most other encoders are in timm (timm:)"
         )
-    preprocessing = transformers_preprocessing(spec, config["image_size"])
+    preprocessing = transformers_preprocessing(spec, config["image_size"], fixed=model_type == "vit")
     pooling = "class-token" if model_type == "vit" and spec.pooling == "pooler" else spec.pooling
     return replace(spec, dim=config["hidden_size"], preprocessing=preprocessing, pooling=pooling)
 

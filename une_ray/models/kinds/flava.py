@@ -27,7 +27,8 @@ def complete(spec: ModelSpec) -> ModelSpec:
     config = read_json(spec, "config.json")
     if config.get("model_type") != "flava":
         raise UneError(f"{spec.source} is a {config.get('model_type')!r} model; flava: reads FLAVA's")
-    preprocessing = transformers_preprocessing(spec, config.get("image_config", {}).get("image_size", 224))
+    size = config.get("image_config", {}).get("image_size", 224)
+    preprocessing = transformers_preprocessing(spec, size, fixed=True)
     return replace(spec, dim=config.get("projection_dim", 768), preprocessing=preprocessing)
 
 

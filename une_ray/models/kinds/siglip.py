@@ -35,7 +35,7 @@ def complete(spec: ModelSpec) -> ModelSpec:
     if model_type not in READ:
         raise UneError(f"{spec.source} is a {model_type!r} model; siglip: reads SigLIP's")
     vision = config.get("vision_config", config)
-    preprocessing = transformers_preprocessing(spec, vision.get("image_size", 224))
+    preprocessing = transformers_preprocessing(spec, vision.get("image_size", 224), fixed=True)
     return replace(spec, dim=vision.get("hidden_size", 768), preprocessing=preprocessing)
 
 
