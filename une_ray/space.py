@@ -69,8 +69,8 @@ class Space:
                 yield Latents(part["image_id"].to_pylist(), z)
 
     def export(self, path: str | Path) -> int:
-        """Write the space to a new `.npy`, `.safetensors` or `.parquet` file, or a folder of `datasets`; how
-        many latents."""
+        """Write the space to a new `.npy`, `.safetensors`, `.parquet` or `.lance` file, or a folder of
+        `datasets`; how many latents."""
         from une_ray.lake.exporting import export_space
 
         return export_space(self.table(), Path(path))

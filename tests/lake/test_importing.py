@@ -1,5 +1,7 @@
 """Vectors from elsewhere become a space that is like any other, and nothing that got lost stays unsaid."""
 
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -185,11 +187,56 @@ def test_what_finds_no_partner_is_counted(lake, tmp_path):
     assert "1 are of no image of the lake (gone" in str(said) and "8 images have none" in str(said)
 
 
-def test_vectors_that_are_not_finite_are_rejects(lake, tmp_path):
+def test_vectors_that_a_lake_can_not_hold_are_rejects(lake, tmp_path):
+    """Very small ones would be zeros in float16, in silence; i3 is unreadable whatever its vector is."""
     z = Z.copy()
-    z[4, 1], z[5, 0] = np.nan, 1e6
-    assert lake.import_space("mine", **npy(tmp_path, z)).joined == 7
-    assert "7 latents" in "".join(line for line in lake.verify() if "space mine" in line)
+    z[4, 1], z[5, 0], z[6] = np.nan, 1e6, Z[6] * 1e-8
+    z[3] = np.inf
+    said = lake.import_space("mine", **npy(tmp_path, z))
+    assert (said.joined, said.without, said.unfit) == (6, 1, 3)
+    assert "3 vectors do not fit into float16 and are rejects too" in str(said)
+    assert "6 latents" in "".join(line for line in lake.verify() if "space mine" in line)
+    errors = "SELECT image_id, error FROM rejects WHERE space = 'mine' ORDER BY image_id"
+    assert lake.rows(errors) == [
+        ("i4", "vector is not finite"),
+        ("i5", "vector is too large for float16"),
+        ("i6", "vector is too small for float16"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (1e-9, "too small for float16.*; multiply all of them by one number"),
+        (1e6, "too large for float16.*; multiply all of them by one number"),
+        (np.nan, "not finite.*; make them again"),
+    ],
+)
+def test_vectors_of_which_none_fits_are_refused_and_leave_nothing(lake, tmp_path, factor, said):
+    with pytest.raises(UneError, match=f"no vector of .*fits into a lake's float16.*vector is {said}"):
+        lake.import_space("mine", **npy(tmp_path, Z * np.float32(factor)))
+    assert "mine" not in lake.spaces
+
+
+def test_bfloat16_of_safetensors_is_read(lake, tmp_path):
+    """PyTorch's own file, and PyTorch's own rounding."""
+    import torch
+    from safetensors.torch import save_file
+
+    given, z = npy(tmp_path), torch.from_numpy(Z).bfloat16()
+    save_file({"z": z, "other": z.int()}, tmp_path / "z.safetensors")
+    lake.import_space("mine", **given | {"source": tmp_path / "z.safetensors"})
+    expected = z.float().numpy()[[n for n in range(10) if n != 3]]
+    assert np.array_equal(lake.space("mine").latents().z, expected.astype(np.float16))
+
+
+def test_ids_in_an_array_of_texts_are_read_and_pickled_ones_refused(lake, tmp_path):
+    given = npy(tmp_path) | {"ids": tmp_path / "ids.npy"}
+    np.save(tmp_path / "ids.npy", np.array(IDS))
+    assert lake.import_space("mine", **given).joined == 9
+    np.save(tmp_path / "ids.npy", np.array(IDS, object), allow_pickle=True)
+    with pytest.raises(UneError, match="can't read .*Object arrays cannot be loaded"):
+        lake.import_space("other", **given)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +244,7 @@ def test_vectors_that_are_not_finite_are_rejects(lake, tmp_path):
     [
         (Z, ["i1"] * 10, "image 'i1' has two vectors"),
         (Z[:2], ["a", "b"], "none of 2 ids is an image .*'a'.*'i0'"),
-        (Z, IDS[:9], "10 vectors and 9 ids"),
+        (Z, IDS[:9], "10 vectors and 9 ids, from 'i0' to 'i8': .*without a first line of names"),
         (Z.astype(int), IDS, "vectors are floats"),
         (Z[0], IDS, "vectors are floats"),
     ],
@@ -235,9 +282,21 @@ def test_what_is_exported_can_be_read_and_imported_again(lake, tmp_path, suffix,
     assert np.array_equal(lake.space("again").latents().z, expected)
 
 
-def test_lance_is_refused_with_the_way_there(lake, tmp_path):
+def test_lance_is_written_where_its_writer_is(lake, tmp_path):
+    lance = pytest.importorskip("lance")
     lake.import_space("mine", **npy(tmp_path))
-    with pytest.raises(UneError, match=r"Export \.parquet, and .*lance\.write_dataset"):
+    assert lake.space("mine").export(tmp_path / "out.lance") == 9
+    table = lance.dataset(tmp_path / "out.lance").to_table()
+    assert table.schema.field("z").type == pa.list_(pa.float16(), 6) and "Even" in table.column_names
+    latents = lake.space("mine").latents()
+    assert table["image_id"].to_pylist() == latents.image_ids
+    assert np.array_equal(np.array(table["z"].to_pylist(), np.float32), latents.z)
+
+
+def test_what_can_not_be_exported_is_refused_with_the_way_there(lake, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lance", None)
+    lake.import_space("mine", **npy(tmp_path))
+    with pytest.raises(UneError, match=r"pip install pylance, or export \.parquet"):
         lake.space("mine").export(tmp_path / "out.lance")
     with pytest.raises(UneError, match=r"out\.csv: a space is exported as \.npy"):
         lake.space("mine").export(tmp_path / "out.csv")

@@ -19,8 +19,8 @@ EPILOG = """Examples:
 `une export demo/lake --space mini-dino --to dino-dataset`"""
 
 TO_HELP = (
-    ".npy or .safetensors (vectors, and ids in a text file beside them), .parquet or a folder of datasets"
-    " (labels as well)"
+    ".npy or .safetensors (vectors, and ids in a text file beside them); .parquet, .lance (with pylance) or a"
+    " folder of datasets (labels as well)"
 )
 
 

@@ -33,7 +33,7 @@ def import_(
     source: Annotated[Path, typer.Option("--from", metavar="FILE", help=FROM_HELP)],
     model: Annotated[str, typer.Option(help="What made them, in words; it stands in the fingerprint")],
     ids: Annotated[
-        Path | None, typer.Option(help="Ids of an array: a text file of a line each, or Parquet")
+        Path | None, typer.Option(help="Ids of an array: a text file of a line each, .npy or Parquet")
     ] = None,
     column: Annotated[str | None, typer.Option(help="The column of vectors; default: embedding, …")] = None,
     id_column: Annotated[str | None, typer.Option(help="The column of ids; default: image_id, …")] = None,

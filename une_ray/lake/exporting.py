@@ -10,28 +10,25 @@ import pyarrow as pa
 from une_ray.errors import UneError
 from une_ray.lake.latents import matrix
 
-FORMS = ".npy, .safetensors, .parquet, or a folder for datasets"
+FORMS = ".npy, .safetensors, .parquet, .lance (with pylance), or a folder for datasets"
 
 
 def export_space(table: pa.Table, path: Path) -> int:
     """Write `table` (image_id, labels and z) to `path`; how many rows.
 
     `.npy` and `.safetensors` hold z (n, d) float16 alone, and `path` with `.ids.txt` the ids, a line each;
-    `.parquet` and a folder of `datasets` hold all columns. Raises UneError for another suffix and for a path
-    that is taken.
+    `.parquet`, a folder of `datasets`, and `.lance`, whose z are lists of one size as its indices want them,
+    hold all columns. Raises UneError for another suffix, a path that is taken, and `.lance` without pylance.
     """
     if path.exists():
         raise UneError(f"{path} is there already; name another")
-    if path.suffix == ".lance":
-        raise UneError(
-            f"{path}: Lance needs its own writer, which une_ray does not bring. Export .parquet, and where"
-            " pylance is installed: lance.write_dataset(pyarrow.parquet.read_table(FILE), FOLDER)"
-        )
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
         pq.write_table(table, path)
+    elif path.suffix == ".lance":
+        _write_lance(table, path)
     elif path.suffix in (".npy", ".safetensors"):
         z = matrix(table["z"], np.float16)
         ids = table["image_id"].to_pylist()
@@ -65,3 +62,15 @@ def _save_dataset(table: pa.Table, path: Path) -> None:
     finally:
         if not is_quiet:
             datasets.enable_progress_bars()
+
+
+def _write_lance(table: pa.Table, path: Path) -> None:
+    try:
+        import lance
+    except ImportError as error:
+        raise UneError(
+            f"{path}: Lance needs its own writer: pip install pylance, or export .parquet, which Lance reads"
+        ) from error
+    z = matrix(table["z"], np.float16)
+    fixed = pa.FixedSizeListArray.from_arrays(pa.array(z.ravel()), z.shape[1])
+    lance.write_dataset(table.drop_columns(["z"]).append_column("z", fixed), path)

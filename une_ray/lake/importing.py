@@ -20,16 +20,20 @@ from une_ray.lake.vector_files import Vectors, read_vectors
 
 IMPORTED = "imported"  # the kind of a space that no model of ours made
 FLOAT16_MAX = 65504.0
+AT_ONCE = 4096  # vectors that are looked at
+ROUNDED_AWAY = 0.01  # of a vector's length, in float16; 4e-4 where no coordinate is below 6e-5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What became of vectors: how many found an image, how many found none, and images left without one."""
+    """What became of vectors: how many found an image, how many found none, images left without one, and
+    those whose vector a lake can't hold."""
 
     space: str
     joined: int
     strange: Sequence[str]
     without: int
+    unfit: int = 0
     by_stem: bool = False
 
     def __str__(self) -> str:
@@ -39,6 +43,8 @@ class Imported:
             text += f"; {len(self.strange):,} are of no image of the lake ({', '.join(self.strange[:3])}, …)"
         if self.without:
             text += f"; {self.without:,} images have none and are rejects of the space"
+        if self.unfit:
+            text += f"; {self.unfit:,} vectors do not fit into float16 and are rejects too"
         return text
 
 
@@ -58,7 +64,7 @@ def import_space(
     change nothing.
 
     Raises UneError for a file that is none of these, an id that comes twice, vectors of which none finds an
-    image, and ids that may be row numbers and find only some by names without suffix.
+    image or fits into float16, and ids that may be row numbers and find only some by names without suffix.
     """
     check_name(name)
     lake.existing()
@@ -69,19 +75,36 @@ def import_space(
         )
     vectors = read_vectors(Path(source), None if ids is None else Path(ids), column, id_column)
     rows, by_stem = _joined(lake, vectors)
+    faults = _faults(vectors.z, rows)
+    if len(faults) == len(rows):
+        first, fault = next(iter(faults.items()))
+        remedy = "multiply all of them by one number" if "float16" in fault else "make them again"
+        raise UneError(
+            f"no vector of {source} fits into a lake's float16: that of {first!r}, whose largest number is"
+            f" {np.abs(vectors.z[rows[first]]).max():.3g} ({fault}); {remedy}"
+        )
     fingerprint = _fingerprint(vectors, model)
     lake.register(name, fingerprint)
     done = lake.committed(space_folder(name))
-    joined = without = 0
+    joined = without = unfit = 0
+    reasons = set(faults.values())
     for shard in range(lake.shards):
-        table = _table(lake, shard, vectors.z, rows, str(source))
+        table = _table(lake, shard, vectors.z, rows, faults, str(source))
         good = table["status"].to_pylist().count(schema.OK)
-        joined, without = joined + good, without + len(table) - good
+        bad = sum(error in reasons for error in table["error"].to_pylist())
+        joined, without, unfit = joined + good, without + len(table) - good - bad, unfit + bad
         if shard not in done:  # it may be in a merged file, and these are the same vectors
             lake.commit_shard(name, shard, table, fingerprint)
     used = set(rows.values())
     strange = [vectors.ids[row] for row in range(len(vectors.ids)) if row not in used]
-    return Imported(space=name, joined=joined, strange=strange, without=without, by_stem=by_stem)
+    return Imported(
+        space=name,
+        joined=joined,
+        strange=strange,
+        without=without,
+        unfit=unfit,
+        by_stem=by_stem,
+    )
 
 
 def _fingerprint(vectors: Vectors, model: str) -> dict[str, object]:
@@ -99,21 +122,45 @@ def _fingerprint(vectors: Vectors, model: str) -> dict[str, object]:
     }
 
 
-def _table(lake: Lake, shard: int, z: np.ndarray, rows: Mapping[str, int], source: str) -> pa.Table:
+def _faults(z: np.ndarray, rows: Mapping[str, int]) -> dict[str, str]:
+    """Images whose vectors do not fit into float16, as which a lake keeps them, and why."""
+    faults: dict[str, str] = {}
+    image_ids = list(rows)
+    for start in range(0, len(image_ids), AT_ONCE):
+        some = image_ids[start : start + AT_ONCE]
+        exact = np.asarray(z[[rows[image_id] for image_id in some]], np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            lost = np.linalg.norm(exact.astype(np.float16) - exact, axis=1)
+        tests = {
+            "is not finite": ~np.isfinite(exact).all(1),
+            "is too large for float16": np.abs(exact).max(1, initial=0) > FLOAT16_MAX,
+            "is too small for float16": lost > ROUNDED_AWAY * np.linalg.norm(exact, axis=1),
+        }
+        said = np.select(list(tests.values()), [f"vector {fault}" for fault in tests], "").tolist()
+        faults |= {image_id: fault for image_id, fault in zip(some, said, strict=True) if fault}
+    return faults
+
+
+def _table(
+    lake: Lake, shard: int, z: np.ndarray, rows: Mapping[str, int], faults: Mapping[str, str], source: str
+) -> pa.Table:
     images = lake.read_shard("images", shard).select(["image_id", "status"]).to_pylist()
-    return pa.Table.from_pylist([_row(image, z, rows, source) for image in images], schema=schema.SPACE)
+    found = [_row(image, z, rows, faults, source) for image in images]
+    return pa.Table.from_pylist(found, schema=schema.SPACE)
 
 
-def _row(image: dict[str, str], z: np.ndarray, rows: Mapping[str, int], source: str) -> dict[str, object]:
-    row: dict[str, object] = {"image_id": image["image_id"], "status": schema.REJECT}
-    number = rows.get(image["image_id"])
+def _row(
+    image: dict[str, str], z: np.ndarray, rows: Mapping[str, int], faults: Mapping[str, str], source: str
+) -> dict[str, object]:
+    image_id = image["image_id"]
+    row: dict[str, object] = {"image_id": image_id, "status": schema.REJECT}
     if image["status"] != schema.OK:
         return row | {"error": "image unreadable"}
-    if number is None:
+    if image_id not in rows:
         return row | {"error": f"no vector in {source}"}
-    vector = np.asarray(z[number], np.float32)
-    if not np.isfinite(vector).all() or np.abs(vector).max(initial=0) > FLOAT16_MAX:
-        return row | {"error": "vector is not finite in float16"}
+    if image_id in faults:
+        return row | {"error": faults[image_id]}
+    vector = np.asarray(z[rows[image_id]], np.float32)
     norm = float(np.linalg.norm(vector))
     return row | {"status": schema.OK, "z": vector.astype(np.float16), "norm": norm, "dim": len(vector)}
 

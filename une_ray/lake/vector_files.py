@@ -31,8 +31,8 @@ class Vectors:
 
 
 def read_vectors(source: Path, ids: Path | None, column: str | None, id_column: str | None) -> Vectors:
-    """What `source` holds: an array with `ids`, a text file of a line each or Parquet; or a table with a
-    column of lists and one of ids, the named ones or the first with a usual name.
+    """What `source` holds: an array with `ids`, a text file of a line each, an .npy of texts or Parquet; or a
+    table with a column of lists and one of ids, the named ones or the first with a usual name.
 
     A list that is missing is a vector of NaN. Raises UneError for a file that is none of `FORMS`, a column
     that is no lists of numbers, vectors of several lengths, an empty id, and as many ids as there are no
@@ -63,10 +63,15 @@ def _array(source: Path, name: str | None) -> np.ndarray:
         if name is not None:
             raise UneError(f"{source} has no columns, and --column {name} names one")
         return np.load(source, mmap_mode="r", allow_pickle=False)
-    from safetensors.numpy import load_file
+    from safetensors import deserialize, safe_open
 
-    tensors = load_file(source)
-    return tensors[_column(source, list(tensors), name, VECTORS)]
+    tensors = dict(deserialize(source.read_bytes()))
+    chosen = _column(source, list(tensors), name, VECTORS)
+    if tensors[chosen]["dtype"] == "BF16":  # the upper half of a float32, which NumPy does not know
+        upper = np.frombuffer(tensors[chosen]["data"], "<u2").astype("<u4") << 16
+        return upper.view("<f4").reshape(tensors[chosen]["shape"])
+    with safe_open(source, framework="np") as file:
+        return file.get_tensor(chosen)
 
 
 def _table(source: Path) -> pa.Table:
@@ -106,6 +111,11 @@ def _number(file: Path) -> str:
 def _ids(file: Path, id_column: str | None) -> list[str]:
     if file.suffix == ".parquet":
         return _texts(file, pq.read_table(file), id_column)
+    if file.suffix == ".npy":
+        names = np.load(file, allow_pickle=False)
+        if names.ndim != 1 or names.dtype.kind not in "Ui":
+            raise UneError(f"{file} holds {names.dtype} of shape {names.shape}; ids are texts (n,)")
+        return names.astype(str).tolist()
     try:
         lines = file.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -162,5 +172,8 @@ def _checked(source: Path, ids: Sequence[str], z: np.ndarray) -> Vectors:
     if not len(z):
         raise UneError(f"{source} holds no vector")
     if len(ids) != len(z):
-        raise UneError(f"{source} has {len(z):,} vectors and {len(ids):,} ids")
+        raise UneError(
+            f"{source} has {len(z):,} vectors and {len(ids):,} ids, from {ids[0]!r} to {ids[-1]!r}: ids are a"
+            " text file of a line each, without a first line of names"
+        )
     return Vectors(ids=ids, z=z)
