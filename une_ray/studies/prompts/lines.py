@@ -10,6 +10,12 @@ from une_ray.errors import unknown
 
 Row = dict[str, Any]
 NO_INTERVAL = "  one seed, so no interval"
+LONGEST = 60  # letters of a prompt that are shown
+
+
+def short(prompt: str) -> str:
+    """A prompt as a line has room for it."""
+    return prompt if len(prompt) <= LONGEST else f"{prompt[: LONGEST - 1]}…"
 
 
 def bias_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:
@@ -17,11 +23,11 @@ def bias_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:
     lines: list[str] = []
     for space in dict.fromkeys(row["space"] for row in rows):
         mine = sorted((row for row in rows if row["space"] == space), key=lambda row: row["bias"])
-        width = max(len(row["prompt"]) for row in mine)
+        width = max(len(short(row["prompt"])) for row in mine)
         lines += [f"{space}: {mine[0]['pole_second']} ← → {mine[0]['pole_first']}"]
         for row in mine:
             truth = "" if row["truth"] is None else f"  truth {row['truth']:.2f}"
-            lines.append(f"  {row['prompt']:{width}} {row['bias']:+.2f}{_interval(row)}{truth}")
+            lines.append(f"  {short(row['prompt']):{width}} {row['bias']:+.2f}{_interval(row)}{truth}")
         if mine[0]["low"] is None:
             lines.append(NO_INTERVAL)
         lines.append("")
@@ -85,7 +91,7 @@ def bridge(row: Row) -> str:
 def vote_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:
     """Prompts by the share of their pictures that are the first pole's."""
     first = rows[0]
-    width = max(len(row["prompt"]) for row in rows)
+    width = max(len(short(row["prompt"])) for row in rows)
     lines = [
         f"{first['judge']} on {first['pictures']} pictures of each prompt by {first['space']}, guidance"
         f" {first['guidance_scale']:g}: the share of {first['pole_first']}, not {first['pole_second']}"
@@ -93,7 +99,7 @@ def vote_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:
     for row in sorted(rows, key=lambda row: row["vote"]):
         truth = "" if row["truth"] is None else f"  truth {row['truth']:.2f}"
         lines.append(
-            f"  {row['prompt']:{width}} {row['vote']:.2f} [{row['low']:.2f}, {row['high']:.2f}]{truth}"
+            f"  {short(row['prompt']):{width}} {row['vote']:.2f} [{row['low']:.2f}, {row['high']:.2f}]{truth}"
         )
     lines += [
         f"{_rho(row)}, even against odd seeds {_or_dash(row['halves'])}; votes differ from the shares by"
