@@ -14,6 +14,7 @@ from une_ray.lake.stored_maps import StoredMap
 from une_ray.report.section import Source
 from une_ray.studies.prompts.explain import explain
 from une_ray.studies.prompts.lines import explain_lines
+from une_ray.studies.prompts.says_section import says_section
 
 WORDS = ("hat", "beard", "coat", "smile", "scarf")
 ROWS, DIM = 80, 12  # of texts five dimensions, of the generator's noise twelve
@@ -51,7 +52,7 @@ def lake_of_captions(url: str, spaces: dict[str, np.ndarray]) -> Lake:
     mixed = np.random.default_rng(3)
     said = ["a person with " + " and ".join(mixed.permutation(np.array(WORDS)[worn])) for worn in WORN]
     items = [Item(f"i{row:03d}", f"{row}.png", "test", caption) for row, caption in enumerate(said)]
-    lake = create(Lake(url), "test", iter(items), ROWS)
+    lake = create(Lake(url), "prompts:none.txt", iter(items), ROWS)
     rows = [row | {"status": "ok"} for row in lake.plan(0).to_pylist()]
     write(lake, f"images/{shard_file(0)}", rows, schema.IMAGES)
     for space, z in spaces.items():
@@ -135,7 +136,7 @@ def test_captions_that_no_map_leads_there_are_refused(lake, asked, message):
         explain(lake, "sd/ddim50", HAT, **asked)
 
 
-def test_the_report_has_a_card_for_either_bridge(lake):
+def test_the_report_has_one_card_with_a_line_for_either_bridge(lake):
     for captions in (None, "clip/text"):
         explain(lake, "sd/ddim50", HAT, captions=captions)
     source = Source(Lake(lake.url))
@@ -143,6 +144,10 @@ def test_the_report_has_a_card_for_either_bridge(lake):
     query = "SELECT captions, map, source, is_first_split FROM directions_said ORDER BY map NULLS FIRST"
     own, led = source.rows(query)
     assert own == ("sd/ddim50", None, None, True) and led == ("clip/text", "orthogonal", "clip", True)
+    section = says_section(source)
+    assert section is not None and section.html.count("<h3") == 1 and section.html.count(">head</p>") == 1
+    assert section.html.count("explains nothing") == 1 and "clip/text, orthogonal map" in section.html
+    assert section.summary.startswith("Captions explain 1 of the 1 directions")
 
 
 def test_an_explanation_follows_the_space_of_its_captions(lake):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -13,7 +14,6 @@ from une_ray.corpora.base import has_pictures
 from une_ray.report.pictures import figure, grid
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import table
-from une_ray.studies.prompts.lines import bridge
 
 SAID = "FROM directions_said WHERE is_first_split"
 ENDS, ITEMS = 6, 4000  # pictures of an end, items that are looked through
@@ -23,34 +23,46 @@ NAMED = (
     (re.compile(r"FROM prompt_direction\('[^']*', *'([^']*)', *'([^']*)'\)"), "{}, from {}"),
 )
 NOTE = (
-    "Phrases of captions by the correlation of their presence with the projection on a direction; random"
-    " directions' strongest phrase stays below the number beside them in 95 of 100. A direction of which"
-    " several splits were asked is shown of test items, which no probe was fitted on. Below each: what lies"
-    " at its two ends."
+    "Phrases of captions by the correlation of their presence with the projection on a direction: of the"
+    " captions of its own space's items, or of texts where a stored map leads them. The strongest phrase of"
+    " random directions stays below the number beside them in 95 of 100. A direction of which several splits"
+    " were asked is shown of test items, which no probe was fitted on. Below each: what lies at its two ends."
 )
+HEADER = ("led there by", "head", "foot", "captions", "random", "p", "")
 
 
 def says_section(source: Source) -> Section | None:
-    """A card per direction that was explained."""
+    """A card per direction that was explained, with a line per bridge that led captions to it."""
     source.define("prompts.sql")
-    rows = source.sql.sql(SAID).to_arrow_table().to_pylist()
-    cards = [_card(source, row) for row in rows]
-    return Section("What directions say", NOTE, "".join(cards), _said(rows)) if cards else None
+    cards: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in source.sql.sql(SAID).to_arrow_table().to_pylist():
+        cards[row["space"], row["direction"]].append(row)
+    html = "".join(_card(source, rows) for rows in cards.values())
+    return Section("What directions say", NOTE, html, _said(list(cards.values()))) if cards else None
 
 
-def _card(source: Source, row: dict[str, Any]) -> str:
-    verdict = "" if row["is_explained"] else "; explains nothing"
-    lines = [(end, ", ".join(row[end]), f"{row[f'{end}_correlation']:+.2f}") for end in ("head", "foot")]
-    note = (
-        f"in {row['space']}, by {bridge(row)}; random directions reach {row['random']:.2f}"
-        f" (p = {row['p']:.3f}){verdict}"
-    )
+def _card(source: Source, rows: Sequence[dict[str, Any]]) -> str:
+    first = rows[0]
     return (
-        f"<h3 title='{escape(row['direction'])}'>{escape(_name(row['direction']))}</h3>"
-        f"<p class=note>{escape(note)}</p>"
-        + table(("end", "phrases", "correlation"), lines, numeric=2)
-        + _pictures_of_ends(source, row["space"], np.array(row["w"], np.float32))
+        f"<h3 title='{escape(first['direction'])}'>{escape(_name(first['direction']))}</h3>"
+        f"<p class=note>in {escape(first['space'])}</p>"
+        + table(HEADER, [_line(row) for row in sorted(rows, key=lambda row: row["map"] or "")], numeric=3)
+        + _pictures_of_ends(source, rows)
     )
+
+
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
+    """Of one bridge: both ends, each with its strongest correlation, beside random directions'."""
+    led = "their own items" if row["captions"] == row["space"] else row["captions"]
+    led += f", {row['map']} map" if row["map"] else ""
+    ends = [
+        ", ".join([f"{strongest} {row[f'{end}_correlation']:+.2f}", *others])
+        for end in ("head", "foot")
+        for strongest, *others in [row[end]]
+    ]
+    count = f"{row['images']:,} {row['split']}"
+    verdict = "explained" if row["is_explained"] else "explains nothing"
+    return led, *ends, count, f"{row['random']:.2f}", f"{row['p']:.3f}", verdict
 
 
 def _name(direction: str) -> str:
@@ -62,9 +74,12 @@ def _name(direction: str) -> str:
     return direction if len(direction) <= SHORT else f"{direction[:SHORT]} …"
 
 
-def _pictures_of_ends(source: Source, space: str, w: np.ndarray) -> str:
-    """What lies furthest on either side of a direction w (d,): pictures, or of prompts their texts."""
-    image_ids, z = source.latents(space, ITEMS)
+def _pictures_of_ends(source: Source, rows: Sequence[dict[str, Any]]) -> str:
+    """What lies furthest on either side of a direction, of the items that explained it: pictures, or of
+    prompts their texts."""
+    first, splits = rows[0], {row["split"] for row in rows}
+    w, split = np.array(first["w"], np.float32), "test" if "test" in splits else first["split"]
+    image_ids, z = source.latents(first["space"], ITEMS, None if split == "all" else split)
     if z.shape[1] != len(w):  # the space is no longer there
         return ""
     order = np.argsort(z @ w, kind="stable")
@@ -79,9 +94,9 @@ def _pictures_of_ends(source: Source, space: str, w: np.ndarray) -> str:
         else:
             inside = f"<p>{escape('; '.join(captions[name] or '' for name in names))}</p>"
         strips.append(f"<div><p class=note>{end}</p>{inside}</div>")
-    return grid(strips)
+    return f"<div class=ends>{''.join(strips)}</div>"
 
 
-def _said(rows: Sequence[dict[str, Any]]) -> str:
-    explained = sum(row["is_explained"] for row in rows)
-    return f"Captions explain {explained} of the {len(rows)} directions that were asked, beyond random ones."
+def _said(cards: Sequence[Sequence[dict[str, Any]]]) -> str:
+    explained = sum(any(row["is_explained"] for row in rows) for rows in cards)
+    return f"Captions explain {explained} of the {len(cards)} directions that were asked, beyond random ones."
