@@ -8,6 +8,7 @@ of prompts (their rows and every seed's included); a bare loop over the same net
 diffusers' own pipeline under the same scheduler, steps and noise, called once per prompt and seed, and once
 per prompt with all its seeds in one batch. Beside each stands the share of its time that it spends in the
 U-Net, and below what a row of the U-Net costs by the size of its batch: together what batching could win.
+Seconds are the processor's where there is no GPU, so that other jobs beside it don't count.
 `--build` also times a whole `une build` past start-up.
 """
 
@@ -86,6 +87,11 @@ def pipeline_of(space: Space, device: str) -> StableDiffusionPipeline:
     return pipe.to(device)
 
 
+def clock() -> float:
+    """Seconds: of the wall with a GPU, which is waited for, else of this process' processor."""
+    return time.monotonic() if torch.cuda.is_available() else time.process_time()
+
+
 class Watch:
     """Seconds that are spent in a network's calls, the GPU's own included."""
 
@@ -95,12 +101,12 @@ class Watch:
 
     def __call__(self, *inputs: object, **more: object) -> object:
         wait()
-        started = time.monotonic()
+        started = clock()
         try:
             return self.forward(*inputs, **more)
         finally:
             wait()
-            self.seconds += time.monotonic() - started
+            self.seconds += clock() - started
 
 
 def wait() -> None:
@@ -125,9 +131,9 @@ def row_seconds(step: ReadPrompts, batch_size: int) -> float:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    started = time.monotonic()
+    started = clock()
     work()
-    return time.monotonic() - started
+    return clock() - started
 
 
 def main() -> None:
