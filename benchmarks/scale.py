@@ -4,9 +4,10 @@
     python benchmarks/scale.py --only share --gpus 4
 
 Share: of the GPU seconds that the cheap spaces leave, how many the dearest one was busy; and the time beside
-that of a cluster without a gap. Tasks: shards a second through one driver when spaces cost nothing. First:
-seconds until the first shard is back, and the driver's memory, of works of many shards. Tail: seconds from
-95 % of the shards to all, with one GPU ten times slower than the others, and without.
+that of a cluster without a gap. Tasks: shards a second through one driver when spaces cost nothing. Left:
+what it takes to find out what is left of a million shards. First: seconds until the first shard is back, and
+what the driver spends by then, of works of many shards. Tail: seconds from 95 % of the shards to all, with
+one GPU ten times slower than the others, and without.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ from datetime import datetime
 from itertools import islice
 from unittest.mock import patch
 
+import numpy as np
 import psutil
 import ray
 
 from une_ray.corpora import open_corpus
 from une_ray.lake.create import create
+from une_ray.lake.files import shard_file
 from une_ray.lake.layout import Lake
+from une_ray.lake.store import Store
 from une_ray.run import ray_data
 from une_ray.run.cluster import Cluster
 from une_ray.run.crews import turns
-from une_ray.run.plan import ShardWork
+from une_ray.run.plan import Work, missing
 from une_ray.run.rows import ShardRow, StageRecord
 from une_ray.spaces.space import Space
 
@@ -74,7 +78,9 @@ def rows(
     lake: Lake, some: Sequence[Space], shards: int, gpus: int, model: type[Asleep] = Asleep
 ) -> Iterator[ShardRow]:
     """Rows of a build of so many shards, which all are the lake's few again and again."""
-    work = [ShardWork(shard % lake.shards, tuple(space.name for space in some)) for shard in range(shards)]
+    numbers = np.arange(shards)
+    lacking = [tuple(space.name for space in some)]
+    work = Work(shards=numbers % lake.shards, kinds=np.zeros_like(numbers), lacking=lacking)
     with patch.object(ray_data, "stage", lambda space: model):
         for turn in turns(some, work, {}):
             named: dict[str, dict[str, object]] = {space.name: {} for space in some}
@@ -105,12 +111,30 @@ def tasks(lake: Lake, shards: int, gpus: int) -> float:
     return (len(times) - 1) / (times[-1] - times[0])
 
 
-def first(lake: Lake, shards: int, gpus: int) -> tuple[float, float]:
-    """Seconds to the first shard of so many, and MiB that the driver has grown by then."""
-    process, began = psutil.Process(), time.monotonic()
-    before = process.memory_info().rss
-    list(islice(rows(lake, spaces([0.0]), shards, gpus), 1))
+def left(lake: Lake, shards: int) -> tuple[float, float]:
+    """Seconds, and MiB held afterwards, to find out what two spaces lack of so many shards of which half are
+    done, their listings given."""
+    names, process = {shard_file(shard) for shard in range(shards // 2)}, psutil.Process()
+    began, before = time.monotonic(), process.memory_info().rss
+    with patch.object(Store, "names", lambda store, folder: names), patch.object(Lake, "shards", shards):
+        work = missing(lake, spaces([CHEAP, DEAR]))
+    assert len(work) == shards - len(names)
     return time.monotonic() - began, (process.memory_info().rss - before) / 2**20
+
+
+def first(lake: Lake, shards: int, gpus: int) -> tuple[float, float, float]:
+    """Seconds to the first shard of so many, of which each is a task, processor seconds of the driver, and
+    MiB that it has grown by when a hundred are back; of a Ray that has worked before."""
+    some = [replace(Space.parse("sd15/ddim50"), name="space-0-0.0")]
+    list(rows(lake, some, gpus, gpus))
+    process, began = psutil.Process(), time.monotonic()
+    before, times = process.memory_info().rss, process.cpu_times()
+    building = rows(lake, some, shards, gpus)
+    next(building)
+    seconds, now = time.monotonic() - began, process.cpu_times()
+    list(islice(building, 100))
+    grown = (process.memory_info().rss - before) / 2**20
+    return seconds, now.user + now.system - times.user - times.system, grown
 
 
 def tail(lake: Lake, shards: int, gpus: int, model: type[Asleep]) -> float:
@@ -123,7 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=("share", "tasks", "first", "tail"))
+    parser.add_argument("--only", choices=("share", "tasks", "left", "first", "tail"))
     parser.add_argument("--gpus", type=int, default=4, help="logical ones; each is a process that sleeps")
     parser.add_argument("--counts", default="2,6,20", help="of spaces, one of them dear")
     args = parser.parse_args()
@@ -142,10 +166,17 @@ def main() -> None:
                     print(ROW.format(count, order, f"{held:.1%}", f"{longer:.2f}"), flush=True)
         if args.only in (None, "tasks"):
             print(f"{tasks(lake, 2000, args.gpus):.0f} shards a second through one driver", flush=True)
+        if args.only in (None, "left"):
+            seconds, memory = left(lake, 1_000_000)
+            print(f"1,000,000 shards, half of them done: {seconds:.1f} s, {memory:,.0f} MiB", flush=True)
         if args.only in (None, "first"):
             for shards in (10_000, 100_000):
-                seconds, memory = first(lake, shards, args.gpus)
-                print(f"{shards:,} shards: {seconds:.1f} s to the first, {memory:,.0f} MiB", flush=True)
+                seconds, work, memory = first(lake, shards, args.gpus)
+                print(
+                    f"{shards:,} shards: {seconds:.1f} s to the first, the driver {work:.1f} s of a processor"
+                    f" and {memory:,.0f} MiB",
+                    flush=True,
+                )
         if args.only in (None, "tail"):
             without, beside = (tail(lake, 60 * args.gpus, args.gpus, model) for model in (Asleep, Uneven))
             print(

@@ -6,11 +6,11 @@ import pytest
 
 from une_ray.run.crews import Crew, gflops, shards_per_task, turns, weights
 from une_ray.run.placement import allot
-from une_ray.run.plan import ShardWork
+from une_ray.run.plan import ShardWork, Work
 from une_ray.spaces.space import Space
 
 NAMES = ("sd15/ddim50", "clip-l14", "mini-dino", "pixels-16", "sd15/latents", "mini-sd-a/leak50")
-WORK = [ShardWork(shard, NAMES) for shard in range(100)]
+WORK = Work.of(ShardWork(shard, NAMES) for shard in range(100))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_labels_of_nodes_make_crews_that_work_at_once(spaces):
 
 
 def test_every_space_of_every_shard_is_in_one_turn_and_images_alone_in_the_first(spaces):
-    work = [ShardWork(0, NAMES[:2]), ShardWork(1, ()), ShardWork(2, NAMES[3:])]
+    work = Work.of([ShardWork(0, NAMES[:2]), ShardWork(1, ()), ShardWork(2, NAMES[3:])])
     found = turns(spaces, work, {}, weights(spaces[0]) * 1.1)
     done = [(item.shard, space) for turn in found for item in turn.work for space in item.spaces]
     assert sorted(done) == sorted((item.shard, space) for item in work for space in item.spaces)
@@ -59,7 +59,7 @@ def test_every_space_of_every_shard_is_in_one_turn_and_images_alone_in_the_first
         [1],
         *[[] for _ in found[1:]],
     ]
-    only = turns(spaces, [ShardWork(7, ())], {})
+    only = turns(spaces, Work.of([ShardWork(7, ())]), {})
     assert [[item.shard for item in turn.work] for turn in only] == [[7]]
 
 
@@ -68,7 +68,7 @@ def test_every_space_of_every_shard_is_in_one_turn_and_images_alone_in_the_first
 def test_every_gpu_has_an_actor_of_every_space_whatever_they_cost(spaces, count, gpus):
     """So the dearest keeps all that the others leave: there is nothing to divide."""
     some = [replace(spaces[n % len(spaces)], name=f"s{n}") for n in range(count)]
-    work = [ShardWork(0, tuple(space.name for space in some))]
+    work = Work.of([ShardWork(0, tuple(space.name for space in some))])
     (turn,) = turns(some, work, {}, limit=1e12)
     (pool,) = allot([crew.demand(100_000) for crew in turn.crews], 64, gpus, 16)
     assert pool.most * pool.gpus == gpus and pool.least == 1

@@ -34,8 +34,8 @@ def folder(tmp_path) -> Path:
 
 def read(lake: Lake, corpus: str, number: int) -> ShardRow:
     """A shard as the reader hands it on."""
-    row = ShardRow(shard=number, spaces=SPACES).to_row()
-    return ShardRow.from_row(ray_data.read_shard(row, lake.url, corpus, start_tries()))
+    row = ShardRow(shard=number, spaces=SPACES)
+    return ray_data.read_shard(row, lake.url, corpus, start_tries())
 
 
 def crew(lake: Lake, corpus: str) -> ray_data.ReadCrew:
@@ -57,7 +57,7 @@ def test_a_heavy_shard_has_the_very_files_of_one_that_travels(folder, tmp_path_f
     for number in range(heavy.shards):
         row = read(heavy, corpus, number)
         bytes_of_payloads.append(len(row.payload))
-        assert not work(row.to_row())["fault"]
+        assert not work.read(row).fault
         for table in ("images", *map(space_folder, SPACES)):
             name = f"{table}/{shard_file(number)}"
             assert heavy.store.read(name) == travelled.store.read(name)
@@ -72,7 +72,7 @@ def test_a_picture_that_changed_since_its_row_was_written_is_a_fault_of_its_shar
     lake = create(Lake(str(tmp_path / "lake")), corpus, open_corpus(corpus).items(), 4)
     row = read(lake, corpus, 0)
     (folder / "02.png").write_bytes(png((24, 40), seed=99))
-    fault = crew(lake, corpus)(row.to_row())["fault"]
+    fault = crew(lake, corpus).read(row).fault
     assert "image '02.png' is not what it was" in fault
     assert lake.committed(space_folder("pixels-16")) == set()
 

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +53,17 @@ def marker_file() -> str:
     return f"merging-{uuid.uuid4().hex[:8]}-une-compact-is-at-work-or-was-killed-then-run-it-again.parquet"
 
 
+def spans(names: Iterable[str]) -> Iterator[tuple[str, int, int]]:
+    """Those of `names` that hold shards, each with its first and last one."""
+    for name in names:
+        match = SHARD.fullmatch(name)
+        if match:
+            yield name, int(match[1]), int(match[2] or match[1])
+
+
 def shard_files(names: Iterable[str]) -> list[ShardFile]:
     """Those of `names` that hold shards, in the order of their shards, a larger one first."""
-    matches = [match for name in names if (match := SHARD.fullmatch(name))]
-    files = [ShardFile(name=m[0], first=int(m[1]), last=int(m[2] or m[1])) for m in matches]
+    files = [ShardFile(name=name, first=first, last=last) for name, first, last in spans(names)]
     return sorted(files, key=lambda file: (file.first, -file.last))
 
 

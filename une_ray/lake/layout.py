@@ -11,11 +11,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote
 
+import numpy as np
 import pyarrow as pa
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
-from une_ray.lake.files import ShardFile, current, read_merged, shard_file, shard_files
+from une_ray.lake.files import ShardFile, current, read_merged, shard_file, shard_files, spans
 from une_ray.lake.parts import Part, read_shard
 from une_ray.lake.store import Store
 
@@ -178,11 +179,17 @@ class Lake:
     def shards(self) -> int:
         return self.manifest["shards"]
 
-    def images_in(self, shards: Collection[int]) -> int:
+    def images_in(self, shards: Collection[int] | np.ndarray) -> int:
         """How many images the plan has in `shards`; only a part's last shard may be short."""
         size = self.manifest["shard_size"]
-        short = {part.first + part.shards - 1: part.shards * size - part.images for part in self.parts}
-        return len(shards) * size - sum(less for last, less in short.items() if last in shards)
+        return len(shards) * size - sum(less for last, less in self._short.items() if last in shards)
+
+    @cached_property
+    def _short(self) -> dict[int, int]:
+        """How many images shards lack that are not full."""
+        size = self.manifest["shard_size"]
+        less = {part.first + part.shards - 1: part.shards * size - part.images for part in self.parts}
+        return {shard: count for shard, count in less.items() if count}
 
     def read_table(self, name: str) -> pa.Table:
         return schema.read_parquet(self.store.read(name))
@@ -200,6 +207,13 @@ class Lake:
     def committed(self, folder: str) -> set[int]:
         """Shard numbers that are in a file in `folder`; one listing, however many shards."""
         return {shard for file in shard_files(self.store.names(folder)) for shard in file.shards}
+
+    def are_committed(self, folder: str) -> np.ndarray:
+        """(shards,) bool: which are in a file in `folder`; in a byte each, however many there are."""
+        found = np.zeros(self.shards, bool)
+        for _, first, last in spans(self.store.names(folder)):
+            found[first : last + 1] = True
+        return found
 
     def files(self, folder: str) -> list[ShardFile]:
         """The files in `folder` that count, in the order of their shards."""

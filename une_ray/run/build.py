@@ -24,7 +24,7 @@ from une_ray.lake.listed import last_listing, planned
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.run.crews import Turn, turns
 from une_ray.run.parked import Parked, left_over
-from une_ray.run.plan import ShardWork, missing
+from une_ray.run.plan import Work, missing
 from une_ray.run.progress import Progress
 from une_ray.run.rows import StageRecord
 from une_ray.spaces.kind import Modality
@@ -127,7 +127,7 @@ def build(
         seconds=seconds,
         truncated=_truncated(lake, parsed),
         unit=job.unit,
-        reasons=_reasons(lake, runs.rejected) if runs else (),
+        reasons=_reasons(lake, list(runs.rejected)) if runs else (),
     )
 
 
@@ -189,18 +189,18 @@ def _reasons(lake: Lake, shards: Sequence[int]) -> Sequence[str]:
     return tuple(found.values())[:REASONS_SHOWN]
 
 
-def _do(job: Job, work: Sequence[ShardWork]) -> Runs:
+def _do(job: Job, work: Work) -> Runs:
     """Do the work with progress and a table of times, which has how many images were rejected. Shards that
     fail are parked and tried once more behind all others.
 
     Raises UneError with what is left then.
     """
-    turn = random.randrange(len(work))
-    schedule = turns(job.spaces, [*work[turn:], *work[:turn]], job.place)
-    images = sum(job.lake.images_in({item.shard for item in part.work}) for part in schedule)
+    schedule = turns(job.spaces, work.begun_at(random.randrange(len(work))), job.place)
+    images = sum(job.lake.images_in(part.work.shards) for part in schedule)
     with Runs(job.lake) as runs, Progress(images, "building", unit=job.unit) as progress:
         parked = _attempt(job, schedule, runs, progress)
-        if parked.is_worth_another_try and (again := missing(job.lake, job.spaces)):
+        if parked.is_worth_another_try:
+            again = missing(job.lake, job.spaces)
             count = f"{len(again):,} of {len(work):,} shards"
             print(f"{count} failed and are tried once more", file=sys.stderr, flush=True)
             parked = _attempt(job, turns(job.spaces, again, job.place), runs, progress)
@@ -233,8 +233,7 @@ class Runs:
         self.lake, self.run_id = lake, f"{stamp}-{uuid.uuid4().hex[:8]}"
         self.rows: list[dict[str, Any]] = []
         self.files = self.rejects = 0
-        self.read: set[int] = set()
-        self.rejected: list[int] = []  # shards with such images
+        self.rejected: dict[int, int] = {}  # shard → how many of its images can't be read, where any can't
         self.saved = time.monotonic()
 
     def __enter__(self) -> Runs:
@@ -246,11 +245,11 @@ class Runs:
     def add(self, records: Sequence[StageRecord]) -> int:
         """How many images were found unreadable, of a shard that was not read before."""
         self.rows += [record.to_row(self.run_id) for record in records]
-        first = [item for item in records if item.stage == "read" and item.shard not in self.read]
-        self.read.update(item.shard for item in first)
-        rejects = sum(item.rejects for item in first)
+        read = {item.shard: item.rejects for item in records if item.stage == "read" and item.rejects}
+        new = {shard: count for shard, count in read.items() if shard not in self.rejected}
+        self.rejected |= new
+        rejects = sum(new.values())
         self.rejects += rejects
-        self.rejected += [item.shard for item in first if item.rejects]
         if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
             self.save()
         return rejects

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from une_ray.registry import SPACE_KINDS
 from une_ray.run.placement import Demand
-from une_ray.run.plan import ShardWork
+from une_ray.run.plan import Work
 from une_ray.spaces.space import Space
 
 WEIGHTS_LIMIT = 16e9  # bytes of an actor's weights: what a card of 24 GB has beside one batch's activations
@@ -52,12 +52,12 @@ class Turn:
     """Crews that work at once, and what they have to do."""
 
     crews: Sequence[Crew]
-    work: Sequence[ShardWork]
+    work: Work
 
 
 def turns(
     spaces: Sequence[Space],
-    work: Sequence[ShardWork],
+    work: Work,
     place: Mapping[str, Mapping[str, str]],
     limit: float = WEIGHTS_LIMIT,
 ) -> list[Turn]:
@@ -73,15 +73,13 @@ def turns(
         sorted(_packed(some, dict(labels), limit), key=lambda crew: crew.gflops)
         for labels, some in by_labels.items()
     ]
-    unread = [item for item in work if not item.spaces]  # their `images` alone are missing
     found: list[Turn] = []
     for number in range(max(map(len, queues))):
         crews = [queue[number] for queue in queues if number < len(queue)]
         names = {space.name for crew in crews for space in crew.spaces}
-        part = [replace(item, spaces=tuple(name for name in item.spaces if name in names)) for item in work]
-        if todo := [*unread, *(item for item in part if item.spaces)]:
+        todo = work.of_spaces(names, unread=number == 0)
+        if len(todo):
             found.append(Turn(crews=crews, work=todo))
-        unread = []
     return found
 
 

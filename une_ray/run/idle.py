@@ -4,21 +4,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 import ray
 from ray.actor import ActorHandle
-from ray.data import TaskPoolStrategy
 
 from une_ray.run.cluster import Cluster
 from une_ray.run.late import Late, Returns
+from une_ray.run.parcels import SECONDS_BETWEEN_QUESTIONS, handed_out, packed
 from une_ray.run.placement import Pool
-from une_ray.run.rows import ROW, ShardRow
+from une_ray.run.rows import ShardRow
 from une_ray.run.tries import beside_driver
 
-SECONDS_BETWEEN_QUESTIONS = 0.5
 MOST = 4096  # rows of one turn
 
 
@@ -37,23 +36,18 @@ def can_help(pools: Sequence[Pool], cluster: Cluster) -> bool:
 
 
 def idle_rows(count: int, late: ActorHandle) -> ray.data.Dataset:
-    """Rows for workers that have nothing else to do. They hold no core while they wait: a reader that died
-    needs it."""
-    rows = [pa.Table.from_pylist([ShardRow.idle().to_row()], schema=ROW)] * min(count, MOST)
-    return ray.data.from_arrow(rows).map(
-        wait_for_readers,  # type: ignore[arg-type]
-        fn_args=(late,),
-        num_cpus=0,
-        compute=TaskPoolStrategy(size=1),
-    )
+    """Rows for workers that have nothing else to do, as many as may have a shard when the end begins."""
+    return handed_out(idle_when_read, min(count, MOST), late)
 
 
-def wait_for_readers(row: dict[str, Any], late: ActorHandle) -> dict[str, Any]:
-    """The row, once every shard is read."""
+def idle_when_read(_: pa.Table, count: int, late: ActorHandle) -> Iterator[pa.Table]:
+    """So many parcels of one idle row, once every shard is read. They hold no core while they wait: a reader
+    that died needs it."""
     asked: Any = late
     while not ray.get(asked.are_all_read.remote()):
         time.sleep(SECONDS_BETWEEN_QUESTIONS)
-    return row
+    for _number in range(count):
+        yield packed([ShardRow.idle()])
 
 
 class Watch:

@@ -40,6 +40,10 @@ class Late:
         self.unread -= self.is_unread[place]
         self.is_unread[place] = 0
 
+    def were_read(self) -> int:
+        """How many shards."""
+        return len(self.is_unread) - self.unread
+
     def are_all_read(self) -> bool:
         """Whether every shard is at a worker or waits for one: nobody may be idle before, or idle workers
         would stand in the way."""

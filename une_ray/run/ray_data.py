@@ -1,8 +1,8 @@
-"""A build in Ray Data: one row of the dataset is one shard, one actor pool is one crew of spaces.
+"""A build in Ray Data: one row of the dataset is a parcel of shards, one actor pool is one crew of spaces.
 
     plan → read (tasks) → crew (actors) → rows on the driver
 
-The row carries the shard's encoded bytes, so every image is read once for all spaces of a crew; each space
+A parcel carries its shards' encoded bytes, so every image is read once for all spaces of a crew; each space
 commits its own file under a name that follows from (space, shard). Stages may run twice, in any order and
 anywhere: the files come out the same. Nothing is keyed on Ray's blocks.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,20 +34,30 @@ from une_ray.run import read, shard
 from une_ray.run.cluster import DEFAULT, Cluster, own_device
 from une_ray.run.crews import Crew, Turn, shards_per_task
 from une_ray.run.distant import DistantImages
-from une_ray.run.idle import SECONDS_BETWEEN_QUESTIONS, Watch, can_help, idle_rows, start_late
+from une_ray.run.idle import Watch, can_help, idle_rows, start_late
 from une_ray.run.killers import killers
 from une_ray.run.late import Copy, Returns
 from une_ray.run.metrics import count
+from une_ray.run.parcels import (
+    ONE_BY_ONE,
+    SECONDS_BETWEEN_QUESTIONS,
+    TOGETHER,
+    handed_out,
+    packed,
+    tasks,
+    unpacked,
+)
 from une_ray.run.placement import READ_CPUS, Pool
-from une_ray.run.rows import ROW, ShardRow, StageRecord
+from une_ray.run.rows import ShardRow, StageRecord
 from une_ray.run.tries import start_tries, tried
 from une_ray.spaces.kind import Step
 from une_ray.spaces.space import Space
 
 SHOWN = 4  # spaces of a crew, in its name
+TASKS_AHEAD = 1024  # at least: ten seconds of a driver that hands out a hundred a second
 
 Row = dict[str, Any]
-"""As Ray Data hands it over: columns of a `ShardRow` or of a task, `fault` among them."""
+"""As Ray Data hands over an independent task, `fault` among its columns."""
 
 
 def run(
@@ -61,23 +72,23 @@ def run(
     Its spaces have their revisions pinned; `fingerprints` are theirs, by name. A fault of one shard or space
     costs no other.
     """
-    images = lake.images_in({item.shard for item in turn.work})
-    demands = [crew.demand(images) for crew in turn.crews]
+    demands = [crew.demand(lake.images_in(turn.work.shards)) for crew in turn.crews]
     pools = cluster.at_most(len(turn.work)).pools(demands)
     tries = start_tries()
     late = start_late(len(turn.work)) if can_help(pools, cluster) else None
-    tasks, near = _tasks(turn, pools, lake.manifest["shard_size"])
-    dataset: ray.data.Dataset = ray.data.from_arrow(tasks)
-    dataset = dataset.map(
-        read_shard,  # type: ignore[arg-type]  # its other arguments are fn_args
+    cut = _cut(turn, pools, lake.manifest["shard_size"])
+    dataset = handed_out(tasks, turn.work, cut.size, cut.alone, cut.ahead, late)
+    dataset = dataset.map_batches(
+        read_parcel,  # type: ignore[arg-type]  # its other arguments are fn_args
         fn_args=(lake.url, corpus, tries, late),
         num_cpus=READ_CPUS,
-        compute=TaskPoolStrategy(size=cluster.readers(len(tasks))),
+        compute=TaskPoolStrategy(size=cluster.readers(cut.tasks)),
+        **ONE_BY_ONE,
     )
     if late:
-        dataset = dataset.union(idle_rows(near, late))
+        dataset = dataset.union(idle_rows(cut.near, late))
     for crew, pool in zip(turn.crews, pools, strict=True):
-        dataset = dataset.map(
+        dataset = dataset.map_batches(
             stage_of(crew),  # type: ignore[arg-type]  # a class is called once per actor
             fn_constructor_args=(
                 lake.url,
@@ -86,9 +97,10 @@ def run(
                 Helping(lake.url, corpus, tries, late),
             ),
             label_selector=dict(crew.labels),
+            **ONE_BY_ONE,
             **actors(pool),
         )
-    watch = Watch(Returns(turn.work, near), late)
+    watch = Watch(Returns(turn.work, cut.near), late)
     for shard_row in _rows(dataset):
         if watch.takes(shard_row):
             yield shard_row
@@ -100,26 +112,29 @@ def _rows(dataset: ray.data.Dataset) -> Iterator[ShardRow]:
     """As they come: with batches ahead, the last would wait for one that never comes."""
     batches: Any = dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
     for batch in batches:
-        yield from map(ShardRow.from_row, batch.to_pylist())
+        yield from unpacked(batch)
 
 
-def _tasks(turn: Turn, pools: Sequence[Pool], shard_size: int) -> tuple[list[pa.Table], int]:
-    """The rows, some shards to a block, as a block is a task; the last ones alone, so that all end
-    together. And how many shards may be at work when all are handed out."""
-    rows = [
-        ShardRow(shard=item.shard, place=place, spaces=item.spaces).to_row()
-        for place, item in enumerate(turn.work)
-    ]
-    workers = sum(pool.most for pool in pools)
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How a turn's work becomes tasks: `size` shards each, but the last `alone` ones; `near` shards may be at
+    work when all are handed out, and `ahead` wait to be read before."""
+
+    size: int
+    alone: int
+    tasks: int
+    near: int
+    ahead: int
+
+
+def _cut(turn: Turn, pools: Sequence[Pool], shard_size: int) -> Cut:
+    shards, workers = len(turn.work), sum(pool.most for pool in pools)
     dearest = max(crew.gflops for crew in turn.crews)
-    on_gpus = any(pool.gpus for pool in pools)
-    size = shards_per_task(dearest, shard_size, len(rows), workers, on_gpus)
-    alone = min(len(rows), 2 * workers if size > 1 else len(rows))
-    starts = [*range(0, len(rows) - alone, size), *range(len(rows) - alone, len(rows))]
-    ends = [*starts[1:], len(rows)]
-    blocks = [rows[start:end] for start, end in zip(starts, ends)]
-    near = 2 * workers * (size + 1)
-    return [pa.Table.from_pylist(block, schema=ROW) for block in blocks], near
+    size = shards_per_task(dearest, shard_size, shards, workers, any(pool.gpus for pool in pools))
+    alone = min(shards, 2 * workers if size > 1 else shards)
+    count = math.ceil((shards - alone) / size) + alone
+    ahead = size * max(TASKS_AHEAD, 8 * workers)
+    return Cut(size=size, alone=alone, tasks=count, near=2 * workers * (size + 1), ahead=ahead)
 
 
 def actors(pool: Pool) -> dict[str, Any]:
@@ -151,16 +166,29 @@ def fault_of(error: Exception, what: str = "") -> str:
     return f"{what}: {reason(error)}" if what else reason(error)
 
 
+def read_parcel(
+    parcel: pa.Table, lake_url: str, corpus: str, tries: ActorHandle, late: ActorHandle | None = None
+) -> Iterator[pa.Table]:
+    """The shards of a task with their pictures, in parcels of about so many bytes as travel together."""
+    waiting: list[ShardRow] = []
+    for row in unpacked(parcel):
+        waiting.append(read_shard(row, lake_url, corpus, tries, late))
+        if sum(len(read.payload) for read in waiting) >= TOGETHER:
+            yield packed(waiting)
+            waiting = []
+    if waiting:
+        yield packed(waiting)
+
+
 def read_shard(
-    row: Row, lake_url: str, corpus: str, tries: ActorHandle, late: ActorHandle | None = None
-) -> Row:
+    shard_row: ShardRow, lake_url: str, corpus: str, tries: ActorHandle, late: ActorHandle | None = None
+) -> ShardRow:
     """Read one shard's bytes, unless another build has done it meanwhile; commit its `images` table unless
     it is there; tell `late`. A fault goes on in the row, and costs that shard alone."""
-    shard_row = ShardRow.from_row(row)
     try:
-        return _read(Lake(lake_url), shard_row, corpus, tries).to_row()
+        return _read(Lake(lake_url), shard_row, corpus, tries)
     except Exception as error:
-        return shard_row.with_fault(fault_of(error)).to_row()
+        return shard_row.with_fault(fault_of(error))
     finally:
         if late:
             late.read.remote(shard_row.place)
@@ -283,8 +311,8 @@ class Helping:
         while (found := self._ask()) is None:
             time.sleep(SECONDS_BETWEEN_QUESTIONS)
         place, number, spaces = found
-        row = ShardRow(shard=number, place=place, is_copy=True, spaces=spaces).to_row()
-        return ShardRow.from_row(read_shard(row, self.lake_url, self.corpus, self.tries))
+        row = ShardRow(shard=number, place=place, is_copy=True, spaces=spaces)
+        return read_shard(row, self.lake_url, self.corpus, self.tries)
 
     def _ask(self) -> Copy | None:
         asked: Any = self.late
@@ -305,8 +333,11 @@ class ReadCrew:
         self.readers = [make(lake_url, space, fingerprint, tries) for make, space, fingerprint in readers]
         self.last, self.helping = last, helping
 
-    def __call__(self, row: Row) -> Row:
-        shard_row = ShardRow.from_row(row)
+    def __call__(self, parcel: pa.Table) -> pa.Table:
+        return packed([self.read(shard_row) for shard_row in unpacked(parcel)])
+
+    def read(self, shard_row: ShardRow) -> ShardRow:
+        """The row with what every space recorded of it, and with their faults."""
         if shard_row.is_idle:
             shard_row = self.helping.wait()
         for reader in self.readers if shard_row.payload else []:
@@ -314,7 +345,7 @@ class ReadCrew:
                 shard_row = reader(shard_row)
             except Exception as error:  # of a model or a store: it costs this shard of this space
                 shard_row = shard_row.with_fault(fault_of(error, reader.space.name))
-        return (replace(shard_row, payload=b"") if self.last else shard_row).to_row()
+        return replace(shard_row, payload=b"") if self.last else shard_row
 
 
 def stage(space: Space) -> type[ReadSpace]:
