@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,6 +76,25 @@ def test_a_picture_that_changed_since_its_row_was_written_is_a_fault_of_its_shar
     fault = crew(lake, corpus).read(row).fault
     assert "image '02.png' is not what it was" in fault
     assert lake.committed(space_folder("pixels-16")) == set()
+
+
+def test_a_picture_that_is_away_for_a_moment_costs_nothing_and_one_that_stays_away_is_said_so(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shard, "LIMIT", 0)
+    waits: list[float] = []
+    corpus, picture = f"folder:{folder}?table={folder}/labels.csv", folder / "02.png"
+    lake = create(Lake(str(tmp_path / "lake")), corpus, open_corpus(corpus).items(), 4)
+    row, data = read(lake, corpus, 0), picture.read_bytes()
+    picture.unlink()
+    monkeypatch.setattr(shard, "time", SimpleNamespace(sleep=waits.append))
+    fault = crew(lake, corpus).read(row).fault
+    assert "image '02.png' could be read when its shard was begun, and can't be now" in fault
+    assert "FileNotFoundError" in fault and "not what it was" not in fault
+    assert waits[: shard.TRIES - 1] == [shard.PAUSE, 2 * shard.PAUSE]
+    monkeypatch.setattr(shard, "time", SimpleNamespace(sleep=lambda seconds: picture.write_bytes(data)))
+    assert not crew(lake, corpus).read(row).fault
+    assert lake.committed(space_folder("mini-dino")) == {0}
 
 
 def test_images_are_read_when_they_are_asked_for_in_other_processes_too(folder, tmp_path, monkeypatch):

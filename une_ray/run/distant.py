@@ -21,8 +21,8 @@ from une_ray.run.rows import CORPUS
 class DistantImages(Sequence[bytes | Reject | None]):
     """Encoded bytes of a shard's items, read when they are asked for; None where `images` has a reject.
 
-    Reading raises UneError where an image is not what it was when its row was committed. Safe for threads;
-    travels to other processes.
+    Reading raises UneError where an image is not what it was when its row was committed, or stays away. Safe
+    for threads; travels to other processes.
     """
 
     def __init__(self, packed: pa.Table) -> None:
@@ -44,7 +44,7 @@ class DistantImages(Sequence[bytes | Reject | None]):
             return self.rejects[place]
         if row["sha256"] is None:
             return None
-        return shard.unchanged(row["image_id"], row["sha256"], shard.read_one(self.opened, row["source"]))
+        return shard.unchanged(row["image_id"], row["sha256"], shard.read_known(self.opened, row["source"]))
 
     def __iter__(self) -> Iterator[bytes | Reject | None]:
         return (self[place] for place in range(len(self)))

@@ -121,6 +121,17 @@ def read_one(corpus: Corpus, source: str) -> bytes | Unreadable:
     raise AssertionError("unreachable")
 
 
+def read_known(corpus: Corpus, source: str) -> bytes | Unreadable:
+    """The same of an image that could be read before: where it is not there now, it is asked for again."""
+    data = read_one(corpus, source)
+    for attempt in range(TRIES - 1):
+        if not isinstance(data, Unreadable):
+            break
+        time.sleep(PAUSE * 2**attempt)
+        data = read_one(corpus, source)
+    return data
+
+
 def _code(error: OSError) -> str:
     """What an object store called the fault, which s3fs keeps as its cause."""
     response = getattr(error.__cause__, "response", None) or {}
@@ -180,11 +191,17 @@ def readable(committed: pa.Table, contents: Sequence[bytes | Unreadable]) -> lis
 
 
 def unchanged(image_id: str, sha256: str, data: bytes | Unreadable) -> bytes:
-    """The bytes of an image that the lake knows by their hash. Raises UneError for others."""
-    if isinstance(data, Unreadable) or hashlib.sha256(data).hexdigest() != sha256:
+    """The bytes of an image that the lake knows by their hash. Raises UneError for others, and where there
+    are none any more: that may pass."""
+    if isinstance(data, Unreadable):
         raise UneError(
-            f"image {image_id!r} is not what it was when this lake was begun"
-            f" ({data if isinstance(data, Unreadable) else 'other bytes'}); restore it, or build into another"
-            " lake"
+            f"image {image_id!r} could be read when its shard was begun, and can't be now: {data}; the same"
+            " command tries again. Is the corpus mounted on this machine, and may it be read? If the image is"
+            " gone, put it back, or build into another lake"
+        )
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise UneError(
+            f"image {image_id!r} is not what it was when this lake was begun (other bytes); restore it, or"
+            " build into another lake"
         )
     return data
