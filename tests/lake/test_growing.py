@@ -158,15 +158,17 @@ def corpora(folder: Path) -> dict[str, str]:
     (folder / "faces" / "a.png").write_bytes(png(seed=1))
     (folder / "labels.csv").write_text("file,caption\na.png,first\n")
     pq.write_table(pa.table({"image": [png()]}), folder / "rows.parquet")
+    pq.write_table(pa.table({"key": ["faces/a.png"]}), folder / "listing.parquet")
     return {
         "folder": f"folder:{folder}/faces",
         "table": f"folder:{folder}/faces?table={folder}/labels.csv",
         "parquet": f"parquet:{folder}/rows.parquet",
+        "inventory": f"inventory:{folder}/listing.parquet?root={folder}",
         "avatars": "avatars:3",
     }
 
 
-@pytest.mark.parametrize("kind", ["folder", "table", "parquet", "avatars"])
+@pytest.mark.parametrize("kind", ["folder", "table", "parquet", "inventory", "avatars"])
 def test_a_corpus_that_has_not_changed_is_not_listed_again(tmp_path, kind, monkeypatch):
     corpus, url = corpora(tmp_path)[kind], str(tmp_path / "lake")
     first = planned(Lake(url), open_corpus(corpus))
@@ -192,6 +194,7 @@ def test_a_stamp_differs_when_the_listing_would(tmp_path):
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"image": [png(), png()]}), tmp_path / "rows.parquet")
+    pq.write_table(pa.table({"key": ["faces/a.png", "b.png"]}), tmp_path / "listing.parquet")
     after = {kind: open_corpus(name).stamp() for kind, name in names.items()}
     assert {kind for kind in names if before[kind] == after[kind]} == {"avatars"}
 

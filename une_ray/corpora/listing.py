@@ -43,12 +43,16 @@ class Listing:
 
     def __str__(self) -> str:
         """`412 files, 398 pictures; 14 left out: 12 .txt, 2 hidden`."""
-        total = len(self.names) + self.left_out.total()
-        text = f"{counted(total, 'file')}, {counted(len(self.names), 'picture')}"
-        if self.left_out:
-            kinds = ", ".join(counted(count, kind) for kind, count in self.left_out.most_common())
-            text += f"; {self.left_out.total():,} left out: {kinds}"
-        return text
+        return said_of(len(self.names), self.left_out)
+
+
+def said_of(pictures: int, left_out: Counter[str]) -> str:
+    """So many pictures among files, of which others are left out for what they are."""
+    text = f"{counted(pictures + left_out.total(), 'file')}, {counted(pictures, 'picture')}"
+    if left_out:
+        kinds = ", ".join(counted(count, kind) for kind, count in left_out.most_common())
+        text += f"; {left_out.total():,} left out: {kinds}"
+    return text
 
 
 def counted(count: int, what: str) -> str:
@@ -95,13 +99,13 @@ def _files(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[s
     if not isinstance(filesystem, LocalFileSystem):
         for path in keys_below(filesystem, root):
             name = path[len(root) :].lstrip("/")
-            yield name, "hidden" if _is_hidden(name) else ""
+            yield name, "hidden" if is_hidden(name) else ""
         return
     for folder, folders, files in os.walk(root, onerror=_refuse):
         inside = os.path.relpath(folder, root).replace(os.sep, "/")
         prefix = "" if inside == "." else f"{inside}/"
         for name in files:
-            yield prefix + name, "hidden" if _is_hidden(prefix + name) else ""
+            yield prefix + name, "hidden" if is_hidden(prefix + name) else ""
         for name in folders:
             if os.path.islink(os.path.join(folder, name)):
                 yield prefix + name, "linked folder"
@@ -113,7 +117,8 @@ def _refuse(error: OSError) -> None:
     )
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a path leads through what is hidden, or set aside by archives and systems."""
     return any(part.startswith(".") or part in ASIDE for part in name.split("/"))
 
 

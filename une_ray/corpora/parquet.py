@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from urllib.parse import quote
 from une_ray.corpora.base import Item, Unreadable, phash_alone
 from une_ray.corpora.columns import is_text, listed, unread_columns
 from une_ray.corpora.files import absolute
+from une_ray.corpora.parquet_files import files_of, opened, stamp_of_files, strays
 from une_ray.errors import UneError, unknown
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.fs
     import pyarrow.parquet as pq
 
 _LOCK = threading.Lock()
@@ -61,8 +60,8 @@ class ParquetFiles:
         import pyarrow as pa
 
         kinds: dict[str, tuple[pa.DataType, str]] = {}
-        for number, path in enumerate(_files(self.url)):
-            file = _open(self.url, path)
+        for number, path in enumerate(files_of(self.url)):
+            file = opened(self.url, path)
             self._check_columns(path, file.schema_arrow)
             _refuse_half_labels(path, file.schema_arrow, kinds)
             flags = [field.name for field in file.schema_arrow if pa.types.is_boolean(field.type)]
@@ -129,17 +128,14 @@ class ParquetFiles:
 
     def stamp(self) -> str:
         """Names, sizes and times of the files."""
-        filesystem, _ = _filesystem(self.url)
-        infos = filesystem.get_file_info(_files(self.url))
-        facts = [(info.path, info.size, info.mtime_ns) for info in infos]
-        return f"{self.name} {hashlib.sha256(repr(facts).encode()).hexdigest()}"
+        return f"{self.name} {stamp_of_files(self.url)}"
 
     def remarks(self) -> list[str]:
         """Which files are left out, and which columns of the first file are not read."""
-        strays = _strays(self.url)
-        shown = ", ".join(strays[:3]) + (", …" if len(strays) > 3 else "")
-        lines = [f"{len(strays):,} empty or hidden files left out: {shown}"] if strays else []
-        schema = _open(self.url, _files(self.url)[0]).schema_arrow
+        aside = strays(self.url)
+        shown = ", ".join(aside[:3]) + (", …" if len(aside) > 3 else "")
+        lines = [f"{len(aside):,} empty or hidden files left out: {shown}"] if aside else []
+        schema = opened(self.url, files_of(self.url)[0]).schema_arrow
         read = {self.image, self.id, self.caption, *listed(self.metadata)}
         return [*lines, *unread_columns({field.name: str(field.type) for field in schema}, read)]
 
@@ -181,60 +177,6 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
-@lru_cache(maxsize=32)
-def _filesystem(url: str) -> tuple[pa.fs.FileSystem, str]:
-    import pyarrow.fs
-
-    return pyarrow.fs.FileSystem.from_uri(url)
-
-
-def _files(url: str) -> list[str]:
-    import pyarrow.fs
-
-    filesystem, path = _filesystem(url)
-    info = filesystem.get_file_info(path)
-    if info.type == pyarrow.fs.FileType.NotFound:
-        raise UneError(f"{url} does not exist (or can't be seen from here)")
-    if info.type == pyarrow.fs.FileType.File:
-        return [path]
-    inside = filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
-    paths = sorted(
-        entry.path
-        for entry in inside
-        if entry.path.endswith(".parquet") and not _stray(entry.path[len(path) :], entry.size)
-    )
-    if not paths:
-        raise UneError(f"{url} holds no .parquet file with anything in it")
-    return paths
-
-
-def _stray(name: str, size: int | None) -> bool:
-    """Whether a file is none of the data: empty, or a hidden companion such as ._0.parquet."""
-    return size == 0 or any(part.startswith(".") for part in name.split("/"))
-
-
-def _strays(url: str) -> list[str]:
-    """Names of Parquet files below a folder that are left out."""
-    import pyarrow.fs
-
-    filesystem, path = _filesystem(url)
-    if filesystem.get_file_info(path).type != pyarrow.fs.FileType.Directory:
-        return []
-    inside = filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
-    names = ((entry.path[len(path) :].lstrip("/"), entry.size) for entry in inside)
-    return sorted(name for name, size in names if name.endswith(".parquet") and _stray(name, size))
-
-
-def _open(url: str, path: str) -> pq.ParquetFile:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.ParquetFile(_filesystem(url)[0].open_input_file(path))
-    except pa.ArrowInvalid as error:
-        raise UneError(f"{path} can't be read as Parquet: {error}; get it again, or move it away") from error
-
-
 def _images(url: str, path: str, group: int, column: str) -> pa.ChunkedArray:
     with _LOCK:  # threads that ask for one row group at once wait for one read
         return _row_group(url, path, group, column)
@@ -246,7 +188,7 @@ def _row_group(url: str, path: str, group: int, column: str) -> pa.ChunkedArray:
     import pyarrow as pa
 
     try:
-        return _open(url, path).read_row_group(group, columns=[column]).column(0)
+        return opened(url, path).read_row_group(group, columns=[column]).column(0)
     except pa.ArrowInvalid as error:
         raise Unreadable(f"row group {group} of {path}: {error}") from error
 
