@@ -102,11 +102,15 @@ class Lake(Questions):
 
         return status(self)
 
-    def compact(self, size_mb: int = 256, grace: float = 60.0) -> list[Compacted]:
-        """Merge the files of shards into ones of about `size_mb`. See `une_ray.lake.compact.compact`."""
-        from une_ray.lake.compact import compact
+    def compact(self, size_mb: int = 256, grace: float = 60.0, address: str | None = None) -> list[Compacted]:
+        """Merge the files of shards into ones of about `size_mb`, here or on the nodes of the Ray at
+        `address`. See `une_ray.lake.compact.compact`."""
+        from une_ray.lake.compact import compact, here
+        from une_ray.run.cluster import Cluster
+        from une_ray.run.merging import on_cluster
 
-        return list(compact(self, size_mb << 20, grace))
+        spread = on_cluster(Cluster(address)) if address else here
+        return list(compact(self, size_mb << 20, grace, spread=spread))
 
     def verify(self, recompute: int = 0) -> list[str]:
         """Every promise of the lake, checked: lines of what holds. With `recompute`, so many items of every

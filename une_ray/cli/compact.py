@@ -15,7 +15,9 @@ EPILOG = """Examples:
 
 `une compact demo/lake`
 
-`une compact s3://zoo/celeba --size 1024 --grace 600`"""
+`une compact s3://zoo/celeba --size 1024 --grace 600`
+
+`une compact s3://zoo/celeba --address auto`"""
 
 
 def compact(
@@ -25,6 +27,10 @@ def compact(
         float,
         typer.Option(min=0, metavar="SECONDS", help="How long queries that began before find their files"),
     ] = 60,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of a Ray whose nodes read and write the files; if not given, this process does"),
+    ] = None,
 ) -> None:
     """Merge the files of a lake's shards into large ones: queries open hundreds of files then, not millions.
 
@@ -32,10 +38,15 @@ def compact(
     waits for the first. During the grace the stock DuckDB shell and other readers of the folder meet a file
     that says so, instead of rows twice; une sql and all that une does read on.
     """
+    from une_ray.corpora.files import absolute
     from une_ray.lake.compact import compact as merge
+    from une_ray.lake.compact import here
     from une_ray.lake.layout import Lake
+    from une_ray.run.cluster import Cluster
+    from une_ray.run.merging import on_cluster
 
-    for done in merge(Lake(lake), size << 20, grace, partial(print, file=sys.stderr)):
+    spread = on_cluster(Cluster(address)) if address else here
+    for done in merge(Lake(absolute(lake)), size << 20, grace, partial(print, file=sys.stderr), spread):
         print(f"{done.folder}: {done.before:,} files, now {done.after:,}", flush=True)
 
 

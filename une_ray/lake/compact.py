@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Thread
 from typing import Any
 
@@ -45,14 +46,32 @@ class Compacted:
     after: int
 
 
+Group = Sequence[ShardFile]
+"""Files that become one."""
+
+Spread = Callable[[Callable[[Group], str], Sequence[Group]], Iterator[str]]
+"""Does a work for every group, in their order: on this machine, or on many."""
+
+
+def here(work: Callable[[Group], str], groups: Sequence[Group]) -> Iterator[str]:
+    """On this machine."""
+    with ThreadPoolExecutor(THREADS) as threads:
+        yield from threads.map(work, groups)
+
+
 def compact(
-    lake: Lake, size: int = SIZE, grace: float = GRACE, say: Callable[[str], None] = lambda line: None
+    lake: Lake,
+    size: int = SIZE,
+    grace: float = GRACE,
+    say: Callable[[str], None] = lambda line: None,
+    spread: Spread = here,
 ) -> Iterator[Compacted]:
     """Merge the files of every space, and of `images`, into ones of about `size` bytes; yields what became of
     each folder.
 
-    Nothing that is asked of the lake changes by it. Raises UneError where files of one space are not alike,
-    and where another call takes the lease of one that was stopped for too long.
+    Nothing that is asked of the lake changes by it. `spread` says where files are read and written; this
+    call alone gives them their names. Raises UneError where files of one space are not alike, and where
+    another call takes the lease of one that was stopped for too long.
     """
     lake.existing()
     with _lease(lake, say) as check:
@@ -61,7 +80,7 @@ def compact(
             before = len(shard_files(lake.store.names(folder)))
             check()
             _finish(lake, folder, grace, check)
-            _merge(lake, folder, size, grace, check)
+            _merge(lake, folder, size, grace, check, spread)
             yield Compacted(folder=folder, before=before, after=len(shard_files(lake.store.names(folder))))
 
 
@@ -80,27 +99,30 @@ def groups(files: Sequence[ShardFile], bytes_of: dict[str, int], size: int) -> l
     return [group for group in [*found, group] if len(group) > 1]
 
 
-def _merge(lake: Lake, folder: str, size: int, grace: float, check: Callable[[], None]) -> None:
+def _merge(
+    lake: Lake, folder: str, size: int, grace: float, check: Callable[[], None], spread: Spread
+) -> None:
     bytes_of = sizes(lake.store, folder)
     wanted = groups(current(bytes_of), bytes_of, size)
     if not wanted:
         return
-
-    def stage(group: list[ShardFile]) -> tuple[str, str]:
+    staged = []
+    for temporary in spread(partial(stage, lake, folder), wanted):
         check()
-        staged = f"tmp/{uuid.uuid4().hex}.parquet"
-        lake.store.commit(staged, merged(lake, folder, group))
-        return staged, f"{folder}/{merged_file(group[0].first, group[-1].last)}"
-
-    with ThreadPoolExecutor(THREADS) as threads:
-        staged = list(threads.map(stage, wanted))
-    check()
+        staged.append(temporary)
     marker = f"{folder}/{marker_file()}"
     lake.store.commit(marker, b"")
-    for temporary, final in staged:
+    for temporary, group in zip(staged, wanted, strict=True):
         check()
-        lake.store.move(temporary, final)
+        lake.store.move(temporary, f"{folder}/{merged_file(group[0].first, group[-1].last)}")
     _finish(lake, folder, grace, check)
+
+
+def stage(lake: Lake, folder: str, group: Group) -> str:
+    """Write the file of a group where nobody reads; its name."""
+    name = f"tmp/{uuid.uuid4().hex}.parquet"
+    lake.store.commit(name, merged(lake, folder, group))
+    return name
 
 
 def _finish(lake: Lake, folder: str, grace: float, check: Callable[[], None]) -> None:

@@ -72,6 +72,10 @@ class Cluster:
             )
         return allot(demands, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
 
+    def join(self) -> None:
+        """Join Ray, or start it, for work that needs no pool of actors."""
+        self._start([])
+
     def readers(self, tasks: int) -> int | None:
         """How many of so many tasks a Ray of this machine reads at once: one per core, as every reader is a
         process that must start. Elsewhere no bound."""
