@@ -46,6 +46,19 @@ def own_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def own_cores() -> int:
+    """How many of its node's cores an actor may keep busy, as its share of the node's GPUs is; 0 where it has
+    none."""
+    import ray
+
+    context = ray.get_runtime_context()
+    share, node = context.get_assigned_resources().get("GPU", 0.0), context.get_node_id()
+    if not share:
+        return 0
+    (has,) = (known["Resources"] for known in ray.nodes() if known["NodeID"] == node)
+    return int(has.get("CPU", 0) * share / has["GPU"])
+
+
 @dataclass(frozen=True)
 class Cluster:
     """Which Ray, and how much of it a job may take."""

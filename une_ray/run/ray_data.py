@@ -31,7 +31,7 @@ from une_ray.lake import results, schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.pictures.decode import Reject
 from une_ray.run import read, shard
-from une_ray.run.cluster import DEFAULT, Cluster, own_device
+from une_ray.run.cluster import DEFAULT, Cluster, own_cores, own_device
 from une_ray.run.crews import Crew, Turn, shards_per_task
 from une_ray.run.distant import DistantImages
 from une_ray.run.idle import Watch, can_help, idle_rows, start_late
@@ -248,6 +248,12 @@ class ReadSpace:
         return own_device()
 
     @functools.cached_property
+    def decoders(self) -> int:
+        """Threads that decode ahead of the device: a photograph takes a hundred times as long as an encoder
+        on a GPU."""
+        return max(read.DECODE_THREADS, own_cores())
+
+    @functools.cached_property
     def step(self) -> Step[Any]:
         return self.space.load(self.device)
 
@@ -293,7 +299,7 @@ class ReadSpace:
                 items[place] = Reject(reason)
         if is_text:
             return read.read_captions(self.step, model.batch_size, ids, items)
-        table = read.read_space(self.step, model.preprocessing, model.batch_size, ids, items)
+        table = read.read_space(self.step, model.preprocessing, model.batch_size, ids, items, self.decoders)
         return table, read.Besides()
 
 

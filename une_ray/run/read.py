@@ -22,7 +22,7 @@ from une_ray.run.killers import HARMLESS, RowWork
 from une_ray.spaces.kind import WATCHED, LookingBack
 from une_ray.spaces.space import Space, Step
 
-DECODE_THREADS = 4
+DECODE_THREADS = 4  # at least: libraries decode without Python's lock
 FLOAT16_MAX = 65504.0
 BLANK = "a"  # a caption that stands in for one that is not there
 
@@ -33,11 +33,12 @@ def read_space(
     batch_size: int,
     image_ids: Sequence[str],
     images: Sequence[bytes | Reject | None],
+    threads: int = DECODE_THREADS,
 ) -> pa.Table:
     """The space's table for one shard, in the order of `image_ids`; `images` holds encoded bytes, None
-    where unreadable, or a Reject that says what else is wrong."""
+    where unreadable, or a Reject that says what else is wrong. They are decoded by so many threads."""
     rows = Rows(image_ids)
-    for part, pictures, rejects in _batches(preprocessing, batch_size, images):
+    for part, pictures, rejects in _batches(preprocessing, batch_size, images, threads):
         rows.read(step, part, pictures, rejects)
     rows.look_back(step)
     return rows.table()
@@ -156,7 +157,10 @@ def trial(space: Space, device: str, items: Sequence[bytes | str | Reject | None
 
 
 def _batches(
-    preprocessing: Preprocessing, batch_size: int, images: Sequence[bytes | Reject | None]
+    preprocessing: Preprocessing,
+    batch_size: int,
+    images: Sequence[bytes | Reject | None],
+    thread_count: int,
 ) -> Iterator[tuple[range, np.ndarray, list[str | None]]]:
     """(row numbers, pictures (b, size, size, 3) uint8, why each row is a reject or None); the next batch
     decodes while this one is used."""
@@ -174,7 +178,7 @@ def _batches(
         except ValueError as error:  # of resizing: a strip that becomes no pixels wide
             return blank, f"{type(error).__name__}: {error}"
 
-    with ThreadPoolExecutor(DECODE_THREADS) as threads:
+    with ThreadPoolExecutor(thread_count) as threads:
         ahead = [threads.submit(prepare, row) for row in parts[0]] if parts else []
         for number, part in enumerate(parts):
             pictures, rejects = zip(*(future.result() for future in ahead))
