@@ -8,7 +8,7 @@ import ray
 
 from une_ray.run import parcels
 from une_ray.run.idle import start_late
-from une_ray.run.parcels import Pace, handed_out, packed, tasks, unpacked
+from une_ray.run.parcels import Pace, handed_out, packed, sent, tasks, unpacked
 from une_ray.run.plan import ShardWork, Work
 from une_ray.run.rows import ShardRow, StageRecord
 
@@ -81,6 +81,7 @@ def ten(_: pa.Table, first: int):
 @pytest.mark.usefixtures("shared_ray")
 def test_each_parcel_is_a_block_of_its_own_as_small_as_it_is():
     before = ray.data.DataContext.get_current().target_max_block_size
-    blocks = list(handed_out(ten, 5).iter_batches(batch_size=None, batch_format="pyarrow"))
-    assert [[row.shard for row in unpacked(block)] for block in blocks] == [[n, -n] for n in range(5, 15)]
+    for made in (handed_out(ten, 5), sent([*ten(pa.table({}), 5)])):
+        blocks = list(made.iter_batches(batch_size=None, batch_format="pyarrow"))
+        assert [[row.shard for row in unpacked(block)] for block in blocks] == [[n, -n] for n in range(5, 15)]
     assert ray.data.DataContext.get_current().target_max_block_size == before

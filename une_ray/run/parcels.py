@@ -21,6 +21,8 @@ from une_ray.run.rows import ROW, ShardRow
 
 PARCEL = pa.schema([("shards", pa.list_(pa.struct(list(ROW))))])
 TOGETHER = 128 << 20  # bytes of pictures, about: a parcel that has them takes no further shard
+START = pa.table({"start": [0]})
+FEW = 256  # parcels, which cost a driver less than a process that hands them out takes to start
 SECONDS_BETWEEN_QUESTIONS = 0.5
 BLOCK = 1  # bytes that Ray Data may put parcels together to: none of them
 ONE_BY_ONE: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}  # how parcels are worked on
@@ -83,14 +85,18 @@ class Pace:
 def handed_out(parcels: Callable[..., Iterator[pa.Table]], *arguments: Any) -> ray.data.Dataset:
     """The parcels that a generator makes of a table that says nothing and `arguments`: made as they are asked
     for, and again the same where its process dies; it holds no core."""
-    context = DataContext.get_current().copy()
-    context.target_max_block_size = BLOCK
-    with DataContext.current(context):
-        start = ray.data.from_arrow(pa.table({"start": [0]}))
-    return start.map_batches(
+    return sent([START]).map_batches(
         parcels,  # type: ignore[arg-type]  # its other arguments are fn_args
         fn_args=arguments,
         num_cpus=0,
         compute=TaskPoolStrategy(size=1),
         **ONE_BY_ONE,
     )
+
+
+def sent(parcels: Sequence[pa.Table]) -> ray.data.Dataset:
+    """Parcels by the driver itself, which are there before another process has started."""
+    context = DataContext.get_current().copy()
+    context.target_max_block_size = BLOCK
+    with DataContext.current(context):
+        return ray.data.from_arrow(list(parcels))

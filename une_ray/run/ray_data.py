@@ -39,11 +39,14 @@ from une_ray.run.killers import killers
 from une_ray.run.late import Copy, Returns
 from une_ray.run.metrics import count
 from une_ray.run.parcels import (
+    FEW,
     ONE_BY_ONE,
     SECONDS_BETWEEN_QUESTIONS,
+    START,
     TOGETHER,
     handed_out,
     packed,
+    sent,
     tasks,
     unpacked,
 )
@@ -77,7 +80,8 @@ def run(
     tries = start_tries()
     late = start_late(len(turn.work)) if can_help(pools, cluster) else None
     cut = _cut(turn, pools, lake.manifest["shard_size"])
-    dataset = handed_out(tasks, turn.work, cut.size, cut.alone, cut.ahead, late)
+    handing = (turn.work, cut.size, cut.alone, cut.ahead, late)
+    dataset = sent([*tasks(START, *handing)]) if cut.tasks <= FEW else handed_out(tasks, *handing)
     dataset = dataset.map_batches(
         read_parcel,  # type: ignore[arg-type]  # its other arguments are fn_args
         fn_args=(lake.url, corpus, tries, late),
