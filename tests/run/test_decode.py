@@ -1,4 +1,5 @@
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -148,6 +149,23 @@ def test_channels_side_by_side_and_one_after_another_are_one_picture_or_refused(
             decode(data)
     else:
         assert np.array_equal(np.asarray(decode(data)), values >> 8 if kind == "u2" else values)
+
+
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+def test_one_number_of_bits_that_stands_for_every_channel_changes_nothing(layout):
+    """TIFF 6.0 wants one per channel; writers that leave it at one are read by libtiff, and by Pillow."""
+    values = np.random.default_rng(0).integers(0, 2**16, (9, 7, 3), "u2")
+    stored = values if layout == "contig" else values.transpose(2, 0, 1)
+    data = tiff(stored, photometric="rgb", planarconfig=layout)
+    bits_of_each = struct.pack("<HHI", 258, 3, 3)  # the tag, its type, and of how many; then where they are
+    at = data.index(bits_of_each)
+    data = data[:at] + struct.pack("<HHIHH", 258, 3, 1, 16, 0) + data[at + 12 :]
+    assert tifffile.TiffFile(io.BytesIO(data)).pages[0].tags[258].value == 16
+    if layout == "separate":
+        with pytest.raises(Reject, match="3 channels of 16 bits, one after another: save it interleaved"):
+            decode(data)
+    else:
+        assert np.array_equal(np.asarray(decode(data)), values >> 8)
 
 
 GREY, COLOUR = 0, 2  # a PNG's colour types without an alpha channel

@@ -27,7 +27,8 @@ TURNS = {  # EXIF's orientations but the upright one
 }
 PHOTOMETRIC, WHITE_IS_ZERO, BITS_PER_SAMPLE = 262, 0, 258  # of TIFF
 SAMPLE_FORMAT, UNSIGNED, SIGNED = 339, 1, 2
-PLANES, APART, COMPRESSION, NOT_COMPRESSED, BIG_ENDIAN = 284, 2, 259, 1, b"MM"
+SAMPLES_PER_PIXEL, PLANES, APART = 277, 284, 2
+COMPRESSION, NOT_COMPRESSED, BIG_ENDIAN = 259, 1, b"MM"
 SUBFILE, REDUCED, DNG_VERSION = 254, 1, 50706
 PNG_DEPTH = 24  # where a PNG's header has the bits of a channel
 HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
@@ -108,11 +109,9 @@ def _refuse_misread(image: Image.Image, data: bytes) -> None:
     if tags.get(SUBFILE, 0) & REDUCED or DNG_VERSION in tags or data[8:10] == b"CR":
         raise Reject("a camera's raw file, whose thumbnail alone could be read: develop it to JPEG or TIFF")
     is_compressed = tags.get(COMPRESSION, NOT_COMPRESSED) != NOT_COMPRESSED
-    bits = tags.get(BITS_PER_SAMPLE, (1,))
-    if not is_compressed and tags.get(PLANES) == APART and len(bits) > 1 and max(bits) > 8:
-        raise Reject(
-            f"a TIFF of {len(bits)} channels of {max(bits)} bits, one after another: save it interleaved"
-        )
+    bits, channels = max(tags.get(BITS_PER_SAMPLE, (1,))), tags.get(SAMPLES_PER_PIXEL, 1)
+    if not is_compressed and tags.get(PLANES) == APART and channels > 1 and bits > 8:
+        raise Reject(f"a TIFF of {channels} channels of {bits} bits, one after another: save it interleaved")
     if is_compressed and data[:2] == BIG_ENDIAN and image.mode in ("I", "F"):
         raise Reject("a compressed TIFF of signed or floating big-endian numbers: save it uncompressed")
 
