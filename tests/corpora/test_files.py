@@ -172,11 +172,15 @@ def test_a_label_that_is_none_in_another_file_is_refused(tmp_path, other):
 
 def test_captions_and_ids_of_parquet_are_texts_or_refused(tmp_path):
     table = {"image": [png()] * 2, "number": [7, 8], "lists": [["a", "b"], ["c"]], "float": [1.0, None]}
+    table |= {"bytes": [b"a", b"b"], "digest": pa.array([b"ab", b"cd"], pa.binary(2))}
     pq.write_table(pa.table(table), tmp_path / "x.parquet")
     captions = [item.caption for item in open_corpus(f"parquet:{tmp_path}?caption=number").items()]
     assert captions == ["7", "8"]
     with pytest.raises(UneError, match="'lists' of .* is list.*, and a caption is one text"):
         list(open_corpus(f"parquet:{tmp_path}?caption=lists").items())
+    for column, kind in {"lists": "list<.*>", "bytes": "binary", "digest": r"fixed_size_binary\[2\]"}.items():
+        with pytest.raises(UneError, match=f"'{column}' of .* is {kind}, and an id is one text or number"):
+            list(open_corpus(f"parquet:{tmp_path}?id={column}").items())
     with pytest.raises(UneError, match="'float' of .* is double, .*would write 12 as 12.0: cast it"):
         list(open_corpus(f"parquet:{tmp_path}?id=float").items())
 
@@ -218,6 +222,7 @@ def test_a_data_set_in_the_hubs_layout_is_read(tmp_path):
         "text": ["a", "b", "c"],
         "Smiling": [True, False, True],
         "label": [1, 0, None],
+        "told": [-1, 1, 0],  # as test splits have it
     }
     features = datasets.Features(
         {
@@ -225,22 +230,28 @@ def test_a_data_set_in_the_hubs_layout_is_read(tmp_path):
             "text": datasets.Value("string"),
             "Smiling": datasets.Value("bool"),
             "label": datasets.ClassLabel(names=["cat", "dog"]),
+            "told": datasets.ClassLabel(names=["no", "yes"]),
         }
     )
     datasets.Dataset.from_dict(rows, features).to_parquet(tmp_path / "train-00000-of-00001.parquet")
-    corpus = open_corpus(f"hub:{tmp_path}?caption=text&metadata=label")
+    corpus = open_corpus(f"hub:{tmp_path}?caption=text&metadata=label,told")
     items = list(corpus.items())
     assert [item.caption for item in items] == ["a", "b", "c"] and items[1].attributes == {"Smiling": False}
     assert corpus.read(items[2].source) == png(seed=2)
-    assert [item.metadata for item in items] == [{"label": "dog"}, {"label": "cat"}, {}]
+    assert [item.metadata for item in items] == [
+        {"label": "dog"},
+        {"label": "cat", "told": "yes"},
+        {"told": "no"},
+    ]
     assert remarks(corpus) == []
     (said,) = remarks(open_corpus(f"hub:{tmp_path}"))
     assert said.startswith("columns that are not read: text (string), label (int64)")
     for option in ("metadata", "caption"):
         with pytest.raises(UneError, match="column 'image' .*, neither metadata nor a caption"):
             list(open_corpus(f"hub:{tmp_path}?{option}=image").items())
-    captions = [item.caption for item in open_corpus(f"hub:{tmp_path}?caption=label").items()]
-    assert captions == ["dog", "cat", None]
+    for column, said in {"label": ["dog", "cat", None], "told": [None, "yes", "no"]}.items():
+        captions = [item.caption for item in open_corpus(f"hub:{tmp_path}?caption={column}").items()]
+        assert captions == said
 
 
 @pytest.mark.parametrize(

@@ -510,7 +510,8 @@ BUILDS = {
         "scheduler": {"_class_name": "LCMScheduler", "beta_start": 0.001}
     },
     "beta_schedule='sigmoid'": {"scheduler": {"_class_name": "DDPMScheduler", "beta_schedule": "sigmoid"}},
-    "predicts 'sample'": {"scheduler": {"prediction_type": "sample"}},
+    "predicts 'sample'": {"scheduler": {"prediction_type": "sample", "_class_name": None}},
+    "is a 3Scheduler": {"scheduler": {"_class_name": 3}},
     "text_encoder has no model.safetensors": {"without": "text_encoder/model.safetensors"},
 }
 

@@ -33,6 +33,8 @@ def test_a_folder_says_what_kind_its_model_is(model, kind):
         ('{"model_type": "siglip"}', ["siglip"]),
         ('{"model_type": "vit", "architectures": ["ViTForImageClassification"]}', ["classifier"]),
         ('{"architecture": "resnet18", "pretrained_cfg": {}}', ["timm"]),
+        ('{"model_type": "vit", "architectures": [null]}', ["dino"]),
+        ('{"model_type": "vit", "architectures": 3}', ["dino"]),
         ("[1]", []),
         ("{", []),
     ],
@@ -54,5 +56,7 @@ def test_a_folder_that_says_nothing_and_one_that_is_not_there(tmp_path):
         Space.parse(f"mine={tmp_path}")
     with pytest.raises(UneError, match=f"no folder {tmp_path}/none; a model of one's own is KIND:FOLDER"):
         Space.parse(f"mine={tmp_path}/none")
+    with pytest.raises(UneError, match="no folder ~nobody-of-that-name/none; a model of one's own"):
+        Space.parse("mine=~nobody-of-that-name/none")
     with pytest.raises(UneError, match="unknown model 'mini-dnio'"):
         Space.parse("mini-dnio")

@@ -94,7 +94,8 @@ def is_text(kind: pa.DataType) -> bool:
     """Whether a column of Parquet holds words, numbers or dates, which have one way to be written."""
     import pyarrow as pa
 
-    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    are_bytes = pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary
+    return not (pa.types.is_nested(kind) or any(is_such(kind) for is_such in are_bytes))
 
 
 def whole(value: str) -> str:

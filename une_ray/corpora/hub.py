@@ -17,6 +17,7 @@ from une_ray.errors import UneError, unknown
 if TYPE_CHECKING:
     import datasets
 
+NO_CLASS = -1  # of a ClassLabel whose label is not known, as of a test split
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -73,15 +74,14 @@ class HubDataset:
             if column not in rows.features:
                 raise unknown(f"column of {self.source}", column, rows.features)
         texts = {column: self._as_text(rows.features[column], column) for column in listed(self.metadata)}
-        captioned = self._as_text(rows.features[self.caption], self.caption) if self.caption else str
+        captioned = self._as_text(rows.features[self.caption], self.caption) if self.caption else None
         labels = rows.select_columns(wanted) if wanted else None
         for number in range(len(rows)):
             values = labels[number] if labels else {}
             image_id = f"{self.split}-{number:08d}"
             attributes = {flag: values[flag] for flag in flags if values[flag] is not None}
-            caption = values[self.caption] if self.caption else None
-            caption = None if caption is None else captioned(caption)
-            metadata = {key: text(values[key]) for key, text in texts.items() if values[key] is not None}
+            caption = captioned(values[self.caption]) if captioned else None
+            metadata = {key: text(values[key]) for key, text in texts.items()}
             yield Item(
                 image_id,
                 str(number),
@@ -89,18 +89,18 @@ class HubDataset:
                 caption,
                 attributes,
                 split_group=self.group,
-                metadata=metadata,
+                metadata={key: text for key, text in metadata.items() if text is not None},
             )
 
-    def _as_text(self, feature: Any, column: str) -> Callable[[Any], str]:
-        """How a column's values are written: the names of classes, else as they are. Raises UneError for
-        lists, pictures and the like."""
+    def _as_text(self, feature: Any, column: str) -> Callable[[Any], str | None]:
+        """How a column's values are written: the names of classes, else as they are; None where there is
+        none, as -1 is no class to `datasets`. Raises UneError for lists, pictures and the like."""
         import datasets
 
         if isinstance(feature, datasets.ClassLabel):
-            return feature.int2str
+            return lambda value: None if value in (None, NO_CLASS) else feature.int2str(value)
         if isinstance(feature, datasets.Value) and is_text(feature()):
-            return str
+            return lambda value: None if value is None else str(value)
         raise UneError(f"column {column!r} of {self.source} is {feature}, neither metadata nor a caption")
 
     def remarks(self) -> list[str]:

@@ -114,6 +114,11 @@ class ParquetFiles:
                 f"column {self.caption!r} of {path} is {schema.field(self.caption).type}, and a caption is"
                 " one text: write a column of texts"
             )
+        if self.id and not is_text(schema.field(self.id).type):
+            raise UneError(
+                f"column {self.id!r} of {path} is {schema.field(self.id).type}, and an id is one text or"
+                " number: write it as text, bytes in hexadecimal"
+            )
         if self.id and pa.types.is_floating(schema.field(self.id).type):
             raise UneError(
                 f"column {self.id!r} of {path} is {schema.field(self.id).type}, as pandas makes of whole"

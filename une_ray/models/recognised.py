@@ -18,13 +18,13 @@ def is_folder(text: str) -> bool:
 
 def kinds_of(folder: str) -> list[str]:
     """Names of the kinds that recognise their own files in it."""
-    path = Path(folder).expanduser()
+    path = Path(os.path.expanduser(folder))
     return [name for name, kind in MODEL_KINDS.items() if kind.recognises(_read(path / kind.sign))]
 
 
 def without_kind(folder: str) -> UneError:
     """What to say of a folder that no kind stands before."""
-    if not Path(folder).expanduser().is_dir():
+    if not os.path.isdir(os.path.expanduser(folder)):
         return UneError(f"there is no folder {folder}; a model of one's own is KIND:FOLDER")
     kinds = kinds_of(folder)
     if kinds:

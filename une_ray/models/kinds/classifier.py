@@ -26,7 +26,8 @@ def complete(spec: ModelSpec) -> ModelSpec:
 
 def is_classifier(config: Mapping[str, Any]) -> bool:
     """Whether a transformers configuration is that of a classifier of pictures."""
-    return any(name.endswith("ForImageClassification") for name in config.get("architectures") or ())
+    names = config.get("architectures")
+    return isinstance(names, list) and any(str(name).endswith("ForImageClassification") for name in names)
 
 
 def load(spec: ModelSpec, device: str) -> Embed:

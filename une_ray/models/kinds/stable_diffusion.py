@@ -80,7 +80,7 @@ def _refuse_other_builds(
 
 def _fault_of_schedule(scheduler: dict[str, Any]) -> str:
     """Why the noise schedule of that file is not the one that DDIM makes of it; empty where it is."""
-    name = scheduler.get("_class_name", "DDIMScheduler").removesuffix("Scheduler")
+    name = str(scheduler.get("_class_name") or "DDIMScheduler").removesuffix("Scheduler")
     if name not in SCHEDULERS or scheduler.get("use_flow_sigmas"):
         return f"its scheduler is a {name}Scheduler, whose noise schedule is not DDIM's"
     if scheduler.get("trained_betas"):
