@@ -9,7 +9,7 @@ from une_ray.api import open as open_lake
 from une_ray.lake.derived import fitted_under
 from une_ray.report.section import Source
 from une_ray.studies.probes.linearity import section
-from une_ray.studies.probes.study import warnings_of
+from une_ray.studies.probes.seen import warnings_of
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,21 @@ def test_probes_of_splits_whose_test_images_a_map_has_seen_are_warned_of(lake):
     assert "split seed 0 and 2" in warning and "split 0, 1, 2 are tested on" in warning
 
 
-def test_the_report_says_so_of_derived_spaces_and_of_no_other(lake):
+def test_the_report_says_so_of_the_splits_that_were_probed_and_of_no_other_space(lake):
     lake.probe(["enc"], splits=1, permutations=0)
-    assert "Made by maps" not in section(Source(lake)).note
-    lake.probe(["together"], splits=1, permutations=0)
-    assert "of one split seed, together: on other split seeds" in section(Source(lake)).note
+    assert "made by a map" not in section(Source(lake)).note
+    lake.probe(["together", "twice"], splits=1, permutations=0)
+    note = section(Source(lake)).note
+    assert "twice was made by a map that was fitted under split seed 0 and 2" in note
+    assert "together was" not in note  # whose own split alone was probed
+    lake.probe(["together"], splits=2, permutations=0)
+    assert (
+        "under split seed 0, on most of the images that probes of split 1 are" in section(Source(lake)).note
+    )
+
+
+def test_a_space_whose_source_or_map_is_gone_is_warned_of_on_every_split(lake):
+    lake.remove_space("mapped")
+    assert fitted_under(lake, "twice") is None and fitted_under(lake, "together") == {0}
+    (warning,) = warnings_of(lake, ["together", "twice"], [0])
+    assert "twice was made by a map or of a space that this lake no longer has: probes of split 0" in warning

@@ -59,9 +59,9 @@ def derived_fingerprint(lake: Lake, sources: Sequence[str], method: str, sha256:
     }
 
 
-def fitted_under(lake: Lake, space: str) -> frozenset[int]:
+def fitted_under(lake: Lake, space: str) -> frozenset[int] | None:
     """Split seeds that the maps behind a derived space were fitted under, through all its sources; of a space
-    that no map made, none.
+    that no map made, none at all. None where the lake no longer says it, of a map or of a source removed.
 
     A map is a row of results with the `sha256` that its space's fingerprint names, and its `split_seed`.
     """
@@ -77,10 +77,16 @@ def fitted_under(lake: Lake, space: str) -> frozenset[int]:
     by_hash = {results.config_hash(known): known for known in prints.values()}
 
     def behind(fingerprint: Mapping[str, Any]) -> set[int]:
-        sources = [by_hash[source] for source in fingerprint.get("sources", ()) if source in by_hash]
-        return seeds.get(fingerprint.get("weights", ""), set()).union(*map(behind, sources))
+        """Raises KeyError for a map or a source that the lake has no longer."""
+        if fingerprint.get("kind") != DERIVED:
+            return set()
+        sources = [by_hash[source] for source in fingerprint["sources"]]
+        return seeds[fingerprint["weights"]].union(*map(behind, sources))
 
-    return frozenset(behind(prints[space]))
+    try:
+        return frozenset(behind(prints[space]))
+    except KeyError:
+        return None
 
 
 def derive_space(

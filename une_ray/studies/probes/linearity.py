@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from une_ray.lake.derived import fitted_under
 from une_ray.report.plots import svg
 from une_ray.report.roles import Roles
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import figure_or_dash, percent, table
 from une_ray.report.theme import Colour
+from une_ray.studies.probes.seen import seen_by_map
 
 NOTE = (
     "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The"
@@ -21,16 +21,13 @@ NOTE = (
     " chance; the small upright strokes are the same probes fitted on permuted labels."
 )
 
-DERIVED_NOTE = (
-    " Made by maps that were fitted on the train images of one split seed, {spaces}: on other split seeds its"
-    " test images are mostly ones that the map has seen (une probe says which)."
-)
-
 # *The* probe of each space, attribute and split, where it was fitted and its test images are of both kinds.
 MEASURED = "(SELECT * FROM best_probes WHERE status = 'ok' AND auc IS NOT NULL)"
 BY_ATTRIBUTE = f"""SELECT attribute, space, avg(auc), min(auc), max(auc), avg(permuted_auc)
     FROM {MEASURED} GROUP BY attribute, space
     ORDER BY avg(avg(auc)) OVER (PARTITION BY attribute), attribute"""
+PROBED = f"""SELECT space, list(DISTINCT split_seed ORDER BY split_seed)
+    FROM {MEASURED} GROUP BY space ORDER BY space"""
 BY_SPACE = f"""WITH levelled AS (
         SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight
         FROM {MEASURED} WINDOW of_attribute AS (PARTITION BY space, attribute)),
@@ -95,8 +92,8 @@ def section(source: Source) -> Section | None:
     )
     of_spaces = [SpaceFigures(*row) for row in source.rows(BY_SPACE)]
     of_spaces.sort(key=lambda row: spaces.index(row.space))
-    derived = [space for space in spaces if fitted_under(source.lake, space)]
-    note = NOTE + (DERIVED_NOTE.format(spaces=", ".join(derived)) if derived else "")
+    warnings = [seen_by_map(source.lake, space, splits) for space, splits in source.rows(PROBED)]
+    note = " ".join([NOTE, *(f"{warning}." for warning in warnings if warning)])
     return Section(
         "Linear probes", note, picture + numbers(of_spaces, source.roles), summary(of_spaces, source.roles)
     )

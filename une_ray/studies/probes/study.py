@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,6 @@ from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS
 from une_ray.lake import results
-from une_ray.lake.derived import fitted_under
 from une_ray.lake.latents import (
     FOLDS,
     attributes_of,
@@ -27,11 +26,11 @@ from une_ray.lake.latents import (
     groups_of,
     image_ids,
     labels_and_folds,
-    on_both_sides,
     spaces_of,
 )
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES
+from une_ray.studies.probes.seen import warnings_of
 
 SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
 SQL_METHODS = ("ridge", "lda", "mean-difference")
@@ -118,28 +117,6 @@ def probe(
         configs.append(results.config_hash(config))
     table = lake.session.sql(SUMMARY, params=[configs, names]).to_arrow_table()
     return ProbeResult(table, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
-
-
-def warnings_of(lake: Lake, spaces: Sequence[str], split_seeds: Sequence[int]) -> Iterator[str]:
-    """Of splits whose test images the probes were fitted on, or the map that a space was made by."""
-    for seed, images in on_both_sides(lake, split_seeds).items():
-        if images:
-            yield (
-                f"warning: {images:,} pictures stand on both sides of split {seed}, byte for byte or by"
-                " others of their group: probes are tested on what they were fitted on. A new lake splits by"
-                " content and by group, unless its corpus states the split"
-            )
-    for space in spaces:
-        fitted = fitted_under(lake, space)
-        seen = [str(seed) for seed in split_seeds if fitted - {seed}]
-        if seen:
-            seeds = " and ".join(map(str, sorted(fitted)))
-            yield (
-                f"warning: {space} was made by a map that was fitted under split seed {seeds}, on most of the"
-                f" images that probes of split {', '.join(seen)} are tested on: there they say nothing of"
-                " images that the map has not seen"
-                + (f"; those of split {seeds} do" if len(fitted) == 1 else "")
-            )
 
 
 def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list[dict[str, Any]]:
