@@ -16,6 +16,7 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,32 +111,38 @@ def edits_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
     return lines[:-1] or None
 
 
-def hspace_edits_table(connection: duckdb.DuckDBPyConnection) -> list[str] | None:
-    """Steps along the noise, along h-space and by guidance, of the same images under the same judge."""
-    rows = connection.sql("FROM figures_hspace_edits").to_arrow_table().to_pylist()
-    if not rows:
-        return None
-    header = (
-        "",
-        "direction",
-        "effect (std over train images per α)",
-        "leakage, root mean square of the others",
-    )
-    header += ("leakage per effect", "identity kept at α = " + f"{rows[0]['high']:g}")
-    body = []
-    for row in rows:
-        margin = mean_margin(row["spread"], row["images"])
-        moves = abs(row["effect"]) > margin
-        figures = (row["leakage"], row["leakage"] / abs(row["effect"]) if moves else None, row["identity"])
-        shown = f"{number(row['effect'], 3)} ± {number(margin, 3)}"
-        cells = [number(figure, digits) for figure, digits in zip(figures, (3, 2, 2))]
-        body.append((row["attribute"], f"`{row['direction']}`", shown, *cells))
-    about = f"`{rows[0]['space']}`, {rows[0]['images']} test images, α from {rows[0]['low']:g} to"
-    about += (
-        f" {rows[0]['high']:g}, judged by {rows[0]['judge']}; ± half a 95 % interval over images. No leakage"
-    )
-    about += " per effect where the effect is not told from none."
-    return [*table(header, body), "", about.replace(" -", " −")]
+def edits_beside(connection: duckdb.DuckDBPyConnection, family: str) -> list[str] | None:
+    """Steps of a family, `hspace` or `shared`, beside the noise's own, of as many images at the same doses: a
+    table per space and judge."""
+    query = "FROM figures_edits_beside(?)"
+    rows = connection.sql(query, params=[family]).to_arrow_table().to_pylist()
+    lines: list[str] = []
+    for space, judge in dict.fromkeys((row["space"], row["judge"]) for row in rows):
+        judged = [row for row in rows if (row["space"], row["judge"]) == (space, judge)]
+        images, low, high = (judged[0][name] for name in ("images", "low", "high"))
+        header = (
+            "",
+            "direction",
+            "effect (std over train images per α)",
+            "leakage, root mean square of the others",
+            "leakage per effect",
+            f"identity kept at α = {high:g}",
+        )
+        about = (
+            f"`{space}`, {images} test images, α from {low:g} to {high:g}, judged by {judge}; ± half a 95 % "
+        )
+        about += "interval over images. No leakage per effect where the effect is not told from none."
+        lines += [*table(header, map(beside_row, judged)), "", about.replace(" -", " −"), ""]
+    return lines[:-1] or None
+
+
+def beside_row(row: dict[str, Any]) -> tuple[str, ...]:
+    margin = mean_margin(row["spread"], row["images"])
+    per_effect = row["leakage"] / abs(row["effect"]) if abs(row["effect"]) > margin else None
+    figures = ((row["leakage"], 3), (per_effect, 2), (row["identity"], 2))
+    shown = f"{number(row['effect'], 3)} ± {number(margin, 3)}"
+    cells = (number(figure, digits) for figure, digits in figures)
+    return (row["attribute"], f"`{row['direction']}`", shown, *cells)
 
 
 def effect(row: dict[str, Any]) -> str:
@@ -299,7 +306,8 @@ def disentanglers_table() -> list[str]:
 LAKE_TABLES: dict[str, Callable[[duckdb.DuckDBPyConnection], list[str] | None]] = {
     "spaces": spaces_table,
     "edits": edits_table,
-    "hspace-edits": hspace_edits_table,
+    "hspace-edits": partial(edits_beside, family="hspace"),
+    "shared-edits": partial(edits_beside, family="shared"),
     "removed": removed_table,
     "comparisons": comparisons_table,
     "mitigations": mitigations_table,

@@ -88,16 +88,17 @@ FROM edit_tradeoffs JOIN furthest USING (edit, judge) JOIN spreads USING (edit, 
 
 -- Of edits that differ in their number of images or in their settings the largest, one per direction.
 CREATE OR REPLACE TEMP VIEW figures_edits AS
-FROM figures_every_edit WHERE direction NOT IN ('hspace', 'hspace-random')
+FROM figures_every_edit WHERE direction IN ('probe', 'orthogonalised', 'prompt', 'random')
 QUALIFY row_number() OVER (PARTITION BY space, judge, attribute, direction ORDER BY images DESC, edit) = 1
 ORDER BY space, judge, attribute;
 
--- Edits in h-space beside others of the same images and doses.
-CREATE OR REPLACE TEMP VIEW figures_hspace_edits AS
-WITH asked AS (SELECT DISTINCT space, judge, attribute, images, low, high FROM figures_every_edit WHERE direction = 'hspace')
+-- Edits of a family, in h-space or of a shared space, beside others of the same images and doses.
+CREATE OR REPLACE TEMP MACRO figures_edits_beside(family) AS TABLE
+WITH asked AS (SELECT DISTINCT space, judge, attribute, images, low, high FROM figures_every_edit WHERE direction = family)
 FROM figures_every_edit SEMI JOIN asked USING (space, judge, attribute, images, low, high)
+WHERE direction IN ('probe', 'random', family, family || '-random', 'random-' || family) OR (direction = 'prompt' AND family = 'hspace')
 QUALIFY row_number() OVER (PARTITION BY space, judge, attribute, direction ORDER BY images DESC, edit) = 1
-ORDER BY space, judge, attribute, list_position(['probe', 'random', 'hspace', 'hspace-random', 'prompt'], direction);
+ORDER BY space, judge, attribute, list_position(['probe', 'random', family, family || '-random', 'random-' || family, 'prompt'], direction);
 
 -- Figures in sentences, by the name that stands before them in a page, and their digits.
 CREATE OR REPLACE TEMP VIEW sentences AS

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import duckdb
 import pytest
 import typer
 from typer.main import get_command
@@ -335,3 +336,20 @@ class TestFigures:
         with pytest.raises(KeyError, match="below-latents-q"):
             figures.main(arguments)
         assert figures.main(["--pages", str(page.parent)]) == 0, "no lake, nothing to hold it to"
+
+
+def test_edits_of_several_judges_are_tables_of_their_own():
+    connection = duckdb.connect()
+    connection.execute(
+        """CREATE MACRO figures_edits_beside(family) AS TABLE
+        SELECT 'sd/ddim50' AS space, judge, 'Smiling' AS attribute, family AS direction, 9 AS images,
+            -2 AS low, 2 AS high, effect, 1e-1 AS spread, 6e-2 AS leakage, 9e-1 AS identity
+        FROM (VALUES ('dino', 3e-1), ('resnet', 2e-2)) t(judge, effect)"""
+    )
+    lines = figures.edits_beside(connection, "hspace") or []
+    rows = [line.split(" | ") for line in lines if line.startswith("| Smiling")]
+    assert [row[4] for row in rows] == [".20", "–"], "an effect that is not told from none has no ratio"
+    assert [line.partition("judged by ")[2].split(";")[0] for line in lines if "judged by" in line] == [
+        "dino",
+        "resnet",
+    ]
