@@ -24,8 +24,11 @@ CREATE OR REPLACE TEMP MACRO beta_quantile(q, a, b) AS list_transform(
 -- where all draws agree, else share · (1 − share) over the mean's variance, less for the few degrees of freedom; never more than there are draws.
 CREATE OR REPLACE TEMP MACRO worth(share, prompts, variance, draws) AS CASE WHEN prompts = 1 OR share IN (0, 1) OR variance IS NULL THEN prompts
     WHEN variance = 0 THEN draws ELSE least(greatest(prompts * share * (1 - share) / variance * (1.95996 / student(prompts - 1)) ** 2, 1), draws) END;
-CREATE OR REPLACE TEMP MACRO share_from(share, n) AS CASE WHEN share = 0 THEN 0 ELSE round(beta_quantile(.025, share * n, n - share * n + 1), 3) END;
-CREATE OR REPLACE TEMP MACRO share_to(share, n) AS CASE WHEN share = 1 THEN 1 ELSE round(beta_quantile(.975, share * n + 1, n - share * n), 3) END;
+-- Of draws that all agree the bounds have a closed form.
+CREATE OR REPLACE TEMP MACRO share_from(share, n) AS round(CASE share WHEN 0 THEN 0 WHEN 1 THEN .025 ** (1 / n)
+    ELSE beta_quantile(.025, share * n, n - share * n + 1) END, 3);
+CREATE OR REPLACE TEMP MACRO share_to(share, n) AS round(CASE share WHEN 1 THEN 1 WHEN 0 THEN 1 - .025 ** (1 / n)
+    ELSE beta_quantile(.975, share * n + 1, n - share * n) END, 3);
 
 -- Dose–response: how often plain pictures are copies, by how often their picture was trained on. Dose 0 was never seen; captions, unlike titles,
 -- describe their pictures, so that a few of theirs are near enough to count.
