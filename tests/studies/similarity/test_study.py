@@ -1,9 +1,11 @@
 """A lake of planted relations; oracles: what was planted, scikit-learn's R² on the arrays put in."""
 
+import itertools
 import shutil
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from tests.helpers.planted import Planted
@@ -13,6 +15,8 @@ from une_ray.cli.main import app
 from une_ray.errors import UneError
 from une_ray.geometry.procrustes import random_orthogonal
 from une_ray.report.section import Source
+from une_ray.report.theme import SERIES
+from une_ray.studies.similarity import section as drawn
 from une_ray.studies.similarity.section import section
 
 
@@ -101,3 +105,18 @@ def test_of_several_computations_of_a_pair_one_is_read(lake, found, tmp_path):
     again.similarity("enc,turned", draws=3, permutations=10)
     draws = "SELECT DISTINCT draws FROM similarity_curves WHERE source = 'enc' AND target = 'turned'"
     assert again.rows(draws) == [(3,)] and lake.rows(draws) == [(2,)]
+
+
+def test_of_many_pairs_the_most_alike_are_named_and_the_panels_keep_their_height():
+    spaces = [f"space-{place:02}" for place in range(14)]
+    pairs = list(itertools.combinations(spaces, 2))
+    curves = {"cka": {pair: [(64, place / 100, 0.0)] for place, pair in enumerate(pairs)}}
+    colours = drawn.pair_colours(curves, {"space-13"})
+    named = [pair for pair in pairs if colours[pair] in SERIES]
+    assert named == [pair for pair in pairs if "space-13" not in pair][-len(SERIES) :]
+    figure = Figure(figsize=(10.8, 3.4), layout="constrained")
+    axes = list(figure.subplots(1, 4))
+    drawn.draw(axes, curves, {"space-13"})
+    figure.canvas.draw()
+    assert min(axis.get_window_extent().height for axis in axes) / figure.dpi > 1.5
+    assert len(figure.legends[0].get_texts()) == len(SERIES) + 2

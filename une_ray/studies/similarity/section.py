@@ -15,6 +15,7 @@ from une_ray.report.tables import figure_or_dash, table
 from une_ray.report.theme import GREYS, SERIES, Colour
 
 ORDER = 84
+COLUMNS = 3  # of the legend
 SHOWN = ("cka", "cca", "mutual-neighbours", "rank-correlation")
 NOTE = (
     "Every measure drifts with the number of images and dimensions, so each stands beside the same measure of"
@@ -45,7 +46,13 @@ def section(source: Source) -> Section | None:
         partial(heats, pairs=pairs, spaces=spaces), panels=2, width=4.3, height=height, is_heat_map=True
     )
     controls = {name for name in spaces if source.roles.is_control(name)}
-    lines = svg(partial(draw, curves=curves, controls=controls), panels=len(SHOWN), width=2.7, height=3.4)
+    named = min(len(pairs), len(SERIES)) + 2
+    lines = svg(
+        partial(draw, curves=curves, controls=controls),
+        panels=len(SHOWN),
+        width=2.7,
+        height=2.8 + 0.2 * -(-named // COLUMNS),
+    )
     header = [
         "from",
         "to",
@@ -90,30 +97,36 @@ def heats(axes: list[Axes], pairs: Sequence[tuple], spaces: Sequence[str]) -> No
 
 def draw(axes: list[Axes], curves: dict[str, dict[tuple[str, str], Curve]], controls: set[str]) -> None:
     """Every pair's measure against n, grey where a control is in it, and its null dotted; one legend."""
-    colours = pair_colours({pair for pairs in curves.values() for pair in pairs}, controls)
+    colours = pair_colours(curves, controls)
     lines: dict[str, Line2D] = {}
     for axis, measure in zip(axes, SHOWN):
         for pair, points in sorted(curves.get(measure, {}).items()):
             x, y, null = zip(*points)
             (line,) = axis.plot(x, y, "-o", color=colours[pair], markersize=2.5, linewidth=1)
             axis.plot(x, null, ":", color=colours[pair], linewidth=1)
-            lines.setdefault("with a control" if controls & set(pair) else " – ".join(pair), line)
+            is_named = colours[pair] in SERIES
+            lines.setdefault(" – ".join(pair) if is_named else "others, or with a control", line)
         axis.axhline(0, color=Colour.RULE, linewidth=0.8)
         axis.set(xscale="log", xlabel="images", title=measure)
         counts = sorted({n for points in curves.get(measure, {}).values() for n, _, _ in points})
         axis.set_xticks(counts, [f"{n:,}" for n in counts])
         axis.minorticks_off()
     lines["mixed-up pairs"] = Line2D([], [], color=Colour.SOFT, linestyle=":", linewidth=1)
-    axes[0].figure.legend(lines.values(), lines, loc="outside lower center", ncols=3, fontsize=8)
+    axes[0].figure.legend(lines.values(), lines, loc="outside lower center", ncols=COLUMNS, fontsize=8)
 
 
 def pair_colours(
-    pairs: Collection[tuple[str, str]], controls: Collection[str]
+    curves: dict[str, dict[tuple[str, str], Curve]], controls: Collection[str]
 ) -> dict[tuple[str, str], Colour]:
-    """One colour for a pair in every panel, grey where a control is in it."""
+    """A colour in every panel for the pairs that are most alike by the first measure, while colours last.
+
+    The others are grey, and so are pairs with a control.
+    """
+    pairs = {pair for measured in curves.values() for pair in measured}
+    first = curves.get(SHOWN[0], {})
     plain = sorted(pair for pair in pairs if not set(controls) & set(pair))
-    places = {pair: place for place, pair in enumerate(plain)}
-    return {pair: SERIES[places[pair] % len(SERIES)] if pair in places else GREYS[1] for pair in pairs}
+    plain.sort(key=lambda pair: -first[pair][-1][1] if pair in first else 0)
+    return dict.fromkeys(pairs, GREYS[1]) | dict(zip(plain, SERIES))
 
 
 def _summary(pairs: Sequence[tuple]) -> str:
