@@ -142,7 +142,9 @@ def test_une_submit_follows_a_build_and_says_how_to_follow_see_and_stop_it(head,
 
 
 def test_a_failed_job_says_why_in_its_last_line_and_its_exit_code_is_ours(head, spaces, lake):
-    shown = submit(head, "--follow", "build", "--corpus", "avatars:41", "--spaces", spaces, "--lake", lake)
+    shown = submit(
+        head, "--follow", "build", "--corpus", "avatars:40?seed=1", "--spaces", spaces, "--lake", lake
+    )
     assert shown.returncode == 1 and shown.stderr.splitlines()[-1].endswith(": failed"), (
         shown.stdout + shown.stderr
     )
