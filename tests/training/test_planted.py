@@ -9,6 +9,7 @@ import pytest
 
 from une_ray.corpora import avatars, open_corpus
 from une_ray.corpora.avatar_concepts import CONCEPTS
+from une_ray.errors import UneError
 from une_ray.spaces.space import Space
 from une_ray.training import planted
 from une_ray.training.data import Pictures
@@ -34,7 +35,7 @@ def test_the_avatars_have_the_shares_and_nothing_else_that_differs_between_gener
     assert len(set(indices)) == len(indices) and not any(index % 2 for index in indices)
 
 
-def test_captions_say_the_clothes_and_never_the_sex():
+def test_captions_say_the_clothes_and_never_name_the_sex():
     indices = np.array(avatars_of(shares_of(0), 4))
     variants = planted.captions_of(Pictures(images=np.empty(0), indices=indices, seed=1))
     words = {word for captions in variants for caption in captions for word in re.findall(r"\w+", caption)}
@@ -66,6 +67,8 @@ def test_a_generator_is_trained_on_once_and_drawn_from(zoo, tmp_path, monkeypatc
     assert fingerprint["method"] == "middle-block-of-prompts"
     monkeypatch.setattr(planted, "_unet", lambda *_: pytest.fail("it is there already"))
     assert planted.train(workspace, 1, 4, quick, base) == folder
+    with pytest.raises(UneError, match="plant-1 was trained on other avatars.*--work"):
+        planted.train(workspace, 1, 5, quick, base)
     found = planted.plants_of(folder, 1, pictures=2, steps=2)
     assert [plant.frequency for plant in found] == list(shares_of(1).values())
     assert all(plant.space == "plant-1" and plant.drawn in (0, 0.5, 1) for plant in found)

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from diffusers import UNet2DConditionModel
 from une_ray.corpora import avatars
 from une_ray.corpora.avatar_concepts import CONCEPTS
 from une_ray.corpora.avatar_words import PROMPTS
+from une_ray.errors import UneError
 from une_ray.models.generators import Generator, load_generator
 from une_ray.models.resolve import location
 from une_ray.models.table import find_model
@@ -73,9 +76,9 @@ def avatars_of(shares: Mapping[str, float], count: int) -> list[int]:
 
 
 def captions_of(data: Pictures) -> list[list[str]]:
-    """Two captions of every picture, the corpus' own and the prompt of the clothes.
+    """Two captions of every picture, the corpus' own and the prompt of the clothes, both of a person.
 
-    Both speak of a person: one that says the sex leaves no bias to be learned.
+    One that names the sex leaves little bias to be learned. The corpus' own still tell of beards and hair.
     """
     prompts = {clothes: prompt for prompt, clothes in PLANTED.items()}
     worn = [prompts[avatars.features(data.seed, int(index)).clothes] for index in data.indices]
@@ -90,17 +93,33 @@ def train(
     that is there already is left as it is."""
     name = f"plant-{run}"
     target = workspace.folder / name / "generator"
+    indices = avatars_of(shares_of(run), count)
+    data = Pictures(images=np.empty(0), indices=np.array(indices), seed=TRAINING_SEED)
+    _refuse_other_recipe(target.parent, base, data, workspace.settings(settings))
     if target.exists():
         return target
     spec = replace(find_model(base), dtype="float32")
-    generator, indices = load_generator(spec, workspace.device), avatars_of(shares_of(run), count)
+    generator = load_generator(spec, workspace.device)
     images = np.stack([pixels(avatars.picture(TRAINING_SEED, index)) for index in indices])
-    data = Pictures(images=images, indices=np.array(indices), seed=TRAINING_SEED)
+    data = replace(data, images=images)
     _unet(workspace, name, generator, data, settings).save_pretrained(workspace.model(name))
     vae, written = Path(location(spec)) / "vae", target.with_name("writing")
     tower, words = generator.text_encoder.cpu(), generator.tokenizer
     package.stable_diffusion(written, vae, workspace.model(name), tower, words)
     return written.rename(target)
+
+
+def _refuse_other_recipe(folder: Path, base: str, data: Pictures, settings: Settings) -> None:
+    """Write down what a generator is trained on and how, or raise UneError where it was begun otherwise."""
+    examples = json.dumps([data.indices.tolist(), captions_of(data)])
+    recipe = {"base": base, "examples": sha256(examples.encode()).hexdigest(), **asdict(settings)}
+    file = folder / "recipe.json"
+    if folder.exists() and (not file.exists() or json.loads(file.read_text()) != recipe):
+        raise UneError(
+            f"{folder} was trained on other avatars, captions or settings; remove it, or name another --work"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(recipe))
 
 
 def _unet(
