@@ -5,7 +5,7 @@
 -- Prompts between two poles, from the second to the first. `is_clear`: the interval leaves out 0.
 CREATE OR REPLACE TEMP VIEW biases AS
 WITH known AS (
-    SELECT b.*, a.truth AS truth_of, count(*) OVER (PARTITION BY b.config) AS prompts
+    SELECT b.* EXCLUDE (truth_of), coalesce(b.truth_of, a.truth) AS truth_of, count(*) OVER (PARTITION BY b.config) AS prompts
     FROM prompt_biases b LEFT JOIN prompt_agreements a ON a.config = b.config)
 SELECT space, neutral, pole_first, pole_second, prompt, round(bias, 3) AS bias, round(low, 3) AS low, round(high, 3) AS high, low > 0 OR high < 0 AS is_clear,
     round(truth, 3) AS truth, truth_of

@@ -10,6 +10,7 @@ from une_ray.lake import results, schema
 from une_ray.lake.layout import Lake
 from une_ray.report.section import Source
 from une_ray.studies.prompts.bias import bias
+from une_ray.studies.prompts.section import bias_section
 from une_ray.studies.prompts.truth import known_truth
 
 POLES = ("a man", "a woman")
@@ -41,13 +42,26 @@ def test_a_corrected_truth_takes_the_place_of_the_one_before(lake, tmp_path, ver
     assert shown(lake, "SELECT prompts FROM bias_agreements") == [(len(versions[-1]),)]
 
 
+def test_a_truth_of_few_prompts_is_named_and_goes_before_no_truth(lake, tmp_path):
+    """No correlation is taken of two prompts, and what is known of them is shown all the same."""
+    file, shares = tmp_path / "truth.csv", frequencies("Male")
+    rows = [f"{text},{shares[text]}" for text in MORE[:2]]
+    file.write_text("\n".join(["prompt,frequency", *rows]) + "\n")
+    bias(lake, "a person", POLES, truth=str(file), resamples=100)
+    bias(lake, "a person", POLES, resamples=100)
+    assert shown(lake, "SELECT DISTINCT truth_of FROM biases WHERE truth IS NOT NULL") == [(str(file),)]
+    section = bias_section(Source(Lake(lake.url)))
+    assert section is not None and f">truth: {file}</text>" in section.html
+    assert shown(lake, "FROM bias_agreements") == []
+
+
 def test_rows_without_a_time_are_read_and_count_as_older(lake):
     """As lakes have them that an earlier une_ray wrote."""
     bias(lake, "a person", POLES, resamples=100)
     (file,) = (name for name in lake.store.names("prompt_biases") if name != "empty.parquet")
     table = lake.read_table(f"prompt_biases/{file}")
     assert table["computed"].null_count == 0
-    timeless = table.drop_columns(["computed"])
+    timeless = table.drop_columns(["computed", "truth_of"])
     for name in (file, "empty.parquet"):
         rows = timeless if name == file else timeless.slice(0, 0)
         lake.store.commit(f"prompt_biases/{name}", schema.parquet(rows, {}))

@@ -82,6 +82,7 @@ def _commit(lake: Lake, config: Mapping[str, Any], prompts: Prompts, known: Trut
         raise UneError(f"{lake.url} has no prompt beside the neutral one and the poles")
     h = np.stack([prompts.of(text) for text in asked])
     found = biases(h, prompts.of(neutral), sides, config["resamples"])
+    name = known.name if any(text in known.shares for text in asked) else None
     stamp = {
         "space": config["space"],
         "space_fingerprint": config["space_fingerprint"],
@@ -92,7 +93,7 @@ def _commit(lake: Lake, config: Mapping[str, Any], prompts: Prompts, known: Trut
     columns = (found.values, found.low, found.high, found.even, found.odd)
     rows = [
         stamp
-        | {"prompt": text, "truth": known.shares.get(text)}
+        | {"prompt": text, "truth": known.shares.get(text), "truth_of": name}
         | {name: number(values[row]) for name, values in zip(("bias", "low", "high", "even", "odd"), columns)}
         for row, text in enumerate(asked)
     ]

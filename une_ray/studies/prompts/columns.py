@@ -21,7 +21,7 @@ SEEDS = Table(
 ASKED = [("space", TEXT), ("neutral", TEXT), ("pole_first", TEXT), ("pole_second", TEXT)]
 
 # A prompt's bias towards the first of two poles, cos(d, d1) − cos(d, d2), with its 95 % interval over seeds;
-# `even` and `odd` are those of half the seeds, `truth` what is known of the prompt.
+# `even` and `odd` are those of half the seeds, `truth` what is known of the prompt and `truth_of` by whom.
 BIASES = Table(
     "prompt_biases",
     pa.schema(
@@ -34,6 +34,7 @@ BIASES = Table(
             ("even", REAL),
             ("odd", REAL),
             ("truth", REAL),
+            ("truth_of", TEXT),
             *ANSWER,
         ]
     ),
