@@ -1,32 +1,40 @@
-"""The examples and the notebook run as they stand, on a tiny lake."""
+"""The examples and the notebook run as they stand, on a tiny lake, within one Ray."""
 
+import ast
+import contextlib
+import io
 import json
-import os
-import subprocess
+import runpy
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
-pytestmark = pytest.mark.ray
+
+@contextlib.contextmanager
+def printed(folder: Path, *words: str) -> Iterator[io.StringIO]:
+    """What is printed by a script that is started in a folder with these words behind its name."""
+    before = sys.argv
+    sys.argv = ["example", *words]
+    try:
+        with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as output:
+            yield output
+    finally:
+        sys.argv = before
 
 
 def run(folder: Path, script: str, *words: str) -> str:
-    shown = subprocess.run(
-        [sys.executable, EXAMPLES / script, *words],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent)},
-    )
-    assert shown.returncode == 0, shown.stderr[-2000:]
-    return shown.stdout
+    with printed(folder, *words) as output:
+        runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+    return output.getvalue()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory, shared_ray) -> Path:
     """Where the first example has made its lake."""
     folder = tmp_path_factory.mktemp("examples")
     assert "mini-dino            model" in run(folder, "1_build.py", "examples-lake", "160")
@@ -50,27 +58,22 @@ def test_probes_and_maps_and_then_edits_and_the_notebook(folder):
 def notebook(folder: Path) -> str:
     """What the notebook's cells show, run one after the other."""
     cells = json.loads((EXAMPLES / "6_notebook.ipynb").read_text())["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    script = "import ast, sys\nspace = {}\n" + "".join(f"show({text!r})\n" for text in code)
-    show = """
-def show(text):
+    names: dict[str, Any] = {}
+    with printed(folder) as output:
+        for cell in cells:
+            if cell["cell_type"] == "code":
+                show("".join(cell["source"]), names)
+    return output.getvalue()
+
+
+def show(text: str, names: dict[str, Any]) -> None:
+    """Run a cell as a notebook does, and print the value of its last expression, as a page if it has one."""
     tree = ast.parse(text)
     last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "cell", "exec"), space)
+    exec(compile(tree, "cell", "exec"), names)
     if last is not None:
-        value = eval(compile(ast.Expression(last.value), "cell", "eval"), space)
+        value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
         print(value._repr_html_() if hasattr(value, "_repr_html_") else value)
-"""
-    (folder / "cells.py").write_text(script.replace("space = {}\n", "space = {}\n" + show))
-    shown = subprocess.run(
-        [sys.executable, "cells.py"],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent)},
-    )
-    assert shown.returncode == 0, shown.stderr[-2000:]
-    return shown.stdout
 
 
 def test_memorization(folder):
