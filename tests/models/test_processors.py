@@ -542,7 +542,7 @@ def test_a_diffusion_model_of_another_build_is_refused_in_one_line(said, tmp_pat
         complete(spec)
 
 
-@pytest.mark.parametrize("name", set(SCHEDULERS) - {"DPMSolverSDE"})  # which torchsde alone brings
+@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"DPMSolverSDE"}))  # which torchsde alone brings
 def test_the_schedules_that_are_read_are_those_of_the_library(name):
     """Whole files give DDIM's ᾱ, and files without betas do unless their scheduler has its own."""
     scheduler = getattr(diffusers, f"{name}Scheduler")
