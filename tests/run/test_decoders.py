@@ -32,6 +32,11 @@ def test_an_actor_has_cores_as_it_has_gpus(gpus, cores):
     assert ray.get(asked) == cores
 
 
+@pytest.mark.usefixtures("shared_ray")
+def test_a_driver_has_none():
+    assert own_cores() == 0
+
+
 def test_so_many_threads_decode_at_once_and_the_rows_stay_the_same(monkeypatch):
     data = [png((20, 12), seed=number) for number in range(18)]
     ids = [f"i{number}" for number in range(18)]

@@ -48,10 +48,12 @@ def own_device() -> str:
 
 def own_cores() -> int:
     """How many of its node's cores an actor may keep busy, as its share of the node's GPUs is; 0 where it has
-    none."""
+    none, as the driver has."""
     import ray
 
     context = ray.get_runtime_context()
+    if context.worker.mode != ray.WORKER_MODE:
+        return 0
     share, node = context.get_assigned_resources().get("GPU", 0.0), context.get_node_id()
     if not share:
         return 0
