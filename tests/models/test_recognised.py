@@ -58,5 +58,8 @@ def test_a_folder_that_says_nothing_and_one_that_is_not_there(tmp_path):
         Space.parse(f"mine={tmp_path}/none")
     with pytest.raises(UneError, match="no folder ~nobody-of-that-name/none; a model of one's own"):
         Space.parse("mine=~nobody-of-that-name/none")
+    (tmp_path / "config.json").write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(UneError, match=f"KIND:{tmp_path}; its files don't say"):
+        Space.parse(f"mine={tmp_path}")
     with pytest.raises(UneError, match="unknown model 'mini-dnio'"):
         Space.parse("mini-dnio")

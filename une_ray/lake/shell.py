@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -85,11 +86,11 @@ def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
 def read(file: str | Path) -> str:
     """A file's SQL, or that of a packaged query by its name. Raises UneError where there is neither."""
     try:
-        path = Path(file).expanduser()
+        path = Path(os.path.expanduser(file))
         if not path.exists() and str(file).removesuffix(".sql") in packaged():
             path = QUERIES / f"{str(file).removesuffix('.sql')}.sql"
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: of a home that nobody has
+    except (OSError, UnicodeDecodeError) as error:
         raise UneError(
             f"can't read the SQL of {file}: {error}; packaged queries are {', '.join(packaged())}"
         ) from error

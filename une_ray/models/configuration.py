@@ -40,7 +40,7 @@ def read_json(spec: ModelSpec, name: str) -> dict[str, Any]:
         raise UneError(f"{path} is missing; a {spec.kind} model has one")
     try:
         return json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: of brackets within brackets
         raise UneError(f"{path} is not JSON ({error}); get it again") from error
 
 

@@ -41,6 +41,6 @@ def _read(path: Path) -> dict[str, Any]:
     """Nothing where there is no such file, or no JSON in it."""
     try:
         said = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -537,7 +537,8 @@ nz_tested AS (
     SELECT nz_s.* REPLACE (score / norm AS score) FROM scores_of('nz_asked') nz_s JOIN latents nz_l USING (space, image_id)
     WHERE nz_s.split = 'test'),
 nz_measured AS (FROM metrics_of('nz_tested')),
-nz_found AS (SELECT count(*) AS nz_count FROM nz_poles),
+nz_known AS (SELECT attribute FROM nz_classes GROUP BY attribute HAVING count(DISTINCT value) = 2),
+-- One trouble at most: where there are two, whichever is computed first is said.
 nz_trouble AS (
     FROM nz_space_trouble(in_space)
     UNION ALL
@@ -546,7 +547,7 @@ nz_trouble AS (
     FROM nz_widths WHERE nz_width <> nz_text_width
     UNION ALL
     SELECT 'no attribute has prompts of both values in space ''' || text_space || '''; une build --corpus classes:LAKE makes them'
-    FROM nz_found WHERE nz_count = 0)
+    FROM nz_widths WHERE nz_width IS NOT NULL AND NOT EXISTS (FROM nz_known))
 SELECT attribute, max(test) AS test, max(accuracy) FILTER (method = 'shuffle 0') AS accuracy,
     max(balanced_accuracy) FILTER (method = 'shuffle 0') AS balanced_accuracy, max(auc) FILTER (method = 'shuffle 0') AS auc,
     max(majority) AS majority, avg(accuracy) FILTER (method <> 'shuffle 0') AS shuffled_accuracy,

@@ -85,6 +85,8 @@ def test_a_file_without_prompts_says_what_is_missing(tmp_path):
     ):
         with pytest.raises(UneError, match=message):
             prompts.given(tmp_path / name)
+    with pytest.raises(UneError, match="there is no file of prompts ~nobody-of-that-name/p.txt"):
+        prompts.given("~nobody-of-that-name/p.txt")
 
 
 def test_given_prompts_may_be_texts_themselves():

@@ -109,6 +109,8 @@ def test_what_is_wrong_in_a_study_is_said(old, new, message):
 def test_a_study_that_is_not_there_and_an_unknown_scale_are_said(study, tmp_path):
     with pytest.raises(UneError, match="the shipped one is une_ray/studies/memorization/mitigation.yaml"):
         read(tmp_path / "no.yaml", shipped_path("mitigation"))
+    with pytest.raises(UneError, match="can't read the study ~nobody-of-that-name/x.yaml"):
+        read("~nobody-of-that-name/x.yaml", shipped_path("mitigation"))
     with pytest.raises(UneError, match="unknown scale of study mine 'medium'; known, nearest first: small"):
         study.scale("medium")
 

@@ -4,6 +4,7 @@ those it never saw."""
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,7 +97,7 @@ def given(prompts: str | Path | Sequence[str]) -> list[Prompt]:
     """
     texts: Sequence[str]
     if isinstance(prompts, str | Path):
-        path = str(Path(prompts).expanduser())
+        path = os.path.expanduser(prompts)
         texts, fault = read_prompt_texts(path), f"{path} holds no prompts; write one a line"
     else:
         texts, fault = prompts, "no prompts"

@@ -7,6 +7,7 @@ space*, one YAML file, which the command line and the table `sweeps` call the sw
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -109,7 +110,7 @@ def read(path: str | Path, shipped_path: str) -> SearchSpace:
     """From a file of the user's, of the same form as the one at `shipped_path`. Raises UneError for what is
     wrong in it."""
     try:
-        return parse(Path(path).stem, Path(path).expanduser().read_text(encoding="utf-8"), str(path))
+        return parse(Path(path).stem, Path(os.path.expanduser(path)).read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UneError(f"can't read the study {path}: {error}; the shipped one is {shipped_path}") from error
 
