@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import silent_network
+
 SECONDS = 30  # from the issue; what is refused needs no Ray, and takes as long as Python's imports
 FIXED = (
     6379,
@@ -71,6 +73,24 @@ def test_what_ray_can_not_do_is_one_line_within_half_a_minute(environment, said,
     said_last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert said_last.startswith("une: ") and said.format(dead=dead) in said_last
+    assert time.monotonic() - started < SECONDS
+
+
+def silent() -> list[str]:
+    """Words before a command for which no address ever answers, and for nobody else."""
+    own = ["unshare", "--user", "--map-root-user", "--net", sys.executable, silent_network.__file__]
+    if subprocess.run([*own, "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make a network of his own")
+    return own
+
+
+def test_an_address_that_never_answers_is_one_line_within_half_a_minute(tmp_path):
+    own = silent()
+    started = time.monotonic()
+    done = une_build(tmp_path / "lake", own, RAY_ADDRESS="10.9.9.9:6379")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    said = done.stderr.strip().splitlines()[-1]
+    assert said.startswith("une: no Ray answers at 10.9.9.9:6379") and "TimeoutError" in said
     assert time.monotonic() - started < SECONDS
 
 
