@@ -12,13 +12,14 @@ TEXT := mini-clip-a/text,mini-clip-b/text
 CORPUS := avatars:256
 EDITED := Smiling,Eyeglasses,Wearing_Hat
 
-.PHONY: help setup demo test test-slow lint floors docs
+.PHONY: help setup demo test test-long test-slow lint floors docs
 
 help:
 	@echo "make setup      set up alone: .venv with une_ray in it"
 	@echo "make demo       set up, build the demo lake (256 avatars, twelve spaces), test, probe and edit it, draw its report"
 	@echo "make test       set up and run the tests"
-	@echo "make test-slow  the long tests as well"
+	@echo "make test-long  the tests that make test has no time for; CI runs both"
+	@echo "make test-slow  every test that needs no GPU, for an hour"
 	@echo "make lint       check format, style and types"
 	@echo "make docs       build the documentation as a site, build/docs; no network"
 	@echo "make floors     measure every figure of the mini zoo's model cards"
@@ -49,8 +50,11 @@ demo: $(READY)
 	@$(VENV)/bin/une report $(DEMO)
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest -n 2 --dist loadscope -m "not slow and not gpu and not ray"
-	$(VENV)/bin/python -m pytest -m "ray and not slow and not gpu"
+	$(VENV)/bin/python -m pytest -n 2 --dist loadscope -m "not slow and not long and not gpu and not ray"
+	$(VENV)/bin/python -m pytest -m "ray and not slow and not long and not gpu"
+
+test-long: $(READY)
+	$(VENV)/bin/python -m pytest -m "long and not slow and not gpu"
 
 test-slow: $(READY)
 	$(VENV)/bin/python -m pytest -m "not gpu"

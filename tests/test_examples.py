@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 

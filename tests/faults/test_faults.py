@@ -14,6 +14,7 @@ def place(request, tmp_path_factory) -> Iterator[Scene]:
         yield opened
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", [QUICK], indirect=True, ids=["short"])
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.short], ids=lambda fault: fault.name)
 def test_nothing_is_lost_doubled_or_changed(place, fault):

@@ -25,6 +25,7 @@ def data(tmp_path_factory) -> Pictures:
 QUICK = "mini-sd-b"  # takes the least time; the floors of the others are slow tests
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[] if name == QUICK else pytest.mark.slow) for name in evaluate.JUDGES],

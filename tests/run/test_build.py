@@ -114,6 +114,7 @@ def test_only_what_is_missing_is_done_again_and_comes_out_the_same(lake, tiny_sp
     assert done.shards_done == 2 and hashes(lake.url) == before
 
 
+@pytest.mark.long
 def test_a_space_can_join_a_lake_later(tmp_path, tiny_spaces):
     url = str(tmp_path / "lake")
     build(url, "avatars:20", tiny_spaces[1:2], shard_size=10)
@@ -139,6 +140,7 @@ def test_a_changed_fingerprint_is_refused_and_nothing_is_written(lake, zoo, tiny
     assert hashes(lake.url) == before
 
 
+@pytest.mark.long
 def test_prompts_become_a_lake_by_the_same_build(tmp_path, zoo, tiny_spaces):
     (tmp_path / "prompts.txt").write_text("a man\na woman\n" + "a smile, " * 60 + "\n")
     url, corpus = str(tmp_path / "lake"), f"prompts:{tmp_path}/prompts.txt"
@@ -182,6 +184,7 @@ def photographs(tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_broken_files_are_rows_and_cost_no_neighbour(tmp_path, photographs, tiny_spaces):
     url = str(tmp_path / "lake")
     done = build(url, f"folder:{photographs}", tiny_spaces[1:], shard_size=8)
@@ -205,6 +208,7 @@ def test_broken_files_are_rows_and_cost_no_neighbour(tmp_path, photographs, tiny
     )
 
 
+@pytest.mark.long
 def test_an_image_that_changed_since_is_refused(tmp_path, tiny_spaces):
     folder, url = tmp_path / "faces", str(tmp_path / "lake")
     folder.mkdir()
@@ -317,6 +321,7 @@ def test_a_refused_space_leaves_no_trace_of_its_companions(lake, tiny_spaces):
     assert hashes(lake.url) == before
 
 
+@pytest.mark.long
 def test_a_fault_costs_its_shard_and_the_build_says_what_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(ray_data, "stage", lambda space: Refusing)
     lake = Lake(str(tmp_path / "lake"))
@@ -330,6 +335,7 @@ def test_a_fault_costs_its_shard_and_the_build_says_what_is_left(tmp_path, monke
     list(verify(lake))
 
 
+@pytest.mark.long
 def test_a_fault_that_passes_is_tried_again_when_all_else_is_done(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(ray_data, "stage", lambda space: Refusing)
     lake = Lake(str(tmp_path / "lake"))

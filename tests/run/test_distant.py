@@ -48,6 +48,7 @@ def crew(lake: Lake, corpus: str) -> ray_data.ReadCrew:
     return ray_data.ReadCrew(lake.url, readers, True, helping)
 
 
+@pytest.mark.long
 def test_a_heavy_shard_has_the_very_files_of_one_that_travels(folder, tmp_path_factory, monkeypatch):
     corpus = f"folder:{folder}?table={folder}/labels.csv"
     travelled, heavy = (Lake(str(tmp_path_factory.mktemp("lake"))) for _ in range(2))

@@ -102,7 +102,7 @@ class Hanging(ray_data.ReadSpace):
 
 @pytest.mark.usefixtures("shared_ray")
 def test_a_worker_that_hangs_holds_up_no_build(tmp_path, monkeypatch):
-    corpus, spaces = "avatars:24", ["pixels-16", "pixels-8"]  # two that load no model
+    corpus, spaces = "avatars:24", ["pixels-16", "pixels-32"]  # two that load no model
     build(str(tmp_path / "quick"), corpus, spaces, shard_size=3)
     monkeypatch.setattr(ray_data, "stage", lambda space: Hanging)
     built = build(str(tmp_path / "lake"), corpus, spaces, shard_size=3)
@@ -113,4 +113,4 @@ def test_a_worker_that_hangs_holds_up_no_build(tmp_path, monkeypatch):
         for name in quick.store.names(folder):
             assert lake.store.read(f"{folder}/{name}") == quick.store.read(f"{folder}/{name}")
     stages = "SELECT stage, count(*), count(DISTINCT shard) FROM runs GROUP BY stage ORDER BY stage"
-    assert lake.rows(stages) == [("pixels-16", 8, 8), ("pixels-8", 8, 8), ("read", 8, 8)]
+    assert lake.rows(stages) == [("pixels-16", 8, 8), ("pixels-32", 8, 8), ("read", 8, 8)]

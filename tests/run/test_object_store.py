@@ -106,6 +106,7 @@ def test_a_picture_in_a_bucket_costs_one_request_and_one_too_large_is_cut_off(bu
         files.read_within(store.url, "none.png")
 
 
+@pytest.mark.long
 def test_a_lake_in_s3_is_built_verified_read_and_left_alone(bucket, own_ray, tiny_spaces):
     # One GPU for three models; its workers must have the bucket in their environment.
     ray.init("local", num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)

@@ -84,6 +84,7 @@ def silent() -> list[str]:
     return own
 
 
+@pytest.mark.long
 def test_an_address_that_never_answers_is_one_line_within_half_a_minute(tmp_path):
     own = silent()
     started = time.monotonic()
@@ -107,12 +108,14 @@ def test_no_room_in_shared_memory_nor_on_disk_is_one_line(tmp_path):
     assert time.monotonic() - started < SECONDS
 
 
+@pytest.mark.long
 def test_shared_memory_that_is_full_is_done_without_and_said(tmp_path):
     done = une_build(tmp_path / "lake", small("/dev/shm"))
     assert done.returncode == 0, done.stderr
     assert "une: /dev/shm has 16 MiB free" in done.stderr and "1 of 1 shards built" in done.stdout
 
 
+@pytest.mark.long
 def test_a_home_that_can_not_be_written_and_ports_in_use_cost_nothing(tmp_path):
     """Ray keeps its token below HOME, and prefers ports of its own; a build needs neither."""
     taken = []

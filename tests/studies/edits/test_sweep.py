@@ -130,6 +130,7 @@ def rows(lake: Lake) -> list[dict]:
     return connect(lake).sql("SELECT * FROM sweeps").to_arrow_table().to_pylist()
 
 
+@pytest.mark.long
 def test_a_killed_sweep_goes_on_and_no_trial_is_lost_or_doubled(lake, done):
     found = rows(lake)
     assert (
@@ -149,6 +150,7 @@ def test_a_killed_sweep_goes_on_and_no_trial_is_lost_or_doubled(lake, done):
     assert "Trial_" not in done and "WARNING" not in done, "Tune's own words are not for the reader"
 
 
+@pytest.mark.long
 def test_settings_that_cannot_be_are_a_row_with_the_reason_and_do_not_end_the_sweep(lake, done):
     for row in rows(lake):
         refused = dict(row["settings"]).get("shrinkage") == "2.0"
@@ -160,6 +162,7 @@ def test_settings_that_cannot_be_are_a_row_with_the_reason_and_do_not_end_the_sw
         ) == refused
 
 
+@pytest.mark.long
 def test_a_finished_sweep_is_not_done_again(lake, study, done, monkeypatch):
     monkeypatch.setattr(Cluster, "pools", lambda *_: pytest.fail("there is nothing left to do"))
     again = CliRunner().invoke(
@@ -168,6 +171,7 @@ def test_a_finished_sweep_is_not_done_again(lake, study, done, monkeypatch):
     assert again.exit_code == 0 and "→" in again.stdout
 
 
+@pytest.mark.long
 def test_the_knees_command_gives_the_knees_numbers(lake, done, monkeypatch):
     def here(lake, kind, work, worker, options, *_):
         for task in work:
@@ -193,6 +197,7 @@ def test_the_knees_command_gives_the_knees_numbers(lake, done, monkeypatch):
     assert objectives["identity"] == pytest.approx(np.mean([row["identity"] for row in summaries]), rel=1e-6)
 
 
+@pytest.mark.long
 def test_sql_finds_the_same_front_and_knee(lake, done):
     connection = connect(lake)
     connection.execute((QUERIES / "sweeps.sql").read_text()).fetchall()

@@ -32,6 +32,7 @@ def asked(zoo, tmp_path, monkeypatch, shared_ray):
     return call
 
 
+@pytest.mark.long
 def test_bias_builds_what_is_missing_and_says_what_was_cut_off_and_that_one_seed_has_no_interval(asked):
     run = asked("bias", "--seeds", "1", "--texts", "")
     assert run.exit_code == 0 and "a nurse" in run.stdout and "one seed, so no interval" in run.stdout

@@ -68,6 +68,7 @@ def by_hand(lake: Lake, zoo, prompt: str) -> float:
     return float((cosines[:, 0] > cosines[:, 1]).float().mean())
 
 
+@pytest.mark.long
 def test_a_vote_is_the_share_of_pictures_that_the_judge_puts_at_the_first_pole(built, zoo):
     asked = {"pictures": SEEDS, "steps": STEPS, "cluster": Cluster(actors=1)}
     found = vote(built, "sd/hspace2", "mini-clip-b", POLES, **asked)
