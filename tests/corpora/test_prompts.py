@@ -2,13 +2,15 @@
 
 import re
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers.lakes import items
 from une_ray.corpora import open_corpus
-from une_ray.corpora.avatar_concepts import CONCEPTS
+from une_ray.corpora.avatar_concepts import CONCEPTS, conditional, digest, frequencies, shows
+from une_ray.corpora.avatar_features import Dice, attributes_of, sample_features
 from une_ray.corpora.base import Unreadable, has_pictures, lineage, remarks
 from une_ray.corpora.describe import describe
 from une_ray.corpora.prompts import Prompts, shipped
@@ -119,7 +121,14 @@ def test_several_files_and_prompts_besides_keep_their_ids_as_each_grows(tmp_path
 
 
 @pytest.mark.parametrize(
-    "besides", [("",), ("", "a man"), ("a man & a woman", "50% + more"), ("a man|a boy", '"hi"', "")]
+    "besides",
+    [
+        ("",),
+        ("", "a man"),
+        ("a man & a woman", "50% + more"),
+        ("two\nlines", "a\r\nb"),
+        ("a man|a boy", '"hi"', ""),
+    ],
 )
 def test_prompts_besides_survive_the_corpus_name(tmp_path, besides):
     one = tmp_path / "one.txt"
@@ -185,3 +194,43 @@ def test_own_words_and_templates_for_classes(lake, tmp_path):
         captions(name)
     with pytest.raises(UneError, match="no lake at"):
         captions(f"classes:{tmp_path}/nowhere")
+
+
+def test_prompts_that_models_read_as_one_are_said(tmp_path):
+    words = written(tmp_path, "prompt\na man\na man \n A man\ncaf\u00e9\ncafe\u0301\na woman\n", "p.csv")
+    (said,) = [remark for remark in remarks(open_corpus(f"{words}?besides=A woman")) if "capitals" in remark]
+    assert said.startswith("4 prompts differ from others") and "'a man '" in said and "'A woman'" in said
+    other = open_corpus(written(tmp_path, "a man\na woman\n", "q.txt"))
+    assert not any("capitals" in remark for remark in remarks(other))
+
+
+def test_the_truth_of_avatars_counts_what_a_picture_shows():
+    """No hat and no bald head shows a colour of hair, and no eye is seen behind sunglasses."""
+    drawn = [sample_features(Dice(7, index)) for index in range(3000)]
+    for colour in ("black", "gray"):
+        shown = [features for features in drawn if shows(features, f"a person with {colour} hair")]
+        assert shown and not [features for features in shown if features.hair in ("bald", "hat")]
+        assert any(f.hair_color == colour and f.hair == "hat" for f in drawn), "a hidden one has a colour"
+    shares = conditional(
+        [
+            "a person with a bald head",
+            "a person with gray hair",
+            "a person with sunglasses",
+            "a person with closed eyes",
+        ]
+    )
+    assert np.isnan(shares[0, 1]) and shares[1, 0] == 0
+    assert np.isnan(shares[2, 3]) and shares[3, 2] == 0
+    gray = [features for features in drawn if shows(features, "a person with gray hair")]
+    men = np.mean([attributes_of(features)["Male"] for features in gray])
+    assert frequencies("Male")["a person with gray hair"] == pytest.approx(men, abs=0.1)
+    assert (
+        conditional(["a person with gray hair", "a man"])[0, 1]
+        == frequencies("Male")["a person with gray hair"]
+    )
+    assert digest() == digest() and len(digest()) == 16
+
+
+def test_a_line_break_besides_that_is_in_no_quotes_is_refused_not_cut_off(tmp_path):
+    with pytest.raises(UneError, match="has a line break; a prompt with one stands in double quotes"):
+        open_corpus(f"{written(tmp_path, 'a nurse')}?besides=two%0Alines|a man")

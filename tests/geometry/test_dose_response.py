@@ -55,3 +55,24 @@ def test_a_response_that_is_not_finite_is_refused(row, name):
     readings[name][row, 3] = np.nan
     with pytest.raises(UneError, match=f"a {name} of subject {row} is not finite"):
         dose_response(LATIN, *readings.values())
+
+
+SAME = np.tile(LATIN[0], (5, 1))  # every subject has the dose of its run
+
+
+def test_where_a_runs_dose_is_that_of_all_subjects_its_own_level_proves_nothing():
+    """Nothing but what a run does to all subjects alike, and a little besides: an interval over subjects
+    would leave out 0 three times of four."""
+    generator = np.random.default_rng(0)
+    drawn = []
+    for _ in range(200):
+        levels = generator.normal(size=(1, 5)) + 0.1 * generator.normal(size=(5, 5))
+        drawn.append(dose_response(SAME, levels, resamples=200))
+    assert drawn[0].unit == "runs" and dose_response(LATIN, levels).unit == "subjects"
+    assert np.mean([one.p <= 0.05 for one in drawn]) <= 0.08
+    assert np.mean([one.low <= 0 <= one.high for one in drawn]) >= 0.91
+
+
+def test_what_a_run_does_to_all_subjects_leaves_the_slope_of_a_balanced_design():
+    found, levels = responses(0.4, 0.05, 2), np.random.default_rng(3).normal(size=(1, 5))
+    assert dose_response(LATIN, found + levels).slope == pytest.approx(dose_response(LATIN, found).slope)

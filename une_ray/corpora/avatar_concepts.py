@@ -7,6 +7,8 @@ distribution is `avatar_features.sample_features`.
 from __future__ import annotations
 
 import functools
+import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -56,25 +58,49 @@ CONCEPTS = {
     "a person with a dark background": ("background", "dark"),
 }
 
+# Feature → what hides it, whatever its value.
+HIDDEN_BY = {
+    "hair_color": {("hair", "bald"), ("hair", "hat")},
+    "eyes": {("glasses", "sunglasses")},
+}
+
 
 def frequencies(attribute: str) -> dict[str, float]:
-    """Concept → the share of avatars with it that have `attribute`, among `DRAWS` of them."""
+    """Concept → the share of avatars that show it that have `attribute`, among `DRAWS` of them."""
     having: dict[str, list[bool]] = {concept: [] for concept in CONCEPTS}
     for features in _drawn():
         is_so = attributes_of(features)[attribute]
-        for concept, (feature, value) in CONCEPTS.items():
-            if getattr(features, feature) == value:
+        for concept in CONCEPTS:
+            if shows(features, concept):
                 having[concept].append(is_so)
     return {concept: sum(values) / len(values) for concept, values in having.items()}
 
 
+def shows(features: Features, concept: str) -> bool:
+    """Whether a picture shows what a concept names: the colour of hair under a hat, or of none, is drawn
+    nowhere and stands in no caption, and no eye is seen behind sunglasses."""
+    feature, value = CONCEPTS[concept]
+    return getattr(features, feature) == value and not _hides(features, feature)
+
+
 def conditional(texts: Sequence[str]) -> np.ndarray:
-    """(n, n): the share of avatars with what text i names that have what text j names, among `DRAWS` of them.
+    """(n, n): the share of avatars that show what text i names that show what text j names, among `DRAWS` of
+    them; NaN where what i names hides what j speaks of, as a bald head the colour of hair.
 
     Texts are concepts, and prompts of the attributes Male and Young. Raises UneError for another.
     """
     having = np.array([[is_so(features) for features in _drawn()] for is_so in map(_test, texts)], float)
-    return having @ having.T / having.sum(1, keepdims=True)
+    shares = having @ having.T / having.sum(1, keepdims=True)
+    for row, column in itertools.product(range(len(texts)), repeat=2):
+        hidden = HIDDEN_BY.get(CONCEPTS.get(texts[column], ("", ""))[0], set())
+        if CONCEPTS.get(texts[row]) in hidden:
+            shares[row, column] = np.nan
+    return shares
+
+
+def digest() -> str:
+    """A hash of all that is known: what it decides is computed again where it has changed."""
+    return hashlib.sha256(conditional(known()).round(6).tobytes()).hexdigest()[:16]
 
 
 def known() -> list[str]:
@@ -96,8 +122,11 @@ def _test(text: str) -> Callable[[Features], bool]:
         return lambda features: attributes_of(features)[attribute] == value
     if text not in CONCEPTS:
         raise unknown("concept of avatars", text, known())
-    feature, wanted = CONCEPTS[text]
-    return lambda features: getattr(features, feature) == wanted
+    return lambda features: shows(features, text)
+
+
+def _hides(features: Features, feature: str) -> bool:
+    return any(getattr(features, by) == value for by, value in HIDDEN_BY.get(feature, set()))
 
 
 @functools.cache

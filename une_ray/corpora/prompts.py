@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,8 @@ from une_ray.corpora.stated_splits import one_sided
 from une_ray.errors import UneError
 
 LISTS = Path(__file__).parent / "prompt_lists"
-BAR = "|"
+BAR, END = "|", "\r\n"
+SHOWN = 5  # prompts that a remark names
 RESERVED = ("prompt", "besides")  # stems of ids: of the first file, and of no file
 
 
@@ -64,7 +66,7 @@ class Prompts:
             skip=listed(options.get("skip")),
         )
         files = _files(argument)
-        besides = next(csv.reader([options.get("besides", "")], delimiter=BAR), [])
+        besides = _between_bars(options.get("besides", ""))
         return cls(files, rules, tuple(dict.fromkeys(besides)))
 
     @property
@@ -112,6 +114,12 @@ class Prompts:
         if both := [text for text in self.besides if text in told]:
             shown = ", ".join(map(repr, both))
             remarks.append(f"besides and in a file, whose columns say nothing of them then: {shown}")
+        if alike := _alike([*dict.fromkeys([*texts, *self.besides])]):
+            shown = ", ".join(map(repr, alike[:SHOWN])) + (" …" if len(alike) > SHOWN else "")
+            remarks.append(
+                f"{len(alike):,} prompts differ from others in capitals, blanks or Unicode form alone, which"
+                f" most models read as one: {shown}"
+            )
         alone = one_sided({label.split for _, labels in self._labels for label in labels.rows.values()})
         return [*remarks, *filter(None, [alone])]
 
@@ -170,8 +178,28 @@ def _with_bars(texts: Sequence[str]) -> str:
     """As `?besides=` has them: a line of CSV with bars, in which a text with a bar stands in quotes."""
     line = io.StringIO()
     if texts:
-        csv.writer(line, delimiter=BAR, lineterminator="").writerow(texts)
-    return line.getvalue()
+        csv.writer(line, delimiter=BAR, lineterminator=END).writerow(texts)
+    return line.getvalue().removesuffix(END)
+
+
+def _between_bars(text: str) -> list[str]:
+    """The texts of `_with_bars`. Raises UneError for a line break that is in no quotes."""
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=BAR))
+    if len(rows) > 1:
+        raise UneError(f"besides={text!r} has a line break; a prompt with one stands in double quotes")
+    return rows[0] if rows else []
+
+
+def _alike(texts: Sequence[str]) -> list[str]:
+    """Texts that are an earlier one but for capitals, blanks and Unicode form."""
+    seen: set[str] = set()
+    found = []
+    for text in texts:
+        plain = " ".join(unicodedata.normalize("NFC", text).lower().split())
+        if plain in seen:
+            found.append(text)
+        seen.add(plain)
+    return found
 
 
 def _items(stem: str, rows: Mapping[str, Label], taken: set[str]) -> Iterator[Item]:

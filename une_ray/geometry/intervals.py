@@ -67,6 +67,13 @@ def jackknife(statistic: Callable[..., Floats], *samples: AnyFloats) -> tuple[Fl
     return statistic(*samples), (n - 1) / n * off.T @ off
 
 
+def jackknife_margin(left_out: Floats) -> Floats:
+    """Half the interval of values (…) from those with each of n draws left out, (n, …), by Student's t with
+    n − 1 degrees of freedom."""
+    n = len(left_out)
+    return student(n - 1) * np.sqrt((n - 1) / n * np.square(left_out - left_out.mean(0)).sum(0))
+
+
 def fieller(numerator: AnyFloats, denominator: AnyFloats) -> tuple[float, float] | None:
     """Interval of a ratio of two means over the same draws, (n,) both (Fieller 1954); None where the
     denominator is not clearly away from 0, for then no interval is bounded."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from une_ray.geometry.intervals import share_interval
-from une_ray.geometry.prompt_directions import HIGH, LOW, rank_correlation
+from une_ray.geometry.intervals import jackknife_margin, share_interval
+from une_ray.geometry.prompt_directions import HIGH, LOW, leave_one_out, rank_correlation
 from une_ray.geometry.unit import unit_rows
 
 TINY = 1e-12  # a squared norm that is none
@@ -39,11 +39,10 @@ def likeness(
     seed: int = 0,
 ) -> Likeness:
     """Cosines of d = h(prompt) − h(neutral), for prompts `h` (p, S, d) and descriptors `others` (k, S, d) of
-    `groups` (k), under the same S seeds, which are resampled together.
+    `groups` (k), under the same S seeds, which are left out, and resampled for `firsts`, together.
 
-    The interval is the basic bootstrap's of Fisher's z = artanh(cosine), 2z − quantile: noise shortens
-    cosines, and in resamples once more. A random direction is a combination of the prompts' own with normal
-    weights: random where prompts differ at all.
+    The interval is the jackknife's of Fisher's z = artanh(cosine), with Student's t. A random direction is a
+    combination of the prompts' own with normal weights: random where prompts differ at all.
     """
     seeds, generator = h.shape[1], np.random.default_rng(seed)
     mean = np.full((1, seeds), 1 / seeds)
@@ -53,9 +52,9 @@ def likeness(
     missing = np.full(cosines.shape, np.nan)
     low, high, firsts = missing, missing, missing
     if seeds > 1:
+        half = jackknife_margin(_z(inner.cosines(leave_one_out(seeds))))
+        low, high = np.tanh(_z(cosines) - half), np.tanh(_z(cosines) + half)
         drawn = inner.cosines(generator.multinomial(seeds, mean[0], resamples) / seeds)
-        lowest, highest = (_z(q) for q in np.percentile(drawn, (LOW, HIGH), 0))
-        low, high = np.tanh(2 * _z(cosines) - highest), np.tanh(2 * _z(cosines) - lowest)
         firsts = _is_first(drawn, groups).mean(0)
     mixed = generator.normal(size=(resamples, len(h))) @ unit_rows(moved.mean(1))
     reached = unit_rows(mixed) @ unit_rows(described.mean(1)).T
@@ -71,8 +70,8 @@ class DefaultsAgreement:
 
     `accuracy`: how often the nearest of a group is the likeliest in truth, with the exact 95 % interval over
     prompts; `majority` is what naming each group's commonest answer reaches, `p` the share of truths shuffled
-    among prompts that reach the accuracy. `rho`: Spearman's over prompts, a descriptor at a time, and the
-    mean of them, with its interval over prompts.
+    among prompts, all groups of a prompt together, that reach the accuracy. `rho`: Spearman's over prompts, a
+    descriptor at a time, and the mean of them, with its interval over prompts.
     """
 
     prompts: int
@@ -94,30 +93,35 @@ def agreement(
     ValueError where nothing is known of two descriptors or more of a group."""
     generator, prompts = np.random.default_rng(seed), len(cosines)
     hits, sizes, common = np.zeros(prompts, int), np.zeros(prompts, int), 0
-    by_chance = np.zeros(resamples)
+    orders = np.array([generator.permutation(prompts) for _ in range(resamples)])
+    hits_by_chance, sizes_by_chance = np.zeros(resamples, int), np.zeros(resamples, int)
     for columns in _columns(groups):
-        rows = np.flatnonzero(~np.isnan(truth[:, columns]).any(1))
-        if len(columns) < 2 or not len(rows):
+        known = ~np.isnan(truth[:, columns]).any(1)
+        if len(columns) < 2 or not known.any():
             continue
-        said, true = (x[np.ix_(rows, columns)].argmax(1) for x in (cosines, truth))
-        hits[rows] += said == true
-        sizes[rows] += 1
-        common += np.bincount(true).max()
-        by_chance += [np.sum(said == generator.permutation(true)) for _ in range(resamples)]
+        said, true = (np.nan_to_num(x[:, columns]).argmax(1) for x in (cosines, truth))
+        hits += (said == true) & known
+        sizes += known
+        common += np.bincount(true[known]).max()
+        both = known & known[orders]
+        hits_by_chance += ((said == true[orders]) & both).sum(1)
+        sizes_by_chance += both.sum(1)
     asked = np.flatnonzero(sizes)
     if not len(asked):
         raise ValueError("of no group of descriptors is a truth known")
+    accuracy = float(hits.sum() / sizes.sum())
+    by_chance = hits_by_chance / np.maximum(sizes_by_chance, 1)
     low, high = share_interval(hits[asked], sizes[asked])
     chosen = generator.choice(asked, (resamples, len(asked)))
     drawn = [_mean_rho(cosines[rows], truth[rows]) for rows in chosen]
     rho_low, rho_high = np.nanpercentile(drawn, (LOW, HIGH))
     return DefaultsAgreement(
         prompts=len(asked),
-        accuracy=float(hits.sum() / sizes.sum()),
+        accuracy=accuracy,
         low=low,
         high=high,
         majority=float(common / sizes.sum()),
-        p=float((1 + np.sum(by_chance >= hits.sum())) / (1 + resamples)),
+        p=float((1 + np.sum(by_chance >= accuracy)) / (1 + resamples)),
         rho=_mean_rho(cosines, truth),
         rho_low=float(rho_low),
         rho_high=float(rho_high),

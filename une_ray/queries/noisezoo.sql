@@ -146,6 +146,10 @@ UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
 CREATE OR REPLACE VIEW prompt_vote_agreements AS
 SELECT * FROM read_parquet(getvariable('lake') || '/prompt_vote_agreements/*.parquet', hive_partitioning = false, union_by_name = true)
 UNION ALL BY NAME SELECT NULL::TIMESTAMP AS computed WHERE false;
+CREATE OR REPLACE VIEW prompt_doses AS
+SELECT * REPLACE (coalesce(unit, 'prompts') AS unit) FROM (
+    SELECT * FROM read_parquet(getvariable('lake') || '/prompt_doses/*.parquet', hive_partitioning = false, union_by_name = true)
+    UNION ALL BY NAME SELECT NULL::VARCHAR AS unit WHERE false);
 CREATE OR REPLACE VIEW prompt_pictures AS
 SELECT * FROM read_parquet(getvariable('lake') || '/prompt_pictures/*.parquet', hive_partitioning = false, union_by_name = true);
 
@@ -563,19 +567,27 @@ ORDER BY attribute;
 -- SELECT * FROM prompt_direction('mini-sd-a/hspace', 'a person with a hat', 'a person');
 CREATE OR REPLACE MACRO prompt_direction(in_space, of_prompt, neutral) AS TABLE
 WITH nz_read AS (
-    SELECT nz_i.caption AS nz_caption, any_value(nz_l.z::DOUBLE[]) AS nz_z FROM latents nz_l JOIN images nz_i USING (image_id)
+    SELECT nz_i.caption AS nz_caption, any_value(nz_l.z::DOUBLE[]) AS nz_z, count(*) AS nz_items
+    FROM latents nz_l JOIN images nz_i USING (image_id)
     WHERE nz_l.space = in_space AND nz_i.caption IN (of_prompt, neutral) GROUP BY nz_i.caption),
 nz_pair AS (
     SELECT any_value(nz_z) FILTER (nz_caption = of_prompt) AS nz_prompt, any_value(nz_z) FILTER (nz_caption = neutral) AS nz_neutral FROM nz_read),
 nz_moved AS (
-    SELECT list_transform(nz_prompt, lambda nz_x, nz_d: nz_x - nz_neutral[nz_d]) AS nz_w FROM nz_pair
+    SELECT list_transform(nz_prompt, lambda nz_x, nz_d: nz_x - nz_neutral[nz_d]) AS nz_w, nz_neutral FROM nz_pair
     WHERE nz_prompt IS NOT NULL AND nz_neutral IS NOT NULL),
-nz_normed AS (SELECT nz_w, sqrt(list_dot_product(nz_w, nz_w)) AS nz_norm FROM nz_moved),
+nz_normed AS (
+    SELECT nz_w, sqrt(list_dot_product(nz_w, nz_w)) AS nz_norm, sqrt(list_dot_product(nz_neutral, nz_neutral)) AS nz_length FROM nz_moved),
 nz_known AS (SELECT list(DISTINCT nz_i.caption) AS nz_captions FROM latents nz_l JOIN images nz_i USING (image_id) WHERE nz_l.space = in_space),
 nz_trouble AS (
     FROM nz_space_trouble(in_space)
     UNION ALL
     SELECT 'the neutral prompt ''' || neutral || ''' has no direction from itself' AS message FROM range(1) WHERE of_prompt = neutral
+    UNION ALL
+    SELECT '''' || of_prompt || ''' is the neutral prompt to this model: it has no direction from it'
+    FROM nz_normed WHERE of_prompt <> neutral AND nz_norm <= 1e-4 * nz_length
+    UNION ALL
+    SELECT nz_items || ' items of space ''' || in_space || ''' have the caption ''' || nz_caption || '''; a prompt is one item, of a corpus prompts:FILE'
+    FROM nz_read WHERE nz_items > 1
     UNION ALL
     SELECT 'no prompt ''' || coalesce(nz_lost, 'NULL') || ''' in space ''' || in_space || '''; it has ' || nz_nearest_first(nz_captions, coalesce(nz_lost, ''))
     FROM nz_known CROSS JOIN (SELECT unnest([of_prompt, neutral]) AS nz_lost)

@@ -4,9 +4,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from tests.helpers.prompted import DESCRIBES, PROMPTS, SEEDS, SPACE
+from tests.helpers.prompted import DESCRIBES, FINGERPRINT, PROMPTS, SEEDS, SPACE
 from une_ray.corpora.avatar_concepts import frequencies
 from une_ray.errors import UneError
+from une_ray.lake import results
 from une_ray.studies.prompts.bias import bias
 from une_ray.studies.prompts.clusters import cluster
 from une_ray.studies.prompts.defaults import defaults
@@ -18,6 +19,7 @@ from une_ray.studies.prompts.lines import (
     explain_lines,
     ranking_lines,
 )
+from une_ray.studies.prompts.read import Prompts, read_prompts
 
 
 def test_the_planted_bias_is_found_beside_its_truth_and_controls(lake):
@@ -102,6 +104,24 @@ def test_a_truth_of_ones_own_is_read(lake, tmp_path):
     assert found.agreements["prompts"].to_pylist() == [9]
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["a pilot,nan"], "the frequency of 'a pilot' is nan; it is a share, from 0 to 1"),
+        (["a pilot,17"], "is 17; it is a share"),
+        (["a pilot,-3"], "is -3; it is a share"),
+        (["a pilot,often"], "the frequency of 'a pilot' is no number: 'often'"),
+        (["a pilot,"], "the frequency of 'a pilot' is no number"),
+        (["a pilot,.1", "a pilot ,.9"], "has 'a pilot' twice; a prompt has one frequency"),
+        ([], "has no rows; a truth is rows of prompt and frequency"),
+    ],
+)
+def test_a_truth_that_is_none_is_refused(lake, tmp_path, rows, message):
+    (tmp_path / "truth.csv").write_text("\n".join(["prompt,frequency", *rows]) + "\n")
+    with pytest.raises(UneError, match=message):
+        bias(lake, "a person", ["a man", "a woman"], truth=str(tmp_path / "truth.csv"), resamples=100)
+
+
 @pytest.mark.parametrize("known", [0, 4])
 def test_a_truth_of_too_few_prompts_leaves_the_ranking_and_is_said(lake, tmp_path, capsys, known):
     rows = [f"{text},0.{n}" for n, text in enumerate(["a pilot", *PROMPTS[3 : 3 + known]], 1)]
@@ -128,6 +148,33 @@ def test_a_prompts_direction_in_sql_is_its_difference_from_the_neutral_one(lake)
             lake.rows(query, [neutral])
 
 
+def test_a_prompt_that_the_model_reads_as_the_neutral_one_has_no_direction(lake, monkeypatch, capsys):
+    """What is left of their difference is what another batch rounds, and would have a bias of any size."""
+    read = read_prompts(lake, SPACE, results.config_hash(FINGERPRINT))
+    generator = np.random.default_rng(0)
+
+    def of(text: str) -> np.ndarray:
+        return read.of(text) * (1 + 3e-7 * generator.normal(size=read.of(text).shape))
+
+    h = [*read.h, of("a person"), of("a man")]
+    known = Prompts([*read.texts, "A person", "A man"], np.array(h, np.float32))
+    monkeypatch.setattr("une_ray.studies.prompts.read.read_prompts", lambda *_: known)
+    monkeypatch.setattr("une_ray.studies.prompts.read.results.is_done", lambda *_: False)
+    committed: list[dict] = []
+    monkeypatch.setattr(
+        "une_ray.studies.prompts.bias.results.commit",
+        lambda lake, table, config, rows: committed.extend(rows),
+    )
+    bias(lake, "a person", ["a man", "a woman"], resamples=100)
+    assert "A person" not in {row["prompt"] for row in committed}
+    assert {"A man", "a person with a hat"} <= {row["prompt"] for row in committed}
+    assert "left out, as the model reads the neutral prompt: 'A person'" in capsys.readouterr().err
+    with pytest.raises(UneError, match="'A person' is the neutral prompt to this model"):
+        bias(lake, "a person", ["A person", "a woman"], resamples=100)
+    with pytest.raises(UneError, match="reads 'a man' and 'A man' as one prompt"):
+        bias(lake, "a person", ["a man", "A man"], resamples=100)
+
+
 def test_captions_explain_a_prompts_direction(lake):
     direction = "FROM prompt_direction('sd/hspace', 'a woman', 'a man')"
     found = explain(lake, SPACE, direction, split="all")
@@ -138,5 +185,11 @@ def test_captions_explain_a_prompts_direction(lake):
     assert "captions of 23 items" in explain_lines(rows, 3, found.is_explained)[-1]
     with pytest.raises(UneError, match="it must be one, with a list w of 16"):
         explain(lake, SPACE, "SELECT [1.0, 2.0] AS w", split="all")
+    for query in (
+        "SELECT list_transform(range(16), lambda x: 'a' || x) AS w",
+        "SELECT [[1.0], [2.0, 3.0]] AS w",
+    ):
+        with pytest.raises(UneError, match="it must be one, with a list w of 16"):
+            explain(lake, SPACE, query, split="all")
     with pytest.raises(UneError, match="unknown space 'sd/hspac'"):
         explain(lake, "sd/hspac", "SELECT 1")

@@ -15,7 +15,15 @@ from une_ray.geometry.prompt_directions import agreement, biases, random_poles, 
 from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.studies.prompts.read import Prompts, caption_spaces, computed, number, rows_of
+from une_ray.studies.prompts.read import (
+    INTERVAL,
+    Prompts,
+    are_same,
+    caption_spaces,
+    computed,
+    number,
+    rows_of,
+)
 from une_ray.studies.prompts.truth import Truth, known_truth, too_few
 
 
@@ -41,14 +49,16 @@ def bias(
     `truth` is `avatars`, where the poles are an attribute's prompts and prompts are concepts of
     `avatar_concepts`; `vote:JUDGE`, what the judge's vote on pictures of the very space's generator was
     (see `vote`), or `vote:JUDGE@SPACE`, on those of another, as text towers want it where several were drawn
-    by; or a CSV file with the columns prompt and frequency. Raises UneError for prompts that
-    the lake has not, and poles that are the neutral prompt. A truth of too few prompts gives no agreement,
-    which is said.
+    by; or a CSV file with the columns prompt and frequency. A truth of too few prompts gives no agreement,
+    which is said. Prompts that a model reads as the neutral one are left out, and said.
+
+    Raises UneError for prompts that the lake has not, and poles that are the neutral prompt, or one another,
+    as text or to the model.
     """
     first, second = two_poles(poles, neutral)
     asked = spaces_of(lake, spaces) if spaces else caption_spaces(lake)
     truths = {space: known_truth(lake, truth, (first, second), space) for space in asked}
-    settings = {"neutral": neutral, "poles": [first, second], "resamples": resamples}
+    settings = {"neutral": neutral, "poles": [first, second], "resamples": resamples} | INTERVAL
     configs = computed(
         lake,
         "prompt_biases",
@@ -77,11 +87,13 @@ def two_poles(poles: Sequence[str], neutral: str | None = None) -> tuple[str, st
 def _commit(lake: Lake, config: Mapping[str, Any], prompts: Prompts, known: Truth) -> None:
     neutral, poles = config["neutral"], config["poles"]
     sides = np.stack([prompts.of(pole) for pole in poles])
+    if are_same(*sides):
+        raise UneError(f"{config['space']} reads {poles[0]!r} and {poles[1]!r} as one prompt: no two poles")
     asked = [text for text in prompts.texts if text not in (neutral, *poles)]
     if not asked:
         raise UneError(f"{lake.url} has no prompt beside the neutral one and the poles")
     h = np.stack([prompts.of(text) for text in asked])
-    found = biases(h, prompts.of(neutral), sides, config["resamples"])
+    found = biases(h, prompts.of(neutral), sides)
     name = known.name if any(text in known.shares for text in asked) else None
     stamp = {
         "space": config["space"],
@@ -98,7 +110,11 @@ def _commit(lake: Lake, config: Mapping[str, Any], prompts: Prompts, known: Trut
         for row, text in enumerate(asked)
     ]
     if known.shares and not too_few(known, asked):
-        row = stamp | {"truth": known.name} | _agreement(asked, known, h, prompts.of(neutral), columns)
+        row = (
+            stamp
+            | {"truth": known.name}
+            | _agreement(asked, known, h, prompts.of(neutral), columns, config["resamples"])
+        )
         results.commit(lake, "prompt_agreements", config, [row])
     results.commit(lake, "prompt_biases", config, rows)
 
@@ -109,10 +125,11 @@ def _agreement(
     h: np.ndarray,
     neutral: np.ndarray,
     columns: Sequence[np.ndarray],
+    resamples: int,
 ) -> dict[str, Any]:
     places = [row for row, text in enumerate(asked) if text in known.shares]
     truth, seeds = np.array([known.shares[asked[row]] for row in places]), h.shape[1]
-    ranked = agreement(columns[0][places], truth)
+    ranked = agreement(columns[0][places], truth, resamples)
     by_chance = random_poles(h[places].mean(1), neutral.mean(0), truth)
     halves = rank_correlation(columns[3][places], columns[4][places]) if seeds > 1 else float("nan")
     numbers = {"rho": ranked.rho, "low": ranked.low, "high": ranked.high, "p": ranked.p}

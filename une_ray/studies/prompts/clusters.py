@@ -55,7 +55,7 @@ def cluster(
             f"{len(known)} prompts of {lake.url} stand in {len(set(known.values()))} categories of two or"
             f" more by {categories!r}; clusters are of {FEWEST} prompts and two categories at the least"
         )
-    settings = {"neutral": neutral, "categories": categories, "resamples": resamples}
+    settings = {"neutral": neutral, "categories": categories, "halves": resamples}
     configs = computed(
         lake,
         "prompt_clusters",
@@ -69,9 +69,10 @@ def cluster(
 
 
 def _commit(lake: Lake, config: Mapping[str, Any], prompts: Prompts, known: Mapping[str, str]) -> None:
-    texts, neutral = list(known), prompts.of(config["neutral"])
+    texts = [text for text in known if text not in prompts.undirected]
+    neutral = prompts.of(config["neutral"])
     h = np.stack([prompts.of(text) for text in texts])
-    found = clusters(h, neutral, list(known.values()), config["resamples"])
+    found = clusters(h, neutral, [known[text] for text in texts], config["halves"])
     places = map_of((h - neutral).mean(1))
     stamp = {name: config[name] for name in ("space", "space_fingerprint", "neutral", "categories")}
     rows = [

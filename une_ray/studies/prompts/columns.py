@@ -127,9 +127,10 @@ CLUSTERS = Table(
     ),
 )
 
-# How clusters agree with categories, by NMI and by ARI: the value, its 95 % interval over seeds, what 95 in
-# 100 shuffled categories stay below, and the share that reaches it. `halves` is the ARI of the clusters by
-# even and by odd seeds; `trust` that of the map, beside two principal components.
+# How clusters agree with categories, by NMI and by ARI: the value, what 95 in 100 random halves of the seeds
+# give (`low` to `high`), what 95 in 100 shuffled categories stay below, and the share that reaches it.
+# `halves` is the ARI of the clusters by even and by odd seeds; `trust` that of the map, beside two principal
+# components.
 CLUSTER_SCORES = Table(
     "prompt_cluster_scores",
     pa.schema(
@@ -249,8 +250,8 @@ VOTE_AGREEMENTS = Table(
 )
 
 # How one reading, the bias or the share that is drawn, of a prompt follows the share that was planted in
-# each of `spaces`; `mean_slope` is that of all prompts, with its 95 % interval over them, the share `p` of
-# shuffled doses that reach it, and what prompts without a dose reach.
+# each of `spaces`; `mean_slope` is that of all prompts, with its 95 % interval over the `unit`, prompts or
+# generators, the share `p` of shuffled doses that reach it, and what prompts without a dose reach.
 DOSES = Table(
     "prompt_doses",
     pa.schema(
@@ -269,6 +270,7 @@ DOSES = Table(
             ("high", REAL),
             ("p", REAL),
             ("undosed", REAL),
+            ("unit", TEXT),
             ("config", TEXT),
         ]
     ),

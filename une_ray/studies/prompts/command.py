@@ -76,7 +76,7 @@ PolesOption = Annotated[str, typer.Option(help="Two prompts, with a bar between 
 SpacesOption = Annotated[
     str | None, typer.Option(help="Comma-separated; default: every space of prompts in the lake")
 ]
-ResamplesOption = Annotated[int, typer.Option(min=100, help="Of the bootstrap over seeds")]
+ResamplesOption = Annotated[int, typer.Option(min=100, help="Of the bootstrap")]
 
 
 @app.command(epilog=EPILOG)
@@ -189,7 +189,7 @@ def cluster(
         str, typer.Option(help="The column of the prompts' table that has the known categories")
     ] = "category",
     spaces: SpacesOption = None,
-    resamples: Annotated[int, typer.Option(min=20, help="Of the bootstrap over seeds")] = 100,
+    resamples: Annotated[int, typer.Option(min=20, help="Random halves of the seeds")] = 100,
 ) -> None:
     """Hold clusters of prompts against known categories, beside shuffled ones, and draw a map for the
     report."""

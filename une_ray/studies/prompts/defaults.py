@@ -15,6 +15,7 @@ from une_ray.geometry.prompt_likeness import agreement, is_first, likeness
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.studies.prompts.read import (
+    INTERVAL,
     Prompts,
     computed,
     labelled,
@@ -53,7 +54,9 @@ def defaults(
     groups = {text: group for text, group in labelled(lake, describes).items() if text != neutral}
     if not groups:
         raise UneError(f"the only descriptor of {lake.url} is the neutral prompt {neutral!r} itself")
-    settings = {"neutral": neutral, "describes": describes, "truth": truth, "resamples": resamples}
+    settings = {"neutral": neutral, "describes": describes, "truth": truth, "resamples": resamples} | INTERVAL
+    if truth:
+        settings["truth_sha256"] = avatar_concepts.digest()
     configs = computed(
         lake,
         "prompt_defaults",

@@ -15,9 +15,11 @@ from une_ray.geometry.dose_response import DoseResponse, dose_response
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.studies.prompts.bias import bias
+from une_ray.studies.prompts.read import INTERVAL
 
 COLUMNS = ("space", "prompt", "frequency", "drawn")
 BIAS, DRAWN = "bias", "drawn"
+UNITS = {"subjects": "prompts", "runs": "generators"}
 FEWEST = 3  # generators and prompts that a slope is taken over
 
 
@@ -53,7 +55,9 @@ def dose(
     """How the bias of every prompt, and the share that is drawn, follow the share that was planted: `planted`
     is a CSV with the columns space, prompt, frequency and drawn, as `jobs/plant_bias.py` writes it.
 
-    Raises UneError for spaces that the lake has not, for a prompt that only some of them have, and for a
+    Where every generator has the same mean share, as in a Latin square, the interval is over prompts; else it
+    is over generators, of which a handful tells little. Raises UneError for spaces that the lake has not, for
+    a prompt that only some of them have, and for a
     table without every prompt in every space.
     """
     known = read_planted(planted)
@@ -71,7 +75,7 @@ def dose(
         "biases": results.config_hash(sorted([*place, value] for place, value in by_place.items())),
         "neutral": neutral,
         "poles": list(poles),
-    }
+    } | INTERVAL
     if not results.is_done(lake, "prompt_doses", config):
         rows = _rows(BIAS, known, measured, dose_response(known.frequencies, measured, others))
         rows += _rows(DRAWN, known, known.drawn, dose_response(known.frequencies, known.drawn))
@@ -128,6 +132,7 @@ def _rows(reading: str, known: Planted, values: np.ndarray, found: DoseResponse)
         "reading": reading,
         "spaces": known.spaces,
         "mean_slope": found.slope,
+        "unit": UNITS[found.unit],
         "low": found.low,
         "high": found.high,
         "p": found.p,

@@ -82,12 +82,16 @@ def direction_of(lake: Lake, query: str, dim: int) -> np.ndarray:
     except (duckdb.Error, AttributeError) as error:
         raise UneError(f"the direction's SQL, {query!r}, gives no rows: {error}") from error
     found = [row.get("w") or row.get("unit") for row in rows]
-    if len(found) != 1 or not isinstance(found[0], list) or len(found[0]) != dim:
+    try:
+        w = np.array(found, np.float32)
+    except (TypeError, ValueError):  # texts, lists of lists of several lengths
+        w = np.zeros(0, np.float32)
+    if w.shape != (1, dim):
         raise UneError(
             f"the direction's SQL, {query!r}, gives {len(rows)} rows; it must be one, with a list w of {dim}"
             " numbers"
         )
-    w = np.array(found[0], np.float32)
+    w = w[0]
     if not np.isfinite(w).all() or not w.any():
         raise UneError(f"the direction's SQL, {query!r}, gives a w that is zero or not finite")
     return w

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from une_ray.errors import unknown
+from une_ray.geometry.prompt_directions import ceiling
 
 Row = dict[str, Any]
 NO_INTERVAL = "  one seed, so no interval"
@@ -32,8 +33,7 @@ def bias_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:
             lines.append(NO_INTERVAL)
         lines.append("")
     lines += [
-        f"{row['space']}: {_rho(row)}, random poles {_or_dash(row['random_poles'])}"
-        + ("" if row["halves"] is None else f", even against odd of {row['seeds']} seeds {row['halves']:.2f}")
+        f"{row['space']}: {_rho(row)}, random poles {_or_dash(row['random_poles'])}" + _halves(row)
         for row in agreements
     ]
     return lines
@@ -54,7 +54,8 @@ def dose_lines(rows: list[dict[str, Any]]) -> list[str]:
             lines.append(f"  {row['prompt']:{width}} {shown}  slope {row['slope']:+.2f}")
         undosed = "" if first["undosed"] is None else f", prompts without a dose reach {first['undosed']:.2f}"
         lines.append(
-            f"  slope {first['mean_slope']:+.2f} [{first['low']:+.2f}, {first['high']:+.2f}] over prompts;"
+            f"  slope {first['mean_slope']:+.2f} [{first['low']:+.2f}, {first['high']:+.2f}] over"
+            f" {first['unit']};"
             f" shuffled doses p = {first['p']:.3f}{undosed}"
         )
     return lines
@@ -154,8 +155,11 @@ def cluster_lines(rows: Sequence[Row], scores: Sequence[Row]) -> list[str]:
         lines.append("")
     for row in scores:
         half = "" if row["halves"] is None else f", even against odd seeds ARI {row['halves']:.2f}"
+        of_halves = (
+            "" if row["low"] is None else f" ({row['low']:.2f} to {row['high']:.2f} by half of the seeds)"
+        )
         lines.append(
-            f"{row['space']}: {row['measure']} {row['value']:.2f}{_interval(row)} of {row['prompts']} prompts"
+            f"{row['space']}: {row['measure']} {row['value']:.2f}{of_halves} of {row['prompts']} prompts"
             f" in {row['clusters']} categories; shuffled categories reach {row['shuffled']:.2f}"
             f" (p = {row['p']:.3f}){half}"
         )
@@ -170,6 +174,14 @@ def _rho(row: Row) -> str:
         f"ρ with the truth {row['rho']:.2f} [{row['low']:.2f}, {row['high']:.2f}] over {row['prompts']}"
         f" prompts; shuffled prompts p = {row['p']:.3f}"
     )
+
+
+def _halves(row: Row) -> str:
+    """How far half of the seeds agree with the other half, and what all of them could reach at most."""
+    if row["halves"] is None:
+        return ""
+    most = f", so at most {ceiling(row['halves']):.2f} of all" if row["halves"] > 0 else ""
+    return f", even against odd of {row['seeds']} seeds {row['halves']:.2f}{most}"
 
 
 def _or_dash(value: float | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,9 @@ from une_ray.lake import results
 from une_ray.lake.latents import matrix, metadata_of, spaces_of
 from une_ray.lake.layout import Lake
 
+INTERVAL = {"interval": "jackknife"}  # in configs: rows that were computed with a bootstrap's are others
+SAME = 1e-4  # of the largest number of a prompt: what another batch's rounding changes stays far below
+
 BY_SEED = """
     SELECT caption, z FROM seeds JOIN images USING (image_id)
     WHERE space = ? AND space_fingerprint = ? ORDER BY image_id, seed"""
@@ -22,16 +27,40 @@ MEANS = "SELECT caption, z FROM latents JOIN images USING (image_id) WHERE space
 
 @dataclass(frozen=True, eq=False)
 class Prompts:
-    """`texts` (p) and `h` (p, S, d) float32 of them; a space that keeps no seeds has one."""
+    """`texts` (p) and `h` (p, S, d) float32 of them; a space that keeps no seeds has one. `undirected` are
+    those that the model reads as the neutral prompt."""
 
     texts: list[str]
     h: np.ndarray
+    undirected: tuple[str, ...] = ()
 
     def of(self, text: str) -> np.ndarray:
-        """(S, d) of one prompt. Raises UneError for one that the lake has not."""
+        """(S, d) of one prompt. Raises UneError for one that the lake has not, or that has no direction."""
+        if text in self.undirected:
+            raise UneError(f"{text!r} is the neutral prompt to this model: it has no direction from it")
         if text not in self.texts:
             raise unknown("prompt", text, self.texts)
         return self.h[self.texts.index(text)]
+
+    def from_neutral(self, neutral: str) -> Prompts:
+        """Those that have a direction from the neutral prompt, and that one. Tokenizers know no capitals, no
+        second blank and no more than 77 tokens, so that prompts that differ as texts may be one: what would
+        be left of their difference is rounding."""
+        start = self.of(neutral)
+        moved = np.array([largest(h - start) for h in self.h])
+        keep = (moved > SAME * largest(start)) | (np.array(self.texts) == neutral)
+        kept, lost = (list(itertools.compress(self.texts, mask)) for mask in (keep, ~keep))
+        return Prompts(kept, self.h[keep], tuple(lost))
+
+
+def largest(x: np.ndarray) -> float:
+    """The largest absolute number."""
+    return float(np.abs(x).max())
+
+
+def are_same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two prompts (S, d) differ by rounding alone."""
+    return largest(a - b) <= SAME * largest(a)
 
 
 def caption_spaces(lake: Lake) -> list[str]:
@@ -86,7 +115,11 @@ def computed(
     for space in spaces_of(lake, spaces) if spaces else caption_spaces(lake):
         config = stamp_of(lake, space) | dict(settings_of(space))
         if not results.is_done(lake, table, config):
-            commit(config, read_prompts(lake, space, config["space_fingerprint"]))
+            prompts = read_prompts(lake, space, config["space_fingerprint"]).from_neutral(config["neutral"])
+            if prompts.undirected:
+                named = ", ".join(map(repr, prompts.undirected))
+                print(f"{space}: left out, as the model reads the neutral prompt: {named}", file=sys.stderr)
+            commit(config, prompts)
         configs.append(results.config_hash(config))
     return configs
 

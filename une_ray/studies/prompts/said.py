@@ -46,8 +46,9 @@ def of_pictures(lake: Lake, space: str, split: str) -> Said:
     """Captions where the latents of their own items lie. Raises UneError for items of which too few have
     captions."""
     table = _read(lake, space, split)
-    columns = {"captions": space, "split": split}
-    return Said(captions=table["caption"].to_pylist(), z=matrix(table["z"], np.float32), columns=columns)
+    texts, columns = table["caption"].to_pylist(), {"captions": space, "split": split}
+    facts = {"captions_sha256": results.config_hash(texts)}
+    return Said(captions=texts, z=matrix(table["z"], np.float32), columns=columns, facts=facts)
 
 
 def through_map(lake: Lake, space: str, captions: str, map: str, split: str | None = None) -> Said:

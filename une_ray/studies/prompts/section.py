@@ -36,8 +36,8 @@ NOTE = (
     " seeds."
     " ρ is Spearman's over prompts, with its 95 % interval over prompts, beside the same of text towers, of"
     " prompts shuffled (p), of random pairs of poles (95 in 100 stay below) and of one half of the seeds"
-    " against the other, which is the most that could be had. A vote is the share of drawn pictures that an"
-    " encoder gives to the first pole."
+    " against the other, whence the ceiling: what all seeds can be expected to reach at most. A vote is the"
+    " share of drawn pictures that an encoder gives to the first pole."
 )
 
 
@@ -137,10 +137,10 @@ def _drawn(source: Source, space: str, prompts: Sequence[str]) -> str:
 def _agreements(source: Source) -> str:
     rows = source.rows(
         """SELECT 'bias in ' || space, truth, pole_first || ' – ' || pole_second, prompts, rho, low, high, p,
-            random_poles, halves FROM bias_agreements WHERE rho IS NOT NULL
+            random_poles, halves, ceiling FROM bias_agreements WHERE rho IS NOT NULL
         UNION ALL SELECT 'votes of ' || judge || ' on pictures of ' || space || ', guidance '
             || guidance_scale::VARCHAR, truth, pole_first || ' – ' || pole_second, prompts, rho, low, high, p,
-            NULL, halves FROM vote_agreements WHERE rho IS NOT NULL"""
+            NULL, halves, ceiling FROM vote_agreements WHERE rho IS NOT NULL"""
     )
     header = (
         "",
@@ -151,6 +151,7 @@ def _agreements(source: Source) -> str:
         "shuffled, p",
         "random poles",
         "halves of the seeds",
+        "ceiling",
     )
     lines = [
         (what, truth, poles, prompts, f"{rho:.2f} [{low:.2f}, {high:.2f}]", f"{p:.3f}")

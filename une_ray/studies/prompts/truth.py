@@ -53,12 +53,26 @@ def known_truth(lake: Lake, truth: str | None, poles: tuple[str, str], space: st
                 " as 'a man|a woman' or 'a young person|an old person'"
             )
         return Truth(truth, frequencies(said[poles]))
-    try:
-        return Truth(
-            truth, {prompt: float(value) for prompt, value in read_text_rows(truth, ("prompt", "frequency"))}
-        )
-    except ValueError as error:
-        raise UneError(f"{truth}: a frequency is no number: {error}") from error
+    return Truth(truth, _read_shares(truth))
+
+
+def _read_shares(path: str) -> dict[str, float]:
+    """Prompt → frequency of a CSV or Parquet file. Raises UneError for what is no share, a prompt that comes
+    again, and a file of none."""
+    shares: dict[str, float] = {}
+    for prompt, told in read_text_rows(path, ("prompt", "frequency")):
+        try:
+            share = float(told or "")
+        except ValueError as error:
+            raise UneError(f"{path}: the frequency of {prompt!r} is no number: {told!r}") from error
+        if not 0 <= share <= 1:
+            raise UneError(f"{path}: the frequency of {prompt!r} is {told}; it is a share, from 0 to 1")
+        if (text := (prompt or "").strip()) in shares:
+            raise UneError(f"{path} has {text!r} twice; a prompt has one frequency")
+        shares[text] = share
+    if not shares:
+        raise UneError(f"{path} has no rows; a truth is rows of prompt and frequency")
+    return shares
 
 
 def too_few(truth: Truth, asked: Collection[str]) -> str | None:
