@@ -65,6 +65,13 @@ def test_constant_codes_say_nothing():
         assert score == pytest.approx(chance.get(name, 0), abs=0.1), name
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, 3.3])
+def test_a_constant_code_says_exactly_nothing_of_any_number_of_items(value):
+    factors = np.random.default_rng(0).integers([3, 6, 40, 32, 32], size=(15_000, 5))
+    for n in (*range(30, 3000, 37), 15_000):
+        assert metrics.find("modularity")(np.full((n, 1), value), factors[:n]) == {"modularity": 0}, n
+
+
 def test_a_factor_in_two_codes_costs_compactness_and_not_modularity():
     twice = scores(np.repeat(SIGNS, 2, axis=1))
     assert twice["mig"] == 0 and twice["sap"] == pytest.approx(0, abs=1e-9)

@@ -92,14 +92,15 @@ def binned(values: np.ndarray) -> np.ndarray:
 
 
 def mutual_information(bins: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """(d, f): in nats, between each column of bins (n, d) and each of factors (n, f), as counted."""
+    """(d, f): in nats, between each column of bins (n, d) and each of factors (n, f), as counted; exactly 0
+    of a code in one bin."""
     information = np.empty((bins.shape[1], factors.shape[1]))
     for place, (code, factor) in _pairs(bins, factors):
         joint = np.zeros((code.max() + 1, factor.max() + 1))
-        np.add.at(joint, (code, factor), 1 / len(code))
-        independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+        np.add.at(joint, (code, factor), 1)  # whole numbers: of a code in one bin the ratio is 1, not nearly
+        ratio = joint * len(code) / (joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)).clip(1)
         present = joint > 0
-        information[place] = (joint[present] * np.log(joint[present] / independent[present])).sum()
+        information[place] = (joint[present] * np.log(ratio[present])).sum() / len(code)
     return np.maximum(information, 0)
 
 
