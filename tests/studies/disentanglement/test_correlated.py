@@ -4,7 +4,8 @@ import pytest
 
 from une_ray.corpora import open_corpus
 from une_ray.errors import UneError
-from une_ray.studies.disentanglement.correlated import corpora, plot, table
+from une_ray.studies.disentanglement.compare import Comparison
+from une_ray.studies.disentanglement.correlated import corpora, correlated, grid_of, plot, table
 from une_ray.studies.disentanglement.scores import Score
 
 
@@ -19,13 +20,43 @@ def scores(strength: float) -> list[Score]:
 
 
 def test_the_corpora_are_subsamples_of_that_strength():
-    names = corpora("shapes3d:all", [0.0, 0.9], 50)
+    names = corpora(grid_of("shapes3d"), [0.0, 0.9], 50)
     assert names == {0.0: "shapes3d:50", 0.9: "shapes3d:50?correlation=0.9"}
     assert open_corpus(names[0.9]).correlation == 0.9
     with pytest.raises(UneError, match="a correlation is"):
-        corpora("shapes3d:all", [0.95], 50)
+        corpora(grid_of("shapes3d:all"), [0.95], 50)
     with pytest.raises(UneError, match="avatars:20 is no grid of factors"):
-        corpora("avatars:20", [0.5], 10)
+        grid_of("avatars:20")
+
+
+@pytest.mark.parametrize(
+    ("corpus", "trained", "measured"),
+    [
+        ("dsprites", "dsprites:50000?correlation=0.5", "dsprites:all"),
+        ("dsprites:300?seed=3", "dsprites:300?seed=3&correlation=0.5", "dsprites:all"),
+        (
+            "dsprites:300?correlation=0.9&pair=scale,shape",
+            "dsprites:300?correlation=0.5&pair=scale,shape",
+            "dsprites:all",
+        ),
+        ("dsprites:/x.npz?items=300", "dsprites:/x.npz?items=300&correlation=0.5", "dsprites:/x.npz"),
+        ("dsprites:/x.npz", "dsprites:/x.npz?items=50000&correlation=0.5", "dsprites:/x.npz"),
+    ],
+)
+def test_file_seed_pair_and_count_of_the_corpus_are_kept_and_the_whole_grid_is_measured(
+    corpus, trained, measured, tmp_path, monkeypatch
+):
+    done = []
+    monkeypatch.setattr(
+        "une_ray.studies.disentanglement.correlated.compare",
+        lambda comparison, *_: done.append(comparison) or scores(0.0),
+    )
+    correlated(Comparison(models=[("vae", {})], corpus=corpus, scale="small"), [0.0, 0.5], tmp_path)
+    assert done[1].corpus == trained and {comparison.evaluated for comparison in done} == {measured}
+    free, tied = (open_corpus(comparison.corpus) for comparison in done)
+    assert (free.correlation, tied.correlation) == (0.0, 0.5) and free.count == tied.count
+    grid = open_corpus(corpus if ":" in corpus else f"{corpus}:all")
+    assert (tied.path, tied.seed, tied.pair) == (grid.path, grid.seed, grid.pair or grid.PAIR)
 
 
 def test_the_table_has_a_column_per_strength_and_the_plot_a_line_per_model():

@@ -34,33 +34,42 @@ def correlated(
     comparison: Comparison, strengths: Sequence[float], out: Path, cluster: Cluster = DEFAULT
 ) -> Scores:
     """One comparison a strength, each in a folder of its own below `out`, all measured on the whole grid; and
-    their plot. What is done is not done again.
+    their plot. What is done is not done again. A comparison's own corpus says which file, seed, pair and
+    number of items are trained on.
 
     Raises UneError for a corpus that is no grid of factors, and for strengths beyond ±0.9.
     """
-    whole = canonical(comparison.corpus)
+    grid = grid_of(comparison.corpus)
+    whole = replace(grid, count=None, seed=0, correlation=0.0, pair=None).name
     scores = {}
-    count = min(MOST, scale(comparison.scale).pictures)
-    for strength, corpus in corpora(whole, strengths, count).items():
+    for strength, corpus in corpora(grid, strengths, min(MOST, scale(comparison.scale).pictures)).items():
         here = replace(comparison, corpus=corpus, evaluated=whole)
         scores[strength] = compare(here, out / f"correlation-{strength:g}", cluster)
     plot(scores).savefig(out / PLOT, dpi=110)
     return scores
 
 
-def corpora(whole: str, strengths: Sequence[float], count: int) -> dict[float, str]:
-    """Strength → a subsample of `count` items whose pair of factors is correlated so. Raises UneError for a
-    corpus that has none."""
-    if not isinstance(open_corpus(whole), Factored):
+def grid_of(corpus: str) -> Factored:
+    """The corpus of that name. Raises UneError for one that is no grid of factors."""
+    opened = open_corpus(canonical(corpus))
+    if not isinstance(opened, Factored):
         raise UneError(
-            f"{whole} is no grid of factors, which alone has correlated subsamples: dsprites, shapes3d"
+            f"{opened.name} is no grid of factors, which alone has correlated subsamples: dsprites, shapes3d"
         )
-    kind = whole.partition(":")[0]
-    names = {
-        strength: f"{kind}:{count}" + (f"?correlation={strength:g}" if strength else "")
+    return opened
+
+
+def corpora(grid: Factored, strengths: Sequence[float], count: int) -> dict[float, str]:
+    """Strength → a subsample of the grid whose pair of factors is correlated so: of the grid's own file,
+    seed, pair and number of items, of `count` where it has them all. Raises UneError for strengths beyond
+    ±0.9, and for more items than the grid has at one of them."""
+    some = replace(grid, count=grid.count or count)
+    pair = grid.pair or grid.PAIR
+    subsamples = {
+        strength: replace(some, correlation=strength, pair=pair if strength else None)
         for strength in strengths
     }
-    return {strength: canonical(name) for strength, name in names.items()}
+    return {strength: canonical(corpus.name) for strength, corpus in subsamples.items()}
 
 
 def table(scores: Scores, metric: str) -> list[str]:

@@ -110,7 +110,8 @@ def compare(
         str | None,
         typer.Option(
             help="Comma-separated, −0.9 to 0.9: train on subsamples whose two factors are correlated so, and"
-            " measure on the whole grid"
+            " measure on the whole grid. --corpus says which file, seed and number of items, and, as in"
+            " dsprites:20000?correlation=0.9&pair=scale,shape, which two factors"
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the models, scores and table")] = Path("compared"),
