@@ -116,6 +116,11 @@ CREATE OR REPLACE VIEW sweeps AS
 SELECT * FROM read_parquet(getvariable('lake') || '/sweeps/*.parquet', hive_partitioning = false, union_by_name = true)
 UNION ALL BY NAME SELECT NULL::MAP(VARCHAR, DOUBLE) AS reported WHERE false;
 
+-- Scores of coordinates of spaces by `une disentanglement`, and of their controls. `fast` is NULL in files of an earlier une_ray, which did not say it.
+CREATE OR REPLACE VIEW disentanglement AS
+SELECT * FROM read_parquet(getvariable('lake') || '/disentanglement/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::BOOLEAN AS fast WHERE false;
+
 -- What `une prompts` found, and the pictures that it drew; see prompts.sql. Files of earlier une_rays lack `computed` and what else stands here as NULL.
 CREATE OR REPLACE VIEW prompt_biases AS
 SELECT * FROM read_parquet(getvariable('lake') || '/prompt_biases/*.parquet', hive_partitioning = false, union_by_name = true)

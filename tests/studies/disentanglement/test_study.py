@@ -1,6 +1,7 @@
 """`une disentanglement` on lakes whose spaces have axes, or have none: turned sources, and Gaussian noise."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -13,6 +14,7 @@ from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.report.section import Source
 from une_ray.studies.disentanglement import codes, section
+from une_ray.studies.disentanglement.columns import TABLE
 from une_ray.studies.disentanglement.study import disentanglement
 
 IMAGES, FACTORS = 600, 4
@@ -30,12 +32,9 @@ def made(folder, spaces, labels, kind="factors"):
     def planned():
         for n, row in enumerate(labels):
             named = {f"f{column}": int(value) for column, value in enumerate(row)}
-            own = (
-                {"factors": named}
-                if kind == "factors"
-                else {"attributes": {k: v > 0 for k, v in named.items()}}
-            )
-            yield Item(f"i{n:04}", f"{n}.png", "train", **(own if kind else {}))
+            both = {"factors": named, "attributes": {k: v > 0 for k, v in named.items()}}
+            own = {key: value for key, value in both.items() if kind in (key, "both")}
+            yield Item(f"i{n:04}", f"{n}.png", "train", **own)
 
     lake = create(Lake(str(folder / "lake")), f"test:{len(labels)}", planned(), 256)
     for space, z in spaces.items():
@@ -134,6 +133,49 @@ def test_the_view_has_the_axes_side_by_side(lake, result):
     assert rotated_axes == one(result, "turned", "axes", control="rotated")["score"]
     assert pca == one(result, "turned", "pca")["score"] and ica == one(result, "turned", "ica")["score"]
     assert rotated == one(result, "turned", "pca", control="rotated")["score"]
+
+
+def test_scores_side_by_side_are_of_one_kind_of_labels_and_one_estimate(tmp_path):
+    """Of whatever was run, in whatever order: full ones of factors, and of these every metric."""
+    lake = made(tmp_path, {"z": SOURCES.astype(np.float16)}, SIGNS, kind="both")
+    few = {"rotations": 2, "halves": 2, "components": FACTORS}
+    wanted = {
+        (labels, fast): disentanglement(lake, ["z"], labels=labels, fast=fast, metric_names=["mig"], **few)
+        for labels, fast in [("attributes", True), ("factors", True), ("attributes", False)]
+    }
+    seen = (
+        "SELECT labels, fast, axes, pca, ica, probes, rotated FROM disentanglement_axes WHERE metric = 'mig'"
+    )
+
+    def row(labels, fast):
+        found = wanted[labels, fast]
+        own = [one(found, "z", kind)["score"] for kind in ("axes", "pca", "ica", "probes")]
+        return (labels, fast, *own, one(found, "z", "pca", control="rotated")["score"])
+
+    assert lake.rows(seen) == [row("attributes", False)], "a full estimate before factors"
+    wanted["factors", False] = disentanglement(lake, ["z"], metric_names=["mig", "modularity"], **few)
+    assert lake.rows(seen) == [row("factors", False)]
+    assert "Against factors, full: z." in section.section(Source(lake)).html
+    disentanglement(lake, ["z"], metric_names=["mig"], seed=1, **few | {"rotations": 5})
+    metrics = lake.rows("SELECT metric FROM disentanglement_axes WHERE pca IS NOT NULL AND ica IS NOT NULL")
+    assert metrics == [("mig",), ("modularity",)], "a later run of one metric hides no other"
+
+
+def test_scores_of_an_earlier_une_ray_are_read_where_there_are_no_newer_ones(tmp_path):
+    lake = made(tmp_path, {"z": SOURCES.astype(np.float16), "y": GAUSS.astype(np.float16)}, SIGNS)
+    for name in lake.store.names("disentanglement"):  # as they were: no column `fast`
+        table = lake.read_table(f"disentanglement/{name}").drop_columns(["fast"])
+        lake.store.commit(f"disentanglement/{name}", schema.parquet(table, {}))
+    row = {"codes": "pca", "metric": "mig", "score": 0.75, "draws": 9, "images": 9999, "labels": "factors"}
+    old = [row | {"space": space, "config": "old"} for space in ("z", "y")]
+    columns = [field for field in TABLE.schema if field.name != "fast"]
+    lake.store.commit(
+        "disentanglement/old.parquet", schema.parquet(pa.Table.from_pylist(old, pa.schema(columns)), {})
+    )
+    seen = "SELECT space, pca, fast FROM disentanglement_axes WHERE metric = 'mig' ORDER BY space"
+    assert Lake(lake.url).rows(seen) == [("y", 0.75, None), ("z", 0.75, None)]
+    new = disentanglement(Lake(lake.url), ["z"], codes=["pca"], fast=True, **QUICK)
+    assert Lake(lake.url).rows(seen) == [("y", 0.75, None), ("z", one(new, "z", "pca")["score"], True)]
 
 
 def test_the_report_says_which_spaces_have_axes(lake, result):

@@ -3,6 +3,7 @@ rotations."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ CODES = {
     "ica": "independent components",
     "probes": "probes' scores",
 }
+ESTIMATES = {False: "full", True: "--fast", None: "full or --fast: an earlier une_ray did not say"}
 COLOURS = (Colour.VIOLET, Colour.BLUE, Colour.ORANGE, Colour.GREEN)
 PANELS = ("mig", "dci_disentanglement")
 NOTE = (
@@ -33,7 +35,7 @@ NOTE = (
 )
 
 QUERY = """
-    SELECT space, codes, metric, control, score, low, high, note
+    SELECT space, codes, metric, control, score, low, high, note, labels, fast
     FROM largest_disentanglement WHERE control IS NULL OR control = 'rotated'"""
 
 
@@ -53,7 +55,9 @@ Scores = dict[tuple[str, str, str], dict[str | None, Score]]
 def section(source: Source) -> Section | None:
     scores: Scores = {}
     notes: dict[tuple[str, str], str] = {}
-    for space, codes, metric, control, score, low, high, note in source.rows(QUERY):
+    against: dict[str, str] = {}
+    for space, codes, metric, control, score, low, high, note, labels, fast in source.rows(QUERY):
+        against[space] = f"{labels}, {ESTIMATES[fast]}"
         scores.setdefault((space, codes, metric), {})[control] = Score(score=score, low=low, high=high)
         if note:
             notes[space, codes] = note
@@ -77,7 +81,17 @@ def section(source: Source) -> Section | None:
     ]
     cells = table(["space", "coordinates", *shown.values()], rows, numeric=2)
     said = "".join(f"<p>{label[space]}, {CODES[codes]}: {note}</p>" for (space, codes), note in notes.items())
-    return Section("Disentanglement of coordinates", NOTE, plot + cells + said, summary(scores))
+    basis = "".join(f"<p>{line}</p>" for line in _compared(against, label))
+    return Section("Disentanglement of coordinates", NOTE, plot + cells + basis + said, summary(scores))
+
+
+def _compared(against: Mapping[str, str], label: Mapping[str, str]) -> list[str]:
+    """What spaces were measured against and by which estimate, a line each; only spaces of one line may be
+    compared."""
+    return [
+        f"Against {basis}: {', '.join(label[space] for space in label if against[space] == basis)}."
+        for basis in sorted(set(against.values()))
+    ]
 
 
 def draw(axes: list[Axes], scores: Scores, spaces: list[str], panels: list[str]) -> None:

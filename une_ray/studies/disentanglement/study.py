@@ -21,6 +21,7 @@ from une_ray.studies.disentanglement.codes import Codes, independent, principal,
 CODES = ("axes", "pca", "ica", "probes")
 MOST_AXES = 32  # coordinates of a space whose own axes are read: a trained model's codes, not an encoder's
 LABELS = ("factors", "attributes")
+METHOD = 2  # of computing rows; raised where they change, so that those of before are not taken for them
 RARE = 20  # images that a factor's second value must have; else the factor is left out
 
 LATENTS = """
@@ -179,6 +180,7 @@ def _config(lake: Lake, space: str, kind: str, chosen: Settings, values: _Values
     """All that decides the rows of one set of coordinates."""
     ((images,),) = lake.rows("SELECT count(*) FROM latents WHERE space = ?", [space])
     return {
+        "method": METHOD,
         "space": space,
         "codes": kind,
         "fingerprint": lake.fingerprints()[space],
@@ -233,6 +235,7 @@ def _rows(space: _Space, kind: str, chosen: Settings) -> Iterator[dict[str, Any]
         "dim": codes.values.shape[1],
         "labels": chosen.labels,
         "factors": space.factors.shape[1],
+        "fast": chosen.fast,
         "note": codes.note,
     }
     for metric, score in own.items():
