@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -12,15 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from une_ray.geometry.intervals import mean_margin
-from une_ray.geometry.several_means import games_howell
+from une_ray.geometry.welch_holm import welch_holm
 from une_ray.studies.disentanglement.metrics import headings
 from une_ray.studies.disentanglement.training.run import Run
 
 SCORES = "scores.jsonl"
 SIGNIFICANT = 0.05
 NOTE = (
-    "± half a 95 % interval over seeds (Student's t). Told apart by the seeds (Games and Howell, 5 % for all"
-    " pairs of a metric):"
+    "± half a 95 % interval over seeds (Student's t). Told apart by the seeds (Welch's t of every pair,"
+    " Holm's step-down at 5 % over all pairs of a metric):"
 )
 
 
@@ -69,14 +68,14 @@ def table(scores: Sequence[Score]) -> list[str]:
 
 
 def told_apart(values: Mapping[str, Sequence[float]]) -> dict[str, list[str]]:
-    """Model → those that it is better than, as far as the seeds tell: by Games and Howell's test, at 5 % for
-    all pairs. Of a single seed nothing is known but its value."""
+    """Model → those that it is better than, as far as the seeds tell: by Welch's t of every pair, with Holm's
+    step-down at 5 % over all of them. Of a single seed nothing is known but its value."""
     several = {model: np.array(found) for model, found in values.items() if len(found) > 1}
-    better: dict[str, list[str]] = {}
-    for (first, a), (second, b) in itertools.combinations(several.items(), 2):
-        if games_howell(a, b, len(several)) < SIGNIFICANT:
-            above, below = (first, second) if a.mean() > b.mean() else (second, first)
-            better.setdefault(above, []).append(below)
+    models, better = list(several), dict[str, list[str]]()
+    for (first, second), p_value in welch_holm(list(several.values())).items():
+        if p_value < SIGNIFICANT:
+            pair = sorted((models[first], models[second]), key=lambda model: -several[model].mean())
+            better.setdefault(pair[0], []).append(pair[1])
     return better
 
 
