@@ -15,6 +15,7 @@ from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.report.section import Source
 from une_ray.studies.disentanglement import codes, section
 from une_ray.studies.disentanglement.columns import TABLE
+from une_ray.studies.disentanglement.measure import measure
 from une_ray.studies.disentanglement.study import disentanglement
 
 IMAGES, FACTORS = 600, 4
@@ -112,6 +113,25 @@ def test_own_axes_are_read_of_narrow_spaces_alone(tmp_path):
     }
     with pytest.raises(UneError, match="'wide' has 44 coordinates; own axes are read of 32 at most"):
         disentanglement(lake, codes=["axes"], **QUICK)
+
+
+def test_own_axes_are_scored_as_a_comparison_scores_them(tmp_path):
+    """A collapsed model has a FactorVAE score of 0 in both, and codes of a small scale the SAP of that
+    scale; what is turned is standardised."""
+    half = np.concatenate([SOURCES, 0.01 * RANDOM.standard_normal((IMAGES, 6))], 1)
+    spaces = {"half": half.astype(np.float16), "collapsed": (0.01 * SOURCES).astype(np.float16)}
+    lake = made(tmp_path, spaces, SIGNS)
+    few = {"metric_names": ["factor-vae", "sap"], "halves": 0, "rotations": 3, "fast": True}
+    found = disentanglement(lake, codes=["axes"], **few)
+    assert one(found, "half", "axes", "factor_vae_active")["score"] == FACTORS
+    assert one(found, "collapsed", "axes", "factor_vae")["score"] == 0
+    assert one(found, "collapsed", "axes", "factor_vae", control="rotated")["low"] > 0.2
+    ids = lake.rows("SELECT image_id FROM latents WHERE space = 'collapsed' ORDER BY md5(image_id)")
+    order = [int(name[1:]) for (name,) in ids]
+    for space, z in spaces.items():
+        measured = measure(z[order], SIGNS[order], seed=0, fast=True)
+        for metric in ("sap", "factor_vae"):
+            assert one(found, space, "axes", metric)["score"] == pytest.approx(measured[metric], abs=0.01)
 
 
 def test_constant_factors_are_left_out_and_named(result):

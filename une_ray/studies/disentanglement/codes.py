@@ -17,8 +17,8 @@ STEPS = 1000  # of FastICA
 
 @dataclass(frozen=True, kw_only=True)
 class Codes:
-    """`values` (n, k), each column of mean 0 and variance 1 but for dead ones; `note` says what went
-    wrong."""
+    """`values` (n, k): components and probes' scores of mean 0 and variance 1 but for dead ones, own axes as
+    they are; `note` says what went wrong."""
 
     values: np.ndarray
     note: str | None = None
@@ -79,10 +79,11 @@ def probed(z: np.ndarray, factors: np.ndarray, groups: np.ndarray) -> Codes:
 
 
 def rotated(codes: np.ndarray, seed: int) -> np.ndarray:
-    """(n, k): the codes after a rotation drawn uniformly (Haar): as much is in them, along no chosen axes."""
+    """(n, k): the codes, standardised, after a rotation drawn uniformly (Haar): as much is in them, along no
+    chosen axes. Of codes that are not standardised yet a rotation would be one of their largest alone."""
     random = np.random.default_rng(seed)
     turn, upper = np.linalg.qr(random.standard_normal((codes.shape[1],) * 2))
-    return codes @ (turn * np.sign(np.diag(upper)))
+    return standardised(codes) @ (turn * np.sign(np.diag(upper)))
 
 
 def standardised(codes: np.ndarray) -> np.ndarray:

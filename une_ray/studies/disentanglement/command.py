@@ -19,8 +19,9 @@ EPILOG = """Examples:
 
 NOTE = """
 ± half a 95 % interval over images (delete-half jackknife); in brackets the mean of random rotations of the same coordinates, whose least and
-largest are in the view disentanglement. * : no rotation did as well. axes: the space's own coordinates, standardised; pca, ica: principal and
-independent components, whitened; probes: what ridge probes of the factors read, out of fold. explicitness and βVAE are of all coordinates together: a rotation changes little."""  # noqa: E501
+largest are in the view disentanglement. * : no rotation did as well. axes: the space's own coordinates as they are (SAP depends on
+their scale, and FactorVAE leaves out those of a deviation below .05; their rotations are of standardised ones); pca, ica: principal and independent
+components, whitened; probes: what ridge probes of the factors read, out of fold. explicitness and βVAE are of all coordinates together: a rotation changes little."""  # noqa: E501
 
 
 def disentanglement(

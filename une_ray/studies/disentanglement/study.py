@@ -16,7 +16,7 @@ from une_ray.lake import results
 from une_ray.lake.latents import groups_of, matrix, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.studies.disentanglement import metrics
-from une_ray.studies.disentanglement.codes import Codes, independent, principal, probed, rotated, standardised
+from une_ray.studies.disentanglement.codes import Codes, independent, principal, probed, rotated
 
 CODES = ("axes", "pca", "ica", "probes")
 MOST_AXES = 32  # coordinates of a space whose own axes are read: a trained model's codes, not an encoder's
@@ -252,8 +252,10 @@ def _rows(space: _Space, kind: str, chosen: Settings) -> Iterator[dict[str, Any]
 
 
 def _codes(space: _Space, kind: str, chosen: Settings) -> Codes:
+    """Own axes as they are: of a code that has collapsed FactorVAE's metric knows by its deviation, and SAP's
+    machines are penalised by scale, here as in `une disentangle compare`. All others are standardised."""
     if kind == "axes":
-        return Codes(values=standardised(space.z.astype(np.float64)))
+        return Codes(values=space.z.astype(np.float64))
     if kind == "probes":
         return probed(space.z, space.factors, space.groups)
     make = principal if kind == "pca" else independent
