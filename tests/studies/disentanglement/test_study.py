@@ -16,6 +16,7 @@ from une_ray.report.section import Source
 from une_ray.studies.disentanglement import codes, section
 from une_ray.studies.disentanglement.columns import TABLE
 from une_ray.studies.disentanglement.measure import measure
+from une_ray.studies.disentanglement.metrics.sample import sample
 from une_ray.studies.disentanglement.study import disentanglement
 
 IMAGES, FACTORS = 600, 4
@@ -98,6 +99,24 @@ def test_permuted_factors_leave_chance_and_intervals_hold_their_score(result):
         if row["control"] is None:
             assert row["low"] <= row["score"] <= row["high"] and row["draws"] == 4
             assert (row["images"], row["factors"], row["labels"]) == (IMAGES, FACTORS, "factors")
+
+
+@pytest.mark.parametrize(("images", "fast"), [(3000, True), (900, True), (900, False)])
+def test_an_interval_is_that_of_fresh_images(images, fast, tmp_path, monkeypatch):
+    """Of the mean of the rows to train on, whose standard error is known, whether all images are read or the
+    1,500 of --fast."""
+    z = np.random.default_rng(9).standard_normal((images, 1))
+
+    def mean(codes, factors, *, seed, fast):
+        return {"mig": sample(codes, factors, seed, fast).train.codes.mean()}
+
+    monkeypatch.setattr("une_ray.studies.disentanglement.metrics.find", lambda name: mean)
+    lake = made(tmp_path, {"z": z.astype(np.float16)}, np.arange(images)[:, None] % 2)
+    settings = {"metric_names": ["mig"], "rotations": 0, "halves": 300, "fast": fast}
+    row = one(disentanglement(lake, codes=["axes"], **settings), "z", "axes")
+    trained_on = min(1000, 2 * images // 3) if fast else 2 * images // 3
+    error = (row["high"] - row["low"]) / 2 / 1.96
+    assert error == pytest.approx(z.std() / np.sqrt(trained_on), rel=0.12)  # of 300 halves it is known to .04
 
 
 def test_own_axes_are_read_of_narrow_spaces_alone(tmp_path):

@@ -17,6 +17,7 @@ from une_ray.lake.latents import groups_of, matrix, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.studies.disentanglement import metrics
 from une_ray.studies.disentanglement.codes import Codes, independent, principal, probed, rotated
+from une_ray.studies.disentanglement.metrics.sample import half
 
 CODES = ("axes", "pca", "ica", "probes")
 MOST_AXES = 32  # coordinates of a space whose own axes are read: a trained model's codes, not an encoder's
@@ -216,15 +217,15 @@ def _rows(space: _Space, kind: str, chosen: Settings) -> Iterator[dict[str, Any]
     try:
         codes = _codes(space, kind, chosen)
         own = _scores(codes.values, space.factors, chosen, chosen.seed)
-        random = np.random.default_rng([chosen.seed, 1])
         halves = [
-            _scores(codes.values[half], space.factors[half], chosen, chosen.seed + number)
-            for number, half in enumerate(_halves(len(space.z), chosen.halves, random))
+            _scores(codes.values[rows], space.factors[rows], chosen, seed)
+            for seed, rows in _halves(len(space.z), chosen)
         ]
         turns = [
             _scores(rotated(codes.values, chosen.seed + number), space.factors, chosen, chosen.seed)
             for number in range(chosen.rotations)
         ]
+        random = np.random.default_rng([chosen.seed, 1])
         shuffled = _scores(codes.values, random.permutation(space.factors), chosen, chosen.seed)
     except UneError as error:
         raise UneError(f"space {space.name!r}, {kind}: {error}") from error
@@ -269,8 +270,8 @@ def _scores(codes: np.ndarray, factors: np.ndarray, chosen: Settings, seed: int)
     return found
 
 
-def _halves(count: int, halves: int, random: np.random.Generator) -> Iterator[np.ndarray]:
-    """Random halves of the images: the scores' standard deviation over them is the standard error of a score
-    of all (delete-half jackknife, Shao and Wu 1989)."""
-    for _ in range(halves):
-        yield random.permutation(count)[: count // 2]
+def _halves(count: int, chosen: Settings) -> Iterator[tuple[int, np.ndarray]]:
+    """Seeds and random halves of the images that a score reads, which train and measure on what it does: the
+    scores' standard deviation over them is the standard error of the score (delete-half jackknife)."""
+    for seed in range(chosen.seed, chosen.seed + chosen.halves):
+        yield seed, half(count, chosen.seed, chosen.fast, seed)
