@@ -1,5 +1,11 @@
 """FactorVAE (Kim and Mnih 2018, arXiv 1802.05983): the total correlation by a discriminator of permuted
-codes."""
+codes.
+
+Algorithm 2 trains the discriminator on the codes of the VAE's own step beside those of a second batch,
+permuted. Here both of its batches are fresh, each encoded for it, so that a phase draws and encodes what it
+needs: one encoding more a step, for which the model has about 11 % fewer steps at equal compute (at `tiny`).
+What is estimated is the same.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +36,7 @@ class FactorVAE(VAE):
         return super().groups() | {"discriminator": Group(networks=[self.discriminator], betas=(0.5, 0.9))}
 
     def phases(self, progress: float) -> Sequence[Phase]:
-        """Algorithm 2."""
+        """Algorithm 2, but for the discriminator's batch of real codes, which is a fresh one."""
         return [*super().phases(progress), Phase(group="discriminator", loss=self.discriminator_loss)]
 
     def regulariser(self, posterior: Posterior, kl: torch.Tensor) -> torch.Tensor:
