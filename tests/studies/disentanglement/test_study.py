@@ -277,3 +277,28 @@ def test_rotations_are_orthogonal_and_probes_are_out_of_fold():
     noise = np.random.default_rng(6).integers(0, 2, (100, 1))
     read = codes.probed(wide, noise, np.arange(100)).values
     assert abs(np.corrcoef(read[:, 0], noise[:, 0])[0, 1]) < 0.3, "in sample it would be 1"
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+@pytest.mark.parametrize("wide", [40, 900])
+def test_a_space_has_as_many_components_as_its_rank(kind, offset, wide):
+    """Not ten, seven of them rounding; FastICA turns the three that there are."""
+    random = np.random.default_rng(8)
+    z = random.uniform(-1, 1, (500, 3)) @ random.standard_normal((3, wide)) + offset
+    for found in (codes.principal(z.astype(kind), 10, 0), codes.independent(z.astype(kind), 10, 0)):
+        assert found.values.std(0) == pytest.approx([1] * 3 + [0] * 7, abs=1e-6)
+
+
+def test_components_that_are_small_and_no_rounding_stay():
+    z = np.random.default_rng(8).standard_normal((500, 10)) * np.geomspace(1, 0.01, 10)
+    assert codes.principal(z.astype(np.float16), 10, 0).values.std(0) == pytest.approx([1] * 10)
+
+
+def test_independent_components_of_a_space_with_dead_coordinates_are_its_live_sources():
+    z = np.zeros((500, 12))
+    z[:, :3] = np.random.default_rng(8).uniform(size=(500, 3))
+    found = codes.independent(z, 10, 0).values
+    assert found.shape == (500, 10) and not found[:, 3:].any()
+    correlations = np.abs(np.corrcoef(z[:, :3].T, found[:, :3].T)[:3, 3:])
+    assert (correlations.max(1) > 0.95).all() and len(set(correlations.argmax(1))) == 3

@@ -13,6 +13,8 @@ from une_ray.errors import UneError
 FOLDS = 5
 PENALTIES = np.geomspace(1e-2, 1e6, 9)
 STEPS = 1000  # of FastICA
+ROUNDING = 2**-11  # of float16, in which a lake keeps latents, as a share of a number
+DEAD = 1e-6  # a deviation of so little of the largest is what is left of rounding in float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,8 @@ class Codes:
 
 def principal(z: np.ndarray, components: int, seed: int) -> Codes:
     """The first principal components of z (n, d), whitened: of a Gaussian space, any rotation of them is as
-    white."""
+    white. A component of no more variance than the rounding of float16 has in so many directions (the edge
+    of Marčenko and Pastur's law) is dead: whitened, it would be rounding of variance 1."""
     from sklearn.decomposition import PCA
 
     most = min(components, z.shape[1], len(z) - 1)
@@ -35,7 +38,9 @@ def principal(z: np.ndarray, components: int, seed: int) -> Codes:
     if not (np.abs(centred) > 1e-6 * np.abs(z).max()).any():
         return Codes(values=np.zeros((len(z), most)), note="every latent is the same")
     scores = PCA(most, svd_solver=solver, random_state=seed).fit_transform(centred)
-    return Codes(values=standardised(scores))
+    size = np.sqrt(np.mean(np.square(z, dtype=np.float64)))
+    rounding = ROUNDING / np.sqrt(3) * size * (1 + np.sqrt(z.shape[1] / len(z)))
+    return Codes(values=standardised(np.where(scores.std(0) > rounding, scores, 0)))
 
 
 def independent(z: np.ndarray, components: int, seed: int) -> Codes:
@@ -45,16 +50,19 @@ def independent(z: np.ndarray, components: int, seed: int) -> Codes:
     from sklearn.exceptions import ConvergenceWarning
 
     principals = principal(z, components, seed)
-    white = principals.values
-    if white.shape[1] < 2 or not white.any():
+    alive = principals.values.any(0)
+    white = principals.values[:, alive]
+    if white.shape[1] < 2:
         return principals
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         ica = FastICA(whiten="unit-variance", max_iter=STEPS, random_state=seed)
         scores = ica.fit_transform(white)
+    values = np.zeros_like(principals.values)
+    values[:, alive] = standardised(scores)
     failed = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     return Codes(
-        values=standardised(scores),
+        values=values,
         note=f"FastICA did not converge in {STEPS} steps" if failed else None,
     )
 
@@ -87,8 +95,8 @@ def rotated(codes: np.ndarray, seed: int) -> np.ndarray:
 
 
 def standardised(codes: np.ndarray) -> np.ndarray:
-    """(n, k): mean 0 and variance 1; a column without variance becomes zeros."""
+    """(n, k): mean 0 and variance 1; a column without variance, but for rounding, becomes zeros."""
     centred = codes - codes.mean(0)
     deviation = centred.std(0)
-    dead = deviation <= 1e-9 * max(deviation.max(initial=0), 1e-300)  # relative: rounding
+    dead = deviation <= DEAD * max(deviation.max(initial=0), 1e-300)
     return np.where(dead, 0, centred / np.where(dead, 1, deviation))
