@@ -156,3 +156,22 @@ def test_a_rare_value_or_a_single_factor_is_no_error():
     rare[7] = 1
     found = scores(np.random.default_rng(0).standard_normal((300, 2)), rare)
     assert all(np.isfinite(score) for score in found.values())
+
+
+@pytest.mark.parametrize("ulps", [1, 2, 7])
+def test_a_code_that_differs_by_rounding_alone_is_a_constant_one(ulps):
+    constant, rounded = SIGNS + 0.5, SIGNS + 0.5
+    constant[:, 0] = rounded[:, 0] = 0.3
+    rounded[::2, 0] += ulps * np.spacing(0.3)
+    assert scores(rounded) == scores(constant)
+
+
+def test_a_code_too_large_for_its_variance_is_refused():
+    huge = SIGNS.copy()
+    huge[:2, 1] = 1e308, -1e308
+    for name in metrics.names():
+        with pytest.raises(
+            UneError, match=r"code 1 is as large as 1e\+308, whose variance is no number; divide"
+        ):
+            metrics.find(name)(huge, BINARY)
+    assert np.isfinite(list(scores(SIGNS * 1e25).values())).all()

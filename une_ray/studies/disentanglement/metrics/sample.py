@@ -13,6 +13,7 @@ from une_ray.errors import UneError
 TRAIN, TEST = 10_000, 5_000  # rows at most, as unsupervised_study_v1 has them
 FAST_TRAIN, FAST_TEST = 1_000, 500
 BINS = 20
+HUGE = 1e30  # of which squares are numbers; trees read codes as float32, up to 3e38
 FEWEST = 3 * BINS // 2  # rows, of which two thirds are as many as bins
 
 
@@ -87,7 +88,8 @@ def _most(fast: bool) -> tuple[int, int]:
 
 
 def checked(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """codes (n, d) float64 and factors (n, f) int64 whose values are 0, 1, 2, …; UneError for others."""
+    """codes (n, d) float64 and factors (n, f) int64 whose values are 0, 1, 2, …; UneError for others. A code
+    whose values differ by rounding alone becomes a constant one, its first value."""
     z, v = np.asarray(codes, np.float64), np.asarray(factors)
     if z.ndim != 2 or v.ndim != 2 or len(z) != len(v) or not z.shape[1] or not v.shape[1]:
         raise UneError(
@@ -99,6 +101,12 @@ def checked(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndar
     if not np.isfinite(z).all():
         row, column = np.argwhere(~np.isfinite(z))[0]
         raise UneError(f"code {column} of row {row} is {z[row, column]}; leave such rows out")
+    if (huge := np.abs(z).max(0) > HUGE).any():
+        column = int(np.argmax(huge))
+        raise UneError(
+            f"code {column} is as large as {np.abs(z[:, column]).max():.3g}, whose variance is no number;"
+            f" divide it by so much, or leave out rows beyond {HUGE:g}"
+        )
     if not np.issubdtype(v.dtype, np.integer):
         raise UneError(f"factors are whole numbers; got {v.dtype}")
     numbered = np.empty(v.shape, np.int64)
@@ -109,7 +117,8 @@ def checked(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndar
                 f"factor {column} has one value, {values[0]}, in all {len(v):,} rows; leave it out or give"
                 " rows in which it varies"
             )
-    return z, numbered
+    same = np.ptp(z, axis=0) <= BINS * np.finfo(np.float64).eps * np.abs(z).max(0)
+    return np.where(same, z[:1], z), numbered
 
 
 def binned(values: np.ndarray) -> np.ndarray:
