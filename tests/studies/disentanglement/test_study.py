@@ -1,5 +1,7 @@
 """`une disentanglement` on lakes whose spaces have axes, or have none: turned sources, and Gaussian noise."""
 
+import hashlib
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -155,6 +157,31 @@ def test_own_axes_are_scored_as_a_comparison_scores_them(tmp_path):
 
 def test_constant_factors_are_left_out_and_named(result):
     assert result.remarks == ("left out, with fewer than 20 images of a second value: f4",)
+
+
+def test_a_factor_that_varies_in_the_lake_but_not_in_what_is_read_is_left_out_and_named(tmp_path):
+    """By --limit, or by the 1,500 images that --fast reads."""
+    hashed = sorted(range(IMAGES), key=lambda n: hashlib.md5(f"i{n:04}".encode()).hexdigest())
+    labels = SIGNS[:, :2].copy()
+    labels[hashed[:300], 1] = 0  # and varies in the other half
+    lake = made(tmp_path, {"z": SOURCES.astype(np.float16)}, labels)
+    found = disentanglement(lake, codes=["pca", "axes"], limit=300, **QUICK)
+    row = one(found, "z", "pca")
+    assert row["note"] == "left out, with fewer than 20 of 300 images of a second value: f1"
+    assert row["factors"] == 1 and disentanglement(lake, codes=["pca"], limit=300, **QUICK).table["note"][0]
+    assert one(disentanglement(lake, codes=["pca"], **QUICK), "z", "pca")["factors"] == 2
+    labels[hashed[:300]] = 0
+    (tmp_path / "none").mkdir()
+    lake = made(tmp_path / "none", {"z": SOURCES.astype(np.float16)}, labels)
+    with pytest.raises(UneError, match="every factor is left out, .* 300 images .*: f0, f1; raise --limit"):
+        disentanglement(lake, codes=["pca"], limit=300, **QUICK)
+
+
+def test_too_few_images_for_halves_are_enough_without(tmp_path):
+    lake = made(tmp_path, {"z": SOURCES[:59].astype(np.float16)}, SIGNS[:59])
+    with pytest.raises(UneError, match="'z': halves of 59 images .* build 60 images, or take --halves 0"):
+        disentanglement(lake, codes=["pca"], **QUICK)
+    assert one(disentanglement(lake, codes=["pca"], **QUICK | {"halves": 0}), "z", "pca")["low"] is None
 
 
 def test_what_was_done_is_not_done_again(lake, result, monkeypatch):

@@ -17,7 +17,7 @@ from une_ray.lake.latents import groups_of, matrix, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.studies.disentanglement import metrics
 from une_ray.studies.disentanglement.codes import Codes, independent, principal, probed, rotated
-from une_ray.studies.disentanglement.metrics.sample import half
+from une_ray.studies.disentanglement.metrics.sample import FEWEST, half, split
 
 CODES = ("axes", "pca", "ica", "probes")
 MOST_AXES = 32  # coordinates of a space whose own axes are read: a trained model's codes, not an encoder's
@@ -90,7 +90,7 @@ def disentanglement(
             config = _config(lake, space, kind, chosen, known_values)
             configs.append(results.config_hash(config))
             if not results.is_done(lake, "disentanglement", config):
-                opened = opened or _open(lake, space, chosen.limit, known_values)
+                opened = opened or _open(lake, space, chosen, known_values)
                 rows = list(_rows(opened, kind, chosen))
                 stamp = {"space_fingerprint": results.config_hash(lake.fingerprints()[space])}
                 results.commit(lake, "disentanglement", config, [row | stamp for row in rows])
@@ -125,12 +125,14 @@ class _Values:
 
 @dataclass(frozen=True, kw_only=True)
 class _Space:
-    """One space beside the labels: z (n, d), factors (n, f), groups (n,) that stay together."""
+    """One space beside the labels: z (n, d), factors (n, f), groups (n,) that stay together; `note` says
+    which factors were left out."""
 
     name: str
     z: np.ndarray
     factors: np.ndarray
     groups: np.ndarray
+    note: str | None = None
 
 
 def _labels_of(lake: Lake) -> str:
@@ -193,9 +195,10 @@ def _config(lake: Lake, space: str, kind: str, chosen: Settings, values: _Values
     }
 
 
-def _open(lake: Lake, space: str, limit: int, values: _Values) -> _Space:
-    """Up to `limit` images, those with the smallest hashes of their ids, that have all labels."""
-    table = lake.session.sql(LATENTS, params=[space, limit]).to_arrow_table()
+def _open(lake: Lake, space: str, chosen: Settings, values: _Values) -> _Space:
+    """Up to `limit` images, those with the smallest hashes of their ids, that have all labels, beside the
+    factors that vary in the images that scores read of them."""
+    table = lake.session.sql(LATENTS, params=[space, chosen.limit]).to_arrow_table()
     places = pc.index_in(table["image_id"].combine_chunks(), values.ids) if len(table) else pa.array([])
     table = table.filter(pc.is_valid(places)) if len(table) else table
     if not len(table):
@@ -208,8 +211,34 @@ def _open(lake: Lake, space: str, limit: int, values: _Values) -> _Space:
             f"space {space!r}: the latent of image {broken!r} is not finite; une verify says what to do"
         )
     ids = table["image_id"].combine_chunks()
-    chosen = values.values[pc.index_in(ids, values.ids).to_numpy()]
-    return _Space(name=space, z=z, factors=chosen, groups=groups_of(lake, ids))
+    factors = values.values[pc.index_in(ids, values.ids).to_numpy()]
+    varies, note = _varying(space, factors, values.names, chosen)
+    return _Space(name=space, z=z, factors=factors[:, varies], groups=groups_of(lake, ids), note=note)
+
+
+def _varying(
+    space: str, factors: np.ndarray, names: Sequence[str], chosen: Settings
+) -> tuple[np.ndarray, str | None]:
+    """Which factors (n, f) have `RARE` images of a second value among those that scores read, and the names
+    of the others as a note. Raises UneError where none has, and for fewer images than intervals need."""
+    count = len(factors)
+    if chosen.halves and count // 2 < FEWEST:
+        raise UneError(
+            f"space {space!r}: halves of {count} images are too small for intervals; build {2 * FEWEST}"
+            " images, or take --halves 0"
+        )
+    read = np.concatenate(split(count, np.random.default_rng(chosen.seed), chosen.fast))
+    varies = np.array([_second(column) >= RARE for column in factors[read].T])
+    if varies.all():
+        return varies, None
+    said = f"with fewer than {RARE} of {len(read):,} images of a second value: " + ", ".join(
+        name for name, vary in zip(names, varies) if not vary
+    )
+    if not varies.any():
+        raise UneError(
+            f"space {space!r}: every factor is left out, {said}; raise --limit, or build more images"
+        )
+    return varies, f"left out, {said}"
 
 
 def _rows(space: _Space, kind: str, chosen: Settings) -> Iterator[dict[str, Any]]:
@@ -237,7 +266,7 @@ def _rows(space: _Space, kind: str, chosen: Settings) -> Iterator[dict[str, Any]
         "labels": chosen.labels,
         "factors": space.factors.shape[1],
         "fast": chosen.fast,
-        "note": codes.note,
+        "note": "; ".join(filter(None, [codes.note, space.note])) or None,
     }
     for metric, score in own.items():
         row = shared | {"metric": metric}
