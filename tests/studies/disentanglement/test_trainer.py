@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +17,12 @@ from une_ray.models.adhoc import complete
 from une_ray.models.encoders import load_encoder
 from une_ray.models.spec import ModelSpec
 from une_ray.registry import MODEL_KINDS
-from une_ray.studies.disentanglement.training import trainer
+from une_ray.studies.disentanglement.compare import Comparison, compare
+from une_ray.studies.disentanglement.training import distributed, job, trainer
 from une_ray.studies.disentanglement.training.compute import flops
+from une_ray.studies.disentanglement.training.files import whole
 from une_ray.studies.disentanglement.training.folder import read_model, read_run
-from une_ray.studies.disentanglement.training.job import check_finished, draw
+from une_ray.studies.disentanglement.training.job import check_finished, draw, train_one
 from une_ray.studies.disentanglement.training.run import Run, parse_model
 from une_ray.studies.disentanglement.training.scales import SCALES
 from une_ray.studies.disentanglement.training.trainer import Training, train
@@ -112,6 +116,69 @@ def test_a_finished_training_is_left_alone_and_another_is_refused(tmp_path):
     check_finished(run("vae"), tmp_path / "m")
     with pytest.raises(UneError, match="seed 0, not 1; name another"):
         check_finished(run("vae", seed=1), tmp_path / "m")
+
+
+HOLDER = """
+import pathlib, sys, time
+from une_ray.studies.disentanglement.training.files import alone
+with alone(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A folder that another process holds, and the process."""
+    folder = tmp_path / "m"
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, folder], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield folder, process
+    process.kill()
+    process.wait()
+
+
+def test_a_folder_is_trained_in_by_one_process_and_a_killed_one_leaves_no_hold(held, monkeypatch):
+    folder, process = held
+    monkeypatch.setattr(job, "training_pictures", lambda run, folder: squares())
+    with pytest.raises(UneError, match=f"another process trains here: {folder}; wait for it, or name"):
+        train_one(run("vae"), folder)
+    with pytest.raises(UneError, match="another process trains here"):
+        compare(Comparison(models=[("vae", {})], corpus="dsprites:200", scale="test"), folder)
+    with pytest.raises(UneError, match="another process trains here"):
+        distributed.train(run("vae"), folder, 2)
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+    process.kill()
+    process.wait()
+    (folder / "checkpoint.pt.1.tmp").write_text("half of")
+    train_one(run("vae"), folder)
+    assert (folder / "model.safetensors").exists() and not list(folder.glob("*.tmp"))
+    train_one(run("vae", seed=1), folder.parent / "beside")
+
+
+def test_a_kill_while_a_file_is_written_leaves_the_file_of_before(tmp_path):
+    (tmp_path / "f").write_text("before")
+    with pytest.raises(KeyboardInterrupt), whole(tmp_path / "f") as temporary:
+        temporary.write_text("aft")
+        raise KeyboardInterrupt
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("f", "before")]
+
+
+def test_a_resumed_training_leaves_its_config_alone_and_mends_an_empty_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(job, "training_pictures", lambda run, folder: squares())
+    monkeypatch.setattr(Training, "advance", lambda self: (_ for _ in ()).throw(InterruptedError))
+    config = tmp_path / "m" / "config.json"
+    with pytest.raises(InterruptedError):
+        train_one(run("vae"), config.parent)
+    written = config.stat()
+    with pytest.raises(InterruptedError):
+        train_one(run("vae"), config.parent)
+    assert (config.stat().st_mtime_ns, config.stat().st_ino) == (written.st_mtime_ns, written.st_ino)
+    text = config.read_text()
+    config.write_text("")  # what a kill left of it before
+    with pytest.raises(InterruptedError):
+        train_one(run("vae"), config.parent)
+    assert config.read_text() == text
 
 
 def test_a_loss_that_is_not_finite_ends_in_one_line(tmp_path):

@@ -10,6 +10,7 @@ from une_ray.errors import UneError
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.settings import Value
 from une_ray.studies.disentanglement.scores import Score, read_scores, table, write_scores
+from une_ray.studies.disentanglement.training.files import alone
 from une_ray.studies.disentanglement.training.job import (
     PICTURES,
     check_finished,
@@ -56,12 +57,21 @@ def compare(comparison: Comparison, out: Path, cluster: Cluster = DEFAULT) -> li
     """Train and measure what `out` lacks of a comparison, on the Ray of `cluster`, and write its rows and its
     table there. A finished one starts no Ray; one that was killed goes on.
 
-    Raises UneError where runs fail, where `out` holds other trainings, and for a corpus that no metric can
-    measure on.
+    Raises UneError where runs fail, where `out` holds other trainings or another process trains in it, and
+    for a corpus that no metric can measure on.
     """
     runs, evaluated = comparison.runs(), canonical(comparison.evaluated or comparison.corpus)
     for run in runs:
         check_finished(run, folder_of(run, out))
+    if not all(is_scored(run, out, evaluated) for run in runs):
+        with alone(out):
+            _run_missing(runs, out, evaluated, cluster)
+    scores = gather(runs, out, evaluated)
+    (out / TABLE).write_text("\n".join(table(scores)) + "\n")
+    return scores
+
+
+def _run_missing(runs: Sequence[Run], out: Path, evaluated: str, cluster: Cluster) -> None:
     missing = [run for run in runs if not is_scored(run, out, evaluated)]
     if missing:
         from une_ray.studies.disentanglement.measure import refuse_unmeasurable
@@ -70,9 +80,6 @@ def compare(comparison: Comparison, out: Path, cluster: Cluster = DEFAULT) -> li
         seen = training_pictures(missing[0], folder_of(missing[0], out))  # here once, not by every trial
         refuse_unmeasurable(held_pictures(missing[0], out, evaluated), evaluated, seen.channels)
         run_all(missing, out, evaluated, cluster)
-    scores = gather(runs, out, evaluated)
-    (out / TABLE).write_text("\n".join(table(scores)) + "\n")
-    return scores
 
 
 def score_one(run: Run, out: Path, evaluated: str, device: str = "cpu") -> None:

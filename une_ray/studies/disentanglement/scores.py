@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from une_ray.geometry.intervals import mean_margin
 from une_ray.geometry.welch_holm import welch_holm
 from une_ray.studies.disentanglement.metrics import headings
+from une_ray.studies.disentanglement.training.files import whole
 from une_ray.studies.disentanglement.training.run import Run
 
 SCORES = "scores.jsonl"
@@ -125,6 +125,5 @@ def write_scores(run: Run, folder: Path, evaluated: str, measured: Mapping[str, 
         Score(model=run.variant, evaluated=evaluated, metric=metric, score=value, **facts)  # type: ignore[arg-type]
         for metric, value in measured.items()
     ]
-    temporary = folder / f"{SCORES}.tmp"
-    temporary.write_text("".join(json.dumps(asdict(score)) + "\n" for score in [*kept, *scores]))
-    os.replace(temporary, folder / SCORES)
+    with whole(folder / SCORES) as temporary:
+        temporary.write_text("".join(json.dumps(asdict(score)) + "\n" for score in [*kept, *scores]))

@@ -7,9 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 
 from une_ray.errors import UneError
+from une_ray.studies.disentanglement.training.files import alone
 from une_ray.studies.disentanglement.training.folder import read_run
 from une_ray.studies.disentanglement.training.pictures import Pictures, pictures
-from une_ray.studies.disentanglement.training.run import CONFIG, Run, is_finished
+from une_ray.studies.disentanglement.training.run import Run, has_config, is_finished
 from une_ray.studies.disentanglement.training.trainer import CURVE, Training, train
 
 PICTURES = "pictures"  # folder beside the models'
@@ -18,7 +19,15 @@ TRAVERSALS, CURVES = "traversals.png", "curve.png"
 
 def train_one(run: Run, folder: Path, device: str = "cpu") -> None:
     """Train and draw one model; what is done is not done again. Raises UneError where the folder is
-    another's."""
+    another's, or where another process trains in it."""
+    check_finished(run, folder)
+    if not is_finished(folder):
+        with alone(folder):
+            train_held(run, folder, device)
+
+
+def train_held(run: Run, folder: Path, device: str) -> None:
+    """The same in a folder that is held already, by this process or by the one that started it."""
     check_finished(run, folder)
     if not is_finished(folder):
         data = training_pictures(run, folder)
@@ -27,7 +36,7 @@ def train_one(run: Run, folder: Path, device: str = "cpu") -> None:
 
 def check_finished(run: Run, folder: Path) -> None:
     """Raise UneError where a folder holds another training than `run`, finished or not."""
-    if (folder / CONFIG).exists() and (there := read_run(folder)) != run:
+    if has_config(folder) and (there := read_run(folder)) != run:
         names = [
             field.name for field in fields(run) if getattr(there, field.name) != getattr(run, field.name)
         ]

@@ -78,6 +78,11 @@ def parse_model(text: str) -> tuple[str, dict[str, Value]]:
     return name, parse_settings(known, assignments, name)
 
 
+def has_config(folder: Path) -> bool:
+    """Whether a folder says of which training it is. An empty file does not: a kill of before has left it."""
+    return (folder / CONFIG).exists() and (folder / CONFIG).stat().st_size > 0
+
+
 def is_finished(folder: Path) -> bool:
     """Whether the training of a folder is over: its weights come last."""
     return (folder / WEIGHTS).exists()

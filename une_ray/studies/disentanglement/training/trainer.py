@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +19,9 @@ from tqdm import tqdm
 from une_ray.errors import UneError
 from une_ray.studies.disentanglement.models.model import Batch, Disentangler, Losses, Phase
 from une_ray.studies.disentanglement.training.compute import flops
+from une_ray.studies.disentanglement.training.files import sweep, whole
 from une_ray.studies.disentanglement.training.pictures import Pictures
-from une_ray.studies.disentanglement.training.run import CONFIG, WEIGHTS, Run, is_finished
+from une_ray.studies.disentanglement.training.run import CONFIG, WEIGHTS, Run, has_config, is_finished
 from une_ray.training.loop import average_gradients, rank, workers
 
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.jsonl"
@@ -93,9 +93,8 @@ class Training:
             "spent": self.spent,
             "seconds": self.trained_for(),
         }
-        temporary = self.folder / f"{CHECKPOINT}.tmp"
-        torch.save(state, temporary)
-        os.replace(temporary, self.folder / CHECKPOINT)
+        with whole(self.folder / CHECKPOINT) as temporary:
+            torch.save(state, temporary)
         self.saved_at = time.monotonic()
 
     def trained_for(self) -> float:
@@ -155,7 +154,8 @@ def train(
     device: str = "cpu",
     finish: Callable[[Training], None] | None = None,
 ) -> Path:
-    """Train one model, or go on with it; a finished one is left alone. Gives the folder.
+    """Train one model, or go on with it; a finished one is left alone. Gives the folder, which the caller
+    holds (`files.alone`) where others might train in it.
 
     `finish` is called with the trained model before its weights are written, which say that all is done.
     """
@@ -163,8 +163,11 @@ def train(
         return folder
     if rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
-        config = run.config(run.at.build(pictures.channels).architecture)
-        (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
+        sweep(folder)
+        if not has_config(folder):
+            config = run.config(run.at.build(pictures.channels).architecture)
+            with whole(folder / CONFIG) as temporary:
+                temporary.write_text(json.dumps(config, indent=1) + "\n")
     training = Training(run, pictures, folder, device)
     if training.model.phases(0.0):
         _spend(training)
@@ -218,7 +221,8 @@ def _forget_after(curve: Path, step: int) -> None:
     if curve.exists():
         lines = curve.read_text().splitlines()
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] < step]
-        curve.write_text("".join(f"{line}\n" for line in kept))
+        with whole(curve) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in kept))
 
 
 def _write(training: Training) -> None:
@@ -238,7 +242,6 @@ def _write(training: Training) -> None:
     with (training.folder / "training.jsonl").open("w") as file:
         file.write(json.dumps(facts) + "\n")
     weights = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
-    temporary = training.folder / f"{WEIGHTS}.tmp"
-    save_file(weights, temporary)
-    os.replace(temporary, training.folder / WEIGHTS)
+    with whole(training.folder / WEIGHTS) as temporary:
+        save_file(weights, temporary)
     (training.folder / CHECKPOINT).unlink(missing_ok=True)
