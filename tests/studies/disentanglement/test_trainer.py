@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from tests.helpers.trained import SCALE, squares
+from une_ray.cli.main import app
 from une_ray.errors import UneError
 from une_ray.models.adhoc import complete
 from une_ray.models.encoders import load_encoder
@@ -252,5 +254,36 @@ def test_models_and_settings_are_named_in_one_line():
         parse_model("beta-vae:gamma=1")
     with pytest.raises(UneError, match="unknown scale 'big'"):
         run("vae", scale="big")
-    with pytest.raises(UneError, match="compute is 0"):
-        run("vae", compute=0)
+    for compute in (0, math.nan, math.inf, -1):
+        with pytest.raises(UneError, match=f"compute is {compute}"):
+            run("vae", compute=compute)
+    for seed in (-1, 2**40):
+        with pytest.raises(UneError, match=f"the seed is {seed}; seeds are 0 to 1099511627775"):
+            run("vae", seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--compute", "nan", "compute is nan"),
+        ("--compute", "inf", "compute is inf"),
+        ("--device", "gpu", "--device gpu: there are cpu"),
+        ("--device", "cuda:99", "--device cuda:99: "),
+        ("--out", "a-file", "a-file can't be written to"),
+        ("--seed", "99999999999999999999", "--seed"),
+    ],
+)
+def test_what_can_t_be_trained_ends_in_one_line(option, value, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-file").write_text("")
+    words = ["disentangle", "train", "--model", "vae", "--corpus", "dsprites:30", "--compute", "0.001"]
+    found = CliRunner().invoke(app, [*words, option, value])
+    said = f"{found.output} {found.exception}"
+    assert found.exit_code != 0 and message in said and isinstance(found.exception, (UneError, SystemExit))
+
+
+def test_one_picture_is_trained_on_and_drawn(tmp_path):
+    data = squares()
+    data = replace(data, images=data.images[:1], factors=data.factors[:1])
+    train(run("vae"), data, tmp_path / "m", finish=lambda training: draw(training, data))
+    assert traversals(read_model(tmp_path / "m"), data).size == (LABEL + 10 * 68, HEAD + 4 * 68)

@@ -51,13 +51,13 @@ def train(
     ],
     corpus: CorpusOption,
     scale: ScaleOption = "tiny",
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, batches and noise")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**40 - 1, help="Of weights, batches and noise")] = 0,
     compute: ComputeOption = 1.0,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the model; default: disentangled/MODEL-seedSEED")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; default: a GPU if this machine has one")
+        str | None, typer.Option(help="cpu, cuda or cuda:N; default: a GPU if this machine has one")
     ] = None,
     num_workers: Annotated[
         int | None,
@@ -146,10 +146,15 @@ def compare(
 def _device(asked: str | None) -> str:
     import torch
 
-    has_gpu = torch.cuda.is_available()
-    if asked is not None and asked.startswith("cuda") and not has_gpu:
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if asked is None:
+        return "cuda" if gpus else "cpu"
+    if asked.startswith("cuda") and not gpus:
         raise UneError(f"--device {asked}: torch sees no GPU here; leave it out to train on the CPU")
-    return asked or ("cuda" if has_gpu else "cpu")
+    known = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{number}" for number in range(gpus))]
+    if asked not in known:
+        raise UneError(f"--device {asked}: there are {', '.join(known)}")
+    return asked
 
 
 def _correlated(comparison: Comparison, correlations: str, out: Path, cluster: Cluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from une_ray.studies.disentanglement.models.model import Disentangler
 from une_ray.studies.disentanglement.training.scales import Scale, scale
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+SEEDS = 2**40  # that a generator takes, times the steps and workers that have one of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,10 @@ class Run:
     def __post_init__(self) -> None:
         check_settings(settings_of(DISENTANGLERS.find(self.model).__init__), self.settings, self.model)
         scale(self.scale)
-        if self.compute <= 0:
+        if not 0 < self.compute < math.inf:
             raise UneError(f"compute is {self.compute}; it multiplies that of the scale, so above 0")
+        if not 0 <= self.seed < SEEDS:
+            raise UneError(f"the seed is {self.seed}; seeds are 0 to {SEEDS - 1}")
 
     @property
     def at(self) -> Scale:

@@ -22,21 +22,24 @@ READ, LEAST = 2000, 0.02  # pictures that decide what a code says; the least sha
 
 @torch.no_grad()
 def traversals(model: Disentangler, pictures: Pictures, seed: int = 0, device: str = "cpu") -> Image.Image:
-    """A sheet of `BASES` blocks side by side. Left in each row the picture that codes are read from (a model
-    that does not invert begins elsewhere), then the code over the model's `span`.
+    """A sheet of `BASES` blocks side by side, of fewer where there are fewer pictures. Left in each row the
+    picture that codes are read from (a model that does not invert begins elsewhere), then the code over the
+    model's `span`.
 
     Rows are in order of how much they change the picture, most first.
     """
-    rows = np.random.default_rng(seed).choice(len(pictures.images), BASES, replace=False)
+    bases = min(BASES, len(pictures.images))
+    rows = np.random.default_rng(seed).choice(len(pictures.images), bases, replace=False)
     originals = pictures.rows(rows)
-    bases = model.bases(originals.to(device))
-    swept = torch.stack([_swept(model, base) for base in bases]).cpu()  # (bases, codes, steps, c, s, s)
+    latents = model.bases(originals.to(device))
+    swept = torch.stack([_swept(model, base) for base in latents]).cpu()  # (bases, codes, steps, c, s, s)
     order = swept.std(2).mean((0, 2, 3, 4)).argsort(descending=True)
     blocks = [_block(original, sweep[order]) for original, sweep in zip(originals, swept)]
     gap = np.full((blocks[0].shape[0], GAP, 3), 255, np.uint8)
     parts = [part for block in blocks for part in (gap, block)][1:]
     names = said(model, pictures, device)
-    return _titled(np.concatenate(parts, axis=1), [names[code] for code in order.tolist()], model.span)
+    sheet = np.concatenate(parts, axis=1)
+    return _titled(sheet, [names[code] for code in order.tolist()], bases, model.span)
 
 
 def said(model: Disentangler, pictures: Pictures, device: str = "cpu") -> list[str]:
@@ -84,7 +87,7 @@ def _row(pictures: torch.Tensor) -> np.ndarray:
     return np.concatenate(list(framed), axis=1)
 
 
-def _titled(sheet: np.ndarray, names: list[str], span: tuple[float, float]) -> Image.Image:
+def _titled(sheet: np.ndarray, names: list[str], bases: int, span: tuple[float, float]) -> Image.Image:
     """The sheet with the rows' names on its left, and above each picture what it is."""
     height, width, _ = sheet.shape
     titled = Image.new("RGB", (LABEL + width, HEAD + height), "white")
@@ -94,7 +97,7 @@ def _titled(sheet: np.ndarray, names: list[str], span: tuple[float, float]) -> I
     for row, name in enumerate(names):
         pen.text((2, HEAD + row * pitch + pitch // 2), name, "black", font, anchor="lm")
     heads = ["picture", *(f"{value:g}" for value in np.linspace(*span, STEPS))]
-    for base in range(BASES):
+    for base in range(bases):
         left = LABEL + base * (len(heads) * pitch + GAP)
         for column, head in enumerate(heads):
             pen.text((left + column * pitch + pitch // 2, HEAD // 2), head, "black", font, anchor="mm")
