@@ -1,6 +1,10 @@
 """Subsamples of a grid of factors, the options of corpora over one, and the files of published ones."""
 
+import io
 import sys
+import tempfile
+import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -142,6 +146,61 @@ def test_hdf5_without_its_library_says_how_to_get_it(tmp_path, monkeypatch):
     path.write_bytes(b"")
     with pytest.raises(UneError, match="pip install h5py"):
         opened(str(path), tuple(SMALL.sizes.items()))
+
+
+class Hdf5File(dict):
+    """In the place of h5py's, whose groups are mappings too, and have no shape."""
+
+    def __init__(self, path: str, mode: str) -> None:
+        labels = SMALL.factors_of(np.arange(len(SMALL)))
+        images = pictures_of(SMALL, (3,))
+        super().__init__(
+            {
+                "group": {"images": {}, "labels": labels},
+                "labels": {"images": images, "labels": {}},
+                "scalar": {"images": np.array(7, np.uint8), "labels": labels},
+                "whole": {"images": images, "labels": labels},
+            }[path.split("/")[-1].removesuffix(".h5")]
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("group", "its images is a group and no data set"),
+        ("labels", "its labels is a group and no data set"),
+        ("scalar", r"holds pictures \(\) of uint8"),
+    ],
+)
+def test_hdf5_of_an_odd_layout_is_refused(name, message, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", SimpleNamespace(File=Hdf5File))
+    for file in (name, "whole"):
+        (tmp_path / f"{file}.h5").write_bytes(b"")
+    with pytest.raises(UneError, match=message):
+        opened(str(tmp_path / f"{name}.h5"), tuple(SMALL.sizes.items()))
+    found = opened(str(tmp_path / "whole.h5"), tuple(SMALL.sizes.items()))
+    assert (found.pictures(np.arange(3)) == pictures_of(SMALL, (3,))[:3]).all()
+
+
+def test_an_npz_that_ends_early_leaves_nothing_behind_and_a_scalar_is_refused(tmp_path, monkeypatch):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    images, labels = pictures_of(SMALL, (3,)), SMALL.factors_of(np.arange(len(SMALL)))
+    np.savez(tmp_path / "scalar.npz", images=np.array(7, np.uint8), labels=labels)
+    with pytest.raises(UneError, match=r"holds pictures \(\) of uint8"):
+        opened(str(tmp_path / "scalar.npz"), tuple(SMALL.sizes.items()))
+    data = io.BytesIO()
+    np.save(data, images)
+    with zipfile.ZipFile(tmp_path / "short.npz", "w") as archive:
+        archive.writestr("images.npy", data.getvalue()[:-5000])
+        data = io.BytesIO()
+        np.save(data, labels)
+        archive.writestr("labels.npy", data.getvalue())
+    for _ in range(2):
+        with pytest.raises(UneError, match="it ends in picture .* download it again"):
+            opened(str(tmp_path / "short.npz"), tuple(SMALL.sizes.items()))
+    assert [path for path in temporary.rglob("*") if path.is_file()] == []
 
 
 def test_hdf5_as_published_is_read_item_by_item(tmp_path):

@@ -96,10 +96,16 @@ def _hdf5(path: str, grid: FactorGrid) -> Published:
     except OSError as error:
         raise UneError(f"{path} can't be read as HDF5 ({reason(error)}); download it again") from error
     names = {name for name in (*PICTURES, *LABELS) if name in file}
-    images, labels = file[_named(path, PICTURES, names)], file[_named(path, LABELS, names)]
+    images, labels = (_data_set(path, file, _named(path, wanted, names)) for wanted in (PICTURES, LABELS))
     _check_pictures(path, images.shape, images.dtype, grid)
     _check_order(path, np.asarray(labels), grid)
     return Hdf5(images)
+
+
+def _data_set(path: str, file: Any, name: str) -> Any:
+    if not hasattr(file[name], "shape"):
+        raise UneError(f"{path}: its {name} is a group and no data set; the published one's is an array")
+    return file[name]
 
 
 def _named(path: str, wanted: tuple[str, ...], names: set[str]) -> str:
@@ -110,7 +116,7 @@ def _named(path: str, wanted: tuple[str, ...], names: set[str]) -> str:
 
 
 def _check_pictures(path: str, shape: tuple[int, ...], dtype: np.dtype, grid: FactorGrid) -> None:
-    if shape[0] != len(grid) or shape[1:] not in ((SIZE, SIZE), (SIZE, SIZE, 3)) or dtype != np.uint8:
+    if shape[:1] != (len(grid),) or shape[1:] not in ((SIZE, SIZE), (SIZE, SIZE, 3)) or dtype != np.uint8:
         raise UneError(
             f"{path} holds pictures {shape} of {dtype}; the published ones are"
             f" ({len(grid)}, {SIZE}, {SIZE}, …) of uint8"
@@ -153,9 +159,14 @@ def _unpacked(path: str, member: IO[bytes], grid: FactorGrid) -> np.ndarray:
     unpacked = folder / f"{key[:32]}.pictures"
     if not unpacked.exists():
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            for pictures in _chunks(member, shape):
-                file.write((np.packbits(pictures > 0) if in_bits else pictures).tobytes())
-        os.replace(file.name, unpacked)
+            try:
+                for pictures in _chunks(member, shape):
+                    file.write((np.packbits(pictures > 0) if in_bits else pictures).tobytes())
+                file.flush()
+                os.replace(file.name, unpacked)
+            except BaseException:  # also where the user stops it: it may be gigabytes
+                os.unlink(file.name)
+                raise
     return np.memmap(unpacked, np.uint8, "r", shape=wide)
 
 
