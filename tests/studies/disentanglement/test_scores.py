@@ -1,11 +1,14 @@
 """Means over seeds and their table."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from tests.helpers.trained import SCALE
 from une_ray.errors import UneError
+from une_ray.studies.disentanglement.compare import Comparison, folder_of
 from une_ray.studies.disentanglement.scores import (
     Score,
     mean_over_seeds,
@@ -14,7 +17,7 @@ from une_ray.studies.disentanglement.scores import (
     told_apart,
     write_scores,
 )
-from une_ray.studies.disentanglement.training.run import Run
+from une_ray.studies.disentanglement.training.run import Run, parse_model
 from une_ray.studies.disentanglement.training.scales import SCALES
 
 
@@ -66,9 +69,15 @@ def test_scores_on_one_corpus_do_not_replace_those_on_another(tmp_path, monkeypa
 
 
 def test_a_comparison_goes_seed_by_seed_and_refuses_what_is_named_twice():
-    from une_ray.studies.disentanglement.compare import Comparison
-
     runs = Comparison(models=[("vae", {}), ("did", {})], corpus="avatars:8", seeds=2).runs()
     assert [(run.model, run.seed) for run in runs] == [("vae", 0), ("did", 0), ("vae", 1), ("did", 1)]
     with pytest.raises(UneError, match="vae is named twice"):
         Comparison(models=[("vae", {}), ("vae", {})], corpus="avatars:8").runs()
+    for first, second in (("beta-vae", "beta-vae:beta=4"), ("did:contrast=true", "did:temperature=0.2")):
+        with pytest.raises(UneError, match=rf"{second}(\.0)? is named twice, as {first}$"):
+            Comparison(models=[*map(parse_model, (first, second))], corpus="avatars:8").runs()
+    others = [parse_model("beta-vae"), parse_model("beta-vae:beta=5")]
+    names = [
+        folder_of(run, Path()).name for run in Comparison(models=others, corpus="avatars:8", seeds=1).runs()
+    ]
+    assert names == ["beta-vae-seed0", "beta-vae,beta=5.0-seed0"]

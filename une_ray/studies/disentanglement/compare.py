@@ -44,10 +44,11 @@ class Comparison:
             Run(model=model, settings=settings, corpus=corpus, scale=self.scale, compute=self.compute)
             for model, settings in self.models
         ]
-        variants = [run.variant for run in first]
-        twice = sorted({variant for variant in variants if variants.count(variant) > 1})
-        if twice:
-            raise UneError(f"{', '.join(twice)} is named twice")
+        for place, run in enumerate(first):
+            for before in first[:place]:
+                if run.effective == before.effective:
+                    same = "" if run.variant == before.variant else f", as {before.variant}"
+                    raise UneError(f"{run.variant} is named twice{same}")
         if not first or self.seeds < 1:
             raise UneError("a comparison is of at least one model and one seed")
         return [replace(run, seed=seed) for seed in range(self.seeds) for run in first]

@@ -53,6 +53,13 @@ class Run:
         ]
         return ":".join([self.model, *texts])
 
+    @property
+    def effective(self) -> tuple[str, Mapping[str, Value]]:
+        """The model with all of its settings, defaults too: equal of variants that are the same, as
+        `beta-vae` and `beta-vae:beta=4`."""
+        known = settings_of(DISENTANGLERS.find(self.model).__init__)
+        return self.model, {name: setting.default for name, setting in known.items()} | dict(self.settings)
+
     def build(self, channels: int) -> Disentangler:
         """The networks, drawn under the run's seed; the process' random state stays as it was."""
         import torch
