@@ -29,6 +29,15 @@ def test_rate_and_remaining_time_do_not_count_loading_models(clock):
     ]
 
 
+def test_what_comes_all_at_once_has_no_rate_but_took_so_long(clock):
+    out = io.StringIO()
+    with progress.Progress(24, "generating", out, unit="pictures") as bar:
+        for at, pictures in ((140.0, 16), (140.01, 8)):
+            clock[0] = at
+            bar.advance(pictures, rejects=0)
+    assert out.getvalue().splitlines()[-1] == "generating: 24/24 pictures, took 140 s, 0 rejects"
+
+
 def test_the_rate_is_that_of_the_last_minute(clock):
     out = io.StringIO()
     with progress.Progress(1000, "building", out) as bar:

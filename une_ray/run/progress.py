@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_OF_SILENCE = 30.0
+SHORTEST = 1.0  # seconds that tell a rate: what two actors bring at once is none
 WINDOW, FEWEST = 60.0, 4  # seconds that a rate is taken over, and marks that it is taken over at the least
 
 
@@ -65,13 +66,15 @@ class Progress:
 
     def pace(self) -> str:
         """Rate of the last WINDOW seconds, or of the last few units where those took longer, and remaining
-        time; before the first units, for how long it runs."""
+        time; before the first units, for how long it runs; of a job that ends before a rate is known, for how
+        long it ran."""
         if not self.marks:
             return f"running for {self.printed - self.started:.0f} s"
         before, since = self.marks[0]
         seconds = self.printed - since
-        if self.done == before or seconds <= 0:
-            return "rate not known yet"
+        if self.done == before or seconds < SHORTEST:
+            is_last = self.done == self.total
+            return f"took {self.printed - self.started:.0f} s" if is_last else "rate not known yet"
         rate = (self.done - before) / seconds
         left = f"{(self.total - self.done) / rate:.0f} s left"
         return (
