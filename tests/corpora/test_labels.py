@@ -158,6 +158,27 @@ def test_a_column_of_three_values_says_which_is_unknown(folder, values, option, 
             attributes(folder, values)
 
 
+def test_what_is_unknown_is_that_very_text_and_takes_no_word_along_that_means_the_same(folder):
+    """A 0 that means unknown in one column is no "no" of another, nor the other way round."""
+    rows = "file,mood,out\n" + "".join(
+        f"{name},{row}\n" for name, row in zip(NAMES, ("0,no", "1,yes", "-1,no"))
+    )
+    by_mood = [item.attributes for item in listed(folder, rows, "&unknown=0")]
+    assert [found.get("mood") for found in by_mood[:3]] == [None, True, False]
+    assert [found.get("out") for found in by_mood[:3]] == [False, True, False]
+    with pytest.raises(UneError, match=r"column 'mood' .* say which.*\?unknown=mood:-1 or \?unknown=mood:0"):
+        listed(folder, rows, "&unknown=no")
+
+
+def test_zeros_of_one_column_that_are_unknown_leave_those_of_another(folder):
+    rows = "file,mood,out\n" + "".join(f"{name},{row}\n" for name, row in zip(NAMES, ("0,0", "1,1", "-1,0")))
+    with pytest.raises(UneError, match="unknown=0 would make every 0 of column 'out' .*COLUMN:0 says it of"):
+        listed(folder, rows, "&unknown=0")
+    by_mood = [item.attributes for item in listed(folder, rows, "&unknown=mood:0")]
+    assert [found.get("mood") for found in by_mood[:3]] == [None, True, False]
+    assert [found.get("out") for found in by_mood[:3]] == [False, True, False]
+
+
 @pytest.mark.parametrize("value", ["maybe", "2", "0.5", "alice"])
 def test_a_column_that_is_none_is_refused_with_every_remedy(folder, value):
     with pytest.raises(UneError, match=rf"'A' of .* holds '{value}' \(row 4\).*\?factors=A.*\?skip=A"):

@@ -31,8 +31,9 @@ LETTERS = {"t": "f", "f": "t", "y": "n", "n": "y"}  # a word only beside its opp
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """What the caller says of a table: its `encoding`, the column of paths (`file`), the text that stands for
-    `unknown`, columns that are small whole numbers (`factors`) or text (`metadata`) whatever they hold, that
-    decide the split together (`group`), or that are not read (`skip`)."""
+    `unknown` (of one column as COLUMN:TEXT), columns that are small whole numbers (`factors`) or text
+    (`metadata`) whatever they hold, that decide the split together (`group`), or that are not read
+    (`skip`)."""
 
     encoding: str | None = None
     file: str | None = None
@@ -55,18 +56,21 @@ class Typed:
 def typed_columns(path: str, columns: Mapping[str, Sequence[str]], rules: Rules) -> Typed:
     """Texts by column name, typed; a column that decides the split is metadata. Raises UneError that names
     row, value and remedy."""
+    blanks = {name: _blank(rules, name, columns) for name in columns}
     as_text = {*rules.metadata, rules.group} | {
-        name for name, values in columns.items() if not _is_meant_as_attribute(values, rules)
+        name for name, values in columns.items() if not _is_meant_as_attribute(values, blanks[name])
     }
+    for name in columns.keys() - as_text - {*rules.factors}:
+        _refuse_lost_negatives(path, name, columns[name], rules)
     return Typed(
         attributes={
-            name: _attribute(path, name, values, rules)
+            name: _attribute(path, name, values, blanks[name])
             for name, values in columns.items()
             if name not in as_text and name not in rules.factors
         },
-        factors={name: _factor(path, name, columns[name], rules) for name in rules.factors},
+        factors={name: _factor(path, name, columns[name], blanks[name]) for name in rules.factors},
         metadata={
-            name: _metadata(values, rules)
+            name: _metadata(values, blanks[name])
             for name, values in columns.items()
             if name in as_text and name not in rules.factors
         },
@@ -108,23 +112,32 @@ def _word(text: str) -> str:
     return BOOLEANS.get(whole(text), whole(text))
 
 
-def _is_meant_as_attribute(values: Sequence[str], rules: Rules) -> bool:
-    texts = [whole(value) for value in values]
+def _blank(rules: Rules, column: str, columns: Collection[str]) -> str:
+    """The text, as `whole` has it, that means in this column that nobody knows: ?unknown=TEXT says it of
+    all, ?unknown=COLUMN:TEXT of one."""
+    named, colon, text = (rules.unknown or "").partition(":")
+    if colon and named in columns:
+        return whole(text) if named == column else ""
+    return whole(rules.unknown or "")
+
+
+def _is_meant_as_attribute(values: Sequence[str], blank: str) -> bool:
+    texts = ["" if whole(value) == blank else whole(value) for value in values]
     present = set(texts)
     lone = {letter for letter, opposite in LETTERS.items() if opposite not in present}
     known = Counter(f"the letter {text}" if text in lone else _word(text) for text in texts)
-    del known[""], known[_word(rules.unknown or "")]
+    del known[""]
     words = known.keys() & WORDS
     has_both = "1" in words and len(words) > 1
     is_three_valued = has_both and len(known.keys() - WORDS) == 1
     return is_three_valued or 2 * sum(known[word] for word in words) > known.total() or not known
 
 
-def _attribute(path: str, column: str, values: Sequence[str], rules: Rules) -> list[bool | None]:
-    """True, False, or None where unknown."""
-    texts = list(map(_word, values))
-    blank = _word(rules.unknown or "")
-    left = sorted(set(texts) - {"", blank})
+def _attribute(path: str, column: str, values: Sequence[str], blank: str) -> list[bool | None]:
+    """True, False, or None where unknown: where the very text stands that means so, which as a word for
+    false would take a "no" along."""
+    texts = ["" if whole(value) == blank else _word(value) for value in values]
+    left = sorted(set(texts) - {""})
     remedy = (
         f"write true or false there, or give ?factors={column} for whole numbers, ?metadata={column} for"
         f" text, or ?skip={column} to leave it out"
@@ -139,15 +152,25 @@ def _attribute(path: str, column: str, values: Sequence[str], rules: Rules) -> l
     if {"0", "-1"} <= set(left):
         raise UneError(
             f"column {column!r} of {path} has the values {', '.join(left)}: say which of them means that it"
-            f" is unknown, ?unknown=-1 or ?unknown=0; {remedy}"
+            f" is unknown, ?unknown={column}:-1 or ?unknown={column}:0; {remedy}"
         )
-    return [None if text in ("", blank) else text == "1" for text in texts]
+    return [None if text == "" else text == "1" for text in texts]
 
 
-def _factor(path: str, column: str, values: Sequence[str], rules: Rules) -> list[int | None]:
+def _refuse_lost_negatives(path: str, column: str, values: Sequence[str], rules: Rules) -> None:
+    """Raise UneError for a column of 1 and 0 whose every 0 would become unknown because another column's
+    does."""
+    if whole(rules.unknown or "") == "0" and {whole(value) for value in values} - {""} == {"0", "1"}:
+        raise UneError(
+            f"?unknown=0 would make every 0 of column {column!r} of {path} unknown too, which has 1 and 0"
+            " alone; ?unknown=COLUMN:0 says it of one column"
+        )
+
+
+def _factor(path: str, column: str, values: Sequence[str], blank: str) -> list[int | None]:
     found: list[int | None] = []
     for row, value in enumerate(values):
-        text = "" if whole(value) == whole(rules.unknown or "") else whole(value)
+        text = "" if whole(value) == blank else whole(value)
         if not re.fullmatch(r"-?\d{1,9}|", text):
             raise UneError(
                 f"row {row + 2} of {path}: factor {column!r} is {value!r}, not a whole number of up to nine"
@@ -157,8 +180,7 @@ def _factor(path: str, column: str, values: Sequence[str], rules: Rules) -> list
     return found
 
 
-def _metadata(values: Sequence[str], rules: Rules) -> list[str | None]:
+def _metadata(values: Sequence[str], blank: str) -> list[str | None]:
     """Text without the blanks around it, None where there is none."""
-    blank = (rules.unknown or "").strip().lower()
     texts = [value.strip() for value in values]
     return [None if text.lower() in ("", blank) else text for text in texts]

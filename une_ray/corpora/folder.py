@@ -35,7 +35,8 @@ class Folder:
         "table": "a CSV or Parquet file of labels, one row an image",
         "encoding": "the CSV's, as latin-1; UTF-8 if not given",
         "file": "the column of paths, where it is not called file, as image_id",
-        "unknown": "the text that means that nobody knows, in every column but captions, as -1 or NA",
+        "unknown": "the text that means that nobody knows, in every column but captions, as -1 or NA; in one,"
+        " as mood:-1",
         "factors": "columns that are small whole numbers, comma-separated, as class",
         "metadata": "columns that are text whatever they hold, comma-separated, as initials",
         "group": "a column whose equals stand in one split, as person: probes must not be tested on faces "
