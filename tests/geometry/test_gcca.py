@@ -7,6 +7,7 @@ from sklearn.linear_model import Ridge
 
 from une_ray.errors import UneError
 from une_ray.geometry.gcca import HeldOut, ScoreMoments, agreement_in, gcca, leading_components, scatters
+from une_ray.geometry.partners import Partners
 
 DIMS = {"a": 12, "b": 9, "c": 7}
 HIDDEN = 4
@@ -114,8 +115,9 @@ def test_held_out_correlation_is_high_where_something_is_shared_and_the_null_is_
     shared = fitted(views(), 8)
     held_out = HeldOut(shared)
     fresh = views(seed=5)
+    partners = Partners(fresh, 400)
     for start in range(0, 400, 100):
-        held_out.add({view: z[start : start + 100] for view, z in fresh.items()})
+        held_out.add({view: z[start : start + 100] for view, z in fresh.items()}, partners.mixed(100))
     correlations = held_out.correlations()
     seen = {view: shared.predicted(view, z) for view, z in fresh.items()}
     pairs = [("a", "b"), ("a", "c"), ("b", "c")]
@@ -128,6 +130,23 @@ def test_held_out_correlation_is_high_where_something_is_shared_and_the_null_is_
     assert np.allclose(agreement_in(shared, moments.blocks()), correlations)
     assert correlations[:HIDDEN].min() > 0.8 and np.abs(correlations[HIDDEN:]).max() < 0.2
     assert np.abs(held_out.correlations(shuffled=True)).max() < 0.2
+
+
+def test_the_null_of_rows_that_are_sorted_is_that_of_rows_in_any_order():
+    """Sorted by class, an image's neighbours are of its class, and share what its views do."""
+    generator = np.random.default_rng(0)
+    classes = np.repeat(np.arange(8), 100)
+    rows = {
+        view: 3 * generator.standard_normal((8, 12))[classes] + generator.standard_normal((800, 12))
+        for view in "ab"
+    }
+    shared = fitted(rows, 4)
+    held_out, partners = HeldOut(shared), Partners(rows, 800)
+    for start in range(0, 800, 100):
+        batch = {view: z[start : start + 100] for view, z in rows.items()}
+        held_out.add(batch, partners.mixed(100))
+    assert held_out.correlations().min() > 0.8
+    assert np.abs(held_out.correlations(shuffled=True)).max() < 0.15
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,20 @@ class Planted:
         self.attributes = [f"Attribute {n}" for n in range(10)]
         self.test = np.array([split_of(i) == "test" for i in self.ids])
         self.captions: list[str | None] = [None] * count
+        self.groups: list[str | None] = [None] * count
 
     def lake(self, url: str, rejected: dict[str, set[str]] | None = None) -> Lake:
         """A finished lake of it; `rejected` names the images that a space lacks."""
         planned = (
-            Item(i, f"{i}.png", split_of(i), caption, dict(zip(self.attributes, map(bool, row))))
-            for i, row, caption in zip(self.ids, self.labels, self.captions)
+            Item(
+                i,
+                f"{i}.png",
+                split_of(i),
+                caption,
+                dict(zip(self.attributes, map(bool, row))),
+                split_group=group,
+            )
+            for i, row, caption, group in zip(self.ids, self.labels, self.captions, self.groups)
         )
         lake = create(Lake(url), f"test:{len(self.ids)}", planned, 256)
         z = {space: dict(zip(self.ids, rows)) for space, rows in self.z.items()}

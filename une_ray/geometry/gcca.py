@@ -204,7 +204,7 @@ def agreement_in(shared: SharedSpace, blocks: Mapping[tuple[str, str], Floats]) 
 class HeldOut:
     """How well the views agree about images that nothing was fitted on: correlations of what they predict.
 
-    Sums over rows, so that no row is kept. `shuffled` pairs each image with its neighbour in the batch: the
+    Sums over rows, so that no row is kept. `shuffled` is of mixed rows, of another image in each view: the
     null that the same maps reach on pairs that do not belong together.
     """
 
@@ -212,20 +212,16 @@ class HeldOut:
         self.shared = shared
         views, dim = len(shared.weights), len(shared.variances)
         self.rows = 0
-        self.sums = np.zeros((views, dim))
+        self.sums, self.mixed_sums = np.zeros((2, views, dim))
         self.products, self.shuffled = np.zeros((2, views, views, dim))
 
-    def add(self, rows: Mapping[str, AnyFloats]) -> None:
-        """Count held-out rows {view: (n, d)} in."""
-        seen = np.stack([self.shared.predicted(view, rows[view]) for view in self.shared.weights])
-        self.rows += seen.shape[1]
-        self.sums += seen.sum(1)
-        self.products += np.einsum("ank,bnk->abk", seen, seen)
-        for shift, row in enumerate(self.shuffled):  # each view by another step, so that no two stay together
-            for other, turned in enumerate(seen):
-                row[other] += np.einsum(
-                    "nk,nk->k", seen[shift], np.roll(turned, (other - shift) or 1, axis=0)
-                )
+    def add(self, rows: Mapping[str, AnyFloats], mixed: Mapping[str, AnyFloats]) -> None:
+        """Count held-out rows {view: (n, d)} in, and as many `mixed` ones (`Partners.mixed`)."""
+        for of, sums, products in ((rows, self.sums, self.products), (mixed, self.mixed_sums, self.shuffled)):
+            seen = np.stack([self.shared.predicted(view, of[view]) for view in self.shared.weights])
+            sums += seen.sum(1)
+            products += np.einsum("ank,bnk->abk", seen, seen)
+        self.rows += len(next(iter(rows.values())))
 
     def correlations(self, shuffled: bool = False) -> Floats:
         """(k,): the mean over pairs of views of their correlation in each shared dimension."""
@@ -233,7 +229,8 @@ class HeldOut:
         covariance = self.products / self.rows - mean[:, None] * mean[None]
         spread = np.sqrt(np.maximum(np.einsum("aak->ak", covariance), 0))
         if shuffled:
-            covariance = self.shuffled / self.rows - mean[:, None] * mean[None]
+            mixed = self.mixed_sums / self.rows
+            covariance = self.shuffled / self.rows - mixed[:, None] * mixed[None]
         lengths = spread[:, None] * spread[None]
         found = np.divide(covariance, lengths, out=np.zeros_like(covariance), where=lengths > 0)
         return found[np.triu_indices(len(mean), 1)].mean(0)

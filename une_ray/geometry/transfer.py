@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.stats import rankdata
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import AnyFloats, Floats
 from une_ray.geometry.cross_validation import best_for_all
+from une_ray.geometry.partners import Partners
 
 # In units of the source's mean eigenvalue; the ends are interpolation and the mean predictor.
 PENALTIES = np.logspace(-5, 6, 45)
@@ -50,8 +52,8 @@ class Probes:
 class JointMoments:
     """Means and second moments of several spaces over the same images, in float64.
 
-    Memory is 16·(Σ dim)² bytes however many the rows. A second product pairs every image with another of
-    its batch: the shuffled pairing that a map must beat, with the very same means and Gram matrices.
+    Memory is 16·(Σ dim)² bytes however many the rows. A second product pairs every image with another: the
+    shuffled pairing that a map must beat, with the very same means and Gram matrices.
     """
 
     def __init__(self, dims: dict[str, int], seed: int = 0) -> None:
@@ -59,10 +61,12 @@ class JointMoments:
         self.columns = {space: slice(*ends[i : i + 2]) for i, space in enumerate(dims)}
         self.rows, self.sums = 0, np.zeros(ends[-1])
         self.products, self.shuffled = np.zeros((2, ends[-1], ends[-1]))
+        self.partners = np.zeros(ends[-1])
         self.random = np.random.default_rng(seed)
 
-    def add(self, batch: dict[str, AnyFloats]) -> None:
-        """Count rows in: one (n, dim) array per space, row i of each of one image.
+    def add(self, batch: Mapping[str, AnyFloats], partners: Mapping[str, AnyFloats] | None = None) -> None:
+        """Count rows in: one (n, dim) array per space, row i of each of one image, and as many of other
+        images to pair them with (`Partners`); by default others of the batch, which must then be all.
 
         Raises UneError where a latent is not finite.
         """
@@ -73,13 +77,13 @@ class JointMoments:
                 f"space {broken!r} has a latent that is not finite; "
                 "find it with une verify and build that shard again"
             )
-        order = self.random.permutation(len(z))
-        partner = np.empty_like(order)
-        partner[order] = np.roll(order, 1)  # one cycle: no image is paired with itself unless it is alone
+        paired = partners or Partners(batch, len(z), self.random).next(len(z))
+        others = np.concatenate([paired[space] for space in self.columns], axis=1, dtype=np.float64)
         self.rows += len(z)
         self.sums += z.sum(0)
+        self.partners += others.sum(0)
         self.products += z.T @ z
-        self.shuffled += z.T @ z[partner]
+        self.shuffled += z.T @ others
 
     def mean(self, space: str) -> Floats:
         """(dim,)"""
@@ -87,8 +91,9 @@ class JointMoments:
 
     def scatter(self, a: str, b: str, shuffled: bool = False) -> Floats:
         """Σ (z_a − mean)(z_b − mean)ᵀ, (dim of a, dim of b)."""
-        products = self.shuffled if shuffled else self.products
-        return products[self.columns[a], self.columns[b]] - self.rows * np.outer(self.mean(a), self.mean(b))
+        one, other = self.columns[a], self.columns[b]
+        products, sums = (self.shuffled, self.partners) if shuffled else (self.products, self.sums)
+        return products[one, other] - np.outer(self.mean(a), sums[other])
 
 
 class Ridge:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from une_ray.errors import UneError
+from une_ray.geometry.partners import Partners
 from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, image_ids, matrix
 from une_ray.lake.layout import Lake
 from une_ray.lake.splits import refuse_one_sided
@@ -99,6 +100,19 @@ def side_by_side(
                     f" {lake.url}"
                 )
         yield whole(first), {space: matrix(part["z"], np.float32) for space, part in zip(spaces, parts)}
+
+
+def in_order(lake: Lake, space: str, ids: pa.Array) -> pa.Array:
+    """Those ids in the order in which `side_by_side` walks them."""
+    order = image_ids(lake, space)
+    return order.filter(pc.is_in(order, ids))
+
+
+def partners_of(lake: Lake, spaces: Sequence[str], ids: pa.Array) -> Partners:
+    """Other images for each of `ids` as `side_by_side` walks them: all of these, or a random sample, which is
+    read in a pass of its own."""
+    order = in_order(lake, spaces[0], ids)
+    return Partners(rows_of(lake, spaces, order.take(pa.array(Partners.of(len(order))))), len(order))
 
 
 def rows_of(lake: Lake, spaces: Sequence[str], ids: pa.Array) -> dict[str, np.ndarray]:

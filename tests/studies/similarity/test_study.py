@@ -50,6 +50,22 @@ def test_rotations_linear_maps_and_nothing_are_told_apart(lake, found):
     assert len(related) == 12
 
 
+def test_copies_of_a_picture_are_no_relation_of_two_spaces(tmp_path):
+    """Two spaces of nothing in common, in which every picture stands four times over: a map fitted on half of
+    the rows has seen the other half, unless images are one of each group."""
+    made, random = Planted(count=400, spaces=("enc",)), np.random.default_rng(0)
+    made.groups = [f"picture {n // 4}" for n in range(400)]
+    for name in ("enc", "other"):
+        z = np.repeat(random.standard_normal((100, 60)), 4, 0) + 0.01 * random.standard_normal((400, 60))
+        made.z[name] = z.astype(np.float16).astype(float)
+    lake = open_lake(made.lake(str(tmp_path / "lake")).url)
+    rows = lake.similarity(draws=2, permutations=10).table.to_pylist()
+    assert {row["n"] for row in rows} == {64, 100}
+    assert all(row["value"] < 0.05 for row in rows if row["measure"] == "ridge")
+    related = {kind for (kind,) in lake.rows("SELECT related_by FROM map_pairs")}
+    assert related == {"nothing linear"}
+
+
 def test_both_orders_of_names_give_every_measure_with_its_null(lake, found):
     one, other = (lake.rows(f"FROM similarity({names})") for names in ("'enc', 'turned'", "'turned', 'enc'"))
     assert one == other

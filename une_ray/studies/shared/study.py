@@ -21,12 +21,20 @@ from une_ray.geometry.gcca import (
     leading_components,
     scatters,
 )
+from une_ray.geometry.partners import MIXED, every_fifth
 from une_ray.lake import results
 from une_ray.lake.derived import derive_space, derived_fingerprint
-from une_ray.lake.latents import attributes_of, spaces_of
+from une_ray.lake.latents import attributes_of, groups_of, spaces_of
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.names import check_name
-from une_ray.lake.paired import PairedImages, left_out, paired_images, side_by_side
+from une_ray.lake.paired import (
+    PairedImages,
+    in_order,
+    left_out,
+    paired_images,
+    partners_of,
+    side_by_side,
+)
 from une_ray.studies.shared.accuracies import accuracies
 
 RANK, MOST = 500, 64  # components of a view that enter, and shared dimensions that are looked at
@@ -74,9 +82,10 @@ def shared_space(
 
     `dim` and `ridge` (in units of a view's mean squared singular value) are by default those by which the
     views agree most on a fifth of the train images that they were not fitted on, beyond what mixed-up pairs
-    reach. `shuffled` is the control: fitted on views of different images. Memory is (Σ rank)² numbers and
-    Σ dim², in two passes over the lake. Raises UneError for unknown views, one named twice, and views that
-    share no images or nothing else.
+    reach; all images of a group are on one side. `shuffled` is the control: fitted on views of different
+    images, from all over the lake. Memory is (Σ rank)² numbers, Σ dim² and 8,192 images of every view, in two
+    passes over the lake and one that draws these. Raises UneError for unknown views, one named twice, and
+    views that share no images or nothing else.
     """
     spaces_of(lake, views)
     if len(set(views)) < len(views):
@@ -90,6 +99,7 @@ def shared_space(
         "train": len(images.train),
         "fingerprints": [prints[view] for view in views],
     }
+    config |= MIXED
     if not (results.is_done(lake, "shared_maps", config) and results.is_done(lake, "shared_scores", config)):
         maps, scores = _fitted(lake, settings, images, dim)
         stamps = {"space": name, "split_seed": split_seed}
@@ -143,9 +153,9 @@ def _fitted(
     shared = moments.space(max(kept, _looked_at(moments)), ridge)
     if len(shared.variances) < kept:
         raise UneError(f"{kept} shared dimensions are more than vary: {len(shared.variances)} do; name fewer")
-    held_out = HeldOut(shared)
-    for _, batch in side_by_side(lake, settings.views, images.test):
-        held_out.add(batch)
+    held_out, others = HeldOut(shared), partners_of(lake, settings.views, images.test)
+    for ids, batch in side_by_side(lake, settings.views, images.test):
+        held_out.add(batch, others.mixed(len(ids)))
     agreed, null = held_out.correlations(), held_out.correlations(shuffled=True)
     columns = {"variance": shared.variances, "held-out correlation": agreed, "null correlation": null}
     scores: list[dict[str, Any]] = [
@@ -212,20 +222,18 @@ def _moments(lake: Lake, settings: SharedSettings, images: PairedImages, shuffle
         view: leading_components(own.pop(view), means[view], settings.rank) for view in settings.views
     }
     fit, validation, mixed = (ScoreMoments(components) for _ in range(3))
-    for _, batch in side_by_side(lake, settings.views, images.train):
-        rows = _mixed(batch) if shuffled else batch
-        is_fitted = np.arange(len(next(iter(rows.values())))) % 5 > 0
-        fit.add({view: z[is_fitted] for view, z in rows.items()})
-        rest = {view: z[~is_fitted] for view, z in rows.items()}
-        validation.add(rest)
-        mixed.add(_mixed(rest))
+    order = in_order(lake, settings.views[0], images.train)
+    is_validated, at = every_fifth(groups_of(lake, order)), 0
+    others = partners_of(lake, settings.views, images.train) if shuffled else None
+    of_validated = partners_of(lake, settings.views, order.filter(pa.array(is_validated)))
+    for ids, batch in side_by_side(lake, settings.views, images.train):
+        rows = others.mixed(len(ids)) if others else batch
+        is_rest = is_validated[at : at + len(ids)]
+        at += len(ids)
+        fit.add({view: z[~is_rest] for view, z in rows.items()})
+        validation.add({view: z[is_rest] for view, z in rows.items()})
+        mixed.add(of_validated.mixed(int(is_rest.sum())))
     return _Moments(components=components, fit=fit, validation=validation, mixed=mixed)
-
-
-def _mixed(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Every view's images in another order, so that no two views see the same."""
-    random = np.random.default_rng(0)
-    return {view: z[random.permutation(len(z))] for view, z in batch.items()}
 
 
 def _projections(

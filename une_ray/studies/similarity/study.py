@@ -20,8 +20,14 @@ from une_ray.lake.paired import rows_of
 
 PERMUTATIONS = 9  # at the least: then p can be one in ten
 FIRST, FACTOR, LARGEST = 64, 4, 4096  # numbers of images: 64, 256, 1,024, 4,096 and all there are below
-SHARED = """SELECT image_id FROM latents WHERE space IN (SELECT unnest(?)) GROUP BY image_id
-    HAVING count(DISTINCT space) = len(?) ORDER BY md5(image_id) LIMIT ?"""
+# One image of every group, as copies of one picture are one draw of it, and no relation of two spaces.
+SHARED = """WITH shared AS (
+        SELECT image_id FROM latents WHERE space IN (SELECT unnest($pair)) GROUP BY image_id
+        HAVING count(DISTINCT space) = len($pair))
+    SELECT image_id FROM images SEMI JOIN shared USING (image_id)
+    QUALIFY row_number() OVER (PARTITION BY coalesce(split_group, image_id) ORDER BY md5(image_id)) = 1
+    ORDER BY md5(image_id) LIMIT $limit"""
+GROUPED = "SELECT count(*) > count(DISTINCT coalesce(split_group, image_id)) FROM images"
 
 CURVES = """FROM similarity_curves SEMI JOIN (
     SELECT DISTINCT source, target FROM similarities WHERE config IN (SELECT unnest(?))
@@ -45,9 +51,9 @@ def similarities(
 ) -> SimilarityResult:
     """Measure every pair of `spaces` (default: all) on growing numbers of the images that both have.
 
-    Each of `draws` random sets of n images gives every measure and its mean over `permutations` mixed-up
-    pairings. Pairs that the lake has already are not done again. Raises UneError for unknown spaces, fewer
-    than two, and pairs that share fewer than forty images.
+    Images are one of each group and picture. Each of `draws` random sets of n of them gives every measure and
+    its mean over `permutations` mixed-up pairings. Pairs that the lake has already are not done again. Raises
+    UneError for unknown spaces, fewer than two, and pairs that share fewer than forty images.
     """
     names = sorted(spaces_of(lake, spaces))
     if len(set(names)) < 2:
@@ -59,16 +65,17 @@ def similarities(
         )
     prints = {name: results.config_hash(found) for name, found in lake.fingerprints().items()}
     configs = []
+    ((is_grouped,),) = lake.rows(GROUPED)
     pairs = list(combinations(names, 2))
     from une_ray.run.progress import Progress
 
     with Progress(len(pairs), "comparing", unit="pairs") as progress:
         for a, b in pairs:
-            ids = [row for (row,) in lake.rows(SHARED, [[a, b], [a, b], limit])]
+            ids = [row for (row,) in lake.rows(SHARED, {"pair": [a, b], "limit": limit})]
             if len(ids) < FEWEST:
                 raise UneError(f"{a} and {b} share {len(ids)} images; a similarity needs {FEWEST}")
             config = {"source": a, "target": b, "draws": draws, "permutations": permutations, "n": len(ids)}
-            config |= {"fingerprints": [prints[a], prints[b]]}
+            config |= {"fingerprints": [prints[a], prints[b]]} | ({"of": "groups"} if is_grouped else {})
             configs.append(results.config_hash(config))
             if not results.is_done(lake, "similarities", config):
                 rows = rows_of(lake, [a, b], pa.array(ids))

@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.geometry.agreement import direction_agreement
+from une_ray.geometry.partners import MIXED
 from une_ray.geometry.transfer import JointMoments, MapEvaluation, Probes, Ridge
 from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.lake.paired import check_split_seed, paired_images, side_by_side
+from une_ray.lake.paired import check_split_seed, paired_images, partners_of, side_by_side
 from une_ray.lake.splits import refuse_one_sided
 
 PROBES = """
@@ -112,7 +113,7 @@ class _Study:
             "test": len(self.test),
             "fingerprints": [self.fingerprints[source], self.fingerprints[target]],
             "probes": [self.probed_by.get(source), self.probed_by[target]],
-        }
+        } | MIXED
 
     def judged(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[dict[str, Any]]]]:
         """The rows of each pair: one pass over the train images for all of them, then one over the test
@@ -139,13 +140,11 @@ class _Study:
                 yield (source, target), self._pair(source, target, evaluation, labels, scatter)
 
     def _moments(self, spaces: list[str]) -> JointMoments:
-        """Of all train images, in one pass."""
-        batches = side_by_side(self.lake, spaces, self.train)
-        _, first = next(batches)
-        moments = JointMoments({space: z.shape[1] for space, z in first.items()})
-        moments.add(first)
-        for _, batch in batches:
-            moments.add(batch)
+        """Of all train images, in one pass, beside partners from all over the lake."""
+        partners = partners_of(self.lake, spaces, self.train)
+        moments = JointMoments({space: z.shape[1] for space, z in partners.rows.items()})
+        for ids, batch in side_by_side(self.lake, spaces, self.train):
+            moments.add(batch, partners.next(len(ids)))
         return moments
 
     def _pair(
