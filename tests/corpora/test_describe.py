@@ -5,6 +5,7 @@ import pytest
 
 from tests.helpers.pictures import png
 from une_ray.corpora import open_corpus
+from une_ray.corpora.base import split_of
 from une_ray.corpora.describe import PAIRS, describe
 
 
@@ -63,3 +64,17 @@ def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
     (tmp_path / "00000.tar").touch()
     lines = str(describe(f"folder:{tmp_path}")).splitlines()
     assert lines[0].endswith(": no images") and lines[1] == "1 file, 0 pictures; 1 left out: 1 .tar"
+
+
+def test_groups_are_counted_and_few_of_them_said_to_be_few(tmp_path):
+    """The hash of a group places all of its images, as in a lake that is built of it."""
+    people = ["ann", "bob", "cyd", "dan"]
+    for n in range(12):
+        (tmp_path / f"{n}.png").write_bytes(png((8, 8), seed=n))
+    rows = "".join(f"{n}.png,{people[n % 4]}\n" for n in range(12))
+    (tmp_path / "labels.csv").write_text(f"file,person\n{rows}")
+    name = f"folder:{tmp_path}?table={tmp_path}/labels.csv&group=person"
+    tested = 3 * sum(split_of(f"group/{who}") == "test" for who in people)
+    (said,) = [line for line in describe(name).remarks if "groups" in line]
+    assert said.startswith(f"12 of them are in 4 groups, which stay together: {tested} test; so few groups")
+    assert not [line for line in describe("avatars:30").remarks if "groups" in line]

@@ -243,7 +243,7 @@ def test_the_column_of_paths_may_have_another_name(folder):
     assert [item.attributes for item in items[:3]] == [{"A": True}, {"A": False}, {}]
     corpus = opened(folder, table, "&file=image_id")
     assert open_corpus(corpus.name) == corpus
-    with pytest.raises(UneError, match=r"no column 'file' .*it has image, A: .*\?file=image"):
+    with pytest.raises(UneError, match=r"no column 'file' .*it has image, A: .*table=…&file=image"):
         listed(folder, ",image,A\n0,x0.png,1\n")
     with pytest.raises(UneError, match="unknown column of .* 'path'"):
         listed(folder, table, "&file=path")

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from une_ray.corpora import Item, open_corpus
-from une_ray.corpora.base import has_pictures, remarks
+from une_ray.corpora.base import PHASH, has_pictures, remarks, split_of
 
 BY_HASH = "split by hash (one in five is test)"
+FEW_GROUPS = 20  # of which one fold in a hundred has none
 PAIRS = 30  # correlations that the text shows
 
 
@@ -72,12 +73,15 @@ def describe(name: str) -> Description:
     """Read all items of the corpus of that name, no picture. Raises UneError where there is none."""
     corpus = open_corpus(name)
     splits: Counter[str] = Counter()
+    groups: Counter[str] = Counter()
     labels: list[dict[str, bool]] = []
     factors: defaultdict[str, set[int]] = defaultdict(set)
     metadata: defaultdict[str, set[str]] = defaultdict(set)
     first = None
     for item in corpus.items():
         splits[item.split or BY_HASH] += 1
+        if item.split is None and item.split_group not in (None, PHASH):
+            groups[item.split_group] += 1
         labels.append(item.attributes)
         for factor, level in item.factors.items():
             factors[factor].add(level)
@@ -95,9 +99,20 @@ def describe(name: str) -> Description:
         correlations=_correlations(values, attributes) if attributes else (),
         factors={factor: len(levels) for factor, levels in factors.items()},
         metadata={key: len(texts) for key, texts in metadata.items()},
-        remarks=tuple(remarks(corpus)),
+        remarks=(*remarks(corpus), *_grouped(groups)),
         items="images" if has_pictures(corpus) else "prompts",
     )
+
+
+def _grouped(groups: Mapping[str, int]) -> list[str]:
+    """How the groups that a hash places fall, which of few of them is anything but one in five."""
+    if not groups:
+        return []
+    tested = sum(count for group, count in groups.items() if split_of(group) == "test")
+    images = sum(groups.values())
+    said = f"{images:,} of them are in {len(groups):,} groups, which stay together: {tested:,} test"
+    few = f"; so few groups leave folds without a test image: take {FEW_GROUPS} or more"
+    return [said + (few if len(groups) < FEW_GROUPS else "")]
 
 
 def _attributes(labels: list[dict[str, bool]]) -> list[str]:

@@ -175,7 +175,8 @@ def _with_file(
     if rules.file is None and FILE not in header:
         raise UneError(
             f"{path} has no column 'file' of paths below the folder; it has {', '.join(named)}: name the one"
-            f" that has, as in ?file={named[0] if named else 'COLUMN'}, or write a first line of names"
+            f" that has, as in ?table=…&file={named[0] if named else 'COLUMN'}, or write a first line of"
+            " names"
         )
     if rules.file in (None, FILE):
         return header, rows

@@ -15,8 +15,9 @@ def warnings_of(lake: Lake, spaces: Sequence[str], split_seeds: Sequence[int]) -
         if images:
             yield (
                 f"warning: {images:,} pictures stand on both sides of split {seed}, byte for byte or by"
-                " others of their group: probes are tested on what they were fitted on. A new lake splits by"
-                " content and by group, unless its corpus states the split"
+                " others of their group: probes are tested on what they were fitted on. A new lake splits"
+                " by content, or by its corpus' groups, of which those with the same picture must be one,"
+                " unless its corpus states the split"
             )
     for space in spaces:
         if said := seen_by_map(lake, space, split_seeds):

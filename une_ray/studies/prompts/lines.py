@@ -33,7 +33,8 @@ def bias_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:
             lines.append(NO_INTERVAL)
         lines.append("")
     lines += [
-        f"{row['space']}: {_rho(row)}, random poles {_or_dash(row['random_poles'])}" + _halves(row)
+        f"{row['space']}: {_rho(row)}, 95 in 100 random poles below"
+        f" {_or_dash(row['random_poles'])}" + _halves(row)
         for row in agreements
     ]
     return lines
@@ -172,7 +173,7 @@ def _rho(row: Row) -> str:
         return f"no ρ, as the truth or the order is the same of all {row['prompts']} prompts"
     return (
         f"ρ with the truth {row['rho']:.2f} [{row['low']:.2f}, {row['high']:.2f}] over {row['prompts']}"
-        f" prompts; shuffled prompts p = {row['p']:.3f}"
+        f" prompts; shuffled prompts {_p(row['p'])}"
     )
 
 
@@ -182,6 +183,10 @@ def _halves(row: Row) -> str:
         return ""
     most = f", so at most {ceiling(row['halves']):.2f} of all" if row["halves"] > 0 else ""
     return f", even against odd of {row['seeds']} seeds {row['halves']:.2f}{most}"
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.3f}" if value >= 0.001 else "p < 0.001"
 
 
 def _or_dash(value: float | None) -> str:
