@@ -15,10 +15,14 @@ ATTRIBUTES, DIM, IMAGES, TEMPLATES = ("A", "B", "C"), 6, 120, 3
 
 def filled(url, corpus: str, items: list[Item], space: str, vectors: np.ndarray) -> Lake:
     lake = create(Lake(str(url)), corpus, iter(items), len(items))
+    rows = [row | {"status": "ok"} for row in lake.plan(0).to_pylist()]
+    write(lake, f"images/{shard_file(0)}", rows, schema.IMAGES, {"model": space, "kind": "clip"})
+    return seen_by(lake, items, space, vectors)
+
+
+def seen_by(lake: Lake, items: list[Item], space: str, vectors: np.ndarray) -> Lake:
     fingerprint = {"model": space, "kind": "clip"}
     lake.register(space, fingerprint)
-    rows = [row | {"status": "ok"} for row in lake.plan(0).to_pylist()]
-    write(lake, f"images/{shard_file(0)}", rows, schema.IMAGES, fingerprint)
     readings = [
         {
             "image_id": item.image_id,
@@ -123,3 +127,26 @@ def test_texts_of_another_width_are_refused_with_both(planted, tmp_path):
         duckdb.InvalidInputException, match=f"'clip' has {DIM} .*'other/text' {DIM + 1}: .*map"
     ):
         lake.rows("FROM zero_shot('clip', 'other/text', in_lake := ?)", [wide.url])
+
+
+@pytest.mark.parametrize("where", ["in this lake", "named", "in another lake"])
+def test_captions_of_the_pictures_that_are_judged_are_no_prompts(tmp_path, where):
+    """Labels are coins, captions say what the pictures show: an AUC beyond a half is the labels' own."""
+    import duckdb
+
+    random = np.random.default_rng(0)
+    items = [
+        Item(f"i{n}", "", "test", f"face {n}", {name: bool(random.random() < 0.5) for name in ATTRIBUTES})
+        for n in range(60)
+    ]
+    z = random.normal(size=(60, DIM))
+    lake = filled(tmp_path / "faces", "a", items, "clip", z)
+    captions = filled(tmp_path / "said", "b", items, "clip/text", z) if where == "in another lake" else lake
+    if captions is lake:
+        seen_by(lake, items, "clip/text", z + 0.3 * random.normal(size=z.shape))
+    named = "" if where == "in this lake" else f", in_lake := '{captions.url}'"
+    with pytest.raises(
+        duckdb.InvalidInputException, match=r"60 items .*'i0'.*no prompts.*classes:LAKE.*in_lake"
+    ):
+        lake.rows(f"FROM zero_shot('clip', 'clip/text'{named})")
+    assert len(lake.rows("FROM class_vectors('clip/text', in_lake := ?)", [captions.url])) == 6

@@ -528,7 +528,8 @@ FROM nz_trouble WHERE error(message)::BOOLEAN;
 
 -- Zero-shot classifiers of pictures by class prompts: cosine to an attribute's prompts less cosine to those of its absence, on the test
 -- split. `majority` is what always answering the commoner label gives; shuffled_… are means over `shuffles` reassignments in which every
--- attribute is judged by another one's prompts. `in_lake` is the lake of the prompts, where that is another.
+-- attribute is judged by another one's prompts. `in_lake` is the lake of the prompts: captions of the pictures that are judged, which carry
+-- the labels that they are judged by, are no prompts and raise.
 -- SELECT * FROM zero_shot('mini-clip-a', 'mini-clip-a/text', in_lake := 'classes');
 CREATE OR REPLACE MACRO zero_shot(in_space, text_space, in_lake := NULL, shuffles := 5) AS TABLE
 WITH nz_classes AS MATERIALIZED (FROM class_vectors(text_space, in_lake := in_lake)),
@@ -547,16 +548,27 @@ nz_tested AS (
     WHERE nz_s.split = 'test'),
 nz_measured AS (FROM metrics_of('nz_tested')),
 nz_known AS (SELECT attribute FROM nz_classes GROUP BY attribute HAVING count(DISTINCT value) = 2),
+nz_own AS MATERIALIZED (
+    SELECT count(*) AS nz_items, min(image_id) AS nz_first FROM latents nz_l SEMI JOIN (
+        SELECT image_id FROM read_parquet(coalesce(in_lake, getvariable('lake')) || '/spaces/*/*.parquet', hive_partitioning = false,
+            filename = true)
+        WHERE url_decode(regexp_extract(filename, '/space=([^/]*)/[^/]*$', 1)) = text_space AND status = 'ok') nz_p USING (image_id)
+    WHERE nz_l.space = in_space),
 -- One trouble at most: where there are two, whichever is computed first is said.
 nz_trouble AS (
     FROM nz_space_trouble(in_space)
     UNION ALL
+    SELECT nz_items || ' items of ''' || text_space || ''' in ' || coalesce(in_lake, 'this lake') || ' are items of ''' || in_space || ''' too ('''
+        || nz_first || '''): captions of the pictures that are judged are no prompts; the prompts'' lake is one of a corpus classes:LAKE,'
+        || ' named by in_lake'
+    FROM nz_own WHERE nz_items > 0
+    UNION ALL
     SELECT 'space ''' || in_space || ''' has ' || nz_width || ' numbers and ''' || text_space || ''' ' || nz_text_width
         || ': pictures are judged by the texts of their own model, or through a map into its space'
-    FROM nz_widths WHERE nz_width <> nz_text_width
+    FROM nz_widths WHERE nz_width <> nz_text_width AND NOT EXISTS (FROM nz_own WHERE nz_items > 0)
     UNION ALL
     SELECT 'no attribute has prompts of both values in space ''' || text_space || '''; une build --corpus classes:LAKE makes them'
-    FROM nz_widths WHERE nz_width IS NOT NULL AND NOT EXISTS (FROM nz_known))
+    FROM nz_widths WHERE nz_width IS NOT NULL AND NOT EXISTS (FROM nz_known) AND NOT EXISTS (FROM nz_own WHERE nz_items > 0))
 SELECT attribute, max(test) AS test, max(accuracy) FILTER (method = 'shuffle 0') AS accuracy,
     max(balanced_accuracy) FILTER (method = 'shuffle 0') AS balanced_accuracy, max(auc) FILTER (method = 'shuffle 0') AS auc,
     max(majority) AS majority, avg(accuracy) FILTER (method <> 'shuffle 0') AS shuffled_accuracy,

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from tests.helpers.planted import Planted
 from une_ray.api import open as open_lake
 from une_ray.cli.main import app
+from une_ray.errors import UneError
 from une_ray.geometry.procrustes import random_orthogonal
 from une_ray.geometry.unit import unit_rows
 from une_ray.report.section import Source
@@ -100,3 +101,8 @@ def test_the_command_and_the_report_show_captions(lake, found):
     assert "distinct captions of the test images" in done.output and "its → mapped" in done.output
     shown = section(Source(lake)).html
     assert "captions: cosine" in shown and "retrieval: target image, mapped text" in shown
+
+
+def test_captions_of_the_very_images_are_no_class_prompts(lake):
+    with pytest.raises(UneError, match="400 items of 'enc/text' .* no prompts; .* of a corpus classes:LAKE"):
+        lake.fit_map("enc", "turned", draws=2, texts=lake.url)

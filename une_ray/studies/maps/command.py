@@ -58,7 +58,8 @@ def fit(
         str | None,
         typer.Option(
             help="A lake of class prompts (corpus classes:LAKE) with both models' text spaces: the maps,"
-            " fitted on images alone, are asked of texts and of zero-shot classification too"
+            " fitted on images alone, are asked of texts and of zero-shot classification too. Captions of"
+            " the images are no prompts"
         ),
     ] = None,
 ) -> None:

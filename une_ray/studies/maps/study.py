@@ -76,7 +76,7 @@ def fit_maps(
     Where the lake has captions of its images in both models (`source/text` and `target/text`), the maps,
     fitted on images alone, are asked of those. `texts` is a lake of class prompts (corpus `classes:…`) with
     the spaces `source/text` and `target/text`, of which they are asked too. Raises UneError for unknown
-    spaces and attributes, and spaces that share no images.
+    spaces and attributes, spaces that share no images, and `texts` that are captions of the images.
     """
     spaces_of(lake, [source, target])
     if source == target:
@@ -95,7 +95,7 @@ def fit_maps(
     )
     labelled = attributes_of(lake)
     images = paired_images(lake, [source, target], labelled, split_seed)
-    words = None if texts is None else class_texts(texts, source, target, labelled)
+    words = None if texts is None else class_texts(texts, source, target, labelled, images)
     prints = lake.fingerprints()
     config = _config(settings, images, prints, words, captions)
     stamps = {"source": source, "target": target, "split_seed": split_seed}

@@ -15,6 +15,7 @@ from une_ray.geometry.peers import FittedMap
 from une_ray.geometry.unit import unit_rows
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
+from une_ray.lake.paired import PairedImages
 from une_ray.studies.maps.evaluation import (
     Figure,
     Pairs,
@@ -24,6 +25,7 @@ from une_ray.studies.maps.evaluation import (
 )
 from une_ray.studies.maps.figures import Key
 
+ITEMS = "SELECT image_id FROM latents WHERE space = ? ORDER BY image_id"
 VECTORS = "SELECT attribute, value, unit FROM class_vectors(?) ORDER BY attribute, value DESC"
 
 
@@ -44,17 +46,28 @@ class ClassTexts:
         return digest.hexdigest()
 
 
-def class_texts(texts: Lake, source: str, target: str, attributes: Sequence[str]) -> ClassTexts:
+def class_texts(
+    texts: Lake, source: str, target: str, attributes: Sequence[str], images: PairedImages
+) -> ClassTexts:
     """The class prompts of `attributes` in both models' text spaces, from a lake of corpus `classes:…`.
 
-    Raises UneError where that lake lacks a text space, and where no attribute has prompts in both.
+    Raises UneError where that lake lacks a text space, where its items are some of the `images`, whose
+    captions carry the very labels that are asked for, and where no attribute has prompts in both.
     """
+    judged = {*images.train.to_pylist(), *images.test.to_pylist()}
     vectors: list[dict[tuple[str, bool], Floats]] = []
     for space in (source, target):
         if text_space(space) not in texts.fingerprints():
             raise UneError(
                 f"{texts.url} has no space {text_space(space)!r}; make it with: une build --corpus"
                 f" classes:LAKE --spaces {text_space(space)} --lake {texts.url}"
+            )
+        own = [image_id for (image_id,) in texts.rows(ITEMS, [text_space(space)]) if image_id in judged]
+        if own:
+            raise UneError(
+                f"{len(own)} items of {text_space(space)!r} in {texts.url} are images of this fit"
+                f" ({own[0]!r}): captions of the images that are judged are no prompts; the prompts' lake is"
+                " one of a corpus classes:LAKE"
             )
         table = texts.session.sql(VECTORS, params=[text_space(space)]).to_arrow_table()
         units = matrix(table["unit"], np.float64)
