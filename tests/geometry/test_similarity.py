@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from une_ray.errors import UneError
+from une_ray.geometry.pairing import nearest_others, overlap
 from une_ray.geometry.similarity import MEASURES, similarity
 
 RANDOM = np.random.default_rng(0)
@@ -63,6 +64,25 @@ def test_neighbours_are_scikit_learns_in_any_pairing():
         lists.append(NearestNeighbors(n_neighbors=11).fit(unit).kneighbors(unit)[1][:, 1:])
     expected = np.mean([len(set(one) & set(other)) / 10 for one, other in zip(*lists)])
     assert MEASURES["mutual-neighbours"](A, B)(order) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("distinct", [2, 4, 16])
+def test_neighbours_of_independent_spaces_of_few_distinct_vectors_are_at_their_null(distinct):
+    random = np.random.default_rng(distinct)
+    one, other = (random.standard_normal((distinct, 6))[random.integers(distinct, size=256)] for _ in "ab")
+    found = similarity(one, other, "mutual-neighbours", permutations=40)
+    assert abs(found.deviations) < 4 and found.null_mean == pytest.approx(10 / 255, abs=0.01)
+
+
+def test_equal_rows_are_neighbours_before_all_others_and_which_of_them_is_by_chance():
+    kinds = np.arange(120) % 4
+    z = np.random.default_rng(1).standard_normal((4, 7))[kinds]
+    one, other = (nearest_others(z, z, 10, seed) for seed in (0, 1))
+    for found in (one, other):
+        assert (kinds[found] == kinds[:, None]).all() and (found != np.arange(120)[:, None]).all()
+        assert all(len(set(row)) == 10 for row in found.tolist())
+    # ten of the 29 others, twice independently: 10/29 in common
+    assert overlap(one, other) == pytest.approx(10 / 29, abs=0.15)
 
 
 def test_rank_correlation_is_scipys():

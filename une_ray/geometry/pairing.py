@@ -9,6 +9,7 @@ from une_ray.geometry.transfer import row_cosines
 from une_ray.geometry.unit import unit_rows
 
 BLOCK = 1024  # queries at a time: a square of all cosines is never in memory
+DIGITS = 9  # of cosines that are compared: the rest is rounding, which differs between equal rows
 
 
 def paired_cosine(mapped: Floats, true: Floats) -> float:
@@ -46,15 +47,21 @@ def class_retrieval(mapped: Floats, gallery: Floats, classes: Integers) -> float
     return float(hits[repeated].mean())
 
 
-def nearest_others(queries: Floats, gallery: Floats, count: int) -> Integers:
-    """(n, count) numbers of the gallery's rows nearest to each query by cosine, its own number left out."""
+def nearest_others(queries: Floats, gallery: Floats, count: int, seed: int = 0) -> Integers:
+    """(n, count) numbers of the gallery's rows nearest to each query by cosine, its own number left out.
+
+    Of rows that are as near, by cosines to nine digits, those count that come first in a random order, that
+    of `seed`: of two spaces that are compared each takes its own, or ties are a likeness of row numbers.
+    """
     queries, gallery = unit_rows(queries), unit_rows(gallery)
+    order = np.random.default_rng(seed).permutation(len(gallery))
+    place, shuffled = np.argsort(order), gallery[order].T
     found = []
     for start in range(0, len(queries), BLOCK):
-        cosines = queries[start : start + BLOCK] @ gallery.T
+        cosines = np.round(queries[start : start + BLOCK] @ shuffled, DIGITS)
         own = np.arange(len(cosines))
-        cosines[own, start + own] = -np.inf
-        found.append(np.argpartition(-cosines, count - 1, axis=1)[:, :count])
+        cosines[own, place[start + own]] = -np.inf
+        found.append(order[np.argpartition(-cosines, count - 1, axis=1)[:, :count]])
     return np.concatenate(found)
 
 

@@ -61,8 +61,12 @@ def cka(a: AnyFloats, b: AnyFloats) -> Paired:
 
 
 def mutual_neighbours(a: AnyFloats, b: AnyFloats) -> Paired:
-    """Mean share of an image's ten nearest by cosine that are the same in both (Huh et al. 2024)."""
-    one, other = (nearest_others(z - z.mean(0), z - z.mean(0), NEIGHBOURS) for z in (_wide(a), _wide(b)))
+    """Mean share of an image's ten nearest by cosine that are the same in both (Huh et al. 2024).
+
+    Ties are broken at random in each by itself, so that spaces of few distinct vectors are alike by chance.
+    """
+    centred = (z - z.mean(0) for z in (_wide(a), _wide(b)))
+    one, other = (nearest_others(z, z, NEIGHBOURS, seed) for seed, z in enumerate(centred))
 
     def paired(order: Integers) -> float:
         place = np.argsort(order)  # row i of b stands at place[i]
