@@ -17,7 +17,6 @@ from une_ray.geometry.unit import unit_rows
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import paired_images, rows_of
 from une_ray.studies.maps.evaluation import Figure, any_orthogonal_gives, paired_figures, text_space
-from une_ray.studies.maps.figures import Key
 
 CAPTIONED = "SELECT space, images FROM counts WHERE status = 'ok' AND space IN (SELECT unnest(?))"
 CAPTIONS = "SELECT image_id, caption FROM images WHERE caption IS NOT NULL"
@@ -83,7 +82,7 @@ def captions_of(lake: Lake, source: str, target: str, split_seed: int, most: int
     )
 
 
-def caption_figures(fitted: FittedMap, key: Key, captions: Captions) -> Iterator[Figure]:
+def caption_figures(fitted: FittedMap, captions: Captions) -> Iterator[Figure]:
     """Of captions: cosine and retrieval among the distinct ones; and which caption is nearest to an image,
     across the models. The map is moved to the captions' own means where it is centred."""
     moved = fitted.about(captions.mean_a, captions.mean_b)
@@ -91,7 +90,7 @@ def caption_figures(fitted: FittedMap, key: Key, captions: Captions) -> Iterator
     true = fitted.target(captions.b_texts[captions.distinct])
     yield from paired_figures("captions", mapped, true)
     images, theirs = fitted.source(captions.a), fitted.target(captions.b)
-    keeps = any_orthogonal_gives(key, captions.a.shape[1], captions.b.shape[1])
+    keeps = any_orthogonal_gives(fitted)
     for name, queries, gallery, is_given in (
         ("mapped image, target text", images, true, False),
         ("mapped image, mapped text", images, mapped, keeps),

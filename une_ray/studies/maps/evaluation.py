@@ -10,9 +10,6 @@ import numpy as np
 from une_ray.geometry.arrays import Floats
 from une_ray.geometry.pairing import class_retrieval, item_retrieval, paired_cosine
 from une_ray.geometry.peers import FittedMap
-from une_ray.studies.maps.figures import Key
-
-ORTHOGONAL = ("identity", "random", "orthogonal")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,7 +71,7 @@ def image_figures(fitted: FittedMap, test: Pairs, centre: Floats, subset: str = 
 class Asked:
     """What every fitted map is asked beside images: the figures of one map, and those of no map at all."""
 
-    mapped: Callable[[FittedMap, Key], Iterator[Figure]]
+    mapped: Callable[[FittedMap], Iterator[Figure]]
     alone: Callable[[], Iterator[Figure]]
 
 
@@ -83,11 +80,12 @@ def text_space(space: str) -> str:
     return f"{space}/text"
 
 
-def any_orthogonal_gives(key: Key, source_dim: int, target_dim: int) -> bool:
+def any_orthogonal_gives(fitted: FittedMap) -> bool:
     """Whether every orthogonal matrix in this one's place would keep cosines between mapped rows as they are:
-    about no mean, and into a space that is no narrower."""
-    name, centred = key
-    return name in ORTHOGONAL and not centred and source_dim <= target_dim
+    about no mean, and of as many dimensions as the source, so into a space that is no narrower and by anchors
+    that span it. Of fewer anchors the map keeps the part that they span, which is their doing."""
+    found = fitted.orthogonal
+    return found is not None and fitted.fitted_about is None and found.rank == found.q.shape[0]
 
 
 def paired_figures(of: str, mapped: Floats, true: Floats) -> Iterator[Figure]:

@@ -178,7 +178,7 @@ def _asked(
         spoken = replace(test, labels=test.labels[:, columns])
         asked.append(
             Asked(
-                mapped=lambda fitted, key: text_figures(fitted, key, words, spoken),
+                mapped=lambda fitted: text_figures(fitted, words, spoken),
                 alone=lambda: native_figures(words, spoken),
             )
         )
@@ -186,7 +186,7 @@ def _asked(
         captions = captions_of(lake, settings.source, settings.target, settings.split_seed, MOST)
         asked.append(
             Asked(
-                mapped=lambda fitted, key: caption_figures(fitted, key, captions),
+                mapped=lambda fitted: caption_figures(fitted, captions),
                 alone=lambda: captions_alone(captions),
             )
         )
@@ -210,7 +210,7 @@ def _fits(train: Pairs, test: Pairs, draws: int, asked: Sequence[Asked]) -> Iter
                 for figure in image_figures(fitted, test, centre):
                     yield about | asdict(figure)
                 for one in asked:
-                    for figure in one.mapped(fitted, (name, centred)):
+                    for figure in one.mapped(fitted):
                         yield about | asdict(figure)
             alone = {"map": "none", "centred": False, "anchors": count, "draw": draw}
             for one in asked:

@@ -23,7 +23,6 @@ from une_ray.studies.maps.evaluation import (
     paired_figures,
     text_space,
 )
-from une_ray.studies.maps.figures import Key
 
 ITEMS = "SELECT image_id FROM latents WHERE space = ? ORDER BY image_id"
 VECTORS = "SELECT attribute, value, unit FROM class_vectors(?) ORDER BY attribute, value DESC"
@@ -84,7 +83,7 @@ def class_texts(
     return ClassTexts(attributes=tuple(named), a=a, b=b)
 
 
-def text_figures(fitted: FittedMap, key: Key, texts: ClassTexts, test: Pairs) -> Iterator[Figure]:
+def text_figures(fitted: FittedMap, texts: ClassTexts, test: Pairs) -> Iterator[Figure]:
     """Of texts: cosine and retrieval among all classes; and zero-shot across models by the images' labels.
 
     The map is moved to the texts' own means where it is centred. What every orthogonal matrix would give is
@@ -94,7 +93,7 @@ def text_figures(fitted: FittedMap, key: Key, texts: ClassTexts, test: Pairs) ->
     mapped, true = moved.source(texts.a), fitted.target(texts.b)
     yield from paired_figures("texts", mapped, true)
     images, theirs = fitted.source(test.a), fitted.target(test.b)
-    keeps = any_orthogonal_gives(key, test.a.shape[1], test.b.shape[1])
+    keeps = any_orthogonal_gives(fitted)
     for name, rows, words, any_orthogonal in (
         ("mapped image, target text", images, true, False),
         ("mapped image, mapped text", images, mapped, keeps),

@@ -1,0 +1,37 @@
+"""What a fitted map is asked; oracle: cosines before and after, on planted rows."""
+
+import numpy as np
+import pytest
+
+from une_ray.geometry.peers import PEERS, Anchors
+from une_ray.geometry.unit import unit_rows
+from une_ray.studies.maps.evaluation import Pairs
+from une_ray.studies.maps.texts import ClassTexts, text_figures
+
+
+def planted(source: int, target: int, count: int = 80) -> Pairs:
+    """Rows of two spaces that share eight dimensions, of two classes."""
+    random = np.random.default_rng(source + target)
+    hidden = random.standard_normal((count, 8))
+    a, b = (
+        unit_rows(hidden @ random.standard_normal((8, dim)) + random.standard_normal((count, dim)))
+        for dim in (source, target)
+    )
+    labels = (hidden[:, :1] > 0).astype(float)
+    return Pairs(a=a, b=b, classes=labels[:, 0].astype(int), labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "anchors"), [(12, 16, 40), (12, 16, 5), (12, 12, 40), (12, 12, 5), (16, 12, 40)]
+)
+def test_a_figure_is_marked_where_mapped_rows_keep_their_cosines_and_nowhere_else(source, target, anchors):
+    pairs = planted(source, target)
+    texts = ClassTexts(attributes=("A",), a=pairs.a[:2], b=pairs.b[:2])
+    for (name, centred), fit in PEERS.items():
+        if name == "mlp":
+            continue
+        fitted = fit(Anchors(a=pairs.a[:anchors], b=pairs.b[:anchors]))
+        mapped = unit_rows(fitted.source(pairs.a))
+        keeps = np.abs(mapped @ mapped.T - pairs.a @ pairs.a.T).max() < 1e-9
+        marked = {f.metric.partition(": ")[2] for f in text_figures(fitted, texts, pairs) if f.any_orthogonal}
+        assert marked == ({"mapped image, mapped text"} if keeps else set()), (name, centred)
