@@ -89,6 +89,22 @@ def test_moments_of_a_stream_give_the_same_map():
     assert found.scale == pytest.approx(slope)
 
 
+@pytest.mark.parametrize("level", [0.1, 1 / 3, 1e-3, 700.1])
+@pytest.mark.parametrize("weights", [None, np.linspace(0.1, 2, 101)])
+def test_what_rounding_leaves_of_a_constant_space_is_no_map(level, weights):
+    flat, other = np.full((101, 5), level), np.random.default_rng(8).standard_normal((101, 6)) + 1
+    for source, target in ((flat, other), (other, flat), (flat, flat)):
+        with pytest.raises(UneError, match="nothing varies"):
+            procrustes(source, target, weights=weights)
+    assert procrustes(flat, other, centred=False, weights=weights).rank == 1  # a direction of its own
+
+
+def test_a_small_spread_far_from_zero_is_a_map_still():
+    planted = ortho_group.rvs(5, random_state=9)
+    z = 1e-4 * np.random.default_rng(9).standard_normal((200, 5))
+    assert np.abs(procrustes(z + 1, z @ planted + 1).q - planted).max() < 1e-6
+
+
 def test_two_random_maps_are_about_one_apart_and_a_map_is_none_from_itself():
     random = np.random.default_rng(7)
     one, other = (procrustes(Z, Z @ random_orthogonal(12, 12, random)) for _ in range(2))

@@ -15,7 +15,8 @@ from scipy import linalg
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import AnyFloats, Floats
 
-# Singular values below this share of the largest are rounding: float64 sums of moments keep some 12 digits.
+# Singular values below this share of the largest, or of the rows' own size, are rounding: float64 sums of
+# moments keep some 12 digits.
 ROUNDING = 1e-12
 
 
@@ -81,25 +82,33 @@ def procrustes(
     w = np.ones(len(a)) if weights is None else np.asarray(weights, np.float64)
     if w.shape != (len(a),) or not np.isfinite(w).all() or w.min() < 0 or not w.sum():
         raise UneError(f"weights are {len(a)} numbers, none below zero and not all zero; got shape {w.shape}")
+    size = float(np.sqrt((w @ np.square(a)).sum()) * np.sqrt((w @ np.square(b)).sum()))
     mean_a, mean_b = (w @ z / w.sum() if centred else np.zeros(z.shape[1]) for z in (a, b))
     a, b = a - mean_a, b - mean_b
     weighted = a * w[:, None]
     rows = int(np.count_nonzero(w)) - centred
     scatter = weighted.T @ a if scaled else None
-    return procrustes_of_moments(weighted.T @ b, mean_a, mean_b, rows=rows, scatter=scatter)
+    return procrustes_of_moments(weighted.T @ b, mean_a, mean_b, rows=rows, scatter=scatter, size=size)
 
 
 def procrustes_of_moments(
-    cross: Floats, source_mean: Floats, target_mean: Floats, *, rows: int, scatter: Floats | None = None
+    cross: Floats,
+    source_mean: Floats,
+    target_mean: Floats,
+    *,
+    rows: int,
+    scatter: Floats | None = None,
+    size: float = 0.0,
 ) -> OrthogonalMap:
     """The same from Σ (z_a − μ_a)(z_b − μ_b)ᵀ (d_a, d_b), which a stream of any length adds up to.
 
     `rows` bounds the rank: the anchors, less one where they are about their own mean. With the source's own
-    `scatter` Σ (z_a − μ_a)(z_a − μ_a)ᵀ the map has the scale of least squares. Raises UneError where the
-    spaces have nothing in common, as of a space that does not vary.
+    `scatter` Σ (z_a − μ_a)(z_a − μ_a)ᵀ the map has the scale of least squares. `size` is ‖Z_a‖·‖Z_b‖ of the
+    rows as they are, about no mean: a cross-scatter of 1e-12 of it is their rounding. Raises UneError where
+    the spaces have nothing in common, as of a space that does not vary.
     """
     u, values, vt = linalg.svd(cross, full_matrices=False, lapack_driver="gesdd", check_finite=False)
-    if not values.size or not values[0] > 0:
+    if not values.size or not values[0] > ROUNDING * size:
         raise UneError("nothing varies together in these anchors: no orthogonal map is better than another")
     rank = min(int((values > ROUNDING * values[0]).sum()), max(rows, 1))
     q = u[:, :rank] @ vt[:rank]

@@ -123,6 +123,19 @@ def test_what_cannot_be_fitted_is_said(lake, source, target, settings, message):
         lake.fit_map(source, target, **settings)
 
 
+def test_a_space_that_does_not_vary_is_refused_and_leaves_no_map(tmp_path):
+    """`flat` is one vector; `almost` is another in one of sixty rows, which few anchors meet."""
+    made = planted()
+    made.z["flat"] = np.full((300, 10), 0.1)
+    made.z["almost"] = np.where(np.arange(300)[:, None] % 60 == 7, made.z["enc"], 0.1)
+    lake = open_lake(made.lake(str(tmp_path / "lake")).url)
+    for target in ("flat", "almost"):
+        with pytest.raises(UneError, match="nothing varies together"):
+            lake.fit_map("enc", target, draws=2)
+        with pytest.raises(UneError, match=f"no orthogonal map of enc onto {target}"):
+            lake.apply_map("enc", target, "mapped")
+
+
 def test_the_command_prints_the_map_beside_its_controls_and_the_report_shows_it(lake, found):
     done = CliRunner().invoke(
         app, ["map", "fit", lake.url, "--from", "enc", "--to", "turned", "--draws", "2"]

@@ -36,7 +36,8 @@ def stored_maps(lake: Lake, source: str, target: str, images: PairedImages) -> I
     cross = moments.scatter(source, target)
     raw = cross + rows * np.outer(*means)
     for centred, product, (mean_a, mean_b) in ((True, cross, means), (False, raw, zeros)):
-        found = procrustes_of_moments(product, mean_a, mean_b, rows=rows - centred)
+        size = float(rows)  # ‖Z_a‖·‖Z_b‖ of so many rows of length one
+        found = procrustes_of_moments(product, mean_a, mean_b, rows=rows - centred, size=size)
         stored = _stored(norm, mean_a, mean_b, found.q)
         row = {
             "map": "orthogonal",

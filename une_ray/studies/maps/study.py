@@ -101,13 +101,13 @@ def fit_maps(
     stamps = {"source": source, "target": target, "split_seed": split_seed}
     for end, space in (("source", source), ("target", target)):
         stamps[f"{end}_fingerprint"] = results.config_hash(prints[space])
-    if not results.is_done(lake, "maps", config):
-        stored = stored_maps(lake, source, target, images)
-        results.commit(lake, "maps", config, [stamps | row for row in stored])
+    maps = [] if results.is_done(lake, "maps", config) else list(stored_maps(lake, source, target, images))
     if not results.is_done(lake, "map_fits", config):
         train, test = pairs_of(lake, source, target, images, [labelled.index(name) for name in attributes])
         fits = _fits(train, test, draws, _asked(lake, settings, words, labelled, test))
         results.commit(lake, "map_fits", config, [stamps | dict(row) for row in fits])
+    if maps:  # after all that can refuse the spaces: a map that is kept can be applied
+        results.commit(lake, "maps", config, [stamps | row for row in maps])
     means = results.table_of(lake, "map_figures", config).to_pylist()
     return MapResult(
         fits=results.table_of(lake, "map_fits", config),
