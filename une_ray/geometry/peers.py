@@ -38,6 +38,7 @@ class Anchors:
 class FittedMap:
     """How rows of either space come into one where they are compared: for a map that is the target's own.
 
+    `in_target`: whether it is; of a third space nothing of the target, as its mean, may be subtracted.
     `fitted_about` are the means of the rows that it was fitted on; `about` gives the same for others.
     """
 
@@ -45,6 +46,7 @@ class FittedMap:
     target: Function
     fitted_about: tuple[Floats, Floats] | None = None
     orthogonal: OrthogonalMap | None = None
+    in_target: bool = True
 
     def about(self, source_mean: Floats, target_mean: Floats) -> FittedMap:
         """The same map about other means, z ↦ f(z − mean + old mean) − old target mean + target mean.
@@ -59,6 +61,7 @@ class FittedMap:
             source=lambda z: inner(z - source_mean + a) - b + target_mean,
             target=self.target,
             fitted_about=(source_mean, target_mean),
+            in_target=self.in_target,
         )
 
 
@@ -125,7 +128,9 @@ def fit_relative(anchors: Anchors) -> FittedMap:
     random = np.random.default_rng(anchors.seed)
     chosen = random.permutation(len(anchors.a))[:RELATIVE_ANCHORS]
     a, b = unit_rows(anchors.a[chosen]), unit_rows(anchors.b[chosen])
-    return FittedMap(source=lambda z: unit_rows(z) @ a.T, target=lambda z: unit_rows(z) @ b.T)
+    return FittedMap(
+        source=lambda z: unit_rows(z) @ a.T, target=lambda z: unit_rows(z) @ b.T, in_target=False
+    )
 
 
 PEERS: Mapping[tuple[str, bool], Fit] = {

@@ -5,7 +5,7 @@ import pytest
 
 from une_ray.geometry.peers import PEERS, Anchors
 from une_ray.geometry.unit import unit_rows
-from une_ray.studies.maps.evaluation import Pairs
+from une_ray.studies.maps.evaluation import Pairs, image_figures
 from une_ray.studies.maps.texts import ClassTexts, text_figures
 
 
@@ -35,3 +35,16 @@ def test_a_figure_is_marked_where_mapped_rows_keep_their_cosines_and_nowhere_els
         keeps = np.abs(mapped @ mapped.T - pairs.a @ pairs.a.T).max() < 1e-9
         marked = {f.metric.partition(": ")[2] for f in text_figures(fitted, texts, pairs) if f.any_orthogonal}
         assert marked == ({"mapped image, mapped text"} if keeps else set()), (name, centred)
+
+
+@pytest.mark.parametrize("anchors", [15, 16, 17])
+def test_what_is_compared_in_a_third_space_has_no_centred_cosine_of_any_width(anchors):
+    """Relative representations have a coordinate for each anchor, and the target is sixteen wide."""
+    pairs = planted(12, 16)
+    for (name, centred), fit in PEERS.items():
+        if name == "mlp":
+            continue
+        fitted = fit(Anchors(a=pairs.a[:anchors], b=pairs.b[:anchors]))
+        metrics = {figure.metric for figure in image_figures(fitted, pairs, pairs.b.mean(0))}
+        assert ("centred cosine" in metrics) == (name != "relative"), (name, centred)
+        assert {"cosine", "retrieval", "class retrieval"} <= metrics

@@ -55,7 +55,7 @@ def image_figures(fitted: FittedMap, test: Pairs, centre: Floats, subset: str = 
     """
     mapped, true = fitted.source(test.a), fitted.target(test.b)
     values: dict[str, float | None] = {"cosine": paired_cosine(mapped, true)}
-    if true.shape[1] == len(centre):
+    if fitted.in_target:
         values["centred cosine"] = paired_cosine(mapped - centre, true - centre)
     values["retrieval"] = item_retrieval(mapped, true)
     if len(set(test.classes.tolist())) > 1:
