@@ -124,6 +124,10 @@ MEASURES: Mapping[str, Callable[[AnyFloats, AnyFloats], Paired]] = {
 }
 
 
+MOST_ROWS: Mapping[str, int] = {"rank-correlation": PAIRED_ROWS}
+"""Measures that look at so many rows at most, however many there are: of more they are no other figure."""
+
+
 def similarity(a: AnyFloats, b: AnyFloats, measure: str, permutations: int = 20, seed: int = 0) -> Similarity:
     """One measure of rows `a` (n, d_a) and `b` (n, d_b), row i of each of one image.
 

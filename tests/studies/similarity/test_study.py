@@ -1,11 +1,14 @@
 """A lake of planted relations; oracles: what was planted, scikit-learn's R² on the arrays put in."""
 
+import hashlib
 import itertools
 import shutil
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from scipy.spatial.distance import pdist
+from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
 from tests.helpers.planted import Planted
@@ -108,6 +111,25 @@ def test_the_command_prints_measures_beyond_their_null_and_the_report_shows_them
     assert "σ" in done.output and "cca-map" in done.output
     shown = section(Source(lake))
     assert "a rotation" in shown.html and "2 by a rotation" in shown.summary
+
+
+def test_rank_correlation_ends_at_the_images_that_it_looks_at(tmp_path):
+    """600 images: the last point is of 512 of them and says so, by SciPy on those."""
+    made = Planted(count=600, spaces=("enc", "pixels-4"))
+    lake = open_lake(made.lake(str(tmp_path / "lake")).url)
+    lake.similarity(draws=1, permutations=9)
+    curves = lake.rows("SELECT measure, n, value FROM similarity_curves ORDER BY n")
+    counts = {measure: [n for name, n, _ in curves if name == measure] for measure, *_ in curves}
+    assert counts["rank-correlation"] == [64, 256, 512] and counts["cka"] == [64, 256, 600]
+    in_order = sorted(range(600), key=lambda i: hashlib.md5(made.ids[i].encode()).hexdigest())
+    drawn = np.array(in_order)[np.random.default_rng(0).permutation(600)][:512]
+    far = [pdist(z[drawn] - z[drawn].mean(0), "cosine") for z in (made.z["enc"], made.z["pixels-4"])]
+    (value,) = [value for name, n, value in curves if name == "rank-correlation" and n == 512]
+    assert value == pytest.approx(spearmanr(*far).statistic, abs=1e-3)
+    done = CliRunner().invoke(app, ["similarity", lake.url, "--draws", "1", "--permutations", "9"])
+    assert done.exit_code == 0, done.output
+    assert "of 512 images at the most" in done.output and " 600 " in done.output
+    assert section(Source(lake)) is not None
 
 
 def test_of_several_computations_of_a_pair_one_is_read(lake, found, tmp_path):

@@ -77,7 +77,7 @@ def draw_between(axes: list[Axes], rows: Sequence[tuple]) -> None:
             axis.plot(x, null, ":", color=colour, linewidth=1)
         axis.axhline(0, color=Colour.RULE, linewidth=0.8)
         axis.set(xscale="log", xlabel="images", title=measure)
-        counts = sorted({row[4] for row in rows})
+        counts = sorted({row[4] for row in rows if row[3] == measure})
         axis.set_xticks(counts, [f"{count:,}" for count in counts])
         axis.minorticks_off()
     axes[0].legend(fontsize=7)

@@ -37,15 +37,10 @@ def similarity(
 
 
 def lines(rows: list[dict[str, Any]]) -> list[str]:
-    """A line per pair at its largest n: measures beyond their null, then the maps' R² both ways."""
+    """A line per pair, at each measure's largest n: beyond their null, then the maps' R² both ways."""
     last: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    most: dict[frozenset[str], int] = {}
-    for row in rows:
-        pair = frozenset((row["source"], row["target"]))
-        most[pair] = max(most.get(pair, 0), row["n"])
-    for row in rows:
-        if row["n"] == most[frozenset((row["source"], row["target"]))]:
-            last.setdefault((row["source"], row["target"]), {})[row["measure"]] = row
+    for row in sorted(rows, key=lambda row: row["n"]):
+        last.setdefault((row["source"], row["target"]), {})[row["measure"]] = row
     width = max(len(name) for pair in last for name in pair)
     head = f"{'':{width}} {'':{width}} {'images':>7}"
     text = [head + "".join(f"{name:>22}" for name in SYMMETRIC)]
@@ -53,7 +48,11 @@ def lines(rows: list[dict[str, Any]]) -> list[str]:
         if SYMMETRIC[0] in of_pair:
             cells = "".join(f"{_beyond(of_pair[name]):>22}" for name in SYMMETRIC)
             text.append(f"{a:{width}} {b:{width}} {of_pair[SYMMETRIC[0]]['n']:>7,}{cells}")
-    text += ["value less its null, and in the null's standard deviations; mean over draws of images", ""]
+    text.append(
+        "value less its null, and in the null's standard deviations; mean over draws of images;\nrank"
+        " correlation of 512 images at the most"
+    )
+    text.append("")
     text.append(f"{'from':{width}} {'to':{width}} {'':>7}" + "".join(f"{name:>22}" for name in MAPS))
     for (a, b), of_pair in last.items():
         cells = "".join(
