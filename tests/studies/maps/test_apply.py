@@ -1,5 +1,6 @@
 """A space through a planted rotation; oracles: the rotated rows, and the target's own probes on them."""
 
+import warnings
 from pathlib import Path
 
 import duckdb
@@ -108,6 +109,35 @@ def test_another_map_does_not_mix_with_it_and_a_map_that_is_not_there_is_said(la
         lake.apply_map("turned", "enc", "back")
     with pytest.raises(UneError, match="can't be made of itself"):
         lake.apply_map("enc", "turned", "enc")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"map": "foo"}, "unknown map that is kept 'foo'; known, nearest first: orthogonal, ridge"),
+        ({"map": "affine"}, "unknown map that is kept 'affine'"),  # fitted, and not kept
+        ({"map": "ridge", "centred": False}, "ridge map is kept about the means alone"),
+    ],
+)
+def test_a_map_that_une_map_fit_never_keeps_is_not_to_be_fitted_with_it(lake, settings, message):
+    with pytest.raises(UneError, match=message) as refused:
+        lake.apply_map("enc", "turned", "another", **settings)
+    assert "une map fit" not in str(refused.value)
+
+
+def test_probes_say_nothing_where_no_label_is_known_and_the_other_measures_stand(tmp_path):
+    made = Planted(count=300, spaces=("enc",))
+    made.z["turned"] = made.z["enc"] @ random_orthogonal(10, 10, np.random.default_rng(7))
+    attributes, made.attributes = made.attributes, []
+    lake = open_lake(made.lake(str(tmp_path / "lake")).url)
+    made.attributes = attributes
+    made.probe(lake, ["turned"])
+    lake.fit_map("enc", "turned", draws=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = lake.apply_map("enc", "turned", "again").rows
+    assert {row["measure"] for row in rows} == {"retrieval", "neighbours kept", "seconds per 1,000 images"}
+    assert not any(np.isnan(row["chance"]) for row in rows if row["chance"] is not None)
 
 
 def test_a_renamed_source_is_still_its_source(made, tmp_path):

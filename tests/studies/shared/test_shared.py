@@ -187,6 +187,23 @@ def test_what_has_no_shared_space_is_said_and_leaves_nothing(lake, views, messag
     assert "nothing" not in lake.fingerprints()
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rank": 0}, "rank is 0; .* one or more"),
+        ({"dim": -3}, "dim is -3; .* one or more"),
+        ({"dim": 0}, "dim is 0; .* one or more"),
+        ({"ridge": -1.0}, "ridge is -1.0; .* zero or more"),
+        ({"ridge": float("nan")}, "ridge is nan; .* zero or more"),
+        ({"ridge": float("inf")}, "ridge is inf; .* finite"),
+    ],
+)
+def test_settings_out_of_their_range_are_said_in_a_line_and_leave_nothing(lake, settings, message):
+    with pytest.raises(UneError, match=message) as refused:
+        lake.shared_space(VIEWS, "nothing", **settings)
+    assert "\n" not in str(refused.value) and "nothing" not in lake.fingerprints()
+
+
 def test_the_command_prints_it_beside_its_controls_and_the_report_shows_it(lake, found):
     done = CliRunner().invoke(app, ["shared", lake.url, "--views", ",".join(VIEWS), "--name", "together"])
     assert done.exit_code == 0, done.output

@@ -95,6 +95,7 @@ def test_what_is_measured_is_not_measured_again(lake, found, monkeypatch):
     ("spaces", "settings", "message"),
     [
         (["enc"], {}, "two spaces or more"),
+        (["enc", "enc", "noise"], {}, "named twice in enc, enc, noise"),
         (["enc", "enk"], {}, "unknown space 'enk'"),
         (["enc", "noise"], {"permutations": 1}, "1 permutations"),
     ],

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from une_ray.errors import UneError
+from une_ray.errors import UneError, unknown
 from une_ray.geometry.arrays import Floats
 from une_ray.geometry.metrics import accuracy, auc, majority
 from une_ray.geometry.pairing import item_retrieval, nearest_others, overlap
@@ -24,6 +24,7 @@ from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.paired import paired_images, rows_of
 from une_ray.lake.stored_maps import StoredMap, find_map
+from une_ray.studies.maps.stored import KEPT
 
 MOST, NEIGHBOURS = 5000, 10
 PROBES = """SELECT attribute, w, b FROM best_probes
@@ -55,8 +56,13 @@ def apply_map(
 
     Judged by the target's own probes, unchanged, and by queries embedded with the target that look for their
     neighbours among what was mapped. Beside it stand the target itself and a random rotation. Raises
-    UneError where no such map was fitted on these very spaces.
+    UneError for a map that is never kept, and where none was fitted on these very spaces. Attributes whose
+    labels are not known are no part of the probes' measures.
     """
+    if map not in (names := dict(KEPT)):
+        raise unknown("map that is kept", map, names)
+    if (map, centred) not in KEPT:
+        raise UneError(f"the {map} map is kept about the means alone; leave out --uncentred (centred=False)")
     spaces_of(lake, [source, target])
     row = find_map(lake, source, target, map, centred, split_seed)
     if row is None:
@@ -109,6 +115,8 @@ def _judged(lake: Lake, source: str, target: str, name: str, split_seed: int) ->
         w, b = np.array([w for _, w, _ in probes]).T, np.array([b for *_, b in probes])
         scores = {column: z @ w + b for column, z in spaces.items()}
         for measure, function in (("probe accuracy", accuracy), ("probe AUC", auc)):
+            if np.isnan(function(scores["native"], labels)).all():
+                continue  # no label is known, or none of the other kind
             figures = {c: float(np.nanmean(function(s, labels))) for c, s in scores.items()}
             chance = float(np.nanmean(majority(labels))) if measure == "probe accuracy" else 0.5
             found.append({"measure": measure, **figures, "chance": chance})

@@ -15,6 +15,9 @@ from une_ray.lake.layout import Lake
 from une_ray.lake.paired import PairedImages, side_by_side
 from une_ray.lake.stored_maps import StoredMap
 
+KEPT = (("orthogonal", True), ("orthogonal", False), ("ridge", True))
+"""(map, whether about the means) of the maps that are kept, and can be applied."""
+
 
 def stored_maps(lake: Lake, source: str, target: str, images: PairedImages) -> Iterator[dict[str, Any]]:
     """Rows of `maps`: orthogonal, about the means and not, and ridge, of all train images.

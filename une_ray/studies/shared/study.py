@@ -84,9 +84,10 @@ def shared_space(
     views agree most on a fifth of the train images that they were not fitted on, beyond what mixed-up pairs
     reach; all images of a group are on one side. `shuffled` is the control: fitted on views of different
     images, from all over the lake. Memory is (Σ rank)² numbers, Σ dim² and 8,192 images of every view, in two
-    passes over the lake and one that draws these. Raises UneError for unknown views, one named twice, and
-    views that share no images or nothing else.
+    passes over the lake and one that draws these. Raises UneError for unknown views, one named twice,
+    settings out of their range, and views that share no images or nothing else.
     """
+    _refuse_ranges(dim, ridge, rank)
     spaces_of(lake, views)
     if len(set(views)) < len(views):
         raise UneError(f"a view is named twice in {', '.join(views)}; it would agree with itself")
@@ -119,6 +120,15 @@ def shared_space(
         left_out=left_out(lake, views, images),
         models=_of_one_model(prints, views),
     )
+
+
+def _refuse_ranges(dim: int | None, ridge: float | None, rank: int) -> None:
+    """Raises UneError for what `une shared` would not take either."""
+    for setting, number in (("dim", dim), ("rank", rank)):
+        if number is not None and number < 1:
+            raise UneError(f"{setting} is {number}; it is a number of dimensions, one or more")
+    if ridge is not None and not 0 <= ridge < np.inf:
+        raise UneError(f"ridge is {ridge}; a penalty is a finite number, zero or more")
 
 
 def _config(settings: SharedSettings, name: str, dim: int | None) -> dict[str, Any]:

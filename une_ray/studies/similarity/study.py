@@ -53,11 +53,13 @@ def similarities(
 
     Images are one of each group and picture. Each of `draws` random sets of n of them gives every measure and
     its mean over `permutations` mixed-up pairings; rank correlation, which is of 512 images at the most, ends
-    there. Pairs that the lake has already are not done again. Raises UneError for unknown spaces, fewer than
-    two, and pairs that share fewer than forty images.
+    there. Pairs that the lake has already are not done again. Raises UneError for unknown spaces, one named
+    twice, fewer than two, and pairs that share fewer than forty images.
     """
     names = sorted(spaces_of(lake, spaces))
-    if len(set(names)) < 2:
+    if len(set(names)) < len(names):
+        raise UneError(f"a space is named twice in {', '.join(names)}; it would be compared with itself")
+    if len(names) < 2:
         raise UneError(f"a similarity is of two spaces or more; got {', '.join(names)}")
     if draws < 1 or permutations < PERMUTATIONS:
         raise UneError(
