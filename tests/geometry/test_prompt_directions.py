@@ -8,10 +8,10 @@ from scipy.stats import spearmanr
 from une_ray.geometry.prompt_directions import (
     agreement,
     biases,
-    ceiling,
     random_poles,
     rank_correlation,
 )
+from une_ray.geometry.reliability import ceiling
 
 DIM, PROMPTS, SEEDS = 24, 40, 16
 

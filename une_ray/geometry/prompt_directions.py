@@ -97,13 +97,6 @@ def random_poles(
     return float(np.percentile(known, 95)) if known else float("nan")
 
 
-def ceiling(halves: float) -> float:
-    """What Spearman's ρ with a truth without noise can be expected to reach at most, where even and odd seeds
-    agree by `halves`: the root of the reliability of all of them (Spearman 1910; Brown 1910). NaN where they
-    do not agree."""
-    return float(np.sqrt(2 * halves / (1 + halves))) if halves > 0 else float("nan")
-
-
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Spearman's ρ; NaN where a side is constant."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from une_ray.errors import unknown
-from une_ray.geometry.prompt_directions import ceiling
+from une_ray.geometry.reliability import ceiling
 
 Row = dict[str, Any]
 NO_INTERVAL = "  one seed, so no interval"
