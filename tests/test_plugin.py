@@ -52,6 +52,7 @@ def test_its_names_stand_in_help_and_lists(une):
     )
 
 
+@pytest.mark.long
 def test_its_spaces_are_built_and_probed_and_its_control_is_one(une, lake):
     roles = une("sql", lake, "-c", "SELECT space || '=' || role AS r FROM spaces ORDER BY space")
     assert all(pair in roles for pair in ("h=model", "noise=control", "pixels-16=control"))
@@ -62,11 +63,13 @@ def test_its_spaces_are_built_and_probed_and_its_control_is_one(une, lake):
     assert "60" in une("verify", lake)
 
 
+@pytest.mark.long
 def test_its_study_writes_a_table_that_sql_reads_with_its_own_view(une, lake):
     assert une("sql", lake, "-c", "SELECT count(*) AS n FROM spreads").count("3") >= 1
     assert len(une("spread", lake).splitlines()) == 3, "what is done is kept"
 
 
+@pytest.mark.long
 def test_its_section_stands_in_the_report(une, lake):
     page = Path(une("report", lake).strip()).read_text()
     assert "Spread" in page and "Mean standard deviation over coordinates." in page

@@ -94,7 +94,7 @@ def test_p_holds_where_hits_of_a_prompt_go_together_over_groups():
     """Cosines and truth of every group follow one number of a prompt each, two numbers that are
     independent."""
     generator, groups = np.random.default_rng(0), [f"g{n // 2}" for n in range(8)]
-    sides, draws = np.tile([1.0, -1.0], 4), 100
+    sides, draws = np.tile([1.0, -1.0], 4), 60
     small = []
     for _ in range(draws):
         cosines, truth = (

@@ -62,6 +62,7 @@ def hub(tmp_path):
     server.shutdown()
 
 
+@pytest.mark.long
 def test_weights_are_fetched_once_per_node(hub, tmp_path):
     address, sent = hub
     environment = os.environ | {

@@ -36,6 +36,7 @@ def test_the_autoencoder_and_the_round_trip_reach_their_floors(data, name):
     assert alone >= 28 and trip >= alone - 1.5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", evaluate.CONTRASTIVE)
 def test_contrastive_models_reach_their_floors(data, name):
     found = evaluate.contrastive(data.rows(slice(1000)), load_contrastive(find_model(name)))

@@ -56,6 +56,7 @@ def dead() -> str:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
@@ -95,6 +96,7 @@ def test_an_address_that_never_answers_is_one_line_within_half_a_minute(tmp_path
     assert time.monotonic() - started < SECONDS
 
 
+@pytest.mark.long
 def test_no_room_in_shared_memory_nor_on_disk_is_one_line(tmp_path):
     started = time.monotonic()
     folder = tempfile.mkdtemp(prefix="u", dir="/tmp")  # short, because the paths of sockets are

@@ -98,6 +98,7 @@ def test_a_blocks_methods_stand_side_by_side_so_that_originals_are_made_once(zoo
     assert found[0].prompts == found[1].prompts and len(found[0].prompts) == bench.BLOCK
 
 
+@pytest.mark.long
 def test_a_copy_metric_that_is_asked_for_decides_every_similarity_and_the_threshold(
     worker, tasks, sscd, monkeypatch
 ):

@@ -191,6 +191,7 @@ def test_attention_is_told_by_class_and_step(lake, tables):
     assert steps == [("eot", 1, 0.1, 7), ("eot", 2, 0.2, 7), ("pad", 1, 0.9, 7), ("pad", 2, 0.8, 7)]
 
 
+@pytest.mark.long
 def test_the_command_prints_a_line_per_method_and_group(in_this_process, zoo):
     common = [
         "--lake",

@@ -43,6 +43,7 @@ def facts(lake, zoo) -> dict:
     return Mitigation.facts(lake, {"model": f"stable-diffusion:{zoo}/sd", "steps": 2, "seeds": 1})
 
 
+@pytest.mark.long
 def test_a_trials_numbers_are_those_of_its_command(lake, facts, monkeypatch):
     def here(lake, table, work, worker, options, *_, **progress):
         built = worker(lake.url, options, "cpu")
