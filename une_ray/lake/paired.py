@@ -15,7 +15,7 @@ from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, image_ids, matrix
 from une_ray.lake.layout import Lake
 from une_ray.lake.splits import refuse_one_sided
 
-# Every image that all of $spaces have.
+# Every image that all of $spaces have, in an order that is the same in every run: draws of them are by place.
 IMAGES = f"""
     WITH shared AS (
         SELECT image_id FROM latents WHERE space IN (SELECT unnest($spaces)) GROUP BY image_id
@@ -23,7 +23,7 @@ IMAGES = f"""
     hashed AS ({HASHED} SEMI JOIN shared USING (image_id))
     SELECT image_id, {FOLD} AS fold,
         list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels
-    FROM hashed"""
+    FROM hashed ORDER BY image_id"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
