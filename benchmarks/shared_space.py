@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import subspace_angles
 
-from une_ray.geometry.gcca import ScoreMoments, SharedSpace, gcca, leading_components, scatters
+from une_ray.geometry.gcca import Scatters, ScoreMoments, SharedSpace, gcca
 from une_ray.geometry.procrustes import procrustes_of_moments
 from une_ray.geometry.transfer import JointMoments
 
@@ -47,12 +47,13 @@ def blocks(rows: int, dims: dict[str, int] = DIMS) -> Iterator[dict[str, np.ndar
 
 
 def ours(rows: int) -> SharedSpace:
-    own, means, total = scatters(blocks(rows))
-    components = {view: leading_components(own[view], means[view], 500) for view in own}
-    moments = ScoreMoments(components)
+    scatters = Scatters()
+    for batch in blocks(rows):
+        scatters.add(batch)
+    moments = ScoreMoments(components := scatters.components(500))
     for batch in blocks(rows):
         moments.add(batch)
-    return gcca(components, moments.blocks(), total, K, RIDGE)
+    return gcca(components, moments.blocks(), moments.rows, K, RIDGE)
 
 
 def peers(views: list[np.ndarray]) -> tuple[str, np.ndarray]:

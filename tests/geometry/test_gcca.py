@@ -6,7 +6,7 @@ from scipy.linalg import subspace_angles
 from sklearn.linear_model import Ridge
 
 from une_ray.errors import UneError
-from une_ray.geometry.gcca import HeldOut, ScoreMoments, agreement_in, gcca, leading_components, scatters
+from une_ray.geometry.gcca import HeldOut, Scatters, ScoreMoments, agreement_in, gcca
 from une_ray.geometry.partners import Partners
 
 DIMS = {"a": 12, "b": 9, "c": 7}
@@ -30,12 +30,13 @@ def fitted(
 ):
     count = len(next(iter(rows.values())))
     batches = [{view: z[i : i + block] for view, z in rows.items()} for i in range(0, count, block)]
-    own, means, total = scatters(batches)
-    components = {view: leading_components(own[view], means[view], rank) for view in rows}
-    moments = ScoreMoments(components)
+    scatters = Scatters()
+    for batch in batches:
+        scatters.add(batch)
+    moments = ScoreMoments(components := scatters.components(rank))
     for batch in batches:
         moments.add(batch)
-    return gcca(components, moments.blocks(), total, dim, ridge, **options)
+    return gcca(components, moments.blocks(), moments.rows, dim, ridge, **options)
 
 
 def by_stacked_svd(rows: dict[str, np.ndarray], dim: int, ridge: float):

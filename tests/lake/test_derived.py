@@ -7,9 +7,9 @@ from tests.helpers.planted import Planted
 from une_ray.api import Lake
 from une_ray.api import open as open_lake
 from une_ray.lake.derived import fitted_under
+from une_ray.lake.seen import warnings_of
 from une_ray.report.section import Source
 from une_ray.studies.probes.linearity import section
-from une_ray.studies.probes.seen import warnings_of
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,23 @@ def test_the_report_says_so_of_the_splits_that_were_probed_and_of_no_other_space
     assert (
         "under split seed 0, on most of the images that probes of split 1 are" in section(Source(lake)).note
     )
+
+
+def test_other_studies_of_what_a_map_has_seen_warn_too(lake, capsys):
+    lake.probe(["enc", "other", "mapped"], splits=1, permutations=0)
+    capsys.readouterr()
+    for study, tested in (
+        (lambda: lake.transfer(["mapped"], ["enc"]), "maps"),
+        (lambda: lake.fit_map("mapped", "enc", draws=2), "maps"),
+        (lambda: lake.shared_space(["mapped", "enc"], "more", dim=2), "measures"),
+    ):
+        study()
+        said = capsys.readouterr().err
+        assert f"under split seed 2, on most of the images that {tested} of split 0 are tested on" in said
+    lake.transfer(["other"], ["enc"])
+    lake.fit_map("enc", "other", draws=2, split_seed=2)
+    assert "warning" not in capsys.readouterr().err
+    lake.remove_space("more")
 
 
 def test_a_space_whose_source_or_map_is_gone_is_warned_of_on_every_split(lake):

@@ -9,7 +9,7 @@ as it takes to add up a scatter, whatever n.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -236,29 +236,46 @@ class HeldOut:
         return found[np.triu_indices(len(mean), 1)].mean(0)
 
 
-def scatters(batches: Iterable[Mapping[str, AnyFloats]]) -> tuple[dict[str, Floats], dict[str, Floats], int]:
-    """Each view's own scatter and mean, and the number of rows, from one pass over batches {view: (n, d)}.
+class Scatters:
+    """Each view's own scatter and mean, block by block of rows: Σ d² numbers in float64.
 
-    Σ d² numbers in float64: the views' cross-scatters wait for their scores, which are fewer. Means are
-    brought up to date batch by batch (Chan, Golub & LeVeque 1983), so large ones cost no digits. Raises
-    UneError for a latent that is not finite, and where there are no rows.
+    The views' cross-scatters wait for their scores, which are fewer. Means are brought up to date block by
+    block (Chan, Golub & LeVeque 1983), so large ones cost no digits.
     """
-    own: dict[str, Floats] = {}
-    means: dict[str, Floats] = {}
-    rows = 0
-    for batch in batches:
-        count = len(next(iter(batch.values())))
-        for view, part in batch.items():
+
+    def __init__(self) -> None:
+        self.own: dict[str, Floats] = {}
+        self.means: dict[str, Floats] = {}
+        self.rows = 0
+
+    def add(self, rows: Mapping[str, AnyFloats]) -> None:
+        """Count rows {view: (n, d)} in. Raises UneError for a latent that is not finite."""
+        count = len(next(iter(rows.values())))
+        own, means = {}, {}
+        for view, part in rows.items():
             z = np.asarray(part, np.float64)
             if not np.isfinite(z).all():
                 raise UneError(f"space {view!r} has a latent that is not finite; find it with une verify")
-            mean = z.mean(0)
-            z = z - mean
-            step = mean - means.get(view, 0.0)
-            added = z.T @ z + rows * count / (rows + count) * np.outer(step, step)
-            own[view] = own[view] + added if view in own else added
-            means[view] = means.get(view, 0.0) + step * count / (rows + count)
-        rows += count
-    if not rows:
-        raise UneError("there are no rows to fit a shared space on")
-    return own, means, rows
+            means[view] = z.mean(0) if count else np.zeros(z.shape[1])
+            own[view] = (z - means[view]).T @ (z - means[view])
+        self._join(own, means, count)
+
+    def join(self, other: Scatters) -> None:
+        """Count the rows of `other` in."""
+        self._join(other.own, other.means, other.rows)
+
+    def components(self, rank: int) -> dict[str, Components]:
+        """{view: its leading components}. Raises UneError for a view that does not vary."""
+        return {view: leading_components(own, self.means[view], rank) for view, own in self.own.items()}
+
+    def _join(self, own: Mapping[str, Floats], means: Mapping[str, Floats], count: int) -> None:
+        total = self.rows + count
+        for view, added in own.items() if count else ():
+            if view not in self.own:
+                self.own[view], self.means[view] = np.array(added), np.array(means[view])
+                continue
+            step = means[view] - self.means[view]
+            self.own[view] += added
+            self.own[view] += self.rows * count / total * np.outer(step, step)
+            self.means[view] = self.means[view] + step * count / total
+        self.rows = total

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.run.crews import Turn, turns
 from une_ray.run.parked import Parked, left_over
 from une_ray.run.plan import Work, missing
-from une_ray.run.progress import Progress
+from une_ray.run.progress import Progress, say
 from une_ray.run.rows import StageRecord
 from une_ray.spaces.kind import Modality
 from une_ray.spaces.space import Space
@@ -170,11 +169,11 @@ def _planned(lake: Lake, corpus: Corpus, shard_size: int | None, check: bool) ->
     lake = planned(lake, corpus, shard_size, check)
     listing = last_listing(lake)
     for remark in listing.remarks if listing else ():
-        print(remark, file=sys.stderr, flush=True)
+        say(remark)
     if before and (images := lake.manifest["images"] - before["images"]):
         shards = lake.shards - before["shards"]
         what = f"{images:,} new item{'s' * (images > 1)}, {shards:,} new shard{'s' * (shards > 1)}"
-        print(f"{lake.url} grows: {what}", file=sys.stderr, flush=True)
+        say(f"{lake.url} grows: {what}")
     return lake
 
 
@@ -202,7 +201,7 @@ def _do(job: Job, work: Work) -> Runs:
         if parked.is_worth_another_try:
             again = missing(job.lake, job.spaces)
             count = f"{len(again):,} of {len(work):,} shards"
-            print(f"{count} failed and are tried once more", file=sys.stderr, flush=True)
+            say(f"{count} failed and are tried once more")
             parked = _attempt(job, turns(job.spaces, again, job.place), runs, progress)
     if parked.faults:
         raise UneError(left_over(parked.faults, len(work), len(missing(job.lake, job.spaces))))

@@ -16,6 +16,11 @@ SHORTEST = 1.0  # seconds that tell a rate: what two actors bring at once is non
 WINDOW, FEWEST = 60.0, 4  # seconds that a rate is taken over, and marks that it is taken over at the least
 
 
+def say(line: str) -> None:
+    """To a person who waits, in a terminal or a notebook."""
+    print(line, file=sys.stderr, flush=True)
+
+
 class Progress:
     """Counts images or other units; shows rate and remaining time. Use as a context manager.
 

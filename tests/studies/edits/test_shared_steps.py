@@ -110,6 +110,12 @@ def test_other_numbers_of_the_shared_space_are_another_edit(lake):
     assert before[0] == after[0] and not {*before[1:]} & {*after[1:]}
 
 
+def test_maps_that_have_seen_the_images_that_are_edited_are_refused(lake):
+    lake.shared_space(["sd", "clip"], "of-split-1", dim=4, ridge=0.1, split_seed=1)
+    with pytest.raises(UneError, match="of-split-1 is by maps that were fitted under split seed 1, not 0"):
+        plan(lake, edit(shared="of-split-1"), 2)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -1,11 +1,15 @@
 """A lake of linear views of one latent; oracles: that latent, scikit-learn, NumPy's pinv."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
+from sklearn.base import clone
 from sklearn.linear_model import RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
 from tests.helpers import planted
@@ -15,9 +19,13 @@ from une_ray.api import Lake
 from une_ray.api import open as open_lake
 from une_ray.cli.main import app
 from une_ray.errors import UneError
+from une_ray.geometry.partners import every_fifth
 from une_ray.geometry.unit import unit_rows
+from une_ray.lake.paired import in_order, paired_images, rows_of
 from une_ray.report.section import Source
 from une_ray.studies import shared
+from une_ray.studies.shared.accuracies import _ridge_scores
+from une_ray.studies.shared.moments import moments_of
 from une_ray.studies.shared.section import section
 
 VIEWS = ["enc", "gen/ddim50", "pixels-4"]
@@ -70,12 +78,71 @@ def test_accuracies_are_scikit_learns_beside_shuffled_views_and_the_majority(mad
     test, labels = made.test[places], made.labels[places]
     for k in (1, 4):
         rows = x[:, :k].astype(float)
-        penalty = 1e-2 * np.square(rows[~test] - rows[~test].mean(0)).sum() / k
-        fitted = [RidgeClassifier(alpha=penalty).fit(rows[~test], y[~test]) for y in labels.T]
+        probe = make_pipeline(StandardScaler(), RidgeClassifier(alpha=1e-2 * (~test).sum()))
+        fitted = [clone(probe).fit(rows[~test], y[~test]) for y in labels.T]
         expected = np.mean([probe.score(rows[test], y[test]) for probe, y in zip(fitted, labels.T)])
         assert scores(found, "accuracy")[k] == pytest.approx(expected, abs=0.005)
     (majority,) = {r["majority"] for r in found.scores.to_pylist() if r["measure"] == "accuracy"}
     assert scores(found, "accuracy")[4] > majority and scores(found, "accuracy", "shuffled views")
+
+
+def test_a_views_own_components_are_read_whatever_their_lengths():
+    """The label is in the second component, a thousandth as long as the first."""
+    random = np.random.default_rng(0)
+    z = random.standard_normal((600, 2)) * [1.0, 1e-3]
+    labels = (z[:, 1:] > 0).astype(float)
+    scores = _ridge_scores(z[:400], labels[:400], z[400:])
+    assert ((scores > 0) == labels[400:]).mean() > 0.95
+    constant = np.c_[z, np.full(600, 2.0)]
+    assert np.allclose(_ridge_scores(constant[:400], labels[:400], constant[400:]), scores)
+
+
+def test_ridge_and_dimensions_are_chosen_in_components_that_the_fifth_had_no_say_in(lake):
+    """The oracle is NumPy's SVD of the other four fifths alone."""
+    images = paired_images(lake, VIEWS, (), 0)
+    moments = moments_of(lake, VIEWS, images.train, 500, shuffled=False)
+    rows = rows_of(lake, VIEWS, in_order(lake, VIEWS[0], images.train))
+    held_out = every_fifth(np.arange(len(images.train)))
+    for view, z in rows.items():
+        rest = z[~held_out].astype(float)
+        squares = np.linalg.svd(rest - rest.mean(0), compute_uv=False) ** 2
+        assert np.allclose(moments.fit.components[view].squares, squares, rtol=1e-6)
+        assert np.allclose(moments.fit.components[view].mean, rest.mean(0))
+        every = np.linalg.svd(z.astype(float) - z.mean(0), compute_uv=False) ** 2
+        assert np.allclose(moments.every.components[view].squares, every, rtol=1e-6)
+    assert moments.fit.rows + moments.validation.rows == moments.every.rows == len(images.train)
+
+
+def test_a_space_whose_views_have_grown_is_completed_by_its_own_maps(made, tmp_path):
+    lake = open_lake(made.lake(str(tmp_path / "lake")).url)
+    late = tmp_path / "lake" / "spaces" / "space=enc" / "shard-00002.parquet"
+    late.rename(tmp_path / late.name)
+    first = lake.shared_space(VIEWS, "s")
+    before = dict(zip(*lake.space("s").latents()[:2]))
+    assert (first.images, first.not_fitted_on) == (512, 0)
+    (tmp_path / late.name).rename(late)
+    again = open_lake(lake.url).shared_space(VIEWS, "s")
+    assert (again.images, again.train, again.dim) == (88, first.train, first.dim) and again.not_fitted_on > 40
+    assert again.scores.equals(first.scores)
+    after = dict(zip(*open_lake(lake.url).space("s").latents()[:2]))
+    assert len(after) == 600 and all(np.array_equal(after[i], z) for i, z in before.items())
+    done = CliRunner().invoke(app, ["shared", lake.url, "--views", ",".join(VIEWS), "--name", "s"])
+    assert f"fitted on {first.train:,} train images; the {again.not_fitted_on:,} that" in done.output
+    with pytest.raises(UneError, match="another fingerprint"):
+        lake.shared_space(VIEWS, "s", dim=first.dim + 1)
+    anew = lake.shared_space(VIEWS, "all")
+    assert anew.train == first.train + again.not_fitted_on
+
+
+def test_a_space_made_anew_is_read_by_its_own_maps_and_not_by_those_before_it(made, tmp_path):
+    lake = open_lake(made.lake(str(tmp_path / "lake")).url)
+    lake.shared_space(VIEWS, "s", dim=4)
+    shutil.rmtree(tmp_path / "lake" / "spaces" / "space=s")
+    (tmp_path / "lake" / "fingerprints" / "s.json").unlink()
+    lake = open_lake(lake.url)
+    lake.shared_space(VIEWS, "s", dim=2, split_seed=1)
+    assert lake.rows("SELECT DISTINCT dim, split_seed FROM kept_shared_maps") == [(2, 1)]
+    assert lake.rows("SELECT DISTINCT len(seen_in(z, 's', 'enc')) FROM latents WHERE space = 'enc'") == [(2,)]
 
 
 def test_the_control_is_a_control_and_agrees_about_nothing(lake):

@@ -13,6 +13,7 @@ import numpy as np
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import Floats
 from une_ray.geometry.orthogonal import SPANNED
+from une_ray.lake.derived import fitted_under
 from une_ray.lake.layout import Lake
 from une_ray.studies.edits.baselines import SEED
 from une_ray.studies.edits.directions import DRAWS, Direction
@@ -23,9 +24,8 @@ from une_ray.studies.edits.together import JointDirection
 from une_ray.studies.edits.train_rows import TrainRows, targets_of, train_rows
 
 SHARED, RANDOM_SHARED = "shared", "random-shared"
-VIEWS = "SELECT DISTINCT space, source FROM shared_maps ORDER BY ALL"
-MAP = """SELECT dim, view_dim, mean, weights, back FROM shared_maps WHERE space = ? AND source = ?
-    ORDER BY train DESC, config LIMIT 1"""
+VIEWS = "SELECT space, source FROM kept_shared_maps ORDER BY ALL"
+MAP = "SELECT dim, view_dim, mean, weights, back FROM kept_shared_maps WHERE space = ? AND source = ?"
 
 
 def shared_steps(lake: Lake, edit: Edit, shared: str, train: TrainRows) -> dict[str, Direction]:
@@ -33,10 +33,16 @@ def shared_steps(lake: Lake, edit: Edit, shared: str, train: TrainRows) -> dict[
     that space carried back, as long, another for every image.
 
     Both are read by what the edited space says of the shared probe's score, in whose standard deviations over
-    the `train` images a dose counts. Raises UneError for a space that is not shared by the edited one, or
-    has no probe of the attribute.
+    the `train` images a dose counts. Raises UneError for a space that is not shared by the edited one, whose
+    maps may have seen the corpus' own test images, or that has no probe of the attribute.
     """
     views = _views(lake, edit.space, shared)
+    if (seeds := fitted_under(lake, shared)) != {0}:
+        said = "" if seeds is None else f" under split seed {' and '.join(map(str, sorted(seeds)))}, not 0"
+        raise UneError(
+            f"{shared} is by maps that were fitted{said or ' on spaces that the lake no longer has'}, and may"
+            " have seen the test images that are edited; une shared --split-seed 0 makes another"
+        )
     way = _Way.of(lake, edit.space, shared)
     inner = _in_shared(lake, edit, shared)
     w = way.weights @ inner.w

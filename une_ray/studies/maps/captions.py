@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from une_ray.geometry.peers import FittedMap
 from une_ray.geometry.unit import unit_rows
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import paired_images, rows_of
+from une_ray.run.progress import say
 from une_ray.studies.maps.evaluation import Figure, any_orthogonal_gives, paired_figures, text_space
 
 CAPTIONED = "SELECT space, images FROM counts WHERE status = 'ok' AND space IN (SELECT unnest(?))"
@@ -51,7 +51,7 @@ def captioned(lake: Lake, source: str, target: str, split_seed: int) -> dict[str
     try:
         paired_images(lake, [source, target, *texts], (), split_seed)
     except UneError as error:
-        print(f"captions are not asked: {error}", file=sys.stderr)
+        say(f"captions are not asked: {error}")
         return {}
     return found
 

@@ -18,6 +18,8 @@ from une_ray.lake import results
 from une_ray.lake.latents import attributes_of, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import PairedImages, left_out, paired_images, rows_of
+from une_ray.lake.seen import warnings_of_maps
+from une_ray.run.progress import say
 from une_ray.studies.maps import figures
 from une_ray.studies.maps.captions import caption_figures, captioned, captions_alone, captions_of
 from une_ray.studies.maps.classes import class_attributes, classes_of
@@ -95,6 +97,8 @@ def fit_maps(
     )
     labelled = attributes_of(lake)
     images = paired_images(lake, [source, target], labelled, split_seed)
+    for warning in warnings_of_maps(lake, [source, target], [split_seed], "maps"):
+        say(warning)
     words = None if texts is None else class_texts(texts, source, target, labelled, images)
     prints = lake.fingerprints()
     config = _config(settings, images, prints, words, captions)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
+from une_ray.lake.seen import seen_by_map
 from une_ray.report.plots import svg
 from une_ray.report.roles import Roles
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import figure_or_dash, percent, table
 from une_ray.report.theme import Colour
-from une_ray.studies.probes.seen import seen_by_map
 
 NOTE = (
     "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The"

@@ -4,7 +4,6 @@ their controls (paper 1)."""
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -29,8 +28,9 @@ from une_ray.lake.latents import (
     spaces_of,
 )
 from une_ray.lake.layout import Lake
+from une_ray.lake.seen import warnings_of
 from une_ray.lake.session import QUERIES
-from une_ray.studies.probes.seen import warnings_of
+from une_ray.run.progress import say
 
 SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
 SQL_METHODS = ("ridge", "lda", "mean-difference")
@@ -54,11 +54,6 @@ class ProbeResult:
     table: pa.Table
     refused: pa.Table
     configs: list[str]
-
-
-def say(line: str) -> None:
-    """To a person who waits, in a terminal or a notebook."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def probe(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from une_ray.geometry.prompt_directions import agreement, biases, random_poles, 
 from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
+from une_ray.run.progress import say
 from une_ray.studies.prompts.read import (
     INTERVAL,
     Prompts,
@@ -71,7 +71,7 @@ def bias(
         prompts = [row["prompt"] for row in found.table.to_pylist() if row["space"] == space]
         reason = too_few(known, prompts) if known.shares else None
         if reason:
-            print(f"{space} is held against no truth: {reason}", file=sys.stderr, flush=True)
+            say(f"{space} is held against no truth: {reason}")
     return found
 
 

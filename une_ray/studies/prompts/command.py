@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -275,7 +274,7 @@ def _asked(
 
     made = build_prompts(model, prompts, besides, lake, seeds, names(texts))
     for line in (f"{made.lake.url}: {', '.join(made.spaces)}", *made.built.notes):
-        print(line, file=sys.stderr, flush=True)
+        say(line)
     return made.lake, made.spaces
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -118,7 +117,7 @@ def computed(
             prompts = read_prompts(lake, space, config["space_fingerprint"]).from_neutral(config["neutral"])
             if prompts.undirected:
                 named = ", ".join(map(repr, prompts.undirected))
-                print(f"{space}: left out, as the model reads the neutral prompt: {named}", file=sys.stderr)
+                say(f"{space}: left out, as the model reads the neutral prompt: {named}")
             commit(config, prompts)
         configs.append(results.config_hash(config))
     return configs

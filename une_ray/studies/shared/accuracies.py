@@ -13,7 +13,7 @@ from une_ray.lake.latents import attributes_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import PairedImages, rows_of
 
-PENALTY = 1e-2  # of the train scatter's mean eigenvalue: few dimensions need hardly any
+PENALTY = 1e-2  # per train image, of standardised coordinates: few dimensions need hardly any
 MOST = 20_000  # train images that these small probes are fitted on
 
 Projection = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -68,10 +68,15 @@ def _projected(rows: Mapping[str, np.ndarray], projection: Projection) -> np.nda
 
 
 def _ridge_scores(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """(n, attributes) scores of ridge regressions of ±1, above zero where positive."""
-    mean, targets = train.mean(0), 2 * labels - 1
-    centred = train - mean
-    gram = centred.T @ centred
-    gram[np.diag_indices_from(gram)] += PENALTY * np.trace(gram) / len(gram)
-    w = np.linalg.solve(gram, centred.T @ (targets - targets.mean(0)))
-    return (test - mean) @ w + targets.mean(0)
+    """(n, attributes) scores of ridge regressions of ±1, above zero where positive.
+
+    Every dimension counts in its own standard deviations: a view's first component would else set the penalty
+    for all, where a shared space's dimensions are as long as one another.
+    """
+    mean, spread, targets = train.mean(0), train.std(0), 2 * labels - 1
+    spread[spread == 0] = 1
+    standardised = (train - mean) / spread
+    gram = standardised.T @ standardised
+    gram[np.diag_indices_from(gram)] += PENALTY * len(train)
+    w = np.linalg.solve(gram, standardised.T @ (targets - targets.mean(0)))
+    return ((test - mean) / spread) @ w + targets.mean(0)

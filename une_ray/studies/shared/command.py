@@ -70,6 +70,11 @@ def lines(result: SharedResult) -> list[str]:
     text = [f"{result.space}: {result.dim} dimensions of {', '.join(result.settings.views)}"]
     if result.images:
         text[0] += f"; {result.images:,} images written, {result.rejects:,} rejects"
+    if result.not_fitted_on:
+        text.append(
+            f"fitted on {result.train:,} train images; the {result.not_fitted_on:,} that the lake has got"
+            " since are mapped by it, and another --name fits on all"
+        )
     text += said_left_out(result.left_out)
     text += [
         f"{' and '.join(views)} are both of {model}: what they agree on may be that model's alone"

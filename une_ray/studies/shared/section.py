@@ -22,14 +22,13 @@ NOTE = (
     " commoner label. Of two shared spaces that une similarity has compared: do they find the same images"
     " alike, against the number of images and beside mixed-up pairs (dotted)?"
 )
-LATEST = """SELECT space, measure, "of", k, value, majority FROM shared_scores
-    QUALIFY config = first(config) OVER (PARTITION BY space ORDER BY split_seed, config)
-    ORDER BY space, measure, "of", k"""
+OF_SPACES = """SELECT space, measure, "of", k, value, majority FROM shared_scores
+    SEMI JOIN kept_shared_maps USING (space, config) ORDER BY space, measure, "of", k"""
 BETWEEN = (
     """SELECT one, other, views_in_common, measure, n, value, "null", deviations FROM shared_neighbourhoods"""
 )
 MEASURES = ("mutual-neighbours", "rank-correlation")
-VIEWS = "SELECT DISTINCT source FROM shared_maps WHERE space = ? ORDER BY source"
+VIEWS = "SELECT source FROM kept_shared_maps WHERE space = ? ORDER BY source"
 
 Rows = Sequence[tuple[str, str, int, float, float | None]]
 """(measure, of, k, value, majority)"""
@@ -37,7 +36,7 @@ Rows = Sequence[tuple[str, str, int, float, float | None]]
 
 def section(source: Source) -> Section | None:
     by_space: dict[str, list[tuple[str, str, int, float, float | None]]] = {}
-    for space, *row in source.rows(LATEST):
+    for space, *row in source.rows(OF_SPACES):
         by_space.setdefault(space, []).append((row[0], row[1], row[2], row[3], row[4]))
     parts = []
     for space, rows in by_space.items():

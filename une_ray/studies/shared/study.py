@@ -11,34 +11,23 @@ import numpy as np
 import pyarrow as pa
 
 from une_ray.errors import UneError
-from une_ray.geometry.gcca import (
-    Components,
-    HeldOut,
-    ScoreMoments,
-    SharedSpace,
-    agreement_in,
-    gcca,
-    leading_components,
-    scatters,
-)
-from une_ray.geometry.partners import MIXED, every_fifth
+from une_ray.geometry.gcca import HeldOut, SharedSpace
+from une_ray.geometry.partners import MIXED
 from une_ray.lake import results
 from une_ray.lake.derived import derive_space, derived_fingerprint
-from une_ray.lake.latents import attributes_of, groups_of, spaces_of
+from une_ray.lake.latents import attributes_of, spaces_of
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.names import check_name
-from une_ray.lake.paired import (
-    PairedImages,
-    in_order,
-    left_out,
-    paired_images,
-    partners_of,
-    side_by_side,
-)
+from une_ray.lake.paired import PairedImages, left_out, paired_images, partners_of, side_by_side
+from une_ray.lake.seen import warnings_of_maps
+from une_ray.run.progress import Progress, say
 from une_ray.studies.shared.accuracies import accuracies
+from une_ray.studies.shared.moments import moments_of, shuffled_views
 
-RANK, MOST = 500, 64  # components of a view that enter, and shared dimensions that are looked at
-RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # in units of a view's mean squared singular value
+RANK = 500  # components of a view that enter
+CHOSEN = {"chosen": "apart"}  # in configs: λ and k by a fifth that had a say in no component
+KEPT = "FROM shared_maps WHERE space = ? AND 'sha256:' || sha256 = ? ORDER BY train DESC, config"
+SCORES = "FROM shared_scores WHERE config = ?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +43,16 @@ class SharedSettings:
 
 @dataclass(frozen=True, eq=False)
 class SharedResult:
-    """`space` of `dim` is in the lake; `scores`: rows of the view `shared_scores`; `left_out`: latents of
-    each view whose image another lacks; `models`: those that several views are of."""
+    """`space` of `dim` is in the lake; `train`: images that its maps are fitted on, and `not_fitted_on` those
+    that the lake has got since; `scores`: rows of the view `shared_scores`, of when they were fitted;
+    `left_out`: latents of each view whose image another lacks; `models`: those that several views are of."""
 
     space: str
     dim: int
     images: int
     rejects: int
+    train: int
+    not_fitted_on: int
     scores: pa.Table
     settings: SharedSettings
     left_out: Mapping[str, int]
@@ -83,8 +75,9 @@ def shared_space(
     `dim` and `ridge` (in units of a view's mean squared singular value) are by default those by which the
     views agree most on a fifth of the train images that they were not fitted on, beyond what mixed-up pairs
     reach; all images of a group are on one side. `shuffled` is the control: fitted on views of different
-    images, from all over the lake. Memory is (Σ rank)² numbers, Σ dim² and 8,192 images of every view, in two
-    passes over the lake and one that draws these. Raises UneError for unknown views, one named twice,
+    images, from all over the lake. A space that the lake has by these settings is completed where its views
+    have grown, and not fitted again. Memory is 4·(Σ rank)² numbers, 2·Σ dim² and 8,192 images of every view,
+    in two passes over the lake and one that draws these. Raises UneError for unknown views, one named twice,
     settings out of their range, and views that share no images or nothing else.
     """
     _refuse_ranges(dim, ridge, rank)
@@ -96,30 +89,54 @@ def shared_space(
     )
     prints = lake.fingerprints()
     images = paired_images(lake, views, attributes_of(lake), split_seed)
+    for warning in warnings_of_maps(lake, views, [split_seed], "measures"):
+        say(warning)
     config = _config(settings, name, dim) | {
         "train": len(images.train),
         "fingerprints": [prints[view] for view in views],
     }
-    config |= MIXED
-    if not (results.is_done(lake, "shared_maps", config) and results.is_done(lake, "shared_scores", config)):
+    config |= MIXED | CHOSEN
+    rows = _kept(lake, name, settings, dim)
+    if not rows and not results.is_done(lake, "shared_maps", config):
         maps, scores = _fitted(lake, settings, images, dim)
         stamps = {"space": name, "split_seed": split_seed}
         of_views = {view: {"source_fingerprint": results.config_hash(prints[view])} for view in views}
         _refuse_another(lake, name, maps, settings)  # before anything is written under the name
         results.commit(lake, "shared_scores", config, [stamps | row for row in scores])
         results.commit(lake, "shared_maps", config, [stamps | row | of_views[row["source"]] for row in maps])
-    rows = results.table_of(lake, "shared_maps", config).to_pylist()
+    rows = rows or results.table_of(lake, "shared_maps", config).to_pylist()
     done, rejects = _write(lake, name, rows, settings)
     return SharedResult(
         space=name,
         dim=rows[0]["dim"],
         images=done,
         rejects=rejects,
-        scores=results.table_of(lake, "shared_scores", config),
+        train=rows[0]["train"],
+        not_fitted_on=max(0, len(images.train) - rows[0]["train"]),
+        scores=lake.session.sql(SCORES, params=[rows[0]["config"]]).to_arrow_table(),
         settings=settings,
         left_out=left_out(lake, views, images),
         models=_of_one_model(prints, views),
     )
+
+
+def _kept(lake: Lake, name: str, settings: SharedSettings, dim: int | None) -> list[dict[str, Any]] | None:
+    """The maps that the lake's space of that name is made by, where they are of these settings: a space whose
+    views have grown is completed by its own maps, since fitted anew they would be another space's."""
+    known = lake.fingerprints().get(name, {})
+    rows = lake.session.sql(KEPT, params=[name, known.get("weights", "")]).to_arrow_table().to_pylist()
+    maps = {row["source"]: row for row in reversed(rows)}
+    if set(maps) != set(settings.views):
+        return None
+    rows = [maps[view] for view in settings.views]
+    asked: dict[str, Any] = {
+        "split_seed": settings.split_seed,
+        "rank": settings.rank,
+        "shuffled": settings.shuffled,
+    }
+    asked |= {key: value for key, value in (("dim", dim), ("ridge", settings.ridge)) if value is not None}
+    is_asked = all(row[key] == value for row in rows for key, value in asked.items())
+    return rows if is_asked and _fingerprint(lake, rows, settings) == known else None
 
 
 def _refuse_ranges(dim: int | None, ridge: float | None, rank: int) -> None:
@@ -157,10 +174,9 @@ def _fitted(
     lake: Lake, settings: SharedSettings, images: PairedImages, dim: int | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of `shared_maps` and of `shared_scores`, but for names."""
-    moments = _moments(lake, settings, images, settings.shuffled)
-    ridge, agreed_dims = _chosen(moments, settings.ridge, dim)
-    kept = dim or agreed_dims
-    shared = moments.space(max(kept, _looked_at(moments)), ridge)
+    moments = moments_of(lake, settings.views, images.train, settings.rank, shuffled=settings.shuffled)
+    ridge, kept = moments.chosen(settings.ridge, dim)
+    shared = moments.space(max(kept, moments.looked_at()), ridge)
     if len(shared.variances) < kept:
         raise UneError(f"{kept} shared dimensions are more than vary: {len(shared.variances)} do; name fewer")
     held_out, others = HeldOut(shared), partners_of(lake, settings.views, images.test)
@@ -181,71 +197,6 @@ def _fitted(
     return [about | row for row in _stored(shared, kept)], [row | tested for row in scores]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Moments:
-    """Joint scatters of scores: of four fifths of the train images, of the last fifth, and of that fifth in
-    mixed-up pairs."""
-
-    components: Mapping[str, Components]
-    fit: ScoreMoments
-    validation: ScoreMoments
-    mixed: ScoreMoments
-
-    def space(self, dim: int, ridge: float, on_all: bool = True) -> SharedSpace:
-        """Of `dim`, or of as many as vary; fitted on all train images, or on the four fifths."""
-        blocks, rows = self.fit.blocks(), self.fit.rows
-        if on_all:
-            rest, rows = self.validation.blocks(), rows + self.validation.rows
-            blocks = {pair: block + rest[pair] for pair, block in blocks.items()}
-        return gcca(self.components, blocks, rows, dim, ridge, or_fewer=True)
-
-
-def _looked_at(moments: _Moments) -> int:
-    """Dimensions whose agreement is measured."""
-    most = sum(len(part.squares) for part in moments.components.values())
-    return min(MOST, most, max(1, moments.fit.rows // 4))
-
-
-def _chosen(moments: _Moments, ridge: float | None, dim: int | None) -> tuple[float, int]:
-    """λ and the number of dimensions: those by which the views agree most on the last fifth of the train
-    images, beyond what mixed-up pairs of it reach. Test images have no say."""
-    best, most = (RIDGES[0] if ridge is None else ridge, dim or 1), -np.inf
-    for penalty in RIDGES if ridge is None else (ridge,):
-        shared = moments.space(max(dim or 0, _looked_at(moments)), penalty, on_all=False)
-        agreed = agreement_in(shared, moments.validation.blocks())
-        null = np.abs(agreement_in(shared, moments.mixed.blocks())).max()
-        beyond = np.maximum(agreed - null, 0)
-        if (total := float(beyond[: dim or None].sum())) > most:
-            best, most = (penalty, _leading(beyond > 0)), total
-    return best
-
-
-def _leading(holds: np.ndarray) -> int:
-    """How many dimensions hold before the first that does not; one at least."""
-    return max(1, len(holds) if holds.all() else int((~holds).argmax()))
-
-
-def _moments(lake: Lake, settings: SharedSettings, images: PairedImages, shuffled: bool) -> _Moments:
-    """Two passes over the train images: each view's components, and the joint scatters of their scores."""
-    own, means, _ = scatters(batch for _, batch in side_by_side(lake, settings.views, images.train))
-    components = {
-        view: leading_components(own.pop(view), means[view], settings.rank) for view in settings.views
-    }
-    fit, validation, mixed = (ScoreMoments(components) for _ in range(3))
-    order = in_order(lake, settings.views[0], images.train)
-    is_validated, at = every_fifth(groups_of(lake, order)), 0
-    others = partners_of(lake, settings.views, images.train) if shuffled else None
-    of_validated = partners_of(lake, settings.views, order.filter(pa.array(is_validated)))
-    for ids, batch in side_by_side(lake, settings.views, images.train):
-        rows = others.mixed(len(ids)) if others else batch
-        is_rest = is_validated[at : at + len(ids)]
-        at += len(ids)
-        fit.add({view: z[~is_rest] for view, z in rows.items()})
-        validation.add({view: z[is_rest] for view, z in rows.items()})
-        mixed.add(of_validated.mixed(int(is_rest.sum())))
-    return _Moments(components=components, fit=fit, validation=validation, mixed=mixed)
-
-
 def _projections(
     lake: Lake, settings: SharedSettings, images: PairedImages, shared: SharedSpace, dim: int, ridge: float
 ) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
@@ -256,7 +207,7 @@ def _projections(
     for view, part in shared.components.items():
         found[view] = {view: (part.mean, part.vectors[:, :dim])}
     if not settings.shuffled:
-        mixed = _moments(lake, settings, images, shuffled=True).space(dim, ridge)
+        mixed = shuffled_views(lake, shared.components, images.train, dim, ridge)
         weights = mixed.maps()
         found["shuffled views"] = {view: (mixed.means[view], weights[view]) for view in settings.views}
     return found
@@ -301,8 +252,6 @@ def _write(
     lake: Lake, name: str, rows: Sequence[Mapping[str, Any]], settings: SharedSettings
 ) -> tuple[int, int]:
     """The derived space; how many images were written now, and rejects among them."""
-    from une_ray.run.progress import Progress
-
     by_view = {row["source"]: row for row in rows}
     maps = {
         view: np.array(row["matrix"]).reshape(row["dim"], row["view_dim"]).T for view, row in by_view.items()

@@ -2,13 +2,18 @@
 CREATE OR REPLACE VIEW shared_maps AS FROM read_parquet(getvariable('lake') || '/shared_maps/*.parquet', hive_partitioning = false);
 CREATE OR REPLACE VIEW shared_scores AS FROM read_parquet(getvariable('lake') || '/shared_scores/*.parquet', hive_partitioning = false);
 
+-- Of every shared space that is in the lake the maps that it is made by, and no earlier ones of its name.
+CREATE OR REPLACE VIEW kept_shared_maps AS FROM shared_maps nz_m
+WHERE EXISTS (FROM spaces nz_s WHERE nz_s.space = nz_m.space AND nz_s.weights = 'sha256:' || nz_m.sha256)
+QUALIFY row_number() OVER (PARTITION BY space, source ORDER BY train DESC, config) = 1;
+
 -- An attribute's direction in a shared space, carried back to one of its views by the pseudo-inverse: a row with `w`, the least move of the
 -- view's latent that the shared space sees as a move along its own probe. For une edit --direction.
 CREATE OR REPLACE MACRO carried_back(in_shared, to_view, of_attribute, by_method := 'ridge') AS TABLE
 WITH nz_probe AS (SELECT w AS nz_w FROM direction(in_shared, of_attribute, by_method)),
 nz_map AS (
-    SELECT back AS nz_back, dim AS nz_dim, view_dim AS nz_view_dim FROM shared_maps WHERE space = in_shared AND source = to_view
-    ORDER BY train DESC, config LIMIT 1),
+    SELECT back AS nz_back, dim AS nz_dim, view_dim AS nz_view_dim FROM kept_shared_maps
+    WHERE space = in_shared AND source = to_view),
 nz_trouble AS (
     SELECT 'no view ''' || to_view || ''' of a shared space ''' || in_shared || ''' in this lake; une shared makes one' AS message
     WHERE NOT EXISTS (FROM nz_map)),
@@ -23,7 +28,7 @@ SELECT error(message)::DOUBLE[] FROM nz_trouble WHERE error(message)::BOOLEAN;
 -- SELECT image_id, seen_in(z, 'shared-1', 'mini-dino') AS x FROM latents WHERE space = 'mini-dino' LIMIT 5;
 CREATE OR REPLACE MACRO nz_view_columns(in_shared, of_view) AS TABLE
 WITH nz_map AS (
-    FROM shared_maps nz_m WHERE nz_m.space = in_shared AND nz_m.source = of_view ORDER BY nz_m.train DESC, nz_m.config LIMIT 1),
+    FROM kept_shared_maps nz_m WHERE nz_m.space = in_shared AND nz_m.source = of_view),
 nz_columns AS (
     SELECT nz_j, mean, weights[(nz_j - 1) * view_dim + 1 : nz_j * view_dim] AS w
     FROM nz_map CROSS JOIN unnest(generate_series(1, dim)) AS nz_u(nz_j))
@@ -33,14 +38,14 @@ CREATE OR REPLACE MACRO seen_in(z, in_shared, of_view) AS nz_affine(z, coalesce(
     (SELECT list({'w': w, 'b': b, 'of_unit': of_unit} ORDER BY nz_j) FROM nz_view_columns(in_shared, of_view)),
     error('no view ' || coalesce(of_view, 'NULL') || ' of a shared space ' || coalesce(in_shared, 'NULL') || ' in this lake; ' || (
         SELECT coalesce('there is ' || array_to_string(list_sort(list(DISTINCT nz_k.source || ' of ' || nz_k.space))[:8], ', '), 'une shared makes them')
-        FROM shared_maps nz_k))));
+        FROM kept_shared_maps nz_k))));
 
 -- Do shared spaces find the same images alike? Of every two that une similarity has compared: which views they have in common (none, where
 -- the view sets are disjoint), and against n the share of an image's ten nearest that are the same (mutual-neighbours) and Spearman's
 -- correlation of all cosines (rank-correlation), each beside mixed-up pairs as in similarity_curves.
 CREATE OR REPLACE VIEW similarities AS FROM read_parquet(getvariable('lake') || '/similarities/*.parquet', hive_partitioning = false);
 CREATE OR REPLACE VIEW shared_neighbourhoods AS
-WITH nz_views AS (SELECT space, list_sort(list(DISTINCT source)) AS views FROM shared_maps GROUP BY space),
+WITH nz_views AS (SELECT space, list_sort(list(DISTINCT source)) AS views FROM kept_shared_maps GROUP BY space),
 nz_runs AS (  -- as in similarity_curves
     SELECT source, target, config FROM similarities GROUP BY source, target, config
     QUALIFY row_number() OVER (PARTITION BY source, target ORDER BY max(n) DESC, max(draw) DESC, max(permutations) DESC, config) = 1)

@@ -19,7 +19,9 @@ from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import check_split_seed, paired_images, partners_of, side_by_side
+from une_ray.lake.seen import warnings_of_maps
 from une_ray.lake.splits import refuse_one_sided
+from une_ray.run.progress import say
 
 PROBES = """
     SELECT space, attribute, w, b, config FROM best_probes
@@ -54,6 +56,8 @@ def transfer(
     """
     pairs = _pairs(lake, sources, targets)
     study = _Study.open(lake, pairs, split_seed)
+    for warning in warnings_of_maps(lake, sorted(study.fingerprints), [split_seed], "maps"):
+        say(warning)
     settings = {pair: study.settings(*pair) for pair in pairs}
     left = [pair for pair in pairs if not results.is_done(lake, "transfers", settings[pair])]
     for pair, rows in study.judged(left):
