@@ -270,6 +270,7 @@ def _asked(
         return Lake(absolute(lake)), None
     if prompts is None:
         raise UneError(f"--model {model} of which --prompts? a file, or a list such as professions")
+    from une_ray.run.progress import say
     from une_ray.studies.prompts.build import build_prompts
 
     made = build_prompts(model, prompts, besides, lake, seeds, names(texts))

@@ -14,6 +14,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.latents import matrix, metadata_of, spaces_of
 from une_ray.lake.layout import Lake
+from une_ray.run.progress import say
 
 INTERVAL = {"interval": "jackknife"}  # in configs: rows that were computed with a bootstrap's are others
 SAME = 1e-4  # of the largest number of a prompt: what another batch's rounding changes stays far below
