@@ -72,6 +72,11 @@ def test_defaults_are_the_planted_ones_beside_their_truth_and_random_directions(
     assert "gender: a man" in lines and "always the commonest" in lines
     ranked = ranking_lines(rows, "a person with a bald head")
     assert ranked[1].split("  ")[1].startswith("a ") and len(ranked) > 10
+    assert "both from the neutral prompt; [95 % interval over seeds]" in ranked[-1]
+    many = [row | {"prompt": f"{row['prompt']} {n}"} for n in range(3) for row in gender]
+    listed = default_lines(many, [])
+    assert sum(line.startswith("    gender: ") for line in listed) == 24
+    assert "  and 36 prompts more; all are in the view prompt_defaults (une sql)" in listed
     with pytest.raises(UneError, match="unknown prompt 'a bald head'"):
         ranking_lines(rows, "a bald head")
 

@@ -11,7 +11,7 @@ from une_ray.geometry.reliability import ceiling
 
 Row = dict[str, Any]
 NO_INTERVAL = "  one seed, so no interval"
-LONGEST = 60  # letters of a prompt that are shown
+LONGEST, MOST = 60, 24  # letters of a prompt that are shown, and prompts of a space that are listed
 
 
 def short(prompt: str) -> str:
@@ -116,10 +116,14 @@ def default_lines(rows: Sequence[Row], agreements: Sequence[Row]) -> list[str]:
     lines: list[str] = []
     for (space, neutral), mine in _grouped(rows, "space", "neutral"):
         lines.append(f"{space}: what is taken for granted, from {neutral!r}")
-        for (prompt,), of_prompt in _grouped(mine, "prompt"):
+        by_prompt = _grouped(mine, "prompt")
+        for (prompt,), of_prompt in by_prompt[:MOST]:
             found = sorted((row for row in of_prompt if row["is_default"]), key=lambda row: -row["cosine"])
             lines.append(f"  {prompt}")
             lines += [f"    {row['describes']}: {_default(row)}" for row in found]
+        if len(by_prompt) > MOST:
+            more = f"  and {len(by_prompt) - MOST:,} prompts more"
+            lines.append(f"{more}; all are in the view prompt_defaults (une sql)")
         lines += [NO_INTERVAL] if mine[0]["low"] is None else []
         lines += ["  · no nearer than random directions come", ""]
     for row in agreements:
@@ -142,6 +146,10 @@ def ranking_lines(rows: Sequence[Row], prompt: str) -> list[str]:
         width = max(len(row["descriptor"]) for row in mine)
         for row in sorted(mine, key=lambda row: -row["cosine"]):
             lines.append(f"  {row['descriptor']:{width}} {row['cosine']:+.2f}{_interval(row)}")
+        lines.append(
+            "  cosine of the descriptor's direction with the prompt's, both from the neutral prompt"
+            + (";" + NO_INTERVAL if mine[0]["low"] is None else "; [95 % interval over seeds]")
+        )
     return lines
 
 

@@ -44,4 +44,5 @@ def towards(generator: Invert, prompt: str) -> Lead:
     return led_by(generator, lambda image_ids: direction)
 
 
+# The steps are DDIM's; those of a consistency model its own scheduler decides.
 STEERING = Steering(towards=towards, facts={"seeds": SEEDS, "steps": STEPS})
