@@ -3,23 +3,34 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from io import StringIO
+from unittest.mock import patch
 
 import pytest
 
 from tests.helpers.lakes import fill, items
+from une_ray.cli.main import main
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 
+ENVIRONMENT = {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
 
-def une(*arguments: str, input: str | None = None) -> subprocess.CompletedProcess:
-    environment = os.environ | {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "une_ray", *arguments],
-        capture_output=True,
-        text=True,
-        input=input,
-        env=environment,
-    )
+
+def une(*arguments: str, input: str = "") -> subprocess.CompletedProcess:
+    """What `python -m une_ray` does, in this process, which spares every call a start."""
+    out, err, code = StringIO(), StringIO(), 0
+    with ExitStack() as stack:
+        stack.enter_context(redirect_stdout(out))
+        stack.enter_context(redirect_stderr(err))
+        stack.enter_context(patch.dict(os.environ, ENVIRONMENT))
+        stack.enter_context(patch.object(sys, "argv", ["une", *arguments]))
+        stack.enter_context(patch.object(sys, "stdin", StringIO(input)))
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +83,13 @@ def test_a_fault_is_one_line_and_exit_code_one(arguments, message):
         and "Traceback" not in shown.stderr
         and not os.path.exists("/tmp/never")
     )
+
+
+def test_in_a_process_of_its_own_it_ends_alike():
+    command = [sys.executable, "-m", "une_ray", "verify", "/no/lake"]
+    shown = subprocess.run(command, capture_output=True, text=True, env=os.environ | ENVIRONMENT)
+    assert (shown.returncode, shown.stderr) == (1, une("verify", "/no/lake").stderr)
+    assert shown.stderr.startswith("une: no lake at /no/lake") and shown.stderr.count("\n") == 1
 
 
 def test_the_command_line_is_there_before_torch_and_ray_are():
