@@ -334,8 +334,10 @@ class Lake:
                 f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}"
                 for key in keys
             ]
+            remedy = "Build into another lake, or under another name: --spaces NAME=MODEL"
+            if fingerprint.get("kind") == "derived":
+                remedy = f"Take another --name, or first: une space remove {self.url} {space}"
             raise UneError(
                 f"space {space!r} of {self.url} was built with another fingerprint; results would mix:\n"
-                + "\n".join(lines)
-                + "\nBuild into another lake, or under another name: --spaces NAME=MODEL"
+                + "\n".join([*lines, remedy])
             )
