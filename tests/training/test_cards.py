@@ -5,20 +5,11 @@ import pytest
 import torch
 from scipy import stats
 
-from une_ray.geometry.frechet import frechet
 from une_ray.models.resolve import PACKAGED
 from une_ray.training import cards, strips
 from une_ray.training.copying import share
 from une_ray.training.evaluate import probe_auc, retrieval
 from une_ray.training.zoo import MODELS
-
-
-def test_frechet_distance_of_known_gaussians():
-    rng = np.random.default_rng(0)
-    a = rng.standard_normal((200_000, 3))
-    assert frechet(a, a) == pytest.approx(0, abs=1e-6)
-    assert frechet(a, a + [1, 2, 0]) == pytest.approx(5, abs=1e-6)
-    assert frechet(a, 3 * a) == pytest.approx(3 * (3 - 1) ** 2, rel=0.02)
 
 
 def test_retrieval_counts_own_captions_among_a_hundred():
@@ -76,3 +67,10 @@ def test_titles_that_agree_leave_an_exact_interval():
     assert share(np.full(8, 10), 10) == pytest.approx((1, exact.low, exact.high))
     found = share(np.array([10, 10, 10, 10, 0, 0, 0, 0]), 10)
     assert found.value == 0.5 and found.low < 0.25 and found.high > 0.75, "eight titles, not eighty samples"
+
+
+def test_an_interval_stands_in_the_cell_of_its_figure():
+    copies = {"copies": 0.2, "copies: from": 0.01335, "copies: to": 0.6293}
+    figures = {"a": copies, "b": {"KID": 0.002866, "KID: ±": 0.002815}}
+    lines = cards.table("a", figures)
+    assert lines[2:] == ["| copies | **0.2 (0.013 to 0.63)** |  |", "| KID |  | 0.002866 ± 0.0028 |", ""]

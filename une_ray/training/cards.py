@@ -15,6 +15,7 @@ from une_ray.training.data import HELD_OUT_SEED, TRAINING_SEED, pictures
 from une_ray.training.zoo import MODELS, PARTS, parts_of
 
 TRAINING = "## Training"
+BOUNDS = (": from", ": to", ": ±")  # figures that stand beside another, of whose name theirs begins
 # Settings that a reader does not need, or reads elsewhere.
 QUIET = ("checkpoint_seconds", "machine", "seconds", "workers")
 
@@ -85,11 +86,20 @@ def table(name: str, figures: dict[str, dict[str, float]]) -> list[str]:
         "| | " + " | ".join(f"**{model}**" if model == name else model for model in models) + " |",
         "|---" * (len(models) + 1) + "|",
     ]
-    for key in rows:
-        values = [f"{figures[model][key]:.4g}" if key in figures[model] else "" for model in models]
+    for key in (row for row in rows if not row.endswith(BOUNDS)):
+        values = [_cell(figures[model], key) for model in models]
         values[0] = f"**{values[0]}**" if values[0] else ""
         lines.append(f"| {key} | " + " | ".join(values) + " |")
     return [*lines, ""]
+
+
+def _cell(figures: dict[str, float], key: str) -> str:
+    """A figure with its interval, where it has one."""
+    if key not in figures:
+        return ""
+    low, high, half = (figures.get(f"{key}{bound}") for bound in BOUNDS)
+    between = "" if low is None else f" ({low:.2g} to {high:.2g})"
+    return f"{figures[key]:.4g}" + between + ("" if half is None else f" ± {half:.2g}")
 
 
 def _shown(name: str) -> list[str]:
@@ -105,7 +115,8 @@ def _shown(name: str) -> list[str]:
         "",
         f"Samples are matched with captions by {evaluate.JUDGES[name]}, which shares neither pictures nor "
         "text tower with this model; the kernel distance (KID) is in mini-dino's space, n = 400, and real "
-        "pictures' from other real ones stands beside it.",
+        "pictures' from other real ones stands beside it; ± is half a 95 % interval over pictures, "
+        "brackets are exact ones over titles.",
         "",
     ]
 

@@ -118,7 +118,7 @@ def _distances(what: str, a: np.ndarray, b: np.ndarray) -> Figures:
     distance = kernel_distance(a, b)
     return {
         f"{what}: kernel distance (KID)": distance.value,
-        f"{what}: half its 95 % interval": distance.margin,
+        f"{what}: kernel distance (KID): ±": distance.margin,
     }
 
 
