@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import stats
@@ -72,6 +72,19 @@ def jackknife_margin(left_out: Floats) -> Floats:
     n − 1 degrees of freedom."""
     n = len(left_out)
     return student(n - 1) * np.sqrt((n - 1) / n * np.square(left_out - left_out.mean(0)).sum(0))
+
+
+def difference_interval(
+    a: Sequence[float], b: Sequence[float], correlation: float = 0.0
+) -> tuple[float, float]:
+    """Of a − b, from (value, low, high) of either and the `correlation` of their estimates (Zou 2007): as
+    lopsided as theirs are."""
+    (x, x_low, x_high), (y, y_low, y_high) = a, b
+
+    def reach(one: float, other: float) -> float:
+        return np.sqrt(max(one**2 + other**2 - 2 * correlation * one * other, 0.0))
+
+    return float(x - y - reach(x - x_low, y_high - y)), float(x - y + reach(x_high - x, y - y_low))
 
 
 def fieller(numerator: AnyFloats, denominator: AnyFloats) -> tuple[float, float] | None:

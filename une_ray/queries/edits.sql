@@ -23,13 +23,12 @@ SELECT space, attribute, direction, keep, inner_product, method, judge, edit, ju
 FROM edit_changes GROUP BY ALL;
 
 -- One row per edit × judge: effect on the target, leakage as root mean square over the others (which attributes that were moved together,
--- as Smiling+Eyeglasses, are not), the same per unit of effect, and leakage_of_one, over single images as well: steps that differ by image, as
+-- as Smiling+Eyeglasses, are not) of their mean slopes, less what images differ by, the same per unit of effect, and leakage_of_one, over single images as well: steps that differ by image, as
 -- random ones do, cancel in leakage, the more the more images there are, and here they do not; both are NULL where there is no other. Identity
 -- is at the doses furthest from 0. `efficient` where no other edit of the attribute has more effect, less leakage and more identity.
 CREATE OR REPLACE TEMP VIEW edit_tradeoffs AS
 WITH slopes AS (
     SELECT * EXCLUDE (judged, is_kept, slope), avg(slope) FILTER (judged = attribute) AS effect,
-        sqrt(avg(slope ** 2) FILTER (judged <> attribute AND NOT list_contains(string_split(attribute, '+'), judged))) AS leakage,
         max(abs(slope)) FILTER (is_kept) AS kept_leakage
     FROM leakage_matrix GROUP BY ALL),
 furthest AS (
@@ -39,9 +38,12 @@ of_images AS (
     SELECT edit, judge, attribute, judged, image_id, regr_slope(change, alpha) AS slope FROM edit_changes
     WHERE judged <> attribute AND NOT list_contains(string_split(attribute, '+'), judged) GROUP BY ALL),
 of_one AS (SELECT edit, judge, sqrt(avg(slope ** 2)) AS leakage_of_one FROM of_images GROUP BY ALL),
+of_mean AS (
+    SELECT edit, judge, avg(slope) ** 2 - coalesce(var_samp(slope), 0) / count(slope) AS square FROM of_images GROUP BY edit, judge, judged),
+leaking AS (SELECT edit, judge, sqrt(greatest(avg(square), 0)) AS leakage FROM of_mean GROUP BY ALL),
 both_known AS (
     SELECT *, leakage / nullif(abs(effect), 0) AS leakage_per_effect
-    FROM slopes JOIN furthest USING (edit, judge) LEFT JOIN of_one USING (edit, judge))
+    FROM slopes JOIN furthest USING (edit, judge) LEFT JOIN leaking USING (edit, judge) LEFT JOIN of_one USING (edit, judge))
 SELECT *, NOT EXISTS (
     FROM both_known b WHERE (b.space, b.attribute, b.judge) = (a.space, a.attribute, a.judge)
         AND b.effect >= a.effect AND b.leakage <= a.leakage AND b.identity >= a.identity

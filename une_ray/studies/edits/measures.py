@@ -14,7 +14,7 @@ import numpy as np
 
 from une_ray.errors import UneError
 from une_ray.geometry import intervals
-from une_ray.geometry.intervals import fieller_of, jackknife, student
+from une_ray.geometry.intervals import difference_interval, fieller_of, jackknife, student
 
 
 def changes(before: np.ndarray, after: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -56,8 +56,21 @@ def slopes(changed: np.ndarray, alphas: Sequence[float] | np.ndarray) -> np.ndar
 def leakage(slope: np.ndarray, target: int | Sequence[int]) -> float:
     """Root mean square over the other attributes than the target, or the targets, of their mean slope: what
     an edit of one standard deviation does to what it should leave. Of (n, k) slopes; divide by the target's
-    mean slope for leakage at equal effect."""
-    return float(np.sqrt(np.square(np.delete(slope.mean(0), target)).mean()))
+    mean slope for leakage at equal effect. Without what images differ by, which would show leakage where
+    there is none, the more the fewer the images."""
+    return _root(_mean_square(slope, target))
+
+
+def _mean_square(slope: np.ndarray, target: int | Sequence[int]) -> float:
+    """The mean of the others' squared mean slopes, unbiased, and so below 0 at times: of two images' slopes
+    the product, over all pairs of them. Of one image it is its own square."""
+    images, mean = len(slope), slope.mean(0)
+    squares = np.square(mean) - (slope.var(0, ddof=1) / images if images > 1 else 0)
+    return float(np.delete(squares, target).mean())
+
+
+def _root(square: float) -> float:
+    return float(np.sqrt(max(square, 0)))
 
 
 def leakage_of_one(slope: np.ndarray, target: int | Sequence[int]) -> float:
@@ -106,13 +119,17 @@ class RemovedLeakage:
 def removed_leakage(
     plain: np.ndarray, kept: np.ndarray, correlation: np.ndarray, target: int
 ) -> RemovedLeakage:
-    """`plain` and `kept` (n, k) are `slopes` of both edits of the same images; intervals are Student's by the
-    jackknife over images, which four of them are enough for, that of the share is Fieller's (1954)."""
+    """`plain` and `kept` (n, k) are `slopes` of both edits of the same images.
+
+    Intervals are Student's by the jackknife over images, which four of them are enough for, that of the share
+    is Fieller's (1954). Those of leakage are of its square, whose root they are, and that of their difference
+    follows from both (Zou 2007).
+    """
 
     def figures(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         coefficients = [predicted_leakage(slope, correlation, target) for slope in (a, b)]
-        per_effect = [leakage(slope, target) / abs(slope[:, target].mean()) for slope in (a, b)]
-        return np.array([*_with_difference(*coefficients), *_with_difference(*per_effect)])
+        squares = [_mean_square(slope, target) / slope[:, target].mean() ** 2 for slope in (a, b)]
+        return np.array([*coefficients, coefficients[0] - coefficients[1], *squares])
 
     values, covariance = jackknife(figures, plain, kept)
     t = student(len(plain) - 1)
@@ -121,6 +138,12 @@ def removed_leakage(
         Interval(value, value - margin, value + margin)
         for value, margin in zip(values.tolist(), margins.tolist())
     ]
+    per_effect = [Interval(*map(_root, (one.value, one.low, one.high))) for one in found[3:]]
+    together = covariance[3, 4] / np.sqrt(covariance[3, 3] * covariance[4, 4] or 1)
+    low, high = difference_interval(
+        *((one.value, one.low, one.high) for one in per_effect), correlation=float(together)
+    )
+    less = Interval(per_effect[0].value - per_effect[1].value, low, high)
     whole, left = values[:2]
     (bb, ab), (_, aa) = covariance[:2, :2]
     ratio = fieller_of(left, whole, aa, ab, bb, t)
@@ -130,13 +153,9 @@ def removed_leakage(
             explained_leakage(plain, correlation, target),
             explained_leakage(kept, correlation, target),
         ),
-        per_effect=(found[3], found[4], found[5]),
+        per_effect=(per_effect[0], per_effect[1], less),
         share=None if ratio is None else Interval(1 - left / whole, 1 - ratio[1], 1 - ratio[0]),
     )
-
-
-def _with_difference(before: float, after: float) -> tuple[float, float, float]:
-    return before, after, before - after
 
 
 def cosine(original: np.ndarray, edited: np.ndarray) -> np.ndarray:
