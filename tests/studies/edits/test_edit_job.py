@@ -4,6 +4,7 @@ oracles are NumPy and the steps themselves."""
 import io
 import json
 import re
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -122,7 +123,7 @@ def test_the_picture_is_that_of_z_moved_by_alpha_deviations_along_the_probe(lake
 
 def test_a_step_raises_its_own_score_by_one_deviation_and_no_kept_one(lake, done):
     z, options = np.stack([*latents(lake, "sd").values()]), done[1]
-    for name in ("probe", "orthogonalised", "mean-difference", "permuted"):
+    for name in ("probe", "orthogonalised", "mean-difference"):
         direction = options.directions[name]
         assert direction.w @ direction.step / direction.std == pytest.approx(1)
     kept = options.directions["orthogonalised"].step
@@ -228,7 +229,21 @@ def test_a_penalty_of_nothing_is_asked_for_as_such(lake):
 
 def test_permuted_labels_are_fitted_at_the_rank_that_was_not_named(lake):
     _, options = plan(lake, smiling(baselines=("permuted",), method="pca-logistic", penalty=1.0), 2)
-    assert np.isfinite(options.directions["permuted"].w).all()
+    assert np.isfinite(options.directions["permuted"].drawn(options.images)).all()
+
+
+def test_every_image_has_a_shuffle_of_its_own_whose_score_it_is_moved_by_one_deviation(lake):
+    """A step s = σ·w / ‖w‖² along scores of deviation σ has scores z·s of deviation ‖s‖²."""
+    _, options = plan(lake, smiling(baselines=("permuted",)), 4)
+    steps = options.directions["permuted"].drawn(options.images)
+    known = connect(lake).execute("SELECT image_id FROM images WHERE split <> 'test'").fetchall()
+    every = latents(lake, "sd")
+    train = np.stack([every[i] for (i,) in known if i in every])
+    assert np.allclose((train @ steps.T).std(0), np.square(steps).sum(1), rtol=1e-4)
+    angles = np.corrcoef(steps)[np.triu_indices(len(steps), 1)]
+    assert np.abs(angles).max() < 0.95 and len({*steps[:, 0].tolist()}) == len(options.images)
+    again = plan(lake, smiling(baselines=("permuted",)), 2)[1]
+    assert np.allclose(again.directions["permuted"].drawn(again.images), steps[: len(again.images)])
 
 
 @pytest.mark.parametrize(
@@ -489,9 +504,10 @@ def test_attributes_that_are_moved_together_are_no_leakage_of_one_another(lake):
     for task in tasks:
         results.commit(lake, "edits", task.to_row(), worker(task.to_row()))
     (outcome,) = outcomes(connect(lake), [tasks[0].edit.config])
-    others = np.delete(outcome.slopes.mean(0), outcome.moved)
+    others = np.delete(outcome.slopes, outcome.moved, axis=1)
+    pairs = [a @ b for a, b in permutations(others, 2)]  # of two images' slopes: no image with itself
     assert {outcome.attributes[i] for i in outcome.moved} == {TOGETHER, "Smiling", "Eyeglasses"}
-    assert outcome.summary()["leakage"] == pytest.approx(np.sqrt(np.square(others).mean()))
+    assert outcome.summary()["leakage"] == pytest.approx(np.sqrt(np.mean(pairs) / others.shape[1]))
     connection = connect(lake)
     connection.execute((QUERIES / "edits.sql").read_text()).fetchall()
     query = "SELECT effect, leakage FROM edit_tradeoffs WHERE attribute = ?"

@@ -79,7 +79,7 @@ def test_leakage_of_either_sign_that_cancels_over_images_is_none():
 
 @pytest.mark.parametrize("images", [8, 128])
 def test_random_steps_cancel_over_images_but_not_in_one(images):
-    """Slopes of another random direction per image, of variance .04: a mean of n is .2 / √n, and no leakage."""
+    """Slopes of another random direction per image, of variance .04: none leaks in the mean."""
     random = np.random.default_rng(images)
     drawn = 0.2 * random.standard_normal((800, images, 26))
     of_one, of_mean = (

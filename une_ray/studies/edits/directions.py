@@ -3,7 +3,6 @@ it must beat."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,8 +12,7 @@ from scipy import linalg
 from une_ray.errors import UneError
 from une_ray.geometry.orthogonal import SPANNED, Eraser, orthogonalized
 from une_ray.studies.edits.probe_row import ProbeRow
-
-DRAWS = 256  # of random steps: twenty images have twenty
+from une_ray.studies.edits.random_steps import KnownSteps, RandomSteps, Steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +22,9 @@ class Direction:
     The score of a latent is z·w + b, above 0 where the probe sees the attribute; `scores` (n,) are those of
     the train rows, `std` is their standard deviation, the unit of α. `step` (d,) raises it by one `std`,
     whatever is kept: α means the same for the plain and the orthogonalised edit, which then differ in what
-    else they change, and in length by 1 / `remaining_norm`. Only `random` and `random-shared` step as far
-    without raising the score, and every image along its own of the `draws` (DRAWS, d). `learnt_from` are
-    other spaces that it was made with, which therefore can't judge it."""
+    else they change, and in length by 1 / `remaining_norm`. Controls step as far without raising the score,
+    and every image by its own of the `draws`. `learnt_from` are other spaces that it was made with, which
+    therefore can't judge it."""
 
     space: str
     attribute: str
@@ -39,7 +37,7 @@ class Direction:
     nuisances: tuple[str, ...] = ()
     inner_product: str = "plain"
     remaining_norm: float = 1.0
-    draws: np.ndarray | None = None
+    draws: Steps | None = None
     learnt_from: tuple[str, ...] = ()
 
     @classmethod
@@ -110,21 +108,29 @@ class Direction:
         Length and uniform are those of the inner product: with `covariance` M (d, d) length is √(vᵀM⁻¹v), and
         steps lie where latents vary, as M w does. Raises numpy's LinAlgError where M is singular.
         """
-        white = np.random.default_rng(seed).standard_normal((DRAWS, len(self.step)))
-        if covariance is None:
-            draws, length = white, np.linalg.norm(self.step)
-        else:
+        root, length = None, np.linalg.norm(self.step)
+        if covariance is not None:
             root = np.linalg.cholesky(covariance)
-            draws = white @ root.T
             length = np.linalg.norm(linalg.solve_triangular(root, self.step, lower=True))
-        draws = draws * (length / np.linalg.norm(white, axis=1))[:, None]
-        return replace(self, method="random", step=draws[0], nuisances=(), remaining_norm=1.0, draws=draws)
+        draws = RandomSteps(
+            seed=f"edits/random/{seed}",
+            dim=len(self.step),
+            length=float(length),
+            shape=None if root is None else root.T,
+        )
+        return replace(
+            self, method="random", step=draws([""])[0], nuisances=(), remaining_norm=1.0, draws=draws
+        )
 
     def drawn(self, image_ids: Sequence[str]) -> np.ndarray:
-        """(b, d): each image's own step, the same whatever other images are edited."""
+        """(b, d): each image's own step, or this one for all."""
         if self.draws is None:
             return np.broadcast_to(self.step, (len(image_ids), len(self.step)))
-        return self.draws[[zlib.crc32(image_id.encode()) % len(self.draws) for image_id in image_ids]]
+        return self.draws(image_ids)
+
+    def of_images(self, image_ids: Sequence[str]) -> Direction:
+        """With the steps of these alone, drawn and done with."""
+        return self if self.draws is None else replace(self, draws=KnownSteps.of(self.draws, image_ids))
 
 
 def inner_product_name(covariance: np.ndarray | None) -> str:

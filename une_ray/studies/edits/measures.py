@@ -140,9 +140,8 @@ def removed_leakage(
     ]
     per_effect = [Interval(*map(_root, (one.value, one.low, one.high))) for one in found[3:]]
     together = covariance[3, 4] / np.sqrt(covariance[3, 3] * covariance[4, 4] or 1)
-    low, high = difference_interval(
-        *((one.value, one.low, one.high) for one in per_effect), correlation=float(together)
-    )
+    plain_leaks, kept_leaks = ((one.value, one.low, one.high) for one in per_effect)
+    low, high = difference_interval(plain_leaks, kept_leaks, float(together))
     less = Interval(per_effect[0].value - per_effect[1].value, low, high)
     whole, left = values[:2]
     (bb, ab), (_, aa) = covariance[:2, :2]

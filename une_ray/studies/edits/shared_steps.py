@@ -16,10 +16,11 @@ from une_ray.geometry.orthogonal import SPANNED
 from une_ray.lake.derived import fitted_under
 from une_ray.lake.layout import Lake
 from une_ray.studies.edits.baselines import SEED
-from une_ray.studies.edits.directions import DRAWS, Direction
+from une_ray.studies.edits.directions import Direction
 from une_ray.studies.edits.edit import Edit
 from une_ray.studies.edits.probe_row import probe_row
 from une_ray.studies.edits.probes_of_edit import probes_of_lake
+from une_ray.studies.edits.random_steps import RandomSteps
 from une_ray.studies.edits.together import JointDirection
 from une_ray.studies.edits.train_rows import TrainRows, targets_of, train_rows
 
@@ -55,9 +56,14 @@ def shared_steps(lake: Lake, edit: Edit, shared: str, train: TrainRows) -> dict[
         )
     step = plain.std / gain * carried
     direction = replace(plain, step=step, learnt_from=views)
-    drawn = np.random.default_rng(SEED).standard_normal((DRAWS, len(way.back))) @ way.back
-    drawn *= (np.linalg.norm(step) / np.linalg.norm(drawn, axis=1))[:, None]
-    at_random = replace(direction, method=RANDOM_SHARED, step=drawn[0], draws=drawn)
+    draws = RandomSteps(
+        seed=f"edits/{RANDOM_SHARED}/{SEED}",
+        dim=len(way.back),
+        length=float(np.linalg.norm(step)),
+        shape=way.back,
+        as_steps=True,
+    )
+    at_random = replace(direction, method=RANDOM_SHARED, step=draws([""])[0], draws=draws)
     return {SHARED: direction, RANDOM_SHARED: at_random}
 
 

@@ -24,6 +24,7 @@ from une_ray.studies.edits.steerings import prompt_of
 from une_ray.studies.edits.train_rows import targets_of, train_rows
 
 IMAGES_PER_TASK = 8
+DRAWN = "by image"  # in configs: steps that images shared are others
 BY_NUMBERS = (QUERY, SHARED, RANDOM_SHARED)  # directions that no probe of the space decides
 
 
@@ -35,7 +36,7 @@ class EditFacts:
     `knobs` what departs from an edit's defaults, `unit` over which images a judge's standard deviations are.
     One of `probes` (config hashes of the probes), `w` (the
     hash of a query's or a shared space's direction) and `prompt` says where the direction comes from, and
-    `steering` what else decides how a prompt leads."""
+    `steering` what else decides how a prompt leads, `draws` what a control's steps are drawn by."""
 
     space: str
     fingerprint: str
@@ -53,6 +54,7 @@ class EditFacts:
     prompt: str | None = None
     steering: Mapping[str, Any] | None = None
     unit: str = "train"
+    draws: str | None = None
 
     @property
     def path(self) -> str:
@@ -159,7 +161,7 @@ def plan(
         space=edit.space,
         judges=tuple(judging),
         images=tuple(ids),
-        directions=by_name,
+        directions={name: direction.of_images(ids) for name, direction in by_name.items()},
         norms=train.norms,
     )
     return tasks, options
@@ -195,7 +197,8 @@ def _ways(
         if name not in BY_NUMBERS:
             keep = tuple(sorted(direction.nuisances))
             probes = tuple(rows[attribute].config for attribute in (*targets, *keep))
-            ways.append(replace(shared, direction=name, keep=keep, probes=probes))
+            drawn = None if direction.draws is None else DRAWN
+            ways.append(replace(shared, direction=name, keep=keep, probes=probes, draws=drawn))
     if QUERY in by_name:
         numbers = [*by_name[QUERY].w.tolist(), by_name[QUERY].b]
         ways.append(replace(shared, direction=QUERY, w=results.config_hash(numbers)))
