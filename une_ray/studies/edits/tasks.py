@@ -206,7 +206,8 @@ def _ways(
         if name in by_name:
             found = by_name[name]
             numbers = [*found.w.tolist(), found.b, *found.step.tolist()]
-            ways.append(replace(shared, direction=name, w=results.config_hash(numbers)))
+            drawn = None if found.draws is None else DRAWN
+            ways.append(replace(shared, direction=name, w=results.config_hash(numbers), draws=drawn))
     prompt = " and ".join(prompt_of(lake.manifest["corpus"], target) for target in targets)
     for name in edit.baselines:
         if name in STEERINGS:
