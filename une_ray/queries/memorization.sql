@@ -10,9 +10,10 @@ WITH plain AS (SELECT weights, steps, guidance_scale, prompt, avg(is_copy::INT) 
 SELECT m.*, CASE WHEN kind <> 'duplicated' THEN 'ordinary' WHEN copied > .5 THEN 'memorised' ELSE 'titled' END AS "group"
 FROM memorization m JOIN plain USING (weights, steps, guidance_scale, prompt) WHERE kind <> 'given';
 
--- The 97.5 % point of Student's t by Cornish and Fisher's expansion (to 3 % at two degrees of freedom, .1 % from six on), and half the interval
--- of a mean over rows.
-CREATE OR REPLACE TEMP MACRO student(degrees) AS 1.95996 + 2.37227 / degrees + 2.82250 / degrees ** 2 + 2.55585 / degrees ** 3;
+-- The 97.5 % point of Student's t: closed forms of one and two degrees of freedom, from three on Cornish and Fisher's expansion, whose last two terms
+-- are fitted to SciPy's points (to .01 %); and half the interval of a mean over rows.
+CREATE OR REPLACE TEMP MACRO student(degrees) AS CASE degrees WHEN 1 THEN tan(pi() * .475) WHEN 2 THEN .95 * sqrt(2 / (1 - .95 ** 2))
+    ELSE 1.95996 + 2.37227 / degrees + 2.82250 / degrees ** 2 + 2.55585 / degrees ** 3 + 1.55127 / degrees ** 4 + 1.04101 / degrees ** 5 END;
 CREATE OR REPLACE TEMP MACRO half(x) AS round(student(nullif(count(x) - 1, 0)) * stddev_samp(x) / sqrt(count(x)), 3);
 
 -- The quantile of a beta distribution, to a thousandth: its density summed up in θ, x = sin² θ, which has no peaks at the ends.

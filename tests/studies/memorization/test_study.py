@@ -1,10 +1,8 @@
 """The study's tables over rows whose truth is known, against scikit-learn, scipy and arithmetic; and the
 command, without Ray."""
 
-import re
 from dataclasses import replace
 
-import duckdb
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,6 +11,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from typer.testing import CliRunner
 
 from tests.helpers.memorized import ABLATED, PROMPTS, ROWS
+from tests.helpers.queried import planted
 from une_ray.cli.main import app
 from une_ray.errors import UneError
 from une_ray.geometry.intervals import share_interval
@@ -20,6 +19,7 @@ from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES
 from une_ray.studies.memorization import bench, command, study
+from une_ray.studies.memorization.columns import TABLE
 from une_ray.studies.memorization.prompts import held_out
 
 
@@ -81,12 +81,19 @@ def test_shares_of_few_titles_have_exact_intervals_in_sql(tables):
     assert any(row["copies"] in (0, 1) for row in rows)
 
 
+def test_sql_has_students_t_of_few_and_of_many_degrees_of_freedom():
+    connection = planted("memorization.sql", TABLE, [])
+    degrees = [*range(1, 40), 100, 1000]
+    found = [connection.sql(f"SELECT student({of})").fetchall()[0][0] for of in degrees]
+    assert found == pytest.approx(stats.t.ppf(0.975, degrees), rel=2e-4)
+    assert found[:2] == pytest.approx(stats.t.ppf(0.975, [1, 2]), rel=1e-9)
+    ((margin,),) = connection.sql("SELECT half(x) FROM (VALUES (0.), (1.)) of(x)").fetchall()
+    low, high = stats.t.interval(0.95, 1, scale=sem([0, 1]))
+    assert margin == pytest.approx((high - low) / 2, abs=1e-3)
+
+
 def test_sql_weighs_titles_as_python_does():
-    connection = duckdb.connect()
-    text = (QUERIES / "memorization.sql").read_text()
-    for name in ("student", "beta_quantile", "worth", "share_from", "share_to"):
-        (macro,) = re.findall(rf"CREATE OR REPLACE TEMP MACRO {name}\(.*?;\n", text, re.DOTALL)
-        connection.execute(macro)
+    connection = planted("memorization.sql", TABLE, [])
     random = np.random.default_rng(0)
     drawn = [random.binomial(4, random.beta(4 * share, 4 * (1 - share), 8)) for share in (0.1, 0.5, 0.8)]
     for hits in (*drawn, np.full(8, 2), np.zeros(8, int), np.full(8, 4)):
