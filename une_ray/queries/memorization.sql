@@ -16,20 +16,23 @@ CREATE OR REPLACE TEMP MACRO student(degrees) AS CASE degrees WHEN 1 THEN tan(pi
     ELSE 1.95996 + 2.37227 / degrees + 2.82250 / degrees ** 2 + 2.55585 / degrees ** 3 + 1.55127 / degrees ** 4 + 1.04101 / degrees ** 5 END;
 CREATE OR REPLACE TEMP MACRO half(x) AS round(student(nullif(count(x) - 1, 0)) * stddev_samp(x) / sqrt(count(x)), 3);
 
--- The quantile of a beta distribution, to a thousandth: its density summed up in θ, x = sin² θ, which has no peaks at the ends.
+-- The quantile of a beta distribution, to a thousandth: its density summed up in θ, x = sin² θ, which has no peaks at the ends; by forties, then by ones.
 CREATE OR REPLACE TEMP MACRO beta_quantile(q, a, b) AS list_transform(
     [list_transform(range(1000), lambda i: sin(pi() / 2 * (i + .5) / 1000) ** (2 * a - 1) * cos(pi() / 2 * (i + .5) / 1000) ** (2 * b - 1))],
-    lambda density: sin(pi() / 2 * (len(list_filter(range(1, 1001), lambda n: list_sum(density[:n]) < q * list_sum(density))) + .5) / 1000) ** 2)[1];
+    lambda density: list_transform(
+        [40 * len(list_filter(range(1, 26), lambda k: list_sum(density[:40 * k]) < q * list_sum(density)))],
+        lambda n: sin(pi() / 2 * (n + len(list_filter(range(1, 41), lambda i: list_sum(density[:n + i]) < q * list_sum(density))) + .5) / 1000) ** 2)[1])[1];
 
 -- Clopper and Pearson's exact interval (1934) of a share of so many independent draws as the prompts are worth (Korn & Graubard 1998): their number
 -- where all draws agree, else share · (1 − share) over the mean's variance, less for the few degrees of freedom; never more than there are draws.
-CREATE OR REPLACE TEMP MACRO worth(share, prompts, variance, draws) AS CASE WHEN prompts = 1 OR share IN (0, 1) OR variance IS NULL THEN prompts
-    WHEN variance = 0 THEN draws ELSE least(greatest(prompts * share * (1 - share) / variance * (1.95996 / student(prompts - 1)) ** 2, 1), draws) END;
+CREATE OR REPLACE TEMP MACRO draws_worth(share, of_mean, degrees, prompts, draws) AS CASE WHEN share IN (0, 1) OR of_mean IS NULL THEN prompts
+    WHEN of_mean = 0 THEN draws ELSE least(greatest(share * (1 - share) / of_mean * (1.95996 / student(degrees)) ** 2, 1), draws) END;
+CREATE OR REPLACE TEMP MACRO worth(share, prompts, variance, draws) AS draws_worth(share, variance / prompts, prompts - 1, prompts, draws);
 -- Of draws that all agree the bounds have a closed form.
-CREATE OR REPLACE TEMP MACRO share_from(share, n) AS round(CASE share WHEN 0 THEN 0 WHEN 1 THEN .025 ** (1 / n)
-    ELSE beta_quantile(.025, share * n, n - share * n + 1) END, 3);
-CREATE OR REPLACE TEMP MACRO share_to(share, n) AS round(CASE share WHEN 1 THEN 1 WHEN 0 THEN 1 - .025 ** (1 / n)
-    ELSE beta_quantile(.975, share * n + 1, n - share * n) END, 3);
+CREATE OR REPLACE TEMP MACRO share_from(share, n) AS round(CASE WHEN share = 0 THEN 0 WHEN share = 1 THEN .025 ** (1 / n)
+    WHEN share > 0 THEN beta_quantile(.025, share * n, n - share * n + 1) END, 3);
+CREATE OR REPLACE TEMP MACRO share_to(share, n) AS round(CASE WHEN share = 1 THEN 1 WHEN share = 0 THEN 1 - .025 ** (1 / n)
+    WHEN share > 0 THEN beta_quantile(.975, share * n + 1, n - share * n) END, 3);
 
 -- Dose–response: how often plain pictures are copies, by how often their picture was trained on. Dose 0 was never seen; captions, unlike titles,
 -- describe their pictures, so that a few of theirs are near enough to count.
@@ -68,17 +71,39 @@ SELECT model, steps, guidance_scale, "group", method, settings, prompts, similar
     distance_to_real, "± distance", seconds, peak_mb, share_from(share, n) AS copies_from, share_to(share, n) AS copies_to
 FROM shares ORDER BY model, steps, guidance_scale, "group", copies DESC, method, settings;
 
--- The same as differences from the plain pictures of the same prompts, whose intervals are narrower: prompts differ more than methods do.
+-- The same as differences from the plain pictures of the same prompts, whose intervals are narrower: prompts differ more than methods do. The change
+-- of copies is the share that comes less the share that goes, and its interval, copies_from to copies_to, is of both shares' exact ones (MOVER:
+-- Newcombe 1998, Zou & Donner 2008) with their correlation: prompts that all agree leave it its width. "± copies" is the larger of its two sides.
 CREATE OR REPLACE TEMP VIEW method_changes AS
 WITH pairs AS (
     SELECT p.*, p.similarity - n.similarity AS d_similarity, p.copied - n.copied AS d_copied, p.alignment - n.alignment AS d_alignment,
-        p.diversity - n.diversity AS d_diversity, p.distance_to_real - n.distance_to_real AS d_distance
-    FROM per_prompt p JOIN per_prompt n USING (model, steps, guidance_scale, "group", prompt) WHERE n.method = 'none' AND p.method <> 'none')
-SELECT model, steps, guidance_scale, "group", method, settings, count(*) AS prompts, round(avg(d_similarity), 3) AS similarity,
-    half(d_similarity) AS "±", round(avg(d_copied), 3) AS copies, half(d_copied) AS "± copies", round(avg(d_alignment), 3) AS alignment,
-    half(d_alignment) AS "± alignment", round(avg(d_diversity), 3) AS diversity, half(d_diversity) AS "± diversity",
-    round(avg(d_distance), 3) AS distance_to_real, half(d_distance) AS "± distance"
-FROM pairs GROUP BY ALL ORDER BY model, steps, guidance_scale, "group", similarity, method, settings;
+        p.diversity - n.diversity AS d_diversity, p.distance_to_real - n.distance_to_real AS d_distance,
+        abs(d_copied) * (d_copied > 0)::INT AS come, abs(d_copied) * (d_copied < 0)::INT AS gone, least(p.seeds, n.seeds) AS draws
+    FROM per_prompt p JOIN per_prompt n USING (model, steps, guidance_scale, "group", prompt) WHERE n.method = 'none' AND p.method <> 'none'),
+means AS (
+    SELECT model, steps, guidance_scale, "group", method, settings, count(*) AS prompts, round(avg(d_similarity), 3) AS similarity,
+        half(d_similarity) AS "±", round(avg(d_alignment), 3) AS alignment,
+        half(d_alignment) AS "± alignment", round(avg(d_diversity), 3) AS diversity, half(d_diversity) AS "± diversity",
+        round(avg(d_distance), 3) AS distance_to_real, half(d_distance) AS "± distance",
+        avg(come) AS come, worth(avg(come), count(come), var_samp(come), sum(draws)) AS n_come,
+        avg(gone) AS gone, worth(avg(gone), count(gone), var_samp(gone), sum(draws)) AS n_gone,
+        -- No prompt is among both, so that their covariance is −come · gone.
+        coalesce(-avg(come) * avg(gone) / nullif(stddev_pop(come) * stddev_pop(gone), 0), 0) AS correlation
+    FROM pairs GROUP BY ALL),
+sides AS (
+    SELECT *, come - share_from(come, n_come) AS come_down, share_to(come, n_come) - come AS come_up, gone - share_from(gone, n_gone) AS gone_down,
+        share_to(gone, n_gone) - gone AS gone_up
+    FROM means),
+bounds AS (
+    SELECT *, round(come - gone, 3) AS copies,
+        round(come - gone - sqrt(come_down ** 2 + gone_up ** 2 - 2 * correlation * come_down * gone_up), 3) AS low,
+        round(come - gone + sqrt(come_up ** 2 + gone_down ** 2 - 2 * correlation * come_up * gone_down), 3) AS high,
+        if(low < -1, -1, low) AS copies_from, if(high > 1, 1, high) AS copies_to
+    FROM sides)
+SELECT model, steps, guidance_scale, "group", method, settings, prompts, similarity, "±", copies,
+    round(greatest(copies_to - copies, copies - copies_from), 3) AS "± copies", alignment, "± alignment", diversity,
+    "± diversity", distance_to_real, "± distance", copies_from, copies_to
+FROM bounds ORDER BY model, steps, guidance_scale, "group", similarity, method, settings;
 
 -- The paper's ablations on memorised prompts: which rows carry the copy? Under the model's own padding, then under "!", whose plain row is M1a; by
 -- zeros, as in the paper, and by removal from the softmax, since a zeroed row still draws attention.
