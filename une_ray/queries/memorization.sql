@@ -28,6 +28,8 @@ CREATE OR REPLACE TEMP MACRO beta_quantile(q, a, b) AS list_transform(
 CREATE OR REPLACE TEMP MACRO draws_worth(share, of_mean, degrees, prompts, draws) AS CASE WHEN share IN (0, 1) OR of_mean IS NULL THEN prompts
     WHEN of_mean = 0 THEN draws ELSE least(greatest(share * (1 - share) / of_mean * (1.95996 / student(degrees)) ** 2, 1), draws) END;
 CREATE OR REPLACE TEMP MACRO worth(share, prompts, variance, draws) AS draws_worth(share, variance / prompts, prompts - 1, prompts, draws);
+-- Degrees of freedom of a sum of two variances, over so many draws each (Welch 1947, Satterthwaite 1946).
+CREATE OR REPLACE TEMP MACRO welch(a, n, b, m) AS (a + b) ** 2 / nullif(a ** 2 / (n - 1) + b ** 2 / (m - 1), 0);
 -- Of draws that all agree the bounds have a closed form.
 CREATE OR REPLACE TEMP MACRO share_from(share, n) AS round(CASE WHEN share = 0 THEN 0 WHEN share = 1 THEN .025 ** (1 / n)
     WHEN share > 0 THEN beta_quantile(.025, share * n, n - share * n + 1) END, 3);
@@ -120,7 +122,10 @@ FROM methods m JOIN known USING (method) JOIN variants USING (settings)
 WHERE "group" = 'memorised' ORDER BY model, steps, guidance_scale, coalesce(twin, padding) DESC, place, settings DESC;
 
 -- Detectors: one image's score, memorised prompts against all others. TPR is that of the lowest threshold that no more than 1 % of the others
--- reach. Intervals are of the Bayesian bootstrap over prompts (Rubin 1981): in each of 400 draws a prompt's pictures all weigh −ln u.
+-- reach. Intervals are exact ones of a share, of so many draws as the variance over prompts is worth: of AUC over the memorised and over the others
+-- (Obuchowski 1997), of TPR over the memorised and in the threshold, which in each of 200 draws lies where the others' prompts weigh −ln u (Rubin
+-- 1981). So they have a width where all titles separate, and are wider than need be (benchmarks/interval_coverage.py). Fewer than a hundred
+-- pictures of others do not know what 1 % of them reach: nothing then bounds TPR from below.
 CREATE OR REPLACE TEMP VIEW detectors AS
 WITH scores AS (
     SELECT model, steps, guidance_scale, "group" = 'memorised' AS is_memorised, prompt, seed, unnest(map_keys(detectors)) AS detector,
@@ -130,24 +135,48 @@ compared AS (
     SELECT model, steps, guidance_scale, detector, m.prompt AS memorised, m.seed, o.prompt AS other, count(*) AS pictures,
         sum(CASE WHEN m.score > o.score THEN 1 WHEN m.score = o.score THEN .5 ELSE 0 END) AS beaten, sum((o.score >= m.score)::INT) AS reaching
     FROM scores m JOIN scores o USING (model, steps, guidance_scale, detector) WHERE m.is_memorised AND NOT o.is_memorised GROUP BY ALL),
+found AS (
+    SELECT model, steps, guidance_scale, detector, memorised, seed, sum(beaten) AS beaten, sum(pictures) AS pairs,
+        (sum(reaching) <= .01 * sum(pictures))::INT AS found
+    FROM compared GROUP BY ALL),
+figures AS (
+    SELECT model, steps, guidance_scale, detector, sum(beaten) / sum(pairs) AS auc, avg(found) AS tpr, sum(pairs) AS all_pairs, count(*) AS all_pictures
+    FROM found GROUP BY ALL),
+by_prompt AS (
+    SELECT model, steps, guidance_scale, detector, true AS is_memorised, memorised AS prompt, sum(beaten) AS beaten, sum(pairs) AS pairs,
+        sum(found) AS found, count(*) AS pictures
+    FROM found GROUP BY ALL
+    UNION ALL
+    SELECT model, steps, guidance_scale, detector, false, other, sum(beaten), sum(pictures), NULL, max(pictures) FROM compared GROUP BY ALL),
+sides AS (
+    SELECT model, steps, guidance_scale, detector, is_memorised, auc, tpr, count(*) AS prompts, sum(pictures) AS pictures,
+        count(*) / nullif(count(*) - 1, 0) * sum(((beaten - auc * pairs) / all_pairs) ** 2) AS of_auc,
+        count(*) / nullif(count(*) - 1, 0) * sum(((found - tpr * pictures) / all_pictures) ** 2) AS of_tpr
+    FROM by_prompt JOIN figures USING (model, steps, guidance_scale, detector) GROUP BY ALL),
 weights AS (
-    SELECT prompt, draw, CASE draw WHEN 0 THEN 1 ELSE -ln((md5_number_lower(prompt || '/' || draw)::DOUBLE + .5) / 2 ** 64) END AS weight
-    FROM (SELECT DISTINCT prompt FROM scores), range(401) AS draws(draw)),
-pictures AS (
-    SELECT model, steps, guidance_scale, detector, memorised, seed, draw, sum(weight * beaten) / sum(weight * pictures) AS beaten,
-        (sum(weight * reaching) / sum(weight * pictures) <= .01)::INT AS found
-    FROM compared JOIN weights ON other = prompt GROUP BY ALL),
-drawn AS (
-    SELECT model, steps, guidance_scale, detector, draw, sum(weight * beaten) / sum(weight) AS auc, sum(weight * found) / sum(weight) AS tpr
-    FROM pictures JOIN (SELECT prompt AS memorised, draw, weight FROM weights) USING (memorised, draw) GROUP BY ALL),
-sizes AS (
-    SELECT model, steps, guidance_scale, detector, count(*) FILTER (is_memorised) AS memorised, count(*) FILTER (NOT is_memorised) AS others
-    FROM scores GROUP BY ALL)
-SELECT model, steps, guidance_scale, detector, round(max(auc) FILTER (draw = 0), 3) AS auc, round(quantile_cont(auc, .025) FILTER (draw > 0), 3) AS auc_from,
-    round(quantile_cont(auc, .975) FILTER (draw > 0), 3) AS auc_to, round(max(tpr) FILTER (draw = 0), 3) AS tpr_at_1_percent_fpr,
-    round(quantile_cont(tpr, .025) FILTER (draw > 0), 3) AS tpr_from, round(quantile_cont(tpr, .975) FILTER (draw > 0), 3) AS tpr_to,
-    any_value(memorised) AS memorised, any_value(others) AS others
-FROM drawn JOIN sizes USING (model, steps, guidance_scale, detector) GROUP BY ALL ORDER BY model, steps, guidance_scale, auc DESC, detector;
+    SELECT prompt, draw, -ln((md5_number_lower(prompt || '/' || draw)::DOUBLE + .5) / 2 ** 64) AS weight
+    FROM (SELECT DISTINCT prompt FROM scores WHERE NOT is_memorised), range(1, 201) AS draws(draw)),
+weighed AS (
+    SELECT model, steps, guidance_scale, detector, draw, sum(weight * pictures) AS total
+    FROM by_prompt JOIN weights USING (prompt) WHERE NOT is_memorised GROUP BY ALL),
+reached AS (
+    SELECT model, steps, guidance_scale, detector, memorised, seed, draw, sum(weight * reaching) AS reaching
+    FROM compared JOIN weights ON other = prompt WHERE reaching > 0 GROUP BY ALL),
+missed AS (
+    SELECT model, steps, guidance_scale, detector, draw, count(*) FILTER (reaching > .01 * total) AS missed
+    FROM weighed LEFT JOIN reached USING (model, steps, guidance_scale, detector, draw) GROUP BY ALL),
+thresholds AS (
+    SELECT model, steps, guidance_scale, detector, var_samp(missed / all_pictures) AS of_threshold
+    FROM missed JOIN figures USING (model, steps, guidance_scale, detector) GROUP BY ALL),
+worths AS (
+    SELECT model, steps, guidance_scale, detector, m.auc, m.tpr, m.pictures AS memorised, o.pictures AS others, least(m.prompts, o.prompts) AS fewest,
+        draws_worth(m.auc, m.of_auc + o.of_auc, welch(m.of_auc, m.prompts, o.of_auc, o.prompts), fewest, least(m.pictures, o.pictures)) AS n_auc,
+        draws_worth(m.tpr, m.of_tpr + of_threshold, welch(m.of_tpr, m.prompts, of_threshold, o.prompts), fewest, m.pictures) AS n_tpr
+    FROM sides m JOIN sides o USING (model, steps, guidance_scale, detector) JOIN thresholds USING (model, steps, guidance_scale, detector)
+    WHERE m.is_memorised AND NOT o.is_memorised)
+SELECT model, steps, guidance_scale, detector, round(auc, 3) AS auc, share_from(auc, n_auc) AS auc_from, share_to(auc, n_auc) AS auc_to,
+    round(tpr, 3) AS tpr_at_1_percent_fpr, if(others < 100, 0, share_from(tpr, n_tpr)) AS tpr_from, share_to(tpr, n_tpr) AS tpr_to, memorised, others
+FROM worths ORDER BY model, steps, guidance_scale, auc DESC, detector;
 
 -- Where the conditional branch looks: cross-attention on each class of tokens, step by step from noise on.
 CREATE OR REPLACE TEMP VIEW attention_by_step AS

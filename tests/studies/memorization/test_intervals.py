@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from tests.helpers.memorized import drawn
 from tests.helpers.queried import planted
@@ -48,3 +49,37 @@ def test_changes_of_copies_hold_the_truth_over_few_prompts(before, after):
     truth = np.mean(after) - np.mean(before) if np.ndim(after) == 0 else -0.25 * (after is not title)
     _, low, high, _ = changes(plain, changed).T
     assert ((low <= truth) & (truth <= high)).mean() >= 0.95 and (high - low).min() > 0.2
+
+
+def of_detectors(apart: float, alike: float = 0.7) -> tuple[np.ndarray, float, float]:
+    """(lakes, 6) AUC and TPR with their intervals, the true AUC and the true TPR, of a detector whose scores
+    are normal, `apart` standard deviations between eight titles and forty captions, of four seeds each."""
+    random = np.random.default_rng(0)
+    titles, captions = (
+        at
+        + np.sqrt(alike) * random.standard_normal((60, prompts, 1))
+        + np.sqrt(1 - alike) * random.standard_normal((60, prompts, 4))
+        for at, prompts in ((apart, 8), (0, 40))
+    )
+    rows = pa.concat_tables(
+        [
+            drawn("none", "duplicated", np.ones(titles.shape, bool), scores=titles),
+            drawn("none", "held-out", np.zeros(captions.shape, bool), scores=captions, title="caption"),
+        ]
+    )
+    query = "SELECT auc, auc_from, auc_to, tpr_at_1_percent_fpr, tpr_from, tpr_to FROM detectors"
+    return figures(rows, query), stats.norm.cdf(apart / 2**0.5), stats.norm.sf(stats.norm.isf(0.01) - apart)
+
+
+@pytest.mark.parametrize("apart", [0.0, 2.0, 3.0, 4.0])
+def test_detectors_intervals_hold_the_truth_and_have_a_width(apart):
+    """A bootstrap over prompts holds an AUC of .998 in 46 % and has no width in 40 %."""
+    found, auc, tpr = of_detectors(apart)
+    for truth, (_, low, high) in ((auc, found[:, :3].T), (tpr, found[:, 3:].T)):
+        assert ((low <= truth) & (truth <= high)).mean() >= 0.93 and (high - low).min() > 0.05
+
+
+def test_of_a_detector_that_separates_all_titles_only_their_number_is_known():
+    found, *_ = of_detectors(20.0)
+    low, high = clopper_pearson(8, 8)
+    assert found == pytest.approx(np.tile([1, low, high], (60, 2)), abs=1e-3)
