@@ -1,14 +1,25 @@
 -- Who copies, what stops it, and what tells: five tables over the rows of `une memorization`.
 --
--- A title counts as memorised where most of its plain pictures are copies of its training picture; "titled" ones were duplicated and are
--- not memorised, "ordinary" captions were trained on once or never. ± is half a 95 % interval over prompts, never over single pictures. Shares of
+-- A title counts as memorised where most of its plain pictures of even seeds are copies of its training picture; "titled" ones were duplicated and
+-- are not memorised, "ordinary" captions were trained on once or never. Of titles pictures of odd seeds are reported: those that made them memorised
+-- are copies by choice, and fewer of any others would be. chosen_apart says so; false is a title's group by the pictures that are compared, as of
+-- one seed, whose plain copies are too many and whose changes too large. ± is half a 95 % interval over prompts, never over single pictures. Shares of
 -- copies have an exact one, copies_from to copies_to, of which "± copies" is half: a t interval of eight titles that agree has no width.
 
--- Every picture with its prompt's group; of prompts whose plain pictures were not made none is known.
+-- Every picture with its prompt's group; of prompts whose plain pictures were not made none is known. Of a method without a picture of odd seeds,
+-- or a title without plain ones of even seeds, all are reported, not chosen apart; of ordinary prompts, which nothing chooses, all.
 CREATE OR REPLACE TEMP VIEW grouped AS
-WITH plain AS (SELECT weights, steps, guidance_scale, prompt, avg(is_copy::INT) AS copied FROM memorization WHERE method = 'none' GROUP BY ALL)
-SELECT m.*, CASE WHEN kind <> 'duplicated' THEN 'ordinary' WHEN copied > .5 THEN 'memorised' ELSE 'titled' END AS "group"
-FROM memorization m JOIN plain USING (weights, steps, guidance_scale, prompt) WHERE kind <> 'given';
+WITH plain AS (
+    SELECT weights, steps, guidance_scale, prompt, avg(is_copy::INT) AS copied, avg(is_copy::INT) FILTER (seed % 2 = 0) AS choosing
+    FROM memorization WHERE method = 'none' GROUP BY ALL),
+pictures AS (
+    SELECT m.*, CASE WHEN kind <> 'duplicated' THEN 'ordinary' WHEN coalesce(choosing, copied) > .5 THEN 'memorised' ELSE 'titled' END AS "group",
+        CASE WHEN kind = 'duplicated' THEN choosing IS NOT NULL AND seed % 2 <> 0 END AS chosen_apart
+    FROM memorization m JOIN plain USING (weights, steps, guidance_scale, prompt) WHERE kind <> 'given')
+SELECT *, coalesce(chosen_apart OR NOT bool_or(chosen_apart) OVER same, true) AS is_reported
+FROM pictures WINDOW same AS (PARTITION BY weights, method, settings, steps, guidance_scale, prompt);
+
+CREATE OR REPLACE TEMP VIEW reported AS FROM grouped WHERE is_reported;
 
 -- The 97.5 % point of Student's t: closed forms of one and two degrees of freedom, from three on Cornish and Fisher's expansion, whose last two terms
 -- are fitted to SciPy's points (to .01 %); and half the interval of a mean over rows.
@@ -54,8 +65,9 @@ FROM shares ORDER BY model, steps, guidance_scale, kind, dose;
 CREATE OR REPLACE TEMP VIEW per_prompt AS
 SELECT model, steps, guidance_scale, method, settings, "group", prompt, avg(similarity) AS similarity, avg(is_copy::INT) AS copied,
     avg(similarity_unmitigated) AS similarity_unmitigated, avg(alignment) AS alignment, avg(diversity) AS diversity,
-    avg(distance_to_real) AS distance_to_real, avg(seconds) AS seconds, max(peak_bytes) AS peak_bytes, count(is_copy) AS seeds
-FROM grouped GROUP BY ALL;
+    avg(distance_to_real) AS distance_to_real, avg(seconds) AS seconds, max(peak_bytes) AS peak_bytes, count(is_copy) AS seeds,
+    bool_and(chosen_apart) AS chosen_apart
+FROM reported GROUP BY ALL;
 
 -- Methods, ablations and peers, for memorised, titled and ordinary prompts apart: similarity to the training picture, the share of copies,
 -- similarity to the plain picture of the same seed, alignment with the prompt, diversity over seeds, Mahalanobis distance to real pictures
@@ -66,22 +78,24 @@ WITH shares AS (
         avg(copied) AS share, worth(share, count(copied), var_samp(copied), sum(seeds)) AS n,
         round(avg(similarity_unmitigated), 3) AS similarity_unmitigated, round(avg(alignment), 3) AS alignment, half(alignment) AS "± alignment",
         round(avg(diversity), 3) AS diversity, round(avg(distance_to_real), 3) AS distance_to_real, half(distance_to_real) AS "± distance",
-        round(avg(seconds), 2) AS seconds, round(max(peak_bytes) / 1e6) AS peak_mb
+        round(avg(seconds), 2) AS seconds, round(max(peak_bytes) / 1e6) AS peak_mb, bool_and(chosen_apart) AS chosen_apart
     FROM per_prompt GROUP BY ALL)
 SELECT model, steps, guidance_scale, "group", method, settings, prompts, similarity, "±", round(share, 3) AS copies,
     round((share_to(share, n) - share_from(share, n)) / 2, 3) AS "± copies", similarity_unmitigated, alignment, "± alignment", diversity,
-    distance_to_real, "± distance", seconds, peak_mb, share_from(share, n) AS copies_from, share_to(share, n) AS copies_to
+    distance_to_real, "± distance", seconds, peak_mb, share_from(share, n) AS copies_from, share_to(share, n) AS copies_to, chosen_apart
 FROM shares ORDER BY model, steps, guidance_scale, "group", copies DESC, method, settings;
 
--- The same as differences from the plain pictures of the same prompts, whose intervals are narrower: prompts differ more than methods do. The change
+-- The same as differences from the plain pictures of the same prompts and seeds: prompts differ more than methods do. The change
 -- of copies is the share that comes less the share that goes, and its interval, copies_from to copies_to, is of both shares' exact ones (MOVER:
 -- Newcombe 1998, Zou & Donner 2008) with their correlation: prompts that all agree leave it its width. "± copies" is the larger of its two sides.
 CREATE OR REPLACE TEMP VIEW method_changes AS
 WITH pairs AS (
-    SELECT p.*, p.similarity - n.similarity AS d_similarity, p.copied - n.copied AS d_copied, p.alignment - n.alignment AS d_alignment,
-        p.diversity - n.diversity AS d_diversity, p.distance_to_real - n.distance_to_real AS d_distance,
-        abs(d_copied) * (d_copied > 0)::INT AS come, abs(d_copied) * (d_copied < 0)::INT AS gone, least(p.seeds, n.seeds) AS draws
-    FROM per_prompt p JOIN per_prompt n USING (model, steps, guidance_scale, "group", prompt) WHERE n.method = 'none' AND p.method <> 'none'),
+    SELECT p.model, p.steps, p.guidance_scale, p."group", p.method, p.settings, p.prompt, avg(p.similarity - n.similarity) AS d_similarity,
+        avg(p.is_copy::INT - n.is_copy::INT) AS d_copied, avg(p.alignment - n.alignment) AS d_alignment, avg(p.diversity - n.diversity) AS d_diversity,
+        avg(p.distance_to_real - n.distance_to_real) AS d_distance, count(p.is_copy AND n.is_copy) AS draws, bool_and(p.chosen_apart) AS chosen_apart,
+        abs(d_copied) * (d_copied > 0)::INT AS come, abs(d_copied) * (d_copied < 0)::INT AS gone
+    FROM reported p JOIN grouped n USING (model, weights, steps, guidance_scale, prompt, seed) WHERE n.method = 'none' AND p.method <> 'none'
+    GROUP BY p.model, p.steps, p.guidance_scale, p."group", p.method, p.settings, p.prompt),
 means AS (
     SELECT model, steps, guidance_scale, "group", method, settings, count(*) AS prompts, round(avg(d_similarity), 3) AS similarity,
         half(d_similarity) AS "±", round(avg(d_alignment), 3) AS alignment,
@@ -89,6 +103,7 @@ means AS (
         round(avg(d_distance), 3) AS distance_to_real, half(d_distance) AS "± distance",
         avg(come) AS come, worth(avg(come), count(come), var_samp(come), sum(draws)) AS n_come,
         avg(gone) AS gone, worth(avg(gone), count(gone), var_samp(gone), sum(draws)) AS n_gone,
+        bool_and(chosen_apart) AS chosen_apart,
         -- No prompt is among both, so that their covariance is −come · gone.
         coalesce(-avg(come) * avg(gone) / nullif(stddev_pop(come) * stddev_pop(gone), 0), 0) AS correlation
     FROM pairs GROUP BY ALL),
@@ -104,7 +119,7 @@ bounds AS (
     FROM sides)
 SELECT model, steps, guidance_scale, "group", method, settings, prompts, similarity, "±", copies,
     round(greatest(copies_to - copies, copies - copies_from), 3) AS "± copies", alignment, "± alignment", diversity,
-    "± diversity", distance_to_real, "± distance", copies_from, copies_to
+    "± diversity", distance_to_real, "± distance", copies_from, copies_to, chosen_apart
 FROM bounds ORDER BY model, steps, guidance_scale, "group", similarity, method, settings;
 
 -- The paper's ablations on memorised prompts: which rows carry the copy? Under the model's own padding, then under "!", whose plain row is M1a; by
@@ -117,7 +132,7 @@ WITH known(place, method, padding, ablation) AS (VALUES
     (7, 'ablation-g', 'own', '(g) prompt, eot := mean pad'), (8, 'ablation-h', 'own', '(h) no pads')),
 variants(settings, twin, how) AS (VALUES ('{}', NULL, 'zeros'), ('{"by": "removal"}', NULL, 'removal'), ('{"padding": "exclamation"}', '!', 'zeros'))
 SELECT m.model, m.steps, m.guidance_scale, ablation, coalesce(twin, padding) AS padding, CASE WHEN ablation LIKE '%no %' THEN how END AS how, prompts,
-    similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment", copies_from, copies_to
+    similarity, "±", copies, "± copies", similarity_unmitigated, alignment, "± alignment", copies_from, copies_to, chosen_apart
 FROM methods m JOIN known USING (method) JOIN variants USING (settings)
 WHERE "group" = 'memorised' ORDER BY model, steps, guidance_scale, coalesce(twin, padding) DESC, place, settings DESC;
 
@@ -128,9 +143,10 @@ WHERE "group" = 'memorised' ORDER BY model, steps, guidance_scale, coalesce(twin
 -- pictures of others do not know what 1 % of them reach: nothing then bounds TPR from below.
 CREATE OR REPLACE TEMP VIEW detectors AS
 WITH scores AS (
-    SELECT model, steps, guidance_scale, "group" = 'memorised' AS is_memorised, prompt, seed, unnest(map_keys(detectors)) AS detector,
+    SELECT model, steps, guidance_scale, "group" = 'memorised' AS is_memorised, prompt, seed, chosen_apart, unnest(map_keys(detectors)) AS detector,
         unnest(map_values(detectors)) AS score
-    FROM grouped WHERE method = 'none'),
+    FROM reported WHERE method = 'none'),
+choices AS (SELECT model, steps, guidance_scale, detector, bool_and(chosen_apart) AS chosen_apart FROM scores GROUP BY ALL),
 compared AS (
     SELECT model, steps, guidance_scale, detector, m.prompt AS memorised, m.seed, o.prompt AS other, count(*) AS pictures,
         sum(CASE WHEN m.score > o.score THEN 1 WHEN m.score = o.score THEN .5 ELSE 0 END) AS beaten, sum((o.score >= m.score)::INT) AS reaching
@@ -175,14 +191,15 @@ worths AS (
     FROM sides m JOIN sides o USING (model, steps, guidance_scale, detector) JOIN thresholds USING (model, steps, guidance_scale, detector)
     WHERE m.is_memorised AND NOT o.is_memorised)
 SELECT model, steps, guidance_scale, detector, round(auc, 3) AS auc, share_from(auc, n_auc) AS auc_from, share_to(auc, n_auc) AS auc_to,
-    round(tpr, 3) AS tpr_at_1_percent_fpr, if(others < 100, 0, share_from(tpr, n_tpr)) AS tpr_from, share_to(tpr, n_tpr) AS tpr_to, memorised, others
-FROM worths ORDER BY model, steps, guidance_scale, auc DESC, detector;
+    round(tpr, 3) AS tpr_at_1_percent_fpr, if(others < 100, 0, share_from(tpr, n_tpr)) AS tpr_from, share_to(tpr, n_tpr) AS tpr_to, memorised, others,
+    chosen_apart
+FROM worths JOIN choices USING (model, steps, guidance_scale, detector) ORDER BY model, steps, guidance_scale, auc DESC, detector;
 
 -- Where the conditional branch looks: cross-attention on each class of tokens, step by step from noise on.
 CREATE OR REPLACE TEMP VIEW attention_by_step AS
 WITH masses AS (
     SELECT model, steps, guidance_scale, "group", prompt, unnest(map_keys(attention)) AS tokens, unnest(map_values(attention)) AS mass
-    FROM grouped WHERE method = 'none'),
+    FROM reported WHERE method = 'none'),
 long AS (SELECT * EXCLUDE (mass), unnest(mass) AS mass, generate_subscripts(mass, 1) AS step FROM masses),
 means AS (SELECT * EXCLUDE (mass), avg(mass) AS mass FROM long GROUP BY ALL)
 SELECT model, steps, guidance_scale, "group", tokens, step, count(*) AS prompts, round(avg(mass), 3) AS mass, half(mass) AS "±"

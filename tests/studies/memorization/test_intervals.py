@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from tests.helpers.memorized import drawn
+from tests.helpers.memorized import drawn, made
 from tests.helpers.queried import planted
 from une_ray.geometry.intervals import clopper_pearson
 from une_ray.studies.memorization.columns import TABLE
@@ -83,3 +83,40 @@ def test_of_a_detector_that_separates_all_titles_only_their_number_is_known():
     found, *_ = of_detectors(20.0)
     low, high = clopper_pearson(8, 8)
     assert found == pytest.approx(np.tile([1, low, high], (60, 2)), abs=1e-3)
+
+
+def test_a_method_that_does_nothing_changes_nothing():
+    """Titles copy with a chance of their own, and a placebo as often: chosen and compared on the same
+    pictures it seems to take a sixth of the copies, and a t interval leaves out 0 in a quarter of lakes."""
+    random = np.random.default_rng(0)
+    chances = random.random((200, 24, 1))
+    plain, placebo = (random.random((200, 24, 4)) < chances for _ in range(2))
+    change, low, high, _ = changes(plain, placebo, "duplicated").T
+    assert abs(change.mean()) < 3 * change.std() / np.sqrt(len(change))
+    assert ((low > 0) | (high < 0)).mean() <= 0.07
+
+
+def chosen_apart(plain_seeds: list[int], method_seeds: list[int]) -> list[tuple]:
+    """(method, change or share of copies, chosen_apart) of a title whose even seeds copy and whose odd ones
+    don't, under a method that changes nothing: changes are of pictures of one seed."""
+    rows = [
+        made("memorised", 0, "none", seed) | {"method": method, "is_copy": seed % 2 == 0}
+        for method, seeds in (("none", plain_seeds), ("placebo", method_seeds))
+        for seed in seeds
+    ]
+    query = """SELECT method, copies, chosen_apart FROM methods
+        UNION ALL SELECT 'change', copies, chosen_apart FROM method_changes"""
+    return planted("memorization.sql", TABLE, rows).execute(query).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("plain", "method", "told"),
+    [
+        ([0, 1], [0, 1], [("none", 0.0, True), ("placebo", 0.0, True), ("change", 0.0, True)]),
+        ([0], [0], [("none", 1.0, False), ("placebo", 1.0, False), ("change", 0.0, False)]),
+        ([0, 1], [0], [("none", 0.0, True), ("placebo", 1.0, False), ("change", 0.0, False)]),
+        ([0], [0, 1], [("none", 1.0, False), ("placebo", 0.0, True)]),
+    ],
+)
+def test_titles_are_told_of_that_their_own_pictures_chose(plain, method, told):
+    assert sorted(chosen_apart(plain, method)) == sorted(told)
