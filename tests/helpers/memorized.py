@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+
+from une_ray.studies.memorization.columns import TABLE
 
 DRAW = np.random.default_rng(0)
 DOSES = {"memorised": 1000, "titled": 10, "ordinary": 0}
@@ -52,3 +55,34 @@ ABLATED = [
         ("zero-pads", "{}"),
     )
 ]
+
+
+def drawn(
+    method: str, kind: str, copied: np.ndarray, *, scores: np.ndarray | None = None, title: str = "title"
+) -> pa.Table:
+    """Rows of many lakes at once, told apart by `model`: `copied` (lakes, titles, seeds) bool, `scores` of a
+    detector of the same shape. Similarity is .9 of copies and .8 of others."""
+    lake, prompt, seed = (index.ravel() for index in np.indices(copied.shape))
+    columns = {
+        "model": [str(of) for of in lake],
+        "weights": ["w"] * copied.size,
+        "method": [method] * copied.size,
+        "settings": ["{}"] * copied.size,
+        "steps": [2] * copied.size,
+        "guidance_scale": [7.5] * copied.size,
+        "prompt": [f"{title} {of} of {model}" for of, model in zip(prompt, lake)],
+        "kind": [kind] * copied.size,
+        "dose": [1000 if kind == "duplicated" else 0] * copied.size,
+        "seed": seed,
+        "is_copy": copied.ravel(),
+        "similarity": 0.8 + 0.1 * copied.ravel(),
+        "detectors": None if scores is None else [[("score", score)] for score in scores.ravel().tolist()],
+    }
+    return pa.table(
+        {
+            field.name: pa.nulls(copied.size, field.type)
+            if columns.get(field.name) is None
+            else pa.array(columns[field.name], field.type)
+            for field in TABLE.schema
+        }
+    )

@@ -6,10 +6,12 @@ CREATE OR REPLACE TEMP VIEW finished AS
 SELECT *, list_transform(map_entries(objectives), lambda o: CASE goals[o.key] WHEN 'max' THEN o.value ELSE -o.value END) AS gains
 FROM sweeps WHERE status = 'finished';
 
--- Trials that no other of the same sweep is as good as in every objective and better in one.
+-- Trials that no other of the same sweep is as good as in every objective and better in one. One with an objective that is missing or not finite
+-- is on no front and keeps none from it, as in une_ray/studies/sweeps/front.py.
 CREATE OR REPLACE TEMP VIEW pareto_front AS
-SELECT * FROM finished a WHERE NOT EXISTS (
-    FROM finished b WHERE b.sweep = a.sweep AND b.gains <> a.gains
+WITH comparable AS (FROM finished WHERE len(list_filter(gains, lambda gain: isfinite(gain))) = len(gains))
+SELECT * FROM comparable a WHERE NOT EXISTS (
+    FROM comparable b WHERE b.sweep = a.sweep AND b.gains <> a.gains
         AND len(list_filter(list_zip(b.gains, a.gains), lambda pair: pair[1] < pair[2])) = 0);
 
 -- The front with its distance to the ideal point, every objective in its fixed range, so that a trial at the front's end moves no other: 0 is

@@ -47,6 +47,13 @@ def test_the_summary_has_copies_of_memorised_prompts_beside_ordinary_ones_and_th
     )
 
 
+def test_the_page_says_where_the_pictures_that_are_compared_chose_the_titles(lake):
+    results.commit(lake, "memorization", {}, [row for row in ROWS if row["seed"] == 0])
+    assert memorization.SAME in memorization.section(Source(lake)).html
+    results.commit(lake, "memorization", {"of": "more"}, [row for row in ROWS if row["seed"]])
+    assert memorization.SAME not in memorization.section(Source(lake)).html
+
+
 def test_settings_of_a_lake_are_told_apart(lake):
     results.commit(lake, "memorization", {}, ROWS + [row | {"guidance_scale": 3.0} for row in ROWS])
     html = memorization.section(Source(lake)).html

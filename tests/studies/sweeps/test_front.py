@@ -19,8 +19,8 @@ def test_the_front_is_optunas(objectives):
 
 
 def test_what_is_not_a_number_is_on_no_front_and_keeps_none_from_it():
-    values = np.array([[1.0, np.nan], [0.0, 0.0], [np.nan, np.nan]])
-    assert efficient(values).tolist() == [False, True, False]
+    values = np.array([[1.0, np.nan], [0.0, 0.0], [np.nan, np.nan], [np.inf, 1.0]])
+    assert efficient(values).tolist() == [False, True, False, False]
 
 
 def test_the_knee_of_a_quarter_circle_is_its_middle_whatever_the_units():

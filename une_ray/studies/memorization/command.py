@@ -35,6 +35,15 @@ EPILOG = """Examples:
 
 `une sql --lake memory -f queries/memorization.sql`"""
 
+SeedsOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Pictures per prompt; of two or more, even seeds say which titles are memorised, "
+        "and the others are compared",
+    ),
+]
+
 COLUMNS = {
     "dose_response": ("kind", "dose", "prompts", "copies", "copies_from", "copies_to", "similarity", "±"),
     "methods": (
@@ -63,7 +72,8 @@ COLUMNS = {
         "similarity",
         "±",
         "copies",
-        "± copies",
+        "copies_from",
+        "copies_to",
         "alignment",
         "± alignment",
         "distance_to_real",
@@ -170,7 +180,7 @@ def memorization(
             "each NAME or NAME:SETTING=VALUE:…"
         ),
     ] = METHODS,
-    seeds: Annotated[int, typer.Option(min=1, help="Pictures per prompt")] = 10,
+    seeds: SeedsOption = 10,
     prompts_per_dose: Annotated[int, typer.Option(min=1, max=8, help="Titles of each dose")] = 8,
     doses: Annotated[
         str, typer.Option(help="How often the titles' pictures were trained on, comma-separated")
@@ -188,8 +198,8 @@ def memorization(
     """Make pictures of duplicated and ordinary prompts under every method, and measure copies. What was done
     is not done again.
 
-    Plain pictures are always made: they say what is memorised. Where there is no lake, one of
-    `duplicates:all` is made.
+    Plain pictures are always made: those of even seeds say what is memorised, others are compared. Where
+    there is no lake, one of `duplicates:all` is made.
     """
     if context.invoked_subcommand:
         return
@@ -225,10 +235,10 @@ def lines(result: MemorizationResult) -> list[str]:
     return [
         *tables,
         "",
-        "memorised: most plain pictures of the title are copies. ±: half a 95 % interval over prompts; "
-        "method changes are from the plain pictures of the",
-        "same prompts. Titles say nothing of their pictures: only ordinary captions' alignment is about "
-        "quality; distance to real is better when less. A",
+        f"memorised: most plain pictures of the title are copies, {_choice(result.tables['methods'])}",
+        "±: half a 95 % interval over prompts; method changes are from the plain pictures of the",
+        "same prompts and seeds. Titles say nothing of their pictures: only ordinary captions' alignment is "
+        "about quality; distance to real is better when less. A",
         f"copy is similar by {of.threshold:.2f} or more, as are {of.hard_rate:.1%} of {of.hard:,} avatars and"
         " others of the same features (the threshold is",
         f"chosen where {HARD_RATE:.0%} are) and {of.false_positive_rate:.2%} of {of.pairs:,} pairs of any"
@@ -236,6 +246,16 @@ def lines(result: MemorizationResult) -> list[str]:
         + ", ".join(f"{name} {rate:.0%}" for name, rate in of.missed.items()),
         "and copies_from to copies_to is a 95 % interval over titles.",
     ]
+
+
+def _choice(methods: pa.Table) -> str:
+    """Which pictures chose the memorised titles, and what that does to the tables."""
+    if False in methods["chosen_apart"].to_pylist():
+        return (
+            "the very ones that are compared: they are copies too often by choice, "
+            "and changes are too large; of two seeds or more they are chosen apart."
+        )
+    return "those of even seeds; all but doses are of odd seeds, which did not choose it."
 
 
 def _table(view: str, columns: Sequence[str], rows: pa.Table) -> list[str]:

@@ -20,16 +20,21 @@ ORDER = 100
 NOTE = (
     "Pictures of titles that were trained on many times over, and of ordinary captions. A copy is more "
     "similar to its training picture than all but one in twenty pictures of the same description are. A "
-    "title is memorised where most of its plain pictures are copies; a mitigation should move its "
+    "title is memorised where most of its plain pictures of even seeds are copies, and its others are told "
+    "of: those that chose it are copies by choice. A mitigation should move its "
     "similarity to the left and leave the alignment of ordinary prompts, as a model sees it that the "
     "generator never saw, where it was. Distance to real pictures is Mahalanobis' in mini-dino's space, "
     "less is better. Lines, bands, ± and brackets: 95 % intervals over prompts, those of shares exact."
+)
+SAME = (
+    "The pictures that say which titles are memorised are also those that are compared, so that plain ones "
+    "are copies too often, and what methods take from them is too much; two seeds or more are told apart."
 )
 OF = "WHERE (model, steps, guidance_scale) = (?, ?, ?)"
 GROUPS = ("memorised", "titled", "ordinary")
 METHODS = f"""SELECT "group", method, settings, prompts, similarity, "±", copies, copies_from, copies_to,
         similarity_unmitigated, alignment, "± alignment", diversity, distance_to_real, "± distance", seconds,
-        peak_mb
+        peak_mb, chosen_apart
     FROM methods {OF} ORDER BY list_position(['memorised', 'titled', 'ordinary'], "group"), similarity DESC"""
 DOSES = f"""SELECT dose, copies, copies_from, copies_to
     FROM dose_response {OF} AND kind = 'duplicated' ORDER BY dose"""
@@ -53,7 +58,7 @@ Study = tuple[str, int, float]
 @dataclass(frozen=True)
 class MethodFigures:
     """One method on one group of prompts, as the view `methods` has it; ± are half 95 % intervals over
-    prompts."""
+    prompts. `chosen_apart`: other pictures chose the titles, None where nothing did."""
 
     group: str
     method: str
@@ -72,6 +77,7 @@ class MethodFigures:
     distance_half: float | None
     seconds: float | None
     peak_mb: float | None
+    chosen_apart: bool | None
 
     @property
     def name(self) -> str:
@@ -98,6 +104,7 @@ def _study(source: Source, study: Study, methods: list[MethodFigures]) -> str:
     return "".join(
         (
             f"<h3>{escape(model)} · {steps} steps · guidance {guidance_scale:g}</h3>",
+            f"<p class=note>{SAME}</p>" if any(of.chosen_apart is False for of in methods) else "",
             svg(lambda axes: draw(axes, doses, methods), panels=3, width=3.6, height=height),
             strips(source, study),
             *(f"<h3>{group} prompts</h3>{_methods(rows)}" for group, rows in groups.items() if rows),

@@ -65,7 +65,8 @@ def memorization(
     """Make pictures of duplicated and ordinary prompts under every method, and measure copies. What was done
     is not done again.
 
-    Plain pictures are always made: they say what is memorised. `methods` is a text as
+    Plain pictures are always made: those of even seeds say what is memorised, and others are compared; of one
+    seed the same (`chosen_apart` of the tables). `methods` is a text as
     `pad-swap,zero-pads:fraction=0.4`, or records. There are `prompts_per_dose` titles of each of the `doses`,
     and `ordinary` captions never seen, and as many trained on once. Where there is no lake, one of
     `duplicates:all` is made. Raises UneError for what can't be, before any work.

@@ -12,9 +12,10 @@ def oriented(values: np.ndarray, goals: list[str]) -> np.ndarray:
 
 
 def efficient(values: np.ndarray) -> np.ndarray:
-    """(n,) bool: no other row is as good in every objective and better in one. A row with a NaN is not, and
-    beats none."""
-    known = ~np.isnan(values).any(1)
+    """(n,) bool: no other row is as good in every objective and better in one. A row with a value that is
+    not finite is not, and beats none."""
+    known = np.isfinite(values).all(1)
+    values = np.where(known[:, None], values, np.nan)
     as_good = (values[:, None] >= values[None]).all(2)
     better = (values[:, None] > values[None]).any(2)
     return known & ~(as_good & better).any(0)
