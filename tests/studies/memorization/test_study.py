@@ -212,6 +212,7 @@ def test_the_command_prints_a_line_per_method_and_group(in_this_process, zoo):
     ]
 
 
+@pytest.mark.long
 def test_the_call_gives_the_tables_that_the_command_prints(in_this_process, zoo):
     result = study.memorization(
         Lake(in_this_process),
