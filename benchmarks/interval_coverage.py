@@ -1,10 +1,12 @@
-"""How often 95 % intervals hold what they are said to: of probes' AUC over splits, and of shares of titles.
+"""How often 95 % intervals hold what they are said to: of probes' AUC over splits, of shares of titles, of
+their changes, and of detectors.
 
-    python benchmarks/interval_coverage.py                  # about a minute of one core
+    python benchmarks/interval_coverage.py                  # about two minutes of one core
     python benchmarks/interval_coverage.py --corpora 1000
 
 Corpora are drawn anew, the truth is the mean over all of them. An AUC stands beside 1.96 · sd / √5, which
-takes the five splits for independent; a share beside the t interval of the titles' shares.
+takes the five splits for independent; a share and a change beside the t interval of the titles' shares; a
+detector's figures beside the Bayesian bootstrap over prompts (Rubin 1981).
 """
 
 from __future__ import annotations
@@ -13,11 +15,15 @@ import argparse
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import duckdb
 import numpy as np
+import pyarrow as pa
 from scipy import stats
 
 from une_ray.geometry.intervals import share_interval, split_margin
 from une_ray.geometry.probes import fit
+from une_ray.lake.session import QUERIES
+from une_ray.studies.memorization.columns import TABLE
 
 SPLITS = 5
 
@@ -75,12 +81,101 @@ def shares(corpora: int) -> Iterator[Line]:
         )
 
 
+def changes(corpora: int) -> Iterator[Line]:
+    """Coverage of the change of eight titles' share of copies, four pictures each, before and after."""
+    for before, after in ((1.0, 0.05), (0.95, 0.9), (0.6, 0.6)):
+        random, truth = np.random.default_rng(0), after - before
+        plain, changed = (random.random((corpora, 8, 4)) < share for share in (before, after))
+        rows = pa.concat_tables(
+            [pictures("none", "held-out", plain), pictures("method", "held-out", changed)]
+        )
+        low, high = asked(rows, "SELECT copies_from, copies_to FROM method_changes").T
+        each = changed.mean(2) - plain.mean(2)
+        half = stats.t.ppf(0.975, 7) * each.std(1, ddof=1) / np.sqrt(8)
+        ours, rival = (low <= truth) & (truth <= high), abs(each.mean(1) - truth) <= half + 1e-9
+        yield Line(f"change of copies from {before} to {after}", truth, ours.mean(), rival.mean())
+
+
+def detectors(corpora: int) -> Iterator[Line]:
+    """Coverage of AUC and TPR at 1 % FPR of normal scores, eight titles and forty captions of four pictures
+    each, which are correlated by .7 within a prompt."""
+    for apart in (2.0, 3.0, 4.0):
+        random = np.random.default_rng(0)
+        # Every picture twice: even seeds choose the titles, and are no part of the figures.
+        titles, captions = (normal(random, (corpora, prompts, 4)) for prompts in (8, 40))
+        titles += apart
+        rows = pa.concat_tables(
+            [
+                pictures("none", "duplicated", np.ones((corpora, 8, 8), bool), np.repeat(titles, 2, 2)),
+                pictures("none", "held-out", np.zeros(captions.shape, bool), captions),
+            ]
+        )
+        ours = asked(rows, "SELECT auc_from, auc_to, tpr_from, tpr_to FROM detectors").T
+        rival = np.array([bootstrap(*both, random) for both in zip(titles, captions)]).T
+        truths = stats.norm.cdf(apart / np.sqrt(2)), stats.norm.sf(stats.norm.isf(0.01) - apart)
+        for name, truth, place in zip(("AUC", "TPR at 1 % FPR"), truths, (0, 2)):
+            held = [(of[place] <= truth) & (truth <= of[place + 1]) for of in (ours, rival)]
+            yield Line(f"{name} of a detector", truth, held[0].mean(), held[1].mean())
+
+
+def normal(random: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """(corpora, prompts, pictures) scores of variance 1, correlated by .7 within a prompt."""
+    shared = random.standard_normal((*shape[:2], 1))
+    return np.sqrt(0.7) * shared + np.sqrt(0.3) * random.standard_normal(shape)
+
+
+def bootstrap(titles: np.ndarray, captions: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """AUC from and to, TPR from and to, over 400 draws of weights of prompts; scores (prompts, pictures)."""
+    of_titles, of_captions = (random.dirichlet(np.ones(len(of)), 400) for of in (titles, captions))
+    reaching = (captions[None, None] >= titles[..., None, None]).mean(3) @ of_captions.T
+    aucs = 1 - np.einsum("dt,tsd->d", of_titles, reaching) / titles.shape[1]
+    tprs = np.einsum("dt,tsd->d", of_titles, reaching <= 0.01) / titles.shape[1]
+    return np.concatenate([np.quantile(drawn, [0.025, 0.975]) for drawn in (aucs, tprs)])
+
+
+def pictures(method: str, kind: str, copied: np.ndarray, scores: np.ndarray | None = None) -> pa.Table:
+    """Rows of `memorization`: `copied`, and `scores` of a detector, (corpora, prompts, seeds); a corpus is a
+    `model`."""
+    corpus, prompt, seed = (index.ravel() for index in np.indices(copied.shape))
+    known = {
+        "model": pa.array([f"{of:05}" for of in corpus]),
+        "prompt": pa.array([f"{kind} {of} of {model}" for of, model in zip(prompt, corpus)]),
+        "seed": pa.array(seed),
+        "is_copy": pa.array(copied.ravel()),
+    } | {
+        name: pa.array([text] * copied.size)
+        for name, text in (("weights", "w"), ("method", method), ("settings", "{}"), ("kind", kind))
+    }
+    known |= {
+        "steps": pa.array(np.full(copied.size, 50)),
+        "guidance_scale": pa.array(np.full(copied.size, 7.5)),
+    }
+    if scores is not None:
+        known["detectors"] = pa.array(
+            [[("score", of)] for of in scores.ravel().tolist()], TABLE.schema.field("detectors").type
+        )
+    return pa.table(
+        {field.name: known.get(field.name, pa.nulls(copied.size, field.type)) for field in TABLE.schema}
+    )
+
+
+def asked(rows: pa.Table, query: str) -> np.ndarray:
+    """(corpora, columns) of a query over the views of `memorization.sql`, corpora in their order."""
+    connection = duckdb.connect()
+    connection.register("rows", rows)
+    connection.execute("CREATE TEMP VIEW memorization AS FROM rows")
+    for statement in connection.extract_statements((QUERIES / "memorization.sql").read_text()):
+        if statement.type.name == "CREATE":
+            connection.execute(statement.query)
+    return np.array(connection.execute(f"{query} ORDER BY model").fetchall(), float)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpora", type=int, default=200)
     corpora = parser.parse_args().corpora
     print(f"| of {corpora} corpora | truth | interval holds it | its rival |\n|---|---|---|---|")
-    for line in (*probes(corpora), *shares(corpora)):
+    for line in (*probes(corpora), *shares(corpora), *changes(corpora), *detectors(corpora)):
         print(f"| {line.what} | {line.truth:.2f} | {line.ours:.1%} | {line.rival:.1%} |", flush=True)
 
 

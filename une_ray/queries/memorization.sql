@@ -185,7 +185,7 @@ thresholds AS (
     SELECT model, steps, guidance_scale, detector, var_samp(missed / all_pictures) AS of_threshold
     FROM missed JOIN figures USING (model, steps, guidance_scale, detector) GROUP BY ALL),
 worths AS (
-    SELECT model, steps, guidance_scale, detector, m.auc, m.tpr, m.pictures AS memorised, o.pictures AS others, least(m.prompts, o.prompts) AS fewest,
+    SELECT model, steps, guidance_scale, detector, m.auc, m.tpr, m.pictures::BIGINT AS memorised, o.pictures::BIGINT AS others, least(m.prompts, o.prompts) AS fewest,
         draws_worth(m.auc, m.of_auc + o.of_auc, welch(m.of_auc, m.prompts, o.of_auc, o.prompts), fewest, least(m.pictures, o.pictures)) AS n_auc,
         draws_worth(m.tpr, m.of_tpr + of_threshold, welch(m.of_tpr, m.prompts, of_threshold, o.prompts), fewest, m.pictures) AS n_tpr
     FROM sides m JOIN sides o USING (model, steps, guidance_scale, detector) JOIN thresholds USING (model, steps, guidance_scale, detector)

@@ -155,6 +155,7 @@ def test_a_detectors_auc_and_tpr_are_scikit_learns(tables):
     assert (row["memorised"], row["others"]) == (7, 14) and row["auc"] == pytest.approx(
         roc_auc_score(truth, scores), abs=5e-4
     )
+    assert isinstance(row["memorised"], int)
     false_positive, true_positive, _ = roc_curve(truth, scores, drop_intermediate=False)
     assert row["tpr_at_1_percent_fpr"] == pytest.approx(true_positive[false_positive <= 0.01].max(), abs=5e-4)
 

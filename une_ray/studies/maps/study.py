@@ -101,10 +101,7 @@ def fit_maps(
         say(warning)
     words = None if texts is None else class_texts(texts, source, target, labelled, images)
     prints = lake.fingerprints()
-    config = _config(settings, images, prints, words, captions)
-    stamps = {"source": source, "target": target, "split_seed": split_seed}
-    for end, space in (("source", source), ("target", target)):
-        stamps[f"{end}_fingerprint"] = results.config_hash(prints[space])
+    config, stamps = _config(settings, images, prints, words, captions), _stamps(settings, prints)
     maps = [] if results.is_done(lake, "maps", config) else list(stored_maps(lake, source, target, images))
     if not results.is_done(lake, "map_fits", config):
         train, test = pairs_of(lake, source, target, images, [labelled.index(name) for name in attributes])
@@ -120,6 +117,13 @@ def fit_maps(
         figures=[figures.Figure.from_row(row) for row in means],
         left_out=left_out(lake, [source, target], images),
     )
+
+
+def _stamps(settings: MapSettings, fingerprints: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Of which spaces, as they are, a row is."""
+    ends = {"source": settings.source, "target": settings.target}
+    prints = {f"{end}_fingerprint": results.config_hash(fingerprints[space]) for end, space in ends.items()}
+    return ends | {"split_seed": settings.split_seed} | prints
 
 
 def _config(
