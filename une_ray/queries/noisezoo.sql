@@ -281,6 +281,10 @@ CREATE OR REPLACE MACRO split_margin(sd, splits, test_per_train) AS
 -- splits refuse counts as much as the others.
 CREATE OR REPLACE MACRO attribute_mean(x, weights) AS sum(x * weights) / sum(weights) FILTER (x IS NOT NULL);
 
+-- Whether an AUC is above those of shuffled labels at .05; NULL of fewer than 19 permutations, whose p, 1 / (1 + permutations) at the least,
+-- is above .05 whatever the AUC.
+CREATE OR REPLACE MACRO nz_beats_shuffled(p_value, permutations) AS if(permutations >= 19, (p_value <= .05)::INT, NULL);
+
 -- One row per computation: means over attributes and splits of what its probes reach, auc_margin half a 95 % interval of the AUC
 -- (split_margin), from what the splits differ in on the attributes that each of them knows; `measured_splits` is of those that know any.
 CREATE OR REPLACE VIEW nz_probe_means AS
@@ -297,7 +301,8 @@ margins AS (
 means AS (
     SELECT space, config, method, engine, attribute_mean(auc, weight) AS auc, attribute_mean(accuracy, weight) AS accuracy,
         attribute_mean(balanced_accuracy, weight) AS balanced, attribute_mean(majority, weight) AS majority,
-        attribute_mean(permuted_auc, weight) AS permuted, attribute_mean((p_value <= .05)::INT, weight) AS significant
+        attribute_mean(permuted_auc, weight) AS permuted,
+        attribute_mean(nz_beats_shuffled(p_value, permutations), weight) AS significant
     FROM levelled GROUP BY ALL)
 FROM means JOIN margins USING (space, config, method, engine);
 

@@ -18,7 +18,9 @@ from une_ray.lake.create import create
 from une_ray.lake.latents import FOLDS, image_ids, labels_and_folds
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import connect
-from une_ray.studies.probes.command import refusals
+from une_ray.report.section import Source
+from une_ray.studies.probes import linearity
+from une_ray.studies.probes.command import refusals, table
 from une_ray.studies.probes.study import probe
 
 N, D = 400, 12
@@ -155,6 +157,18 @@ def test_shuffled_labels_find_nothing_and_planted_ones_beat_them(lake):
     )
     assert abs(np.mean([row["permuted_auc"] for row in planted]) - 0.5) < 0.05
     assert np.mean([row["p_value"] for row in noise]) > 0.1
+
+
+@pytest.mark.parametrize(("permutations", "is_said"), [(18, False), (19, True)])
+def test_no_share_below_a_level_that_so_few_permutations_can_not_reach(tmp_path, permutations, is_said):
+    """The least p is 1 / (1 + permutations). Linear alone is planted."""
+    lake = lake_of(tmp_path / "lake")
+    (summary,) = probe(lake, splits=1, permutations=permutations).table.to_pylist()
+    known = len(rows(lake, "status = 'ok'"))
+    assert summary["significant"] == (pytest.approx(1 / known) if is_said else None)
+    assert table([summary])[1].split()[4] == (f"{1 / known:.0%}" if is_said else "–")
+    shown = f">{f'1 of {known}' if is_said else '–'}</td></tr>"
+    assert shown in linearity.section(Source(lake)).html
 
 
 def test_what_cannot_be_probed_is_a_row_with_a_reason_in_both_engines(lake):
