@@ -24,7 +24,7 @@ HEADER = (
 )
 NOTE = """
 Share of tests that accept normality (p > .05) in per cent; 95 is perfect. AD: Anderson–Darling, DP: D'Agostino–Pearson, SW: Shapiro–Wilk, of random
-directions (the paper's test), single coordinates and principal components. radial: Mahalanobis distance against its Beta law, ‖z‖: norm against χ²;
+directions (the paper's test), single coordinates and principal components. radial: Mahalanobis distances against those of Gaussian rows, ‖z‖: norm against χ²;
 ‖z‖²/d: due is 1; map: neighbours in a noise map that are uncorrelated, at the worst lag. normal, bimodal: data of that kind in the space's place.
 --all: every figure."""  # noqa: E501 - as wide as the table above it
 

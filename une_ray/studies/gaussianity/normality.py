@@ -20,10 +20,10 @@ NOTE = (
     "Percent of tests with p > .05 by Anderson–Darling / D'Agostino–Pearson / Shapiro–Wilk, where 95 are due."
     " Random directions, the paper's test, accept almost anything of many dimensions; coordinates and"
     " principal components average nothing away. The last column is what Anderson–Darling rejects of each"
-    " with 5 % false discoveries (Benjamini–Hochberg). The second table: norms after whitening against their"
-    " exact law; and, of spaces of maps, ‖z‖² against χ² and the median correlation of neighbouring pixels in"
-    " standard deviations of white noise. The controls, N(0, I) and two far modes, have the space's size and"
-    " go the same way."
+    " with 5 % false discoveries (Benjamini–Hochberg). The second table: norms after whitening against those"
+    " of as many Gaussian rows, whitened alike; and, of spaces of maps, ‖z‖² against χ² and the median"
+    " correlation of neighbouring pixels in standard deviations of white noise. The controls, N(0, I) and two"
+    " far modes, have the space's size and go the same way."
 )
 
 # Of several runs over a space, the one with the most tests.
