@@ -135,6 +135,26 @@ def test_a_common_random_scale_shows_in_the_norms_alone():
     )
 
 
+@pytest.mark.parametrize("scale", [1, 1e2, 1e4])
+def test_one_wide_coordinate_hides_the_others_from_no_test_of_components(scale):
+    rng = np.random.default_rng(0)
+    radius = np.where(rng.random((1000, 1)) < 0.5, 0.3, 1.4).astype(np.float32)
+    z = normal(1000, 64, 0) * radius
+    z[:, 0] = scale * normal(1000, 1, 1)[:, 0]
+    findings = families(z, directions=10)
+    assert anderson(findings, "component").tests == 64 and anderson(findings, "component").accepted < 0.1
+    norms = by_test(findings, "mahalanobis")["kolmogorov_smirnov"]
+    assert norms.components == 64 and norms.smallest_p < 1e-10
+    assert {one.components for one in findings if one.unit != "mahalanobis"} == {None}
+
+
+def test_noise_of_uneven_scales_keeps_the_law_of_its_components():
+    rng = np.random.default_rng(0)
+    scales = np.geomspace(1, 1e4, 30)
+    p = np.array([p_of_norms(rng.standard_normal((80, 30)) * scales) for _ in range(500)])
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
+
+
 def test_noise_keeps_its_norms_law_at_every_level():
     p = np.array([[one.smallest_p for one in norm(normal(100, 64, seed))] for seed in range(500)])
     assert all(stats.kstest(each, "uniform").pvalue > 1e-3 for each in p.T)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special, stats
@@ -31,7 +31,7 @@ SHIFT = 5.0
 class Finding:
     """What one test says of all units of one kind.
 
-    `rows` values go into each of the `tests`. No test, no numbers.
+    `rows` values go into each of the `tests`. No test, no numbers. `components` is how many a norm is of.
     """
 
     unit: str
@@ -42,6 +42,7 @@ class Finding:
     accepted: float | None  # share with p > .05
     rejected_fdr: float | None  # share that Benjamini & Hochberg 1995 reject, at 5 % false discoveries
     smallest_p: float | None
+    components: int | None = None
 
 
 def families(
@@ -98,7 +99,8 @@ def mahalanobis(components: Floats) -> Finding:
     statistic, bound = stats.kstest((components[:, :K] ** 2).sum(1) * n / (n - 1), law.cdf)
     above = SIMULATED - np.searchsorted(whitened_statistics(n, K), statistic)
     p = min((1 + above) / (1 + SIMULATED), bound)
-    return _summary("mahalanobis", "kolmogorov_smirnov", n, np.array([statistic]), np.array([p]))
+    found = _summary("mahalanobis", "kolmogorov_smirnov", n, np.array([statistic]), np.array([p]))
+    return replace(found, components=K)
 
 
 @functools.cache

@@ -100,9 +100,11 @@ SELECT * REPLACE (z[:] AS z) FROM (
     UNION ALL BY NAME SELECT NULL::MAP(VARCHAR, DOUBLE) AS scales WHERE false)
 QUALIFY row_number() OVER (PARTITION BY edit, judge, image_id, alpha ORDER BY config) = 1;
 
--- What `une gaussianity` and `une transfer` found.
+-- What `une gaussianity` and `une transfer` found. `components`, how many whitened norms are of, is NULL in files of an earlier une_ray, whose p
+-- of these norms is only an upper bound.
 CREATE OR REPLACE VIEW gaussianity AS
-SELECT * FROM read_parquet(getvariable('lake') || '/gaussianity/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/gaussianity/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::BIGINT AS components WHERE false;
 CREATE OR REPLACE VIEW transfers AS
 SELECT * FROM read_parquet(getvariable('lake') || '/transfers/*.parquet', hive_partitioning = false);
 

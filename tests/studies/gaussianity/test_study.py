@@ -23,7 +23,7 @@ from une_ray.lake.session import QUERIES, connect
 from une_ray.lake.verify import verify
 from une_ray.report.section import Source
 from une_ray.studies.gaussianity import normality as part
-from une_ray.studies.gaussianity.command import EPILOG
+from une_ray.studies.gaussianity.command import EPILOG, table
 from une_ray.studies.gaussianity.command import gaussianity as command
 from une_ray.studies.gaussianity.study import gaussianity, read_latents
 
@@ -190,7 +190,7 @@ def test_the_command_prints_a_line_per_kind_of_data_and_with_all_a_row_per_contr
         row["space"] == "noise/ddim50" for row in rows
     )
     told = {
-        line.split()[-14]: line.split()[-13:]
+        line.split()[-15]: line.split()[-14:]
         for line in CliRunner().invoke(app, arguments).output.splitlines()[2:5]
     }
     assert set(told) == {"itself", "bimodal", "normal"}
@@ -200,6 +200,7 @@ def test_the_command_prints_a_line_per_kind_of_data_and_with_all_a_row_per_contr
         if row["space"] == "noise/ddim50" and row["control"] is None
     }
     assert told["itself"][0] == f"{100 * own['direction', 'anderson_darling']['accepted']:.1f}"
+    assert told["itself"][-4] == str(own["mahalanobis", "kolmogorov_smirnov"]["components"]) == "72"
     assert told["itself"][-2] == f"{own['norm', 'mean_square']['statistic']:.2f}"
 
 
@@ -207,6 +208,22 @@ def test_the_report_draws_what_was_found_and_nothing_before(lake, rows, tmp_path
     assert part.section(Source(fill(empty(tmp_path), {"skewed": SPACES["skewed"]}))) is None
     html = part.section(Source(lake)).html
     assert html.count("<tr>") == 2 * (1 + 3 * len(SPACES)) and "bimodal" in html and "<svg" in html
+
+
+def test_whitened_norms_of_an_earlier_une_ray_are_shown_as_what_they_bound(lake, rows, tmp_path):
+    """Its files lack the number of components, and its p is too large: no less than .05 says nothing."""
+    old = fill(empty(tmp_path), {"skewed": SPACES["skewed"]})
+    own = [row for row in rows if row["space"] == "skewed"]
+    norms = [row for row in own if row["unit"] == "mahalanobis"]
+    assert {row["components"] for row in norms} == {40}
+    lacking = pa.Table.from_pylist(own).drop_columns(["components"])
+    old.store.commit("gaussianity/0.parquet", schema.parquet(lacking, {}))
+    read = connect(old).sql("FROM gaussianity").to_arrow_table().to_pylist()
+    assert {row["components"] for row in read} == {None} and len(read) == len(own)
+    assert part.section(Source(old)).html.count("≤ ") == len(norms)
+    said = {line.split()[-15]: line.split()[-5:-3] for line in table(read)[2:5]}
+    for row in norms:
+        assert said[row["control"] or "itself"] == ["–" if row["accepted"] else "0.0", "–"]
 
 
 @pytest.fixture(scope="module")

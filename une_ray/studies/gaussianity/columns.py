@@ -7,7 +7,7 @@ import pyarrow as pa
 from une_ray.lake.tables import REAL, TEXT, WHOLE, Table
 
 # How many of a family's tests accept normality: `control` is NULL for the space itself, else the kind of
-# data in its place.
+# data in its place. `components` is how many whitened norms are of.
 TABLE = Table(
     "gaussianity",
     pa.schema(
@@ -22,6 +22,7 @@ TABLE = Table(
             ("accepted", REAL),
             ("rejected_fdr", REAL),
             ("smallest_p", REAL),
+            ("components", WHOLE),
             ("config", TEXT),
             ("space_fingerprint", TEXT),
         ]
