@@ -101,10 +101,10 @@ SELECT * REPLACE (z[:] AS z) FROM (
 QUALIFY row_number() OVER (PARTITION BY edit, judge, image_id, alpha ORDER BY config) = 1;
 
 -- What `une gaussianity` and `une transfer` found. `components`, how many whitened norms are of, is NULL in files of an earlier une_ray, whose p
--- of these norms is only an upper bound.
+-- of these norms is only an upper bound; so is `left_out`, as they left out no copy of a picture and no image of a group.
 CREATE OR REPLACE VIEW gaussianity AS
 SELECT * FROM read_parquet(getvariable('lake') || '/gaussianity/*.parquet', hive_partitioning = false, union_by_name = true)
-UNION ALL BY NAME SELECT NULL::BIGINT AS components WHERE false;
+UNION ALL BY NAME SELECT NULL::BIGINT AS components, NULL::BIGINT AS left_out WHERE false;
 CREATE OR REPLACE VIEW transfers AS
 SELECT * FROM read_parquet(getvariable('lake') || '/transfers/*.parquet', hive_partitioning = false);
 

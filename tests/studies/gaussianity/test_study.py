@@ -3,6 +3,7 @@ page."""
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tests.helpers.lakes import items
 from tests.helpers.stock import typed
 from une_ray.errors import UneError
 from une_ray.geometry.gaussianity import families
-from une_ray.lake import schema
+from une_ray.lake import results, schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import QUERIES, connect
@@ -36,8 +37,8 @@ SPACES = {
 FAST = {"directions": 200}
 
 
-def fill(lake: Lake, spaces: dict[str, np.ndarray]) -> Lake:
-    """Commit `spaces` for every shard; those of 72 numbers are maps."""
+def fill(lake: Lake, spaces: dict[str, np.ndarray], sha256=lambda image_id: None) -> Lake:
+    """Commit `spaces` for every shard; those of 72 numbers are maps. `sha256` is that of an image's bytes."""
     for space, z in spaces.items():
         lake.register(space, {"model": space})
         latents = iter(z)
@@ -56,7 +57,7 @@ def fill(lake: Lake, spaces: dict[str, np.ndarray]) -> Lake:
             commit(
                 lake,
                 f"images/{shard_file(shard)}",
-                [row | {"status": "ok"} for row in plan],
+                [row | {"status": "ok", "sha256": sha256(row["image_id"])} for row in plan],
                 schema.IMAGES,
                 {},
             )
@@ -126,6 +127,36 @@ def test_findings_are_those_of_the_latents_themselves(lake, rows):
     assert len(ours) == len(direct) and all(
         row["statistic"] == direct[row["unit"], row["test"]].statistic for row in ours
     )
+
+
+@pytest.mark.parametrize("alike_by", ["bytes", "group"])
+def test_of_copies_and_of_a_group_one_is_tested_and_the_others_are_counted(tmp_path, alike_by):
+    """200 Gaussian latents, each five times: five equal values make a normal sample look discrete."""
+    number = lambda image_id: f"{int(image_id[1:]) // 5}"  # noqa: E731
+    planned = [
+        replace(item, split_group=number(item.image_id)) if alike_by == "group" else item
+        for item in items(1000)
+    ]
+    lake = create(Lake(str(tmp_path / "lake")), "test:1000", iter(planned), 64)
+    apart = np.random.default_rng(0).standard_normal((200, 30)).astype(np.float16)
+    fill(lake, {"repeated": np.repeat(apart, 5, 0)}, number if alike_by == "bytes" else lambda image_id: None)
+    found = gaussianity(lake, **FAST).table.to_pylist()
+    assert {row["left_out"] for row in found} == {800} and {row["rows"] for row in found} == {200}
+    assert accepted(found, "repeated", None, "direction") > 0.9
+    _, z = read_latents(lake, "repeated", 5000)
+    assert sorted(z.tolist()) == sorted(apart.astype(float).tolist())
+    assert "left out, as another image of their picture or group counts: 800 of repeated" in "".join(
+        table(found)
+    )
+    assert "800 latents of repeated are left out" in part.section(Source(lake)).note
+    shown = connect(lake).sql((QUERIES / "gaussianity.sql").read_text()).to_arrow_table().to_pylist()
+    assert {row["images"] for row in shown} == {200}
+
+
+def test_where_nothing_is_left_out_a_computation_has_the_name_it_always_had(rows):
+    config = {"directions": 200, "rows": 250, "seed": 0, "limit": 5000, "space": "skewed"}
+    config |= {"fingerprint": results.config_hash({"model": "skewed"}), "latents": IMAGES}
+    assert {row["config"] for row in rows if row["space"] == "skewed"} == {results.config_hash(config)}
 
 
 def test_a_finished_computation_is_not_done_again(lake, rows, monkeypatch):
@@ -216,7 +247,7 @@ def test_whitened_norms_of_an_earlier_une_ray_are_shown_as_what_they_bound(lake,
     own = [row for row in rows if row["space"] == "skewed"]
     norms = [row for row in own if row["unit"] == "mahalanobis"]
     assert {row["components"] for row in norms} == {40}
-    lacking = pa.Table.from_pylist(own).drop_columns(["components"])
+    lacking = pa.Table.from_pylist(own).drop_columns(["components", "left_out"])
     old.store.commit("gaussianity/0.parquet", schema.parquet(lacking, {}))
     read = connect(old).sql("FROM gaussianity").to_arrow_table().to_pylist()
     assert {row["components"] for row in read} == {None} and len(read) == len(own)

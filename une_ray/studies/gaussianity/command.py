@@ -46,7 +46,7 @@ def gaussianity(
     ] = False,
 ) -> None:
     """Test whether spaces are Gaussian, beside true Gaussian and bimodal data of their size. What was done
-    is not done again.
+    is not done again. Of copies of a picture and of a group's images one is tested.
 
     With --all per family: the tests made, the rows in each, the median statistic, the share accepted (p >
     .05), the share rejected with 5 % false discoveries (Benjamini–Hochberg), the smallest p, and the
@@ -79,7 +79,14 @@ def table(result: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"{'' if control else space:{width}} {control or 'itself':8}" + "  ".join(["", *_cells(rows)])
         )
-    return [*lines, NOTE]
+    return [*lines, *said_left_out(result), NOTE]
+
+
+def said_left_out(result: list[dict[str, Any]]) -> list[str]:
+    """A line that says of which spaces how many latents were not tested, or none."""
+    counts = {row["space"]: row["left_out"] for row in result if row["left_out"]}
+    parts = ", ".join(f"{count:,} of {space}" for space, count in counts.items())
+    return [f"\nleft out, as another image of their picture or group counts: {parts}"] if parts else []
 
 
 def _cells(rows: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
@@ -108,7 +115,7 @@ def full(result: list[dict[str, Any]]) -> list[str]:
     lines: list[str] = []
     for space in dict.fromkeys(row["space"] for row in result):
         lines += [f"\n{space}\n{HEADER}", *(_line(row) for row in result if row["space"] == space)]
-    return lines
+    return [*lines, *said_left_out(result)]
 
 
 def _line(row: dict[str, Any]) -> str:
