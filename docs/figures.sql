@@ -1,24 +1,19 @@
 -- What `docs/figures.py --lake` asks of a lake: a view per table of the pages, and `sentences`, the figures in prose. Over queries/edits.sql and
 -- queries/memorization.sql.
 --
--- Means over attributes and splits as in probe_settings: `off` is what a split differs by on the attributes that it knows.
+-- Means over attributes and splits, and their margins, as in probe_settings: `off` is what a row differs by from its attribute's mean.
 
 -- Probes, tests of normality and maps of every space.
 CREATE OR REPLACE TEMP VIEW figures_spaces AS
 WITH levelled AS (
-    SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight
+    SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight,
+        avg(test / train) FILTER (auc IS NOT NULL) OVER (PARTITION BY space) AS ratio
     FROM best_probes WHERE method = 'ridge' AND status = 'ok'
     WINDOW of_attribute AS (PARTITION BY space, attribute)),
-per_split AS (
-    SELECT space, split_seed, avg(off) AS off, avg(test / train) AS ratio FROM levelled GROUP BY ALL),
-margins AS (
-    SELECT space, split_margin(stddev_samp(off), count(off), avg(ratio)) AS margin
-    FROM per_split GROUP BY space),
-means AS (
+probed AS (
     SELECT space, attribute_mean(auc, weight) AS auc, attribute_mean(accuracy, weight) AS accuracy,
-        attribute_mean(majority, weight) AS majority
+        attribute_mean(majority, weight) AS majority, split_margin(off, weight, ratio, split_seed) AS margin
     FROM levelled GROUP BY space),
-probed AS (FROM means JOIN margins USING (space)),
 tested AS (
     SELECT space, max(accepted) FILTER (unit = 'direction') AS directions,
         max(accepted) FILTER (unit = 'coordinate') AS coordinates
@@ -34,24 +29,19 @@ ORDER BY role = 'control', space;
 CREATE OR REPLACE TEMP VIEW figures_comparisons AS
 WITH pairs AS (
     SELECT m.space, c.space AS control, attribute, split_seed, m.auc - c.auc AS difference,
-        m.test / m.train AS ratio
+        m.test / m.train AS test_per_train
     FROM best_probes m JOIN best_probes c USING (attribute, split_seed)
     JOIN spaces ms ON ms.space = m.space JOIN spaces cs ON cs.space = c.space
     WHERE m.method = 'ridge' AND c.method = 'ridge' AND m.status = 'ok' AND c.status = 'ok'
         AND ms.role = 'model' AND ms.method = 'ddim-inversion' AND cs.role = 'control'),
 levelled AS (
     SELECT *, difference - avg(difference) OVER of_attribute AS off,
-        1 / count(difference) OVER of_attribute AS weight
-    FROM pairs WINDOW of_attribute AS (PARTITION BY space, control, attribute)),
-per_split AS (
-    SELECT space, control, split_seed, avg(off) AS off, avg(ratio) AS ratio FROM levelled GROUP BY ALL),
-margins AS (
-    SELECT space, control, split_margin(stddev_samp(off), count(off), avg(ratio)) AS margin
-    FROM per_split GROUP BY ALL),
-means AS (
-    SELECT space, control, attribute_mean(difference, weight) AS difference FROM levelled GROUP BY ALL)
-SELECT space, control, difference, margin FROM means JOIN margins USING (space, control)
-ORDER BY space, control;
+        1 / count(difference) OVER of_attribute AS weight,
+        avg(test_per_train) FILTER (difference IS NOT NULL) OVER (PARTITION BY space, control) AS ratio
+    FROM pairs WINDOW of_attribute AS (PARTITION BY space, control, attribute))
+SELECT space, control, attribute_mean(difference, weight) AS difference,
+    split_margin(off, weight, ratio, split_seed) AS margin
+FROM levelled GROUP BY space, control ORDER BY space, control;
 
 -- Methods on memorised titles, and their cost to ordinary captions.
 CREATE OR REPLACE TEMP VIEW figures_mitigations AS

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from tests.helpers.grams import Y, gram_of
 from une_ray.geometry.components.exact import component_scores
@@ -136,6 +137,29 @@ def test_products_end_where_no_variance_is_left():
         and torch.allclose(captured, exact, rtol=1e-4)
         and passes == 2
     )
+
+
+def left_vectors(z):
+    return np.linalg.svd(z - z.mean(0, dtype=float), full_matrices=False)[0]
+
+
+@pytest.mark.parametrize("shape", [(50, 20), (20, 50)])
+def test_component_scores_of_uneven_coordinates_are_those_of_standardised_ones(shape):
+    """One coordinate ten thousand times as wide as the others; another varies by its rounding alone."""
+    z = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    z[:, 0] *= 1e4
+    z[:, 1] = (1 + 1e-4 * z[:, 1]).astype(np.float16)
+    U = left_vectors(StandardScaler().fit_transform(np.delete(z, 1, 1).astype(float)))
+    U = U[:, : min(shape[1] - 1, shape[0] - 1)]
+    scores = component_scores(z)
+    assert scores.shape == U.shape and np.allclose(np.abs((scores * U).sum(0)), 1, atol=1e-6)
+
+
+def test_what_varies_by_rounding_alone_makes_no_scale_uneven():
+    z = np.random.default_rng(0).standard_normal((60, 20)) * np.geomspace(1, 0.1, 20)
+    z[:, :10] = (1 + 1e-4 * z[:, :10]).astype(np.float16)
+    U = left_vectors(z)[:, :10]
+    assert np.allclose(np.abs((component_scores(z) * U).sum(0)), 1, atol=1e-6)
 
 
 def test_component_scores_are_the_left_singular_vectors():

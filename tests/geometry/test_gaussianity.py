@@ -16,6 +16,7 @@ from une_ray.geometry.gaussianity import (
     normality,
     random_directions,
     random_rows,
+    whitened_statistics,
 )
 
 
@@ -91,12 +92,38 @@ def test_gaussian_data_of_any_covariance_passes_all_but_the_test_of_the_norm():
     assert all(one.accepted == 0 for one in by_test(findings, "norm").values())
 
 
-@pytest.mark.parametrize(("n", "d"), [(60, 8), (60, 200)])
-def test_whitened_norms_follow_their_exact_law_also_with_more_dimensions_than_rows(n, d):
+def p_of_norms(z):
+    return mahalanobis(component_scores(z)).smallest_p
+
+
+@pytest.mark.parametrize(("n", "d"), [(20, 4), (60, 8), (60, 200), (250, 20)])
+def test_whitened_norms_p_is_uniform_for_gaussian_rows_also_with_more_dimensions_than_rows(n, d):
     rng = np.random.default_rng(0)
     mixing = rng.standard_normal((d, d)) * np.geomspace(1, 0.05, d)
-    p = [mahalanobis(component_scores(rng.standard_normal((n, d)) @ mixing)).smallest_p for _ in range(150)]
-    assert np.mean(np.array(p) < 0.05) < 0.09 and 0.4 < np.mean(p) < 0.85
+    p = np.array([p_of_norms(7 + rng.standard_normal((n, d)) @ mixing) for _ in range(600)])
+    assert 0.03 < np.mean(p <= 0.05) < 0.07
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("n", "K"), [(20, 1), (20, 9), (100, 30), (300, 5)])
+def test_whitened_statistics_are_those_of_rows_that_were_whitened(n, K):
+    rng, law = np.random.default_rng(0), stats.beta(K / 2, (n - 1 - K) / 2)
+    drawn = []
+    for _ in range(1000):
+        rows = rng.standard_normal((n, K))
+        U = np.linalg.qr(rows - rows.mean(0))[0]
+        drawn.append(stats.kstest((U**2).sum(1) * n / (n - 1), law.cdf).statistic)
+    assert stats.ks_2samp(drawn, whitened_statistics(n, K)).pvalue > 1e-3
+
+
+def test_whitened_norms_find_tails_that_are_a_little_heavy():
+    """Student's t of 40 degrees, of which the law's own p rejects fewer than half."""
+    rng = np.random.default_rng(0)
+    p = [
+        p_of_norms(rng.standard_normal((250, 20)) / np.sqrt(rng.chisquare(40, (250, 1)) / 40))
+        for _ in range(200)
+    ]
+    assert np.mean(np.array(p) <= 0.05) > 0.7
 
 
 def test_a_common_random_scale_shows_in_the_norms_alone():
@@ -106,6 +133,26 @@ def test_a_common_random_scale_shows_in_the_norms_alone():
         anderson(findings, "direction").accepted > 0.9
         and by_test(findings, "mahalanobis")["kolmogorov_smirnov"].smallest_p < 1e-10
     )
+
+
+@pytest.mark.parametrize("scale", [1, 1e2, 1e4])
+def test_one_wide_coordinate_hides_the_others_from_no_test_of_components(scale):
+    rng = np.random.default_rng(0)
+    radius = np.where(rng.random((1000, 1)) < 0.5, 0.3, 1.4).astype(np.float32)
+    z = normal(1000, 64, 0) * radius
+    z[:, 0] = scale * normal(1000, 1, 1)[:, 0]
+    findings = families(z, directions=10)
+    assert anderson(findings, "component").tests == 64 and anderson(findings, "component").accepted < 0.1
+    norms = by_test(findings, "mahalanobis")["kolmogorov_smirnov"]
+    assert norms.components == 64 and norms.smallest_p < 1e-10
+    assert {one.components for one in findings if one.unit != "mahalanobis"} == {None}
+
+
+def test_noise_of_uneven_scales_keeps_the_law_of_its_components():
+    rng = np.random.default_rng(0)
+    scales = np.geomspace(1, 1e4, 30)
+    p = np.array([p_of_norms(rng.standard_normal((80, 30)) * scales) for _ in range(500)])
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
 
 
 def test_noise_keeps_its_norms_law_at_every_level():

@@ -2,7 +2,7 @@
 -- on single coordinates, and mean ‖z‖²/dim with its distance from 1 in standard deviations of χ²: beside noise from
 -- N(0, I) of the same size, drawn by Box and Muller, that goes the same way. `une gaussianity` does more and writes it down.
 --
--- Every direction and coordinate is tested on 250 of up to 1,000 images, give or take some: a hash draws them afresh each time.
+-- Every direction and coordinate is tested on 250 of up to 1,000 images, one of each picture and group, give or take some: a hash draws them afresh each time.
 -- Nothing is tested on fewer than 20 values, or where all are equal. "chi2_score" asks for unit variance: noise claims it, embeddings don't.
 
 -- A number in (0, 1) and one from N(0, 1), by a key alone: random() would depend on the threads.
@@ -34,10 +34,15 @@ CREATE OR REPLACE TEMP MACRO dagostino_pearson(x) AS CASE WHEN count(x) >= 20 AN
 -- `dim` numbers from N(0, 1), by a key: a random direction, not of unit length, which no test of normality sees; or a row of the control.
 CREATE OR REPLACE TEMP MACRO normal_list(key, dim) AS list_transform(range(dim), lambda d: normal(key || '/' || d)::FLOAT);
 
-WITH chosen AS (
+WITH of_groups AS (
+    SELECT space, image_id, sha256 FROM readings r LEFT JOIN images USING (image_id) WHERE r.status = 'ok'
+    QUALIFY row_number() OVER (PARTITION BY space, coalesce(split_group, image_id) ORDER BY md5(image_id)) = 1),
+apart AS (
+    SELECT space, image_id FROM of_groups
+    QUALIFY row_number() OVER (PARTITION BY space, coalesce(sha256, image_id) ORDER BY md5(image_id)) = 1),
+chosen AS (
     SELECT space, image_id, count(*) OVER (PARTITION BY space) AS images FROM (
-        SELECT space, image_id FROM readings WHERE status = 'ok'
-        QUALIFY row_number() OVER (PARTITION BY space ORDER BY md5(image_id)) <= 1000)),
+        SELECT space, image_id FROM apart QUALIFY row_number() OVER (PARTITION BY space ORDER BY md5(image_id)) <= 1000)),
 measured AS MATERIALIZED (SELECT space, images, dim, image_id, z FROM latents JOIN chosen USING (space, image_id)),
 data AS MATERIALIZED (
     SELECT space, NULL AS control, images, dim, image_id, z FROM measured

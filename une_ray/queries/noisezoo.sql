@@ -100,9 +100,11 @@ SELECT * REPLACE (z[:] AS z) FROM (
     UNION ALL BY NAME SELECT NULL::MAP(VARCHAR, DOUBLE) AS scales WHERE false)
 QUALIFY row_number() OVER (PARTITION BY edit, judge, image_id, alpha ORDER BY config) = 1;
 
--- What `une gaussianity` and `une transfer` found.
+-- What `une gaussianity` and `une transfer` found. `components`, how many whitened norms are of, is NULL in files of an earlier une_ray, whose p
+-- of these norms is only an upper bound; so is `left_out`, as they left out no copy of a picture and no image of a group.
 CREATE OR REPLACE VIEW gaussianity AS
-SELECT * FROM read_parquet(getvariable('lake') || '/gaussianity/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/gaussianity/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::BIGINT AS components, NULL::BIGINT AS left_out WHERE false;
 CREATE OR REPLACE VIEW transfers AS
 SELECT * FROM read_parquet(getvariable('lake') || '/transfers/*.parquet', hive_partitioning = false);
 
@@ -272,34 +274,49 @@ CREATE OR REPLACE VIEW best_probes AS
 SELECT * EXCLUDE (place) REPLACE (w[:] AS w) FROM ranked_probes WHERE place = 1
 QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY status <> 'ok', method <> 'ridge', method) = 1;
 
--- Half a 95 % interval of a mean over splits whose train parts overlap (Nadeau & Bengio 2003): t · sd · √(1 / splits + test / train), for
--- 2 to 5 splits; NULL of one. It holds for other images as well: benchmarks/interval_coverage.py.
-CREATE OR REPLACE MACRO split_margin(sd, splits, test_per_train) AS
-    [12.7062, 4.3027, 3.1824, 2.7764][splits - 1] * sd * sqrt(1 / splits + test_per_train);
-
 -- Mean over attributes of x, whose rows are of attributes × splits: of `weights` 1 / (splits that know the attribute), so that one that some
 -- splits refuse counts as much as the others.
 CREATE OR REPLACE MACRO attribute_mean(x, weights) AS sum(x * weights) / sum(weights) FILTER (x IS NOT NULL);
 
+-- What 95 % of Student's t lies within, of 1 to 4 degrees of freedom; between whole ones by the logarithm, in 1 / degrees.
+CREATE OR REPLACE MACRO nz_points() AS [12.7062, 4.3027, 3.1824, 2.7764, 2.5706]::DOUBLE[];
+CREATE OR REPLACE MACRO nz_student(degrees) AS nz_points()[floor(degrees)::INT + 1]
+    * pow(nz_points()[floor(degrees)::INT] / nz_points()[floor(degrees)::INT + 1], ((floor(degrees) + 1) / degrees - 1) * floor(degrees));
+
+-- The square of what one split adds to a mean over attributes, in their number: each attribute's own part of its variance, signs kept.
+CREATE OR REPLACE MACRO nz_square(off, weights, ratio, in_split) AS coalesce(
+    sum(if(weights < 1, off * sqrt((weights + ratio) * weights / (1 - weights)), 0)) FILTER (in_split), 0) ** 2;
+
+-- Half a 95 % interval of that mean for other images, over 2 to 5 splits whose train parts overlap; NULL where no attribute is known twice.
+-- `off` is what a row differs by from its attribute's mean, `ratio` the mean of test / train. Where all splits know all attributes it is
+-- Nadeau & Bengio's (2003), t · sd · √(1 / splits + test / train) of the splits' means, which holds for other images as well:
+-- benchmarks/interval_coverage.py. Else an attribute's own interval is of the splits that know it, and its parts are added split by split, as
+-- attributes of one split share its images; what is known once has the others' variance, and t the degrees that attributes have on average.
+CREATE OR REPLACE MACRO split_margin(off, weights, ratio, split_seed) AS
+    nz_student(greatest(count(off) / sum(weights) FILTER (off IS NOT NULL) - 1, 1)) / sum(weights) FILTER (off IS NOT NULL) * sqrt(
+        (nz_square(off, weights, ratio, split_seed = 0) + nz_square(off, weights, ratio, split_seed = 1)
+            + nz_square(off, weights, ratio, split_seed = 2) + nz_square(off, weights, ratio, split_seed = 3)
+            + nz_square(off, weights, ratio, split_seed = 4))
+        * sum(weights * (weights + ratio)) FILTER (off IS NOT NULL) / sum(weights * (weights + ratio)) FILTER (off IS NOT NULL AND weights < 1));
+
+-- Whether an AUC is above those of shuffled labels at .05; NULL of fewer than 19 permutations, whose p, 1 / (1 + permutations) at the least,
+-- is above .05 whatever the AUC.
+CREATE OR REPLACE MACRO nz_beats_shuffled(p_value, permutations) AS if(permutations >= 19, (p_value <= .05)::INT, NULL);
+
 -- One row per computation: means over attributes and splits of what its probes reach, auc_margin half a 95 % interval of the AUC
--- (split_margin), from what the splits differ in on the attributes that each of them knows; `measured_splits` is of those that know any.
+-- (split_margin); `attributes` and `measured_splits` are those that have any.
 CREATE OR REPLACE VIEW nz_probe_means AS
 WITH levelled AS (
-    SELECT *, test / train AS ratio, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight
-    FROM probes WINDOW of_attribute AS (PARTITION BY space, config, method, engine, attribute)),
-per_split AS (
-    SELECT space, config, method, engine, split_seed, count(*) FILTER (status = 'ok') AS attributes, avg(off) AS off, avg(ratio) AS ratio
-    FROM levelled GROUP BY ALL),
-margins AS (
-    SELECT space, config, method, engine, count(off) AS measured_splits, max(attributes) AS attributes,
-        split_margin(stddev_samp(off), count(off), avg(ratio)) AS auc_margin
-    FROM per_split GROUP BY ALL),
-means AS (
-    SELECT space, config, method, engine, attribute_mean(auc, weight) AS auc, attribute_mean(accuracy, weight) AS accuracy,
-        attribute_mean(balanced_accuracy, weight) AS balanced, attribute_mean(majority, weight) AS majority,
-        attribute_mean(permuted_auc, weight) AS permuted, attribute_mean((p_value <= .05)::INT, weight) AS significant
-    FROM levelled GROUP BY ALL)
-FROM means JOIN margins USING (space, config, method, engine);
+    SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight,
+        avg(test / train) FILTER (auc IS NOT NULL) OVER (PARTITION BY space, config, method, engine) AS ratio
+    FROM probes WINDOW of_attribute AS (PARTITION BY space, config, method, engine, attribute))
+SELECT space, config, method, engine, attribute_mean(auc, weight) AS auc, attribute_mean(accuracy, weight) AS accuracy,
+    attribute_mean(balanced_accuracy, weight) AS balanced, attribute_mean(majority, weight) AS majority,
+    attribute_mean(permuted_auc, weight) AS permuted,
+    attribute_mean(nz_beats_shuffled(p_value, permutations), weight) AS significant,
+    count(DISTINCT split_seed) FILTER (auc IS NOT NULL) AS measured_splits,
+    count(DISTINCT attribute) FILTER (auc IS NOT NULL) AS attributes, split_margin(off, weight, ratio, split_seed) AS auc_margin
+FROM levelled GROUP BY ALL;
 
 -- Settings side by side: one row per config × space, with means as in nz_probe_means; `penalties` is NULL where λ was chosen from the engine's
 -- own.

@@ -3,6 +3,7 @@ page."""
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,14 @@ from tests.helpers.lakes import items
 from tests.helpers.stock import typed
 from une_ray.errors import UneError
 from une_ray.geometry.gaussianity import families
-from une_ray.lake import schema
+from une_ray.lake import results, schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import QUERIES, connect
 from une_ray.lake.verify import verify
 from une_ray.report.section import Source
 from une_ray.studies.gaussianity import normality as part
-from une_ray.studies.gaussianity.command import EPILOG
+from une_ray.studies.gaussianity.command import EPILOG, table
 from une_ray.studies.gaussianity.command import gaussianity as command
 from une_ray.studies.gaussianity.study import gaussianity, read_latents
 
@@ -36,8 +37,8 @@ SPACES = {
 FAST = {"directions": 200}
 
 
-def fill(lake: Lake, spaces: dict[str, np.ndarray]) -> Lake:
-    """Commit `spaces` for every shard; those of 72 numbers are maps."""
+def fill(lake: Lake, spaces: dict[str, np.ndarray], sha256=lambda image_id: None) -> Lake:
+    """Commit `spaces` for every shard; those of 72 numbers are maps. `sha256` is that of an image's bytes."""
     for space, z in spaces.items():
         lake.register(space, {"model": space})
         latents = iter(z)
@@ -56,7 +57,7 @@ def fill(lake: Lake, spaces: dict[str, np.ndarray]) -> Lake:
             commit(
                 lake,
                 f"images/{shard_file(shard)}",
-                [row | {"status": "ok"} for row in plan],
+                [row | {"status": "ok", "sha256": sha256(row["image_id"])} for row in plan],
                 schema.IMAGES,
                 {},
             )
@@ -128,6 +129,36 @@ def test_findings_are_those_of_the_latents_themselves(lake, rows):
     )
 
 
+@pytest.mark.parametrize("alike_by", ["bytes", "group"])
+def test_of_copies_and_of_a_group_one_is_tested_and_the_others_are_counted(tmp_path, alike_by):
+    """200 Gaussian latents, each five times: five equal values make a normal sample look discrete."""
+    number = lambda image_id: f"{int(image_id[1:]) // 5}"  # noqa: E731
+    planned = [
+        replace(item, split_group=number(item.image_id)) if alike_by == "group" else item
+        for item in items(1000)
+    ]
+    lake = create(Lake(str(tmp_path / "lake")), "test:1000", iter(planned), 64)
+    apart = np.random.default_rng(0).standard_normal((200, 30)).astype(np.float16)
+    fill(lake, {"repeated": np.repeat(apart, 5, 0)}, number if alike_by == "bytes" else lambda image_id: None)
+    found = gaussianity(lake, **FAST).table.to_pylist()
+    assert {row["left_out"] for row in found} == {800} and {row["rows"] for row in found} == {200}
+    assert accepted(found, "repeated", None, "direction") > 0.9
+    _, z = read_latents(lake, "repeated", 5000)
+    assert sorted(z.tolist()) == sorted(apart.astype(float).tolist())
+    assert "left out, as another image of their picture or group counts: 800 of repeated" in "".join(
+        table(found)
+    )
+    assert "800 latents of repeated are left out" in part.section(Source(lake)).note
+    shown = connect(lake).sql((QUERIES / "gaussianity.sql").read_text()).to_arrow_table().to_pylist()
+    assert {row["images"] for row in shown} == {200}
+
+
+def test_where_nothing_is_left_out_a_computation_has_the_name_it_always_had(rows):
+    config = {"directions": 200, "rows": 250, "seed": 0, "limit": 5000, "space": "skewed"}
+    config |= {"fingerprint": results.config_hash({"model": "skewed"}), "latents": IMAGES}
+    assert {row["config"] for row in rows if row["space"] == "skewed"} == {results.config_hash(config)}
+
+
 def test_a_finished_computation_is_not_done_again(lake, rows, monkeypatch):
     monkeypatch.setattr(
         "une_ray.studies.gaussianity.study.families", lambda *_: pytest.fail("computed again")
@@ -190,7 +221,7 @@ def test_the_command_prints_a_line_per_kind_of_data_and_with_all_a_row_per_contr
         row["space"] == "noise/ddim50" for row in rows
     )
     told = {
-        line.split()[-14]: line.split()[-13:]
+        line.split()[-15]: line.split()[-14:]
         for line in CliRunner().invoke(app, arguments).output.splitlines()[2:5]
     }
     assert set(told) == {"itself", "bimodal", "normal"}
@@ -200,6 +231,7 @@ def test_the_command_prints_a_line_per_kind_of_data_and_with_all_a_row_per_contr
         if row["space"] == "noise/ddim50" and row["control"] is None
     }
     assert told["itself"][0] == f"{100 * own['direction', 'anderson_darling']['accepted']:.1f}"
+    assert told["itself"][-4] == str(own["mahalanobis", "kolmogorov_smirnov"]["components"]) == "72"
     assert told["itself"][-2] == f"{own['norm', 'mean_square']['statistic']:.2f}"
 
 
@@ -207,6 +239,22 @@ def test_the_report_draws_what_was_found_and_nothing_before(lake, rows, tmp_path
     assert part.section(Source(fill(empty(tmp_path), {"skewed": SPACES["skewed"]}))) is None
     html = part.section(Source(lake)).html
     assert html.count("<tr>") == 2 * (1 + 3 * len(SPACES)) and "bimodal" in html and "<svg" in html
+
+
+def test_whitened_norms_of_an_earlier_une_ray_are_shown_as_what_they_bound(lake, rows, tmp_path):
+    """Its files lack the number of components, and its p is too large: no less than .05 says nothing."""
+    old = fill(empty(tmp_path), {"skewed": SPACES["skewed"]})
+    own = [row for row in rows if row["space"] == "skewed"]
+    norms = [row for row in own if row["unit"] == "mahalanobis"]
+    assert {row["components"] for row in norms} == {40}
+    lacking = pa.Table.from_pylist(own).drop_columns(["components", "left_out"])
+    old.store.commit("gaussianity/0.parquet", schema.parquet(lacking, {}))
+    read = connect(old).sql("FROM gaussianity").to_arrow_table().to_pylist()
+    assert {row["components"] for row in read} == {None} and len(read) == len(own)
+    assert part.section(Source(old)).html.count("≤ ") == len(norms)
+    said = {line.split()[-15]: line.split()[-5:-3] for line in table(read)[2:5]}
+    for row in norms:
+        assert said[row["control"] or "itself"] == ["–" if row["accepted"] else "0.0", "–"]
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,14 @@ from tests.helpers.lakes import write
 from une_ray.cli.main import app
 from une_ray.corpora.base import Item, split_of
 from une_ray.errors import UneError
-from une_ray.geometry.intervals import split_margin
 from une_ray.lake import schema
 from une_ray.lake.create import create
 from une_ray.lake.latents import FOLDS, image_ids, labels_and_folds
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import connect
-from une_ray.studies.probes.command import refusals
+from une_ray.report.section import Source
+from une_ray.studies.probes import linearity
+from une_ray.studies.probes.command import refusals, table
 from une_ray.studies.probes.study import probe
 
 N, D = 400, 12
@@ -157,6 +158,18 @@ def test_shuffled_labels_find_nothing_and_planted_ones_beat_them(lake):
     assert np.mean([row["p_value"] for row in noise]) > 0.1
 
 
+@pytest.mark.parametrize(("permutations", "is_said"), [(18, False), (19, True)])
+def test_no_share_below_a_level_that_so_few_permutations_can_not_reach(tmp_path, permutations, is_said):
+    """The least p is 1 / (1 + permutations). Linear alone is planted."""
+    lake = lake_of(tmp_path / "lake")
+    (summary,) = probe(lake, splits=1, permutations=permutations).table.to_pylist()
+    known = len(rows(lake, "status = 'ok'"))
+    assert summary["significant"] == (pytest.approx(1 / known) if is_said else None)
+    assert table([summary])[1].split()[4] == (f"{1 / known:.0%}" if is_said else "–")
+    shown = f">{f'1 of {known}' if is_said else '–'}</td></tr>"
+    assert shown in linearity.section(Source(lake)).html
+
+
 def test_what_cannot_be_probed_is_a_row_with_a_reason_in_both_engines(lake):
     for engine in ("fast", "sql"):
         refused = probe(lake, engine=engine, penalties=[0.1], splits=1, permutations=0).refused.to_pylist()
@@ -168,7 +181,7 @@ def test_what_cannot_be_probed_is_a_row_with_a_reason_in_both_engines(lake):
         } == {"refused"}
 
 
-def test_an_attribute_that_some_splits_refuse_counts_once_and_widens_no_interval(tmp_path):
+def test_an_attribute_that_some_splits_refuse_counts_once(tmp_path):
     """A split without a hard attribute would seem a better one. Oracle: NumPy, attribute by attribute."""
     lake = lake_of(tmp_path / "lake")
     (summary,) = probe(lake, permutations=0).table.to_pylist()
@@ -179,11 +192,7 @@ def test_an_attribute_that_some_splits_refuse_counts_once_and_widens_no_interval
     assert 0 < len(rare) < FOLDS, "some splits know it"
     aucs = np.vstack([aucs, [rare.get(seed, np.nan) for seed in range(FOLDS)]])
     level = np.nanmean(aucs, axis=1)
-    off = np.nanmean(aucs - level[:, None], axis=0)
-    ratios = np.mean([row["test"] / row["train"] for row in rows(lake, "true")])
-    margin = split_margin(off.std(ddof=1), FOLDS, ratios)
     assert summary["auc"] == pytest.approx(level.mean())
-    assert summary["auc_margin"] == pytest.approx(margin, rel=1e-4)
     assert abs(np.nanmean(aucs, axis=0).mean() - summary["auc"]) > 0.02, (
         "splits differ by what they leave out"
     )

@@ -20,13 +20,13 @@ EPILOG = """Examples:
 
 HEADER = (
     f"{'':10} {'unit':12} {'test':21} {'tests':>6} {'rows':>5} {'statistic':>10} {'accepted':>9}"
-    f" {'rejected':>9} {'smallest p':>11}"
+    f" {'rejected':>9} {'smallest p':>11} {'K':>5}"
 )
 NOTE = """
 Share of tests that accept normality (p > .05) in per cent; 95 is perfect. AD: Anderson–Darling, DP: D'Agostino–Pearson, SW: Shapiro–Wilk, of random
-directions (the paper's test), single coordinates and principal components. radial: Mahalanobis distance against its Beta law, ‖z‖: norm against χ²;
-‖z‖²/d: due is 1; map: neighbours in a noise map that are uncorrelated, at the worst lag. normal, bimodal: data of that kind in the space's place.
---all: every figure."""  # noqa: E501 - as wide as the table above it
+directions (the paper's test), single coordinates and principal components. radial: Mahalanobis distances, of K components, against those of
+Gaussian rows; ‖z‖: norm against χ²; ‖z‖²/d: due is 1; map: neighbours in a noise map that are uncorrelated, at the worst lag. normal, bimodal: data of
+that kind in the space's place. --all: every figure."""  # noqa: E501 - as wide as the table above it
 
 
 def gaussianity(
@@ -46,10 +46,11 @@ def gaussianity(
     ] = False,
 ) -> None:
     """Test whether spaces are Gaussian, beside true Gaussian and bimodal data of their size. What was done
-    is not done again.
+    is not done again. Of copies of a picture and of a group's images one is tested.
 
     With --all per family: the tests made, the rows in each, the median statistic, the share accepted (p >
-    .05), the share rejected with 5 % false discoveries (Benjamini–Hochberg), the smallest p.
+    .05), the share rejected with 5 % false discoveries (Benjamini–Hochberg), the smallest p, and the
+    components that whitened norms are of (K).
     """
     from une_ray.lake.layout import Lake
     from une_ray.studies.gaussianity.study import gaussianity as study
@@ -65,7 +66,10 @@ def table(result: list[dict[str, Any]]) -> list[str]:
         "".join(f"  {name:>17}" for name in UNITS.values()),
         f"  {'AD':>5} {'DP':>5} {'SW':>5}" * len(UNITS),
     )
-    lines = [f"{'':{width + 9}}{groups}", f"{'space':{width}} {'data':8}{tests}  radial   ‖z‖  ‖z‖²/d    map"]
+    lines = [
+        f"{'':{width + 9}}{groups}",
+        f"{'space':{width}} {'data':8}{tests}  radial     K   ‖z‖  ‖z‖²/d    map",
+    ]
     for space, control in dict.fromkeys((row["space"], row["control"]) for row in result):
         rows = {
             (row["unit"], row["test"]): row
@@ -75,7 +79,14 @@ def table(result: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"{'' if control else space:{width}} {control or 'itself':8}" + "  ".join(["", *_cells(rows)])
         )
-    return [*lines, NOTE]
+    return [*lines, *said_left_out(result), NOTE]
+
+
+def said_left_out(result: list[dict[str, Any]]) -> list[str]:
+    """A line that says of which spaces how many latents were not tested, or none."""
+    counts = {row["space"]: row["left_out"] for row in result if row["left_out"]}
+    parts = ", ".join(f"{count:,} of {space}" for space, count in counts.items())
+    return [f"\nleft out, as another image of their picture or group counts: {parts}"] if parts else []
 
 
 def _cells(rows: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
@@ -83,9 +94,13 @@ def _cells(rows: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
         return f"{100 * rows[unit, test]['accepted']:.1f}" if (unit, test) in rows else "–"
 
     cells = [" ".join(f"{accepted(unit, test):>5}" for test in TESTS) for unit in UNITS]
+    whitened = rows.get(("mahalanobis", "kolmogorov_smirnov"), {})
+    of = whitened.get("components")
+    is_bound = of is None and whitened.get("accepted")  # by an earlier une_ray: p may be less
     cells += [
-        f"{accepted(unit, 'kolmogorov_smirnov'):>{width}}"
-        for unit, width in (("mahalanobis", 6), ("norm", 4))
+        f"{'–' if is_bound else accepted('mahalanobis', 'kolmogorov_smirnov'):>6}",
+        f"{of or '–':>5}",
+        f"{accepted('norm', 'kolmogorov_smirnov'):>4}",
     ]
     square = rows.get(("norm", "mean_square"))
     lags = [row["accepted"] for (unit, _), row in rows.items() if unit == "map"]
@@ -100,7 +115,7 @@ def full(result: list[dict[str, Any]]) -> list[str]:
     lines: list[str] = []
     for space in dict.fromkeys(row["space"] for row in result):
         lines += [f"\n{space}\n{HEADER}", *(_line(row) for row in result if row["space"] == space)]
-    return lines
+    return [*lines, *said_left_out(result)]
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -109,7 +124,7 @@ def _line(row: dict[str, Any]) -> str:
         return f"{head}  nothing to test: constant"
     return (
         f"{head} {row['statistic']:10.4g} {row['accepted']:9.2%} {row['rejected_fdr']:9.2%}"
-        f" {row['smallest_p']:11.1e}"
+        f" {row['smallest_p']:11.1e} {row['components'] or '':>5}"
     )
 
 

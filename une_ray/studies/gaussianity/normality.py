@@ -14,38 +14,53 @@ from une_ray.report.tables import NOTHING, counted, table
 from une_ray.report.theme import Colour
 from une_ray.studies.gaussianity.labels import LAGS, TESTS, UNITS
 
-SHARES = ["space", "data", *UNITS.values(), "rejected of each"]
-WHOLE = ["space", "data", "p of whitened norms", "p of ‖z‖²", "mean ‖z‖²/dim", "neighbours →, ↓, ↘"]
+SHARES = ["space", "data", *UNITS.values(), "rejected of each", "tests of each"]
+WHOLE = [
+    "space",
+    "data",
+    "p of whitened norms",
+    "of components",
+    "p of ‖z‖²",
+    "mean ‖z‖²/dim",
+    "neighbours →, ↓, ↘",
+]
 NOTE = (
     "Percent of tests with p > .05 by Anderson–Darling / D'Agostino–Pearson / Shapiro–Wilk, where 95 are due."
     " Random directions, the paper's test, accept almost anything of many dimensions; coordinates and"
-    " principal components average nothing away. The last column is what Anderson–Darling rejects of each"
-    " with 5 % false discoveries (Benjamini–Hochberg). The second table: norms after whitening against their"
-    " exact law; and, of spaces of maps, ‖z‖² against χ² and the median correlation of neighbouring pixels in"
-    " standard deviations of white noise. The controls, N(0, I) and two far modes, have the space's size and"
-    " go the same way."
+    " principal components average nothing away. Of each Anderson–Darling rejects a share with 5 % false"
+    " discoveries (Benjamini–Hochberg). The second table: norms after whitening against those"
+    " of as many Gaussian rows, whitened alike (≤: an upper bound, by an earlier une_ray); and, of spaces of"
+    " maps, ‖z‖² against χ² and the median correlation of neighbouring pixels in standard deviations of white"
+    " noise. The controls, N(0, I) and two far modes, have the space's size and go the same way."
+    " Of copies of a picture and of a group's images one is tested."
 )
 
-# Of several runs over a space, the one with the most tests.
-ROWS = """
-    SELECT space, coalesce(control, 'space') AS data, unit, test,
-        statistic, accepted, rejected_fdr, smallest_p
-    FROM gaussianity SEMI JOIN (
+# Of several runs over a space the one with the most tests, those that left out no copies after all others.
+SHOWN = """gaussianity SEMI JOIN (
         SELECT space, config FROM gaussianity GROUP BY space, config
-        QUALIFY row_number() OVER (PARTITION BY space ORDER BY sum(tests * rows) DESC, config) = 1)
-        USING (space, config)
+        QUALIFY row_number() OVER (
+            PARTITION BY space ORDER BY coalesce(max(left_out), 0) = 0, sum(tests * rows) DESC, config) = 1)
+        USING (space, config)"""
+LEFT_OUT = f"SELECT space, any_value(left_out) FROM {SHOWN} WHERE left_out > 0 GROUP BY space ORDER BY space"
+ROWS = f"""
+    SELECT space, coalesce(control, 'space') AS data, unit, test,
+        tests, statistic, accepted, rejected_fdr, smallest_p, components
+    FROM {SHOWN}
     WHERE tests > 0 ORDER BY space, list_position(['space', 'normal', 'bimodal'], data)"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tested:
-    """What one test of one unit came to: its median statistic, the shares accepted and rejected, the
-    smallest p."""
+    """What one test of one unit came to: how many tests, their median statistic, the shares accepted and
+    rejected, the smallest p; of whitened norms how many components they are of, None where that is not known.
+    """
 
+    tests: int
     statistic: float
     accepted: float
     rejected_fdr: float
     smallest_p: float
+    components: int | None
 
 
 Tests = dict[tuple[str, str], Tested]
@@ -57,9 +72,16 @@ TestsOfData = dict[tuple[str, str], Tests]
 
 def section(source: Source) -> Section | None:
     tests_of: TestsOfData = {}
-    for space, data, unit, test, statistic, accepted, rejected, smallest in source.rows(ROWS):
+    for space, data, unit, test, tests, statistic, accepted, rejected, smallest, components in source.rows(
+        ROWS
+    ):
         tests_of.setdefault((space, data), {})[unit, test] = Tested(
-            statistic=statistic, accepted=accepted, rejected_fdr=rejected, smallest_p=smallest
+            tests=tests,
+            statistic=statistic,
+            accepted=accepted,
+            rejected_fdr=rejected,
+            smallest_p=smallest,
+            components=components,
         )
     if not tests_of:
         return None
@@ -67,7 +89,13 @@ def section(source: Source) -> Section | None:
     plot = svg(lambda axes: draw(axes[0], tests_of), width=7, height=height)
     shares = table(SHARES, [(*of, *_shares(tests)) for of, tests in tests_of.items()], numeric=2)
     whole = table(WHOLE, [(*of, *_whole(tests)) for of, tests in tests_of.items()], numeric=2)
-    return Section("Gaussianity", NOTE, f"{plot}{shares}<h3>whole latents</h3>{whole}", summary(tests_of))
+    left_out = [f" {count:,} latents of {space} are left out." for space, count in source.rows(LEFT_OUT)]
+    return Section(
+        "Gaussianity",
+        NOTE + "".join(left_out),
+        f"{plot}{shares}<h3>whole latents</h3>{whole}",
+        summary(tests_of),
+    )
 
 
 def summary(tests_of: TestsOfData) -> str:
@@ -125,15 +153,24 @@ def draw(axis: Axes, tests_of: TestsOfData) -> None:
 
 
 def _shares(tests: Tests) -> list[str]:
-    """Acceptance per unit by all three tests, and what the first of them rejects of every unit."""
+    """Acceptance per unit by all three tests, and what the first of them rejects of every unit, of how many
+    tests."""
     accepted = [_joined(tests, [(unit, test) for test in TESTS], "accepted", "{:.1%}") for unit in UNITS]
-    return [*accepted, _joined(tests, [(unit, TESTS[0]) for unit in UNITS], "rejected_fdr", "{:.1%}")]
+    first = [(unit, TESTS[0]) for unit in UNITS]
+    return [
+        *accepted,
+        _joined(tests, first, "rejected_fdr", "{:.1%}"),
+        _joined(tests, first, "tests", "{:,}"),
+    ]
 
 
 def _whole(tests: Tests) -> list[str]:
     """What is tested of whole latents; – where the space has no such test."""
+    whitened = tests.get(("mahalanobis", "kolmogorov_smirnov"))
+    is_bound = whitened is not None and whitened.components is None
     return [
-        _joined(tests, [("mahalanobis", "kolmogorov_smirnov")], "smallest_p", "{:.2g}"),
+        _joined(tests, [("mahalanobis", "kolmogorov_smirnov")], "smallest_p", "≤ " * is_bound + "{:.2g}"),
+        f"{whitened.components:,}" if whitened and whitened.components else NOTHING,
         _joined(tests, [("norm", "kolmogorov_smirnov")], "smallest_p", "{:.2g}"),
         _joined(tests, [("norm", "mean_square")], "statistic", "{:.3f}"),
         _joined(tests, [("map", lag) for lag in LAGS], "statistic", "{:+.1f}"),

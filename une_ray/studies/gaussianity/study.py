@@ -21,10 +21,19 @@ from une_ray.lake.layout import Lake, space_folder
 
 LIMIT = 5000  # latents per space: the components' eigenproblem grows as their cube
 
+# One image of every picture and group: the tests take rows for independent draws.
+APART = """WITH read AS (
+        SELECT image_id, split_group, sha256 FROM readings r LEFT JOIN images USING (image_id)
+        WHERE space = $space AND r.status = 'ok'),
+    of_groups AS (
+        FROM read QUALIFY row_number() OVER (
+            PARTITION BY coalesce(split_group, image_id) ORDER BY md5(image_id), image_id) = 1),
+    apart AS (
+        SELECT image_id FROM of_groups QUALIFY row_number() OVER (
+            PARTITION BY coalesce(sha256, image_id) ORDER BY md5(image_id), image_id) = 1)"""
 # Who is drawn is decided without z: latents are read of those alone.
-DRAWN = """
-    SELECT image_id FROM readings WHERE space = ? AND status = 'ok'
-    ORDER BY md5(image_id), image_id LIMIT ?"""
+DRAWN = f"{APART} SELECT image_id FROM apart ORDER BY md5(image_id), image_id LIMIT $limit"
+COUNTED = f"{APART} SELECT (SELECT count(*) FROM read), (SELECT count(*) FROM apart)"
 LATENTS = "SELECT image_id, z FROM latents WHERE space = ? AND image_id IN (SELECT unnest(?))"
 
 ROWS = """
@@ -49,7 +58,7 @@ def gaussianity(
     limit: int = LIMIT,
 ) -> GaussianityResult:
     """Test every space (default: all) and both controls of its size, on up to `limit` latents spread over
-    the corpus by a hash of the id.
+    the corpus by a hash of the id, one of each picture and group.
 
     What the lake has already is not done again. Raises UneError for unknown spaces, and for those with
     fewer than 20 latents, latents that are not finite or all equal.
@@ -58,11 +67,14 @@ def gaussianity(
     settings = {"directions": directions, "rows": rows, "seed": seed, "limit": limit}
     configs = []
     for space in spaces_of(lake, spaces):
+        ((latents, apart),) = lake.rows(COUNTED, {"space": space})
         config = settings | {
             "space": space,
             "fingerprint": results.config_hash(fingerprints[space]),
-            "latents": _count(lake, space),
+            "latents": latents,  # so that a space that has grown since is tested again
         }
+        if latents > apart:
+            config["left_out"] = latents - apart
         if not results.is_done(lake, "gaussianity", config):
             results.commit(lake, "gaussianity", config, list(_rows(lake, config)))
         configs.append(results.config_hash(config))
@@ -70,8 +82,9 @@ def gaussianity(
 
 
 def read_latents(lake: Lake, space: str, limit: int) -> tuple[list[str], np.ndarray]:
-    """Ids and z (n, d) float32 of up to `limit` images, those with the smallest hashes of their ids."""
-    drawn = [image_id for (image_id,) in lake.rows(DRAWN, [space, limit])]
+    """Ids and z (n, d) float32 of up to `limit` images, one of each picture and group: those with the
+    smallest hashes of their ids."""
+    drawn = [image_id for (image_id,) in lake.rows(DRAWN, {"space": space, "limit": limit})]
     if not drawn:
         raise UneError(f"space {space!r} has no latents yet; build it first")
     table = lake.session.sql(LATENTS, params=[space, drawn]).to_arrow_table()
@@ -81,7 +94,7 @@ def read_latents(lake: Lake, space: str, limit: int) -> tuple[list[str], np.ndar
 
 def _rows(lake: Lake, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What the tests say of one space and of the controls of its size and shape."""
-    space, seed = config["space"], config["seed"]
+    space, seed, left_out = config["space"], config["seed"], config.get("left_out", 0)
     ids, z = read_latents(lake, space, config["limit"])
     finite = np.isfinite(z).all(1)
     if not finite.all():
@@ -96,20 +109,16 @@ def _rows(lake: Lake, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
         try:
             findings = families(data, shape, config["directions"], config["rows"], seed)
         except UneError as error:
-            raise UneError(f"space {space!r}: {error}") from error
+            why = f"; {left_out:,} more are copies, or of the same groups" if left_out else ""
+            raise UneError(f"space {space!r}: {error}{why}") from error
         for finding in findings:
             yield {
                 "space": space,
                 "control": control,
+                "left_out": left_out,
                 "space_fingerprint": config["fingerprint"],
                 **asdict(finding),
             }
-
-
-def _count(lake: Lake, space: str) -> int:
-    """So that a space that has grown since is tested again."""
-    ((count,),) = lake.rows("SELECT count(*) FROM readings WHERE space = ? AND status = 'ok'", [space])
-    return count
 
 
 def _shape(lake: Lake, space: str) -> tuple[int, ...] | None:

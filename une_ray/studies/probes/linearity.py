@@ -18,7 +18,8 @@ from une_ray.report.theme import Colour
 NOTE = (
     "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The"
     " controls are grey: a space counts for its model only as far as it beats them. The dotted line is"
-    " chance; the small upright strokes are the same probes fitted on permuted labels."
+    " chance; the small upright strokes are the same probes fitted on permuted labels. In the table, p ≤ .05:"
+    " attributes whose AUC beats those; – of fewer than 19 permutations, of which no p is as low."
 )
 
 # *The* probe of each space, attribute and split, where it was fitted and its test images are of both kinds.
@@ -33,7 +34,7 @@ BY_SPACE = f"""WITH levelled AS (
         FROM {MEASURED} WINDOW of_attribute AS (PARTITION BY space, attribute)),
     per_split AS (
         SELECT space, split_seed, any_value(method) AS method, count(*) AS attributes, avg(off) AS off,
-            sum((p_value <= .05)::INT) AS significant
+            sum(nz_beats_shuffled(p_value, permutations)) AS significant
         FROM levelled GROUP BY space, split_seed),
     splits AS (
         SELECT space, any_value(method) AS method, max(attributes) AS attributes, count(*) AS splits,
