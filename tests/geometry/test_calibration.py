@@ -7,6 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import LeaveOneGroupOut, LeaveOneOut, cross_val_predict
 
+from une_ray.geometry.linear import METHODS
 from une_ray.geometry.probes import fit
 
 RNG = np.random.default_rng(0)
@@ -81,14 +82,17 @@ def test_a_corpus_in_which_every_picture_stands_three_times_has_the_probes_of_th
         assert other.metrics["brier"] == pytest.approx(one.metrics["brier"], abs=2e-3)
 
 
-def test_an_attribute_has_the_same_probe_whatever_is_fitted_beside_it():
-    for method in ("ridge", "lda"):
-        (together,) = fit(lambda: iter([Z]), LABELS, TEST, method, permutations=2)
-        for j, probe in enumerate(together):
-            ((alone,),) = fit(lambda: iter([Z]), LABELS[:, j : j + 1], TEST, method)
-            assert np.array_equal(probe.w, alone.w) and probe.metrics == alone.metrics
+@pytest.mark.parametrize("method", METHODS)
+def test_an_attribute_has_the_same_probe_whatever_is_fitted_beside_it(method):
+    """To the bit, on splits whose train rows are a difference, with and without shuffled labels."""
+    test = np.arange(N)[:, None] % 5 == np.arange(2)
+    for count, permutations in ((3, 0), (4, 9)):
+        together = fit(lambda: iter([Z]), LABELS[:, :count], test, method, permutations=permutations)
+        alone = fit(lambda: iter([Z]), LABELS[:, 1:2], test, method)
+        for (_, probe, *_), (other,) in zip(together, alone, strict=True):
+            assert np.array_equal(probe.w, other.w) and probe.metrics == other.metrics
             figures = ("b", "slope", "offset", "penalty")
-            assert [getattr(probe, key) for key in figures] == [getattr(alone, key) for key in figures]
+            assert [getattr(probe, key) for key in figures] == [getattr(other, key) for key in figures]
 
 
 def test_every_penalty_is_tried_and_the_least_error_taken():

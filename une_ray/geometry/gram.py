@@ -124,12 +124,14 @@ class Gram:
         zz = self.zz
         if self.has_scatter:
             zz = torch.add(self.zz, other.zz, alpha=sign).addr_(z, z, alpha=weight)
+        zy = in_panels(torch.add(self.zy, other.zy, alpha=sign))
+        zy = zy.addr_(z, in_panels(y[None])[0], alpha=weight)[:, : len(y)]
         return Gram(
             count,
             self.mean_z + share * z,
             self.mean_y + share * y,
             zz,
-            torch.add(self.zy, other.zy, alpha=sign).addr_(z, y, alpha=weight),
+            zy,
             self.yy + sign * other.yy + weight * y.square(),
             self.spread + sign * other.spread + weight * z.square().sum().item(),
         )

@@ -17,7 +17,7 @@ import torch
 
 from une_ray.errors import UneError
 from une_ray.geometry.cross_validation import best_for_each
-from une_ray.geometry.gram import Gram, column_sums
+from une_ray.geometry.gram import Gram, column_sums, in_panels
 from une_ray.geometry.logistic import Rows, reduced, standardised
 from une_ray.geometry.shifted import DIRECT, Shifted
 from une_ray.geometry.spectral import Spectrum
@@ -127,9 +127,10 @@ def mean_difference(train: TrainData) -> Linear:
         """Without c equal rows a class' mean lies ec / (m − c) further from them, e from the mean of m."""
         k = y.shape[1]
         ours = (1 + y * gram.mean_y[:k]) / 2  # the share of the row's own class
-        to_mean = y * (1 - ours) * delta[:, :k].square().sum(0).sqrt()  # from z̄ to it, along ±Δ
+        length = column_sums(delta[:, :k].square()).sqrt()
+        to_mean = y * (1 - ours) * length  # from z̄ to it, along ±Δ
         centred = z - gram.mean_z
-        along = centred @ delta[:, :k] / delta[:, :k].square().sum(0).sqrt()
+        along = (centred @ in_panels(delta[:, :k]))[:, :k] / length
         distance = centred.square().sum(1, keepdim=True) - along.square() + (along - to_mean).square()
         removed = (alike.count + y * alike.labels) / 2  # of the row's own class
         further = removed / (gram.count * ours - removed).clamp_min(1)
