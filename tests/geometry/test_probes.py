@@ -199,6 +199,68 @@ def test_p_values_of_noise_are_uniform():
     assert abs((p <= 0.05).mean() - 0.05) < 0.04 and abs(p.mean() - 0.525) < 0.06
 
 
+SIZES = {
+    "equal": lambda random: np.full(50, 8),
+    "lognormal": lambda random: np.ceil(random.lognormal(1.5, 1, 50)).astype(int),
+    "all different": lambda random: np.arange(1, 41),
+    "Poisson": lambda random: 1 + random.poisson(20, 40),
+}
+
+
+def in_groups(size, random):
+    """Groups' numbers, latents that are alike within groups, and which rows are tested on."""
+    group = np.repeat(np.arange(len(size)), size)
+    z = random.normal(size=(len(size), 6))[group] + 0.4 * random.normal(size=(len(group), 6))
+    return group, z.astype(np.float32), (random.random((len(size), 1)) < 0.4)[group]
+
+
+@pytest.mark.parametrize("draw", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_p_values_of_labels_that_go_by_groups_are_uniform_whatever_the_sizes(draw, is_mixed):
+    """Labels are the groups' own, or coins of the groups' own; their latents have nothing to do with them."""
+    found = []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        group, z, test = in_groups(draw(random), random)
+        share = (
+            random.beta(0.5, 0.5, (group[-1] + 1, 60))
+            if is_mixed
+            else random.random((group[-1] + 1, 60)) < 0.5
+        )
+        labels = (random.random((len(group), 60)) < share[group]).astype(np.float32)
+        fitted = probes("mean-difference", labels, test, z, permutations=19, seed=seed, groups=group)[0]
+        found += [probe.p_value for probe in fitted if probe.p_value is not None]
+    p = np.array(found)
+    assert len(p) > 600 and abs((p <= 0.05).mean() - 0.05) < 0.03 and abs(p.mean() - 0.525) < 0.05
+
+
+@pytest.mark.parametrize("draw", SIZES.values(), ids=SIZES)
+def test_shuffled_labels_of_groups_of_any_size_are_at_chance_where_there_is_a_signal(draw):
+    """Groups changed places with those of their size alone: where no two are alike, with none."""
+    aucs, shuffled = [], []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        group, z, test = in_groups(draw(random), random)
+        labels = (z[np.searchsorted(group, group), :1] > 0).astype(np.float32)  # of the group's first row
+        ((probe,),) = probes("ridge", labels, test, z, permutations=19, groups=group)
+        if probe.error is None:
+            aucs.append(probe.metrics["auc"])
+            shuffled.append(probe.permuted_auc)
+    assert len(aucs) > 8 and np.mean(aucs) > 0.8 and abs(np.mean(shuffled) - 0.5) < 0.05
+
+
+def test_shuffles_that_leave_a_class_without_rows_count_for_nothing():
+    """The one positive of the test rows is one of a group of six, of which a group of one may get another."""
+    random = np.random.default_rng(0)
+    group = np.concatenate([np.arange(100), np.full(6, 100), np.arange(101, 107)])
+    labels = (random.random((len(group), 1)) < 0.5).astype(np.float32)
+    labels[100:] = np.arange(100, 112)[:, None] == 103
+    test, z = np.arange(len(group))[:, None] >= 100, random.normal(size=(len(group), 3)).astype(np.float32)
+    for method in METHODS:
+        ((probe,),) = probes(method, labels, test, z, permutations=40, groups=group, rank=3)
+        assert probe.status == "ok" and 0 < probe.permuted_auc < 1 and 1 / 41 < probe.p_value <= 1
+
+
 def test_attributes_that_no_probe_can_read_say_why_and_cost_the_others_nothing():
     bad = np.zeros((N, 5), dtype=np.float32)
     bad[np.flatnonzero(~TEST.any(1))[:3], 1] = 1  # three positives, all in train

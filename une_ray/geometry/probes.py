@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,7 +65,8 @@ def fit(
     cross-validation chooses from, in units of the train scatter's mean eigenvalue, or logistic's one 1/C.
     `permutations` refits with labels shuffled within each split's train and test rows; p = (1 + shuffles
     with as high an AUC) / (1 + permutations). Rows of one of the `groups` (n,), such as copies of a picture,
-    keep their labels together: a group changes places with others of its size. Rows with the same number in
+    keep their labels together: a group of any size gets those of another, and a shuffle that leaves a class
+    without rows counts for nothing. Rows with the same number in
     `copies` (n,) are equal: λ is chosen as of one of each, and what is held out to calibrate are all of
     them, as a row would recite its copies. Memory: (splits + 1) d² float64, half as much again of one for
     ridge and lda, and n·k·(1 + permutations) labels and scores (once more for every split that can't fit all
@@ -160,22 +162,32 @@ def _with_permuted(
 ) -> torch.Tensor:
     """(n, k · (1 + permutations)): the labels, then shuffled among rows that the same splits hold out.
 
-    What is shuffled are groups of rows, each among those of its size.
+    What changes places are groups, whatever their sizes.
     """
-    random = np.random.default_rng(seed)
     groups = np.arange(len(labels)) if groups is None else groups
     strata = np.column_stack([known, test])
-    _, group = np.unique(np.column_stack([groups, strata]), axis=0, return_inverse=True)
-    group = group.ravel()
-    size = np.bincount(group)[group]
-    _, stratum = np.unique(np.column_stack([strata, size]), axis=0, return_inverse=True)
-    stratum = stratum.ravel()
-    home = np.lexsort([group, stratum])
-    copies = np.repeat(labels[None], 1 + permutations, axis=0)
-    for shuffled in copies[1:]:
-        turn = random.random(len(size))[group]
-        shuffled[home] = labels[np.lexsort([group, turn, stratum])]
-    return torch.as_tensor(np.concatenate(copies, axis=1))
+    members, group = np.unique(np.column_stack([groups, strata]), axis=0, return_inverse=True)
+    _, stratum = np.unique(members[:, 1:], axis=0, return_inverse=True)
+    sources = _shuffled_sources(group.ravel(), stratum.ravel(), permutations, seed)
+    return torch.as_tensor(np.concatenate([labels, *(labels[rows] for rows in sources)], axis=1))
+
+
+def _shuffled_sources(group: Integers, stratum: Integers, permutations: int, seed: int) -> Iterator[Integers]:
+    """(n,) for each shuffle, the row whose labels a row gets; `group` is of rows, `stratum` of groups.
+
+    A group's rows get the labels of another group of its stratum, round and round from a random one on: rows
+    that share a label share one again. Where sizes differ by far and labels of a group differ as those of
+    strangers do, small groups' labels are repeated in large ones, and p-values are larger than they need be.
+    """
+    random, turns = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    size, order = np.bincount(group), np.argsort(group, kind="stable")
+    start, rank, home = np.cumsum(size) - size, np.empty_like(group), np.argsort(stratum, kind="stable")
+    rank[order] = np.arange(len(group)) - start[group[order]]
+    source = np.empty_like(home)
+    for _ in range(permutations):
+        source[home] = np.lexsort([random.random(len(size)), stratum])
+        first = turns.integers(size)[source]
+        yield order[(start[source][group] + (rank + first[group]) % size[source][group])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,7 +326,10 @@ def _measured(fit: _Fit, scores: Floats, counted: list[Probe]) -> Iterator[Probe
     penalty = [None] * count if linear.penalty is None else linear.penalty.tolist()
     converged = linear.converged.reshape(1 + permutations, count).all(0).tolist()
     metrics = measure(scores[:, :count], labels[:, :count], slope[:count], offset[:count])
-    permuted = auc(scores[:, count:], labels[:, count:]).reshape(permutations, count)
+    permuted = auc(scores[:, count:], labels[:, count:])
+    train = fit.y[torch.as_tensor(fit.train)][:, count:].numpy()
+    constant = np.isin(train.mean(0), (0, 1)) | np.isin(labels[:, count:].mean(0), (0, 1))
+    permuted = np.where(constant, np.nan, permuted).reshape(permutations, count)
     for j, probe in enumerate(counted):
         if not converged[j]:
             error = f"logistic regression has not converged in {PASSES} passes; a larger penalty helps"
@@ -330,11 +345,18 @@ def _measured(fit: _Fit, scores: Floats, counted: list[Probe]) -> Iterator[Probe
             rank=linear.rank,
             metrics={name: values[j].item() for name, values in metrics.items()},
             permutations=permutations,
-            permuted_auc=permuted[:, j].mean().item() if permutations else None,
-            p_value=_p_value(metrics["auc"][j], permuted[:, j]) if permutations else None,
+            **_beside_permuted(metrics["auc"][j], permuted[:, j]),
         )
 
 
-def _p_value(value: float, permuted: Floats) -> float:
-    """Of a probe's AUC among those of shuffled labels; it cannot fall below 1 / (1 + permutations)."""
-    return (1 + (permuted >= value).sum().item()) / (1 + len(permuted))
+def _beside_permuted(value: float, permuted: Floats) -> dict[str, Any]:
+    """Mean AUC of shuffled labels, and the p-value of a probe's AUC among them, at least 1 / (1 + shuffles).
+
+    Shuffles without one of the classes in train or in test, NaN here, count for nothing: labels like that
+    have no probe either. Neither figure is known where none is left.
+    """
+    permuted = permuted[~np.isnan(permuted)]
+    if not len(permuted):
+        return {"permuted_auc": None, "p_value": None}
+    p_value = (1 + (permuted >= value).sum().item()) / (1 + len(permuted))
+    return {"permuted_auc": permuted.mean().item(), "p_value": p_value}
