@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from une_ray.errors import unknown
 from une_ray.geometry.arrays import AnyFloats, Booleans, Floats, Integers
@@ -61,24 +63,24 @@ def fit(
 
     `labels` (n, k) are 0, 1 or NaN where unknown; `test` (n, splits) bool; `blocks` yields the same rows'
     latents in the same order. Each attribute is fitted on exactly the rows that have its label, so every set
-    of attributes that miss different rows costs its own passes. `penalties` are the λ that generalised
-    cross-validation chooses from, in units of the train scatter's mean eigenvalue, or logistic's one 1/C.
-    `permutations` refits with labels shuffled within each split's train and test rows; p = (1 + shuffles
-    with as high an AUC) / (1 + permutations). Rows of one of the `groups` (n,), such as copies of a picture,
-    keep their labels together: a group of any size gets those of another, and a shuffle that leaves a class
-    without rows counts for nothing. Rows with the same number in
-    `copies` (n,) are equal: λ is chosen as of one of each, and what is held out to calibrate are all of
-    them, as a row would recite its copies. Memory: (splits + 1) d² float64, half as much again of one for
-    ridge and lda, and n·k·(1 + permutations) labels and scores (once more for every split that can't fit all
-    of the labels), not the latents; n · rank more for pca-logistic, which does without the d² of wide
-    spaces. Raises NonFiniteLatents, and UneError for an unknown method, rows that don't match, or a λ that
-    the rows don't allow.
+    of attributes that miss different rows costs its own passes. `penalties` are the λ that cross-validation
+    chooses from, in units of the train scatter's mean eigenvalue, or logistic's one 1/C. `permutations`
+    refits with labels shuffled within each split's train and test rows; p = (1 + shuffles with as high an
+    AUC) / (1 + permutations). Rows with the same number in `copies` (n,) are equal, those of one of the
+    `groups` (n,), such as a person's pictures, are alike, and would recite each other: both are left out
+    together where λ is chosen (of copies generalised cross-validation is that of one of each) and where
+    probabilities are calibrated. A group of any size gets the labels of another where labels are shuffled,
+    and a shuffle that leaves a class without rows counts for nothing. Memory: (splits + 1) d² float64, half
+    as much again of one for ridge and lda, and n·k·(1 + permutations) labels and scores (once more for every
+    split that can't fit all of the labels), not the latents; n · rank more for pca-logistic, which does
+    without the d² of wide spaces; with groups 2²⁷ numbers of the latents. Raises NonFiniteLatents, and
+    UneError for an unknown method, rows that don't match, or a λ that the rows don't allow.
     """
     if method not in METHODS:
         raise unknown("probe method", method, METHODS)
     labels, test = np.asarray(labels, dtype=np.float32), np.asarray(test, dtype=bool)
     copies = np.arange(len(labels)) if copies is None else np.unique(copies, return_inverse=True)[1].ravel()
-    settings = _Settings(method, penalties, rank, permutations, device, copies)
+    settings = _Settings(method, penalties, rank, permutations, device, copies, _alike(groups, copies))
     probes = [[_counted(y, held_out) for y in labels.T] for held_out in test.T]
     fitted = [j for j in range(labels.shape[1]) if any(split[j].error is None for split in probes)]
     for known, columns in known_together(labels, fitted):
@@ -87,7 +89,9 @@ def fit(
         fits = list(_fits(blocks, y, list(columns), sound, known, test, settings))
         scored, classes = _scores(blocks, fits, device)
         for each, scores, of_train in zip(fits, scored, classes):
-            if each.linear.held_out is None:
+            if each.linear.is_calibrated:
+                slope, offset = each.linear.slope, each.linear.offset
+            elif each.linear.held_out is None:
                 slope, offset = _of_inner_folds(blocks, each, groups, settings)
             else:
                 slope, offset = of_train.calibration()
@@ -200,6 +204,7 @@ class _Settings:
     permutations: int
     device: str
     copies: Integers
+    groups: Integers | None  # where they are more than copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,12 +246,24 @@ def _fits(
         number = np.bincount(settings.copies[train], minlength=settings.copies.max() + 1)
         average = train.sum().item() / np.count_nonzero(number)
         rows = _rows(blocks, own, train, device)
-        linear = METHODS[method](TrainData(gram, rows, settings.penalties, settings.rank, average))
-        alike = _alike(settings.copies, number, train, 2 * own[:, : len(sound[split])] - 1)
+        groups = None if settings.groups is None else torch.as_tensor(settings.groups[train])
+        linear = METHODS[method](TrainData(gram, rows, settings.penalties, settings.rank, average, groups))
+        alike = _copied(settings.copies, number, train, 2 * own[:, : len(sound[split])] - 1)
         yield _Fit(linear, own, train, known & held_out, split, sound[split], permutations, alike)
 
 
-def _alike(copies: Integers, number: Integers, train: Booleans, y: torch.Tensor) -> Alike:
+def _alike(groups: Integers | None, copies: Integers) -> Integers | None:
+    """(n,) whole numbers, equal for rows that copies or groups join, in one step or many; None where there is
+    no more to them than copies."""
+    if groups is None:
+        return None
+    rows, group = np.arange(len(copies)), len(copies) + np.unique(groups, return_inverse=True)[1].ravel()
+    nodes = coo_array((np.ones(2 * len(rows)), (np.r_[copies, group], np.r_[group, copies])))
+    joined = connected_components(nodes, directed=False)[1][copies]
+    return joined if len(np.unique(joined)) < len(np.unique(copies)) else None
+
+
+def _copied(copies: Integers, number: Integers, train: Booleans, y: torch.Tensor) -> Alike:
     """Of all rows; `number` is that of each picture's train rows, `y` (n, k) are labels ±1."""
     rows = torch.as_tensor(train)
     sums = torch.zeros(len(number), y.shape[1], dtype=torch.float64)

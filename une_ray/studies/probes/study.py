@@ -100,7 +100,7 @@ def probe(
             "splits": splits,
             "permutations": permutations,
         }
-        config |= _joined(lake, ids, permutations)
+        config |= _joined(lake, ids, engine == "fast", permutations)
         if engine == "sql":  # whose text decides the rows
             config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
@@ -113,12 +113,16 @@ def probe(
     return ProbeResult(table, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
 
 
-def _joined(lake: Lake, ids: pa.Array, permutations: int) -> dict[str, int]:
-    """What a config has of rows that are not all apart: how many more there are than pictures, which decide λ
-    and calibration, and than groups, which decide shuffles."""
-    copies, groups = (len(ids) - len(set(of(lake, ids).tolist())) for of in (copies_of, groups_of))
-    joined = {"copies": copies} if copies else {}
-    return joined | {"groups": groups} if groups and permutations else joined
+def _joined(lake: Lake, ids: pa.Array, by_groups: bool, permutations: int) -> dict[str, int]:
+    """What a config has of rows that are not all apart: how many more there are than pictures and groups.
+
+    Both decide λ and calibration, groups shuffles too; where they are nothing but the copies, only those.
+    """
+    copies, groups = (len(set(of(lake, ids).tolist())) for of in (copies_of, groups_of))
+    joined = {"copies": len(ids) - copies} if copies < len(ids) else {}
+    if by_groups and groups < len(ids) and (permutations or groups != copies):
+        joined["groups"] = len(ids) - groups
+    return joined
 
 
 def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list[dict[str, Any]]:
