@@ -196,6 +196,7 @@ def test_every_penalty_is_tried_and_the_least_error_taken():
     towards[0] = random.normal(size=6) / 100
     towards[20:40] = random.normal(size=(20, 6))
     labels = (z @ towards + 0.3 * random.normal(size=(120, 6)) > 0).astype(np.float32)
+    z = z @ np.linalg.qr(random.normal(size=(60, 60))).Q  # such coordinates would be standardised
     grid = [10.0**e for e in range(-4, 3)]
     (probes,) = fit(lambda: iter([z]), labels, np.arange(120)[:, None] % 4 == 0)
     train = z[np.arange(120) % 4 != 0].astype(np.float32).astype(np.float64)

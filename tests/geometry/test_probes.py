@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -13,6 +14,7 @@ from une_ray.errors import UneError
 from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS, scatter_up_to
 from une_ray.geometry.probes import fit
+from une_ray.geometry.scales import evening
 
 RNG = np.random.default_rng(0)
 N, D = 1200, 30
@@ -159,6 +161,53 @@ def test_a_few_huge_coordinates_take_nothing_from_the_chain(coordinates, size):
             y[~train], chain.fit(scaled[train], y[train]).decision_function(scaled[~train])
         )
         assert probe.metrics["auc"] == pytest.approx(expected, abs=0.02) and expected > 0.6
+
+
+@pytest.mark.parametrize("size", [2e3, 1e4, 1e6])
+@pytest.mark.parametrize("method", ["ridge", "lda", "pca-logistic"])
+def test_more_huge_coordinates_than_others_take_nothing_from_a_probe(method, size):
+    """Of 30 coordinates 17 are huge, and the label is of the others: every probe was at chance."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=(1000, D))
+    labels = (z[:, 17:] @ random.normal(size=(13, 2)) + random.normal(size=(1000, 2)) > 0).astype(np.float32)
+    huge, test = z * np.where(np.arange(D) < 17, size, 1), np.arange(1000)[:, None] % 3 == 0
+    even, found = (
+        fit(lambda rows=rows: iter([rows.astype(np.float32)]), labels, test, method)[0] for rows in (z, huge)
+    )
+    for probe, plain in zip(found, even, strict=True):
+        assert (
+            probe.metrics["auc"] == pytest.approx(plain.metrics["auc"], abs=0.01)
+            and plain.metrics["auc"] > 0.8
+        )
+
+
+def test_ridge_of_scales_that_differ_by_orders_is_scikit_learns_of_standardised_coordinates():
+    """With groups and without, whose probabilities are then those of the standardised rows."""
+    scale, group = np.where(np.arange(D) < 17, 3e4, 1.0).astype(np.float32), np.arange(N) // 4
+    z, y, _, _ = rows(0, CLEAR)
+    model = make_pipeline(StandardScaler(), Ridge(0.3 * len(z))).fit(z * scale, 2 * y - 1)
+    probe = probes("ridge", z=Z * scale, penalties=[0.3])[0][CLEAR]
+    expected = model[-1].coef_ / model[0].scale_
+    assert np.abs((probe.w - expected) * model[0].scale_).max() < 1e-4 * np.abs(model[-1].coef_).max()
+    standard = (Z - z.mean(0)) / z.std(0)
+    for groups in (None, group):
+        one, other = (
+            probes("ridge", z=latents, penalties=[0.3], groups=groups)[0][CLEAR]
+            for latents in (Z * scale, standard.astype(np.float32))
+        )
+        assert (one.slope, one.offset) == pytest.approx((other.slope, other.offset), rel=1e-3)
+
+
+@pytest.mark.parametrize("mean", [0.0, 50.0])
+def test_features_that_never_fire_are_no_other_scale(mean):
+    """More than half are constant, but for rounding too, and two of a hundred fire at random."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=(1000, 100)) + mean
+    z[:, :80] = mean * (1 + 1e-7 * random.normal(size=(1000, 80)))
+    z[:, :10] = mean
+    z[:, 80:82] = 1e-4 * (random.random((1000, 2)) < 0.01)
+    z = torch.as_tensor(z.astype(np.float32)).double()
+    assert evening(z.var(0, correction=0), z.mean(0)) is None
 
 
 @pytest.mark.parametrize("method", METHODS)

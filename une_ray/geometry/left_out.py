@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from une_ray.geometry.calibration import Classes
-from une_ray.geometry.gram import Gram, column_sums, in_panels
-from une_ray.geometry.logistic import Rows
+from une_ray.geometry.gram import Gram, Rows, column_sums, in_panels
 
 HELD = 2**27  # numbers of latents in memory: of more, the rows are read again for every part
 BATCH = 2**22  # numbers of one batch of groups

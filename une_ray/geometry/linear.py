@@ -17,9 +17,10 @@ import torch
 
 from une_ray.errors import UneError
 from une_ray.geometry.cross_validation import best_for_each
-from une_ray.geometry.gram import Gram, column_sums, in_panels
+from une_ray.geometry.gram import Gram, Rows, column_sums, in_panels
 from une_ray.geometry.left_out import Fitted, best_ridge, of_mean_difference
-from une_ray.geometry.logistic import Rows, reduced, standardised
+from une_ray.geometry.logistic import reduced, standardised
+from une_ray.geometry.scales import evening, rescaled
 from une_ray.geometry.shifted import DIRECT, Shifted
 from une_ray.geometry.spectral import Spectrum
 
@@ -89,8 +90,13 @@ def ridge(train: TrainData) -> Linear:
     (`cross_validation`) among all of them, whatever other attributes are fitted beside it: by one
     eigendecomposition (`spectral`), or of many dims by a system for every λ (`shifted`). With groups it is
     that of least squared error of rows without their group (`left_out`). Raises UneError for a λ that is not
-    a finite number of at least 0, or at which S + λI is singular.
+    a finite number of at least 0, or at which S + λI is singular. Where coordinates' variances differ by
+    orders of magnitude (`scales`), of which no λ would leave the small ones, they are standardised.
     """
+    return _on_one_scale(_plain_ridge, train)
+
+
+def _plain_ridge(train: TrainData) -> Linear:
     fitted = _ridge(train)
     return _linear(fitted.w, fitted.b, fitted.penalty, fitted.held_out, fitted.calibration)
 
@@ -103,9 +109,13 @@ def least_squares(train: TrainData) -> Linear:
 def lda(train: TrainData) -> Linear:
     """Hastie, Buja & Tibshirani 1995: Fisher's discriminant w = n (W + λI)⁻¹ Δ, whose score is the log odds.
 
-    The direction is ridge's of the same λ, which cross-validation chooses, as W = S − c ΔΔᵀ; length and
-    threshold differ.
+    The direction is ridge's of the same λ, which cross-validation chooses, as W = S − c ΔΔᵀ, and standardised
+    where ridge is; length and threshold differ.
     """
+    return _on_one_scale(_plain_lda, train)
+
+
+def _plain_lda(train: TrainData) -> Linear:
     gram = train.gram
     delta, middle, log_odds = _classes(gram)
     fitted = _ridge(train)
@@ -287,6 +297,23 @@ def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float], u
         return (per_length(penalty) * centred.square().sum(1)).clamp_max(0.99)
 
     return w, chosen, leverages, calibration
+
+
+def _on_one_scale(method: Callable[[TrainData], Linear], train: TrainData) -> Linear:
+    """Fitted to coordinates of variance 1 where their variances differ by orders, and folded back."""
+    gram = train.gram
+    scale = evening(gram.scatter().diagonal() / gram.count, gram.mean_z)
+    if scale is None:
+        return method(train)
+    even, rows = rescaled(gram, train.rows, scale)
+    fitted = method(replace(train, gram=even, rows=rows))
+    held_out = fitted.held_out
+    assert held_out is not None
+    return replace(
+        fitted,
+        w=scale[:, None] * fitted.w,
+        held_out=lambda z, scores, y, alike: held_out(z * scale, scores, y, alike),
+    )
 
 
 def _checked(penalties: Sequence[float], rows: int, dim: int) -> Sequence[float]:

@@ -14,9 +14,9 @@ from scipy.sparse.csgraph import connected_components
 from une_ray.errors import unknown
 from une_ray.geometry.arrays import AnyFloats, Booleans, Floats, Integers
 from une_ray.geometry.calibration import Classes, platt
-from une_ray.geometry.gram import Blocks, Gram, in_panels, passes, train_grams
+from une_ray.geometry.gram import Blocks, Gram, Rows, in_panels, passes, train_grams
 from une_ray.geometry.linear import METHODS, Alike, Linear, TrainData, scatter_up_to
-from une_ray.geometry.logistic import PASSES, Rows
+from une_ray.geometry.logistic import PASSES
 from une_ray.geometry.metrics import auc, measure
 
 FEWEST = 5  # train rows of either class
