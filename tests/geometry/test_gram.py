@@ -67,6 +67,14 @@ def test_one_pass_gives_the_train_rows_of_every_split():
     assert len(passes) == 1
 
 
+def test_a_labels_part_has_the_same_bits_whatever_stands_beside_it():
+    y = torch.as_tensor(Y).repeat(1, 3)[:, :5]
+    for gram, other in zip(
+        train_grams(blocks(), y, SPLITS, ALL), train_grams(blocks(), y[:, :1], SPLITS, ALL)
+    ):
+        assert torch.equal(gram.zy[:, :1], other.zy) and torch.equal(gram.yy[:1], other.yy)
+
+
 def test_rows_that_are_not_known_touch_nothing():
     known, y = RNG.random(N) < 0.8, Y.copy()
     y[~known] = np.nan

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -13,6 +14,7 @@ from une_ray.errors import UneError
 from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS, scatter_up_to
 from une_ray.geometry.probes import fit
+from une_ray.geometry.scales import evening
 
 RNG = np.random.default_rng(0)
 N, D = 1200, 30
@@ -161,6 +163,53 @@ def test_a_few_huge_coordinates_take_nothing_from_the_chain(coordinates, size):
         assert probe.metrics["auc"] == pytest.approx(expected, abs=0.02) and expected > 0.6
 
 
+@pytest.mark.parametrize("size", [2e3, 1e4, 1e6])
+@pytest.mark.parametrize("method", ["ridge", "lda", "pca-logistic"])
+def test_more_huge_coordinates_than_others_take_nothing_from_a_probe(method, size):
+    """Of 30 coordinates 17 are huge, and the label is of the others: every probe was at chance."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=(1000, D))
+    labels = (z[:, 17:] @ random.normal(size=(13, 2)) + random.normal(size=(1000, 2)) > 0).astype(np.float32)
+    huge, test = z * np.where(np.arange(D) < 17, size, 1), np.arange(1000)[:, None] % 3 == 0
+    even, found = (
+        fit(lambda rows=rows: iter([rows.astype(np.float32)]), labels, test, method)[0] for rows in (z, huge)
+    )
+    for probe, plain in zip(found, even, strict=True):
+        assert (
+            probe.metrics["auc"] == pytest.approx(plain.metrics["auc"], abs=0.01)
+            and plain.metrics["auc"] > 0.8
+        )
+
+
+def test_ridge_of_scales_that_differ_by_orders_is_scikit_learns_of_standardised_coordinates():
+    """With groups and without, whose probabilities are then those of the standardised rows."""
+    scale, group = np.where(np.arange(D) < 17, 3e4, 1.0).astype(np.float32), np.arange(N) // 4
+    z, y, _, _ = rows(0, CLEAR)
+    model = make_pipeline(StandardScaler(), Ridge(0.3 * len(z))).fit(z * scale, 2 * y - 1)
+    probe = probes("ridge", z=Z * scale, penalties=[0.3])[0][CLEAR]
+    expected = model[-1].coef_ / model[0].scale_
+    assert np.abs((probe.w - expected) * model[0].scale_).max() < 1e-4 * np.abs(model[-1].coef_).max()
+    standard = (Z - z.mean(0)) / z.std(0)
+    for groups in (None, group):
+        one, other = (
+            probes("ridge", z=latents, penalties=[0.3], groups=groups)[0][CLEAR]
+            for latents in (Z * scale, standard.astype(np.float32))
+        )
+        assert (one.slope, one.offset) == pytest.approx((other.slope, other.offset), rel=1e-3)
+
+
+@pytest.mark.parametrize("mean", [0.0, 50.0])
+def test_features_that_never_fire_are_no_other_scale(mean):
+    """More than half are constant, but for rounding too, and two of a hundred fire at random."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=(1000, 100)) + mean
+    z[:, :80] = mean * (1 + 1e-7 * random.normal(size=(1000, 80)))
+    z[:, :10] = mean
+    z[:, 80:82] = 1e-4 * (random.random((1000, 2)) < 0.01)
+    z = torch.as_tensor(z.astype(np.float32)).double()
+    assert evening(z.var(0, correction=0), z.mean(0)) is None
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_counts_and_metrics_are_of_the_labelled_rows(method):
     for split in range(2):
@@ -197,6 +246,68 @@ def test_p_values_of_noise_are_uniform():
     )
     p = np.array([probe.p_value for probe in fitted[0]])
     assert abs((p <= 0.05).mean() - 0.05) < 0.04 and abs(p.mean() - 0.525) < 0.06
+
+
+SIZES = {
+    "equal": lambda random: np.full(50, 8),
+    "lognormal": lambda random: np.ceil(random.lognormal(1.5, 1, 50)).astype(int),
+    "all different": lambda random: np.arange(1, 41),
+    "Poisson": lambda random: 1 + random.poisson(20, 40),
+}
+
+
+def in_groups(size, random):
+    """Groups' numbers, latents that are alike within groups, and which rows are tested on."""
+    group = np.repeat(np.arange(len(size)), size)
+    z = random.normal(size=(len(size), 6))[group] + 0.4 * random.normal(size=(len(group), 6))
+    return group, z.astype(np.float32), (random.random((len(size), 1)) < 0.4)[group]
+
+
+@pytest.mark.parametrize("draw", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_p_values_of_labels_that_go_by_groups_are_uniform_whatever_the_sizes(draw, is_mixed):
+    """Labels are the groups' own, or coins of the groups' own; their latents have nothing to do with them."""
+    found = []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        group, z, test = in_groups(draw(random), random)
+        share = (
+            random.beta(0.5, 0.5, (group[-1] + 1, 60))
+            if is_mixed
+            else random.random((group[-1] + 1, 60)) < 0.5
+        )
+        labels = (random.random((len(group), 60)) < share[group]).astype(np.float32)
+        fitted = probes("mean-difference", labels, test, z, permutations=19, seed=seed, groups=group)[0]
+        found += [probe.p_value for probe in fitted if probe.p_value is not None]
+    p = np.array(found)
+    assert len(p) > 600 and abs((p <= 0.05).mean() - 0.05) < 0.03 and abs(p.mean() - 0.525) < 0.05
+
+
+@pytest.mark.parametrize("draw", SIZES.values(), ids=SIZES)
+def test_shuffled_labels_of_groups_of_any_size_are_at_chance_where_there_is_a_signal(draw):
+    """Groups changed places with those of their size alone: where no two are alike, with none."""
+    aucs, shuffled = [], []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        group, z, test = in_groups(draw(random), random)
+        labels = (z[np.searchsorted(group, group), :1] > 0).astype(np.float32)  # of the group's first row
+        ((probe,),) = probes("ridge", labels, test, z, permutations=19, groups=group)
+        if probe.error is None:
+            aucs.append(probe.metrics["auc"])
+            shuffled.append(probe.permuted_auc)
+    assert len(aucs) > 8 and np.mean(aucs) > 0.8 and abs(np.mean(shuffled) - 0.5) < 0.05
+
+
+def test_shuffles_that_leave_a_class_without_rows_count_for_nothing():
+    """The one positive of the test rows is one of a group of six, of which a group of one may get another."""
+    random = np.random.default_rng(0)
+    group = np.concatenate([np.arange(100), np.full(6, 100), np.arange(101, 107)])
+    labels = (random.random((len(group), 1)) < 0.5).astype(np.float32)
+    labels[100:] = np.arange(100, 112)[:, None] == 103
+    test, z = np.arange(len(group))[:, None] >= 100, random.normal(size=(len(group), 3)).astype(np.float32)
+    for method in METHODS:
+        ((probe,),) = probes(method, labels, test, z, permutations=40, groups=group, rank=3)
+        assert probe.status == "ok" and 0 < probe.permuted_auc < 1 and 1 / 41 < probe.p_value <= 1
 
 
 def test_attributes_that_no_probe_can_read_say_why_and_cost_the_others_nothing():

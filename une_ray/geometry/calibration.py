@@ -44,6 +44,8 @@ def platt(scores: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, tor
 
     The slope is at least 0; a standardised slope costs ½ slope², so that classes apart have a finite one.
     """
+    attributes, scores = scores.shape[1], in_panels(scores)
+    labels = torch.nn.functional.pad(labels, (0, scores.shape[1] - attributes), value=0.5)
     mean, scale = scores.mean(0), scores.std(0).clamp_min(1e-12)
     x = (scores - mean) / scale
     slope, offset = torch.zeros_like(mean), torch.logit(labels.mean(0))
@@ -56,4 +58,4 @@ def platt(scores: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, tor
         step0, step1 = (h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant
         offset, slope = offset - step0.clamp(-2, 2), slope - step1.clamp(-2, 2)
     slope = slope.clamp_min(0) / scale
-    return slope, offset - slope * mean
+    return slope[:attributes], (offset - slope * mean)[:attributes]

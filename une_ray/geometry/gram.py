@@ -20,6 +20,9 @@ from une_ray.geometry.arrays import Booleans
 Blocks = Callable[[], Iterable]
 """Starts a pass over the latents: blocks (b, d) of any float type, together all rows in their order."""
 
+Rows = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
+"""Starts a pass over the train rows: features (b, d) float32 and labels (b, k) of 0 or 1."""
+
 ROWS = 1024  # of one float32 product: more rows lose digits, fewer spend the time on adding up
 LABELS = 32  # columns of labels that are multiplied together
 PANEL = 512  # columns of one product: the panels skip nearly half of the symmetric matrix
@@ -124,12 +127,14 @@ class Gram:
         zz = self.zz
         if self.has_scatter:
             zz = torch.add(self.zz, other.zz, alpha=sign).addr_(z, z, alpha=weight)
+        zy = in_panels(torch.add(self.zy, other.zy, alpha=sign))
+        zy = zy.addr_(z, in_panels(y[None])[0], alpha=weight)[:, : len(y)]
         return Gram(
             count,
             self.mean_z + share * z,
             self.mean_y + share * y,
             zz,
-            torch.add(self.zy, other.zy, alpha=sign).addr_(z, y, alpha=weight),
+            zy,
             self.yy + sign * other.yy + weight * y.square(),
             self.spread + sign * other.spread + weight * z.square().sum().item(),
         )

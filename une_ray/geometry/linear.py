@@ -17,8 +17,10 @@ import torch
 
 from une_ray.errors import UneError
 from une_ray.geometry.cross_validation import best_for_each
-from une_ray.geometry.gram import Gram, column_sums
-from une_ray.geometry.logistic import Rows, reduced, standardised
+from une_ray.geometry.gram import Gram, Rows, column_sums, in_panels
+from une_ray.geometry.left_out import Fitted, best_ridge, of_mean_difference
+from une_ray.geometry.logistic import reduced, standardised
+from une_ray.geometry.scales import evening, rescaled
 from une_ray.geometry.shifted import DIRECT, Shifted
 from une_ray.geometry.spectral import Spectrum
 
@@ -28,6 +30,7 @@ SINGULAR = (
     " λ"
 )
 GUARD = 0.01  # of the rows: with fewer degrees of freedom left, cross-validation would choose by rounding
+EXACT = 8192  # dims up to which an eigendecomposition is worth while where groups are to be left out
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class TrainData:
     """What a method may use: the Gram of the train rows' latents and labels ±1, those rows, and settings.
 
     `copies` is how many train rows there are of one picture, on average: λ is chosen as of one row of each.
+    `groups` (n,) are whole numbers of the train rows, where rows of one are alike but not equal.
     """
 
     gram: Gram
@@ -42,6 +46,7 @@ class TrainData:
     penalties: Sequence[float] | None
     rank: int
     copies: float = 1.0
+    groups: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Linear:
 
     Probabilities are σ(slope · score + offset), whose slope and offset are one and zero until scores of rows
     that were not fitted on say better (`calibration`). `held_out` makes such scores of rows that were, where
-    that has a closed form.
+    that has a closed form for a row and its copies; `is_calibrated` where groups were left out already.
     """
 
     w: torch.Tensor
@@ -75,6 +80,7 @@ class Linear:
     converged: torch.Tensor  # bool
     rank: int | None = None
     held_out: HeldOut | None = None
+    is_calibrated: bool = False
 
 
 def ridge(train: TrainData) -> Linear:
@@ -82,11 +88,17 @@ def ridge(train: TrainData) -> Linear:
 
     It minimises Σ (y − z·w − b)² + λ‖w‖². Each attribute's λ is that of least generalised cross-validation
     (`cross_validation`) among all of them, whatever other attributes are fitted beside it: by one
-    eigendecomposition (`spectral`), or of many dims by a system for every λ (`shifted`). Raises
-    UneError for a λ that is not a finite number of at least 0, or at which S + λI is singular.
+    eigendecomposition (`spectral`), or of many dims by a system for every λ (`shifted`). With groups it is
+    that of least squared error of rows without their group (`left_out`). Raises UneError for a λ that is not
+    a finite number of at least 0, or at which S + λI is singular. Where coordinates' variances differ by
+    orders of magnitude (`scales`), of which no λ would leave the small ones, they are standardised.
     """
+    return _on_one_scale(_plain_ridge, train)
+
+
+def _plain_ridge(train: TrainData) -> Linear:
     fitted = _ridge(train)
-    return _linear(fitted.w, fitted.b, fitted.penalty, fitted.held_out)
+    return _linear(fitted.w, fitted.b, fitted.penalty, fitted.held_out, fitted.calibration)
 
 
 def least_squares(train: TrainData) -> Linear:
@@ -97,9 +109,13 @@ def least_squares(train: TrainData) -> Linear:
 def lda(train: TrainData) -> Linear:
     """Hastie, Buja & Tibshirani 1995: Fisher's discriminant w = n (W + λI)⁻¹ Δ, whose score is the log odds.
 
-    The direction is ridge's of the same λ, which cross-validation chooses, as W = S − c ΔΔᵀ; length and
-    threshold differ.
+    The direction is ridge's of the same λ, which cross-validation chooses, as W = S − c ΔΔᵀ, and standardised
+    where ridge is; length and threshold differ.
     """
+    return _on_one_scale(_plain_lda, train)
+
+
+def _plain_lda(train: TrainData) -> Linear:
     gram = train.gram
     delta, middle, log_odds = _classes(gram)
     fitted = _ridge(train)
@@ -115,7 +131,11 @@ def lda(train: TrainData) -> Linear:
         as_ridge = (scores - b[:k]) / length[:k] + fitted.b[:k]
         return length[:k] * (fitted.held_out(z, as_ridge, y, alike) - fitted.b[:k]) + b[:k]
 
-    return _linear(w, b, fitted.penalty, held_out)
+    calibration = fitted.calibration
+    if calibration:
+        slope = calibration[0] / length
+        calibration = slope, calibration[1] + calibration[0] * fitted.b - slope * b
+    return _linear(w, b, fitted.penalty, held_out, calibration)
 
 
 def mean_difference(train: TrainData) -> Linear:
@@ -127,15 +147,19 @@ def mean_difference(train: TrainData) -> Linear:
         """Without c equal rows a class' mean lies ec / (m − c) further from them, e from the mean of m."""
         k = y.shape[1]
         ours = (1 + y * gram.mean_y[:k]) / 2  # the share of the row's own class
-        to_mean = y * (1 - ours) * delta[:, :k].square().sum(0).sqrt()  # from z̄ to it, along ±Δ
+        length = column_sums(delta[:, :k].square()).sqrt()
+        to_mean = y * (1 - ours) * length  # from z̄ to it, along ±Δ
         centred = z - gram.mean_z
-        along = centred @ delta[:, :k] / delta[:, :k].square().sum(0).sqrt()
+        along = (centred @ in_panels(delta[:, :k]))[:, :k] / length
         distance = centred.square().sum(1, keepdim=True) - along.square() + (along - to_mean).square()
         removed = (alike.count + y * alike.labels) / 2  # of the row's own class
         further = removed / (gram.count * ours - removed).clamp_min(1)
         return scores - y * distance * (further + 0.5 * further**2)
 
-    return _linear(delta, -column_sums(delta * middle), held_out=held_out)
+    of_groups = (
+        of_mean_difference(train.rows, train.groups, gram, delta) if train.groups is not None else None
+    )
+    return _linear(delta, -column_sums(delta * middle), None, held_out, of_groups)
 
 
 def logistic(train: TrainData) -> Linear:
@@ -178,6 +202,7 @@ class _Ridge:
     mean_z: torch.Tensor
     count: int
     leverages: Callable[[torch.Tensor, float], torch.Tensor]  # centred rows (b, d), λ's penalty → (b,)
+    calibration: tuple[torch.Tensor, torch.Tensor] | None = None  # slope and offset (k,), of groups
 
     def held_out(self, z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor, alike: Alike) -> torch.Tensor:
         """Leave-one-out scores y − r / (1 − ch) of residuals r and leverages h (Allen 1974); y is the mean of
@@ -195,14 +220,14 @@ def _ridge(train: TrainData) -> _Ridge:
     gram, S = train.gram, train.gram.scatter()
     dim, unit = len(S), S.trace().item() / len(S)
     penalties = _checked(train.penalties or PENALTIES, gram.count, dim)
-    by_spectrum = _by_spectrum if dim <= DIRECT else _by_systems
-    w, penalty, leverages = by_spectrum(train, S, penalties, unit)
-    return _Ridge(
-        w, gram.mean_y - column_sums(gram.mean_z[:, None] * w), penalty, gram.mean_z, gram.count, leverages
-    )
+    by_spectrum = _by_spectrum if dim <= (DIRECT if train.groups is None else EXACT) else _by_systems
+    w, penalty, leverages, calibration = by_spectrum(train, S, penalties, unit)
+    b = gram.mean_y - column_sums(gram.mean_z[:, None] * w)
+    return _Ridge(w, b, penalty, gram.mean_z, gram.count, leverages, calibration)
 
 
-_Solved: TypeAlias = "tuple[torch.Tensor, torch.Tensor, Callable[[torch.Tensor, float], torch.Tensor]]"
+_Leverages: TypeAlias = "Callable[[torch.Tensor, float], torch.Tensor]"
+_Solved: TypeAlias = "tuple[torch.Tensor, torch.Tensor, _Leverages, tuple[torch.Tensor, torch.Tensor] | None]"
 
 
 def _by_spectrum(train: TrainData, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
@@ -211,17 +236,37 @@ def _by_spectrum(train: TrainData, S: torch.Tensor, penalties: Sequence[float], 
     for penalty in penalties:
         if spectrum.is_singular(penalty * unit):
             raise UneError(SINGULAR.format(penalty))
-    shifts = [penalty * unit for penalty in penalties]
-    w, places = spectrum.best(shifts, gram.count, gram.yy, GUARD, train.copies)
+    leverages = lambda centred, penalty: spectrum.leverages(centred, penalty * unit)  # noqa: E731
+    if train.groups is not None:
+        penalties = sorted(penalties, reverse=True)
+        damped = [(spectrum.values + penalty * unit)[:, None] for penalty in penalties]
+        fits = [Fitted(spectrum.right / each, each[:, 0].rsqrt()) for each in damped]
+        w, places, calibration = _best_of_groups(train, fits, lambda centred: centred @ spectrum.vectors)
+        w = (spectrum.vectors @ in_panels(w))[:, : len(gram.yy)]
+    else:
+        shifts, calibration = [penalty * unit for penalty in penalties], None
+        w, places = spectrum.best(shifts, gram.count, gram.yy, GUARD, train.copies)
     chosen = torch.tensor(penalties, dtype=torch.float64, device=S.device)[places]
-    return w, chosen, lambda centred, penalty: spectrum.leverages(centred, penalty * unit)
+    return w, chosen, leverages, calibration
+
+
+def _best_of_groups(
+    train: TrainData, fits: list[Fitted], turned: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+    """Each attribute's weights (d, k), turned, and their places (k,) among `fits`; slope and offset (k,)."""
+    assert train.groups is not None
+    places, *calibration = best_ridge(train.rows, train.groups, train.gram, fits, turned, GUARD)
+    w = fits[0].weights[:, : len(places)]
+    for place, fit in enumerate(fits[1:], 1):
+        w = torch.where(places == place, fit.weights[:, : len(places)], w)
+    return w, places, (calibration[0], calibration[1])
 
 
 def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
     """Of many dims: a system for every λ.
 
-    Their leverages are in proportion to the rows' squared lengths, as they are wherever S is near a multiple
-    of the identity.
+    Their leverages are in proportion to the rows' squared lengths, and to products of rows of one group, as
+    they are wherever S is near a multiple of the identity.
     """
     gram = train.gram
     system, freedoms = Shifted(S, gram.zy, gram.count), dict[float, float]()
@@ -234,13 +279,41 @@ def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float], u
         residual = gram.yy - column_sums(gram.zy * w) - penalty * unit * column_sums(w.square())
         return w, residual, gram.count - train.copies * (gram.count - freedoms[penalty])
 
-    w, chosen = best_for_each(penalties, gram.count, fit, GUARD)
+    def per_length(penalty: float) -> float:
+        return min(max(gram.count - 1 - freedoms[penalty], 0.0), gram.count - 1) / gram.spread
+
+    calibration = None
+    if train.groups is None:
+        w, chosen = best_for_each(penalties, gram.count, fit, GUARD)
+    else:
+        penalties = sorted(penalties, reverse=True)
+        weights = [in_panels(fit(penalty)[0]) for penalty in penalties]
+        scales = [torch.full_like(gram.mean_z, per_length(penalty)).sqrt() for penalty in penalties]
+        fits = [Fitted(*each, 0.99) for each in zip(weights, scales)]
+        w, places, calibration = _best_of_groups(train, fits, lambda centred: centred)
+        chosen = torch.tensor(penalties, dtype=torch.float64, device=S.device)[places]
 
     def leverages(centred: torch.Tensor, penalty: float) -> torch.Tensor:
-        used = min(max(gram.count - 1 - freedoms[penalty], 0.0), gram.count - 1)
-        return (used / gram.spread * centred.square().sum(1)).clamp_max(0.99)
+        return (per_length(penalty) * centred.square().sum(1)).clamp_max(0.99)
 
-    return w, chosen, leverages
+    return w, chosen, leverages, calibration
+
+
+def _on_one_scale(method: Callable[[TrainData], Linear], train: TrainData) -> Linear:
+    """Fitted to coordinates of variance 1 where their variances differ by orders, and folded back."""
+    gram = train.gram
+    scale = evening(gram.scatter().diagonal() / gram.count, gram.mean_z)
+    if scale is None:
+        return method(train)
+    even, rows = rescaled(gram, train.rows, scale)
+    fitted = method(replace(train, gram=even, rows=rows))
+    held_out = fitted.held_out
+    assert held_out is not None
+    return replace(
+        fitted,
+        w=scale[:, None] * fitted.w,
+        held_out=lambda z, scores, y, alike: held_out(z * scale, scores, y, alike),
+    )
 
 
 def _checked(penalties: Sequence[float], rows: int, dim: int) -> Sequence[float]:
@@ -262,10 +335,17 @@ def _classes(gram: Gram) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def _linear(
-    w: torch.Tensor, b: torch.Tensor, penalty: torch.Tensor | None = None, held_out: HeldOut | None = None
+    w: torch.Tensor,
+    b: torch.Tensor,
+    penalty: torch.Tensor | None,
+    held_out: HeldOut,
+    calibration: tuple[torch.Tensor, torch.Tensor] | None,
 ) -> Linear:
     one = torch.ones_like(b)
-    return Linear(w, b, one, 0 * one, penalty, one.bool(), held_out=held_out)
+    slope, offset = calibration or (one, 0 * one)
+    return Linear(
+        w, b, slope, offset, penalty, one.bool(), held_out=held_out, is_calibrated=calibration is not None
+    )
 
 
 def _own_log_odds(

@@ -8,15 +8,13 @@ ridge solution, and there is no other warm start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 
 from une_ray.geometry.components.leading import approximate_components_of_rows, leading_components
-from une_ray.geometry.gram import Gram
-
-Rows = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
-"""Starts a pass over the train rows: features (b, d) float32 and labels (b, k) of 0 or 1."""
+from une_ray.geometry.gram import Gram, Rows, column_sums, in_panels
+from une_ray.geometry.scales import evening, rescaled
 
 MEMORY = 10  # pairs of steps and gradients that L-BFGS keeps
 PASSES = 500
@@ -25,7 +23,6 @@ TOLERANCE = 1e-11  # of the loss per row, above its least; weights are then righ
 # flat spectra.
 MISSED = 1e-3  # by products with the scatter
 MISSED_BY_PASSES = 2e-3
-ORDERS = 1e4  # between the largest variance of a coordinate and their median
 
 History = list[tuple[torch.Tensor, torch.Tensor]]
 """The last steps, and the changes of the gradient over them; both (d + 1, k)."""
@@ -52,17 +49,13 @@ def standardised(gram: Gram, rows: Rows, penalty: float) -> Solution:
 def reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
     """The paper's chain: PCA → unit variance → L2 logistic, folded back.
 
-    Where coordinates' variances differ by orders of magnitude, which would leave nothing but the largest,
-    they are standardised before the PCA too. The reduced rows (n, rank) float32 stay in memory. Reads `rows`
-    once, or where `gram` has no scatter some fifteen times more.
+    Where coordinates' variances differ by orders of magnitude (`scales`), which would leave nothing but the
+    largest, they are standardised before the PCA too. The reduced rows (n, rank) float32 stay in memory.
+    Reads `rows` once, or where `gram` has no scatter some fifteen times more.
     """
-    variance = _variances(gram, rows)
-    if variance.max() > ORDERS * variance[variance > 0].median():
-        scale = torch.where(variance > 0, variance, 1.0).rsqrt()
-        small = scale.float()
-        w, b, converged = _reduced(
-            _rescaled(gram, scale), lambda: ((z * small, y) for z, y in rows()), penalty, rank
-        )
+    scale = evening(_variances(gram, rows), gram.mean_z)
+    if scale is not None:
+        w, b, converged = _reduced(*rescaled(gram, rows, scale), penalty, rank)
         return scale[:, None] * w, b, converged
     return _reduced(gram, rows, penalty, rank)
 
@@ -75,14 +68,6 @@ def _variances(gram: Gram, rows: Rows) -> torch.Tensor:
     for z, _ in rows():
         total += (z - mean).square().sum(0)
     return total / gram.count
-
-
-def _rescaled(gram: Gram, scale: torch.Tensor) -> Gram:
-    """Of the same rows with coordinates times `scale` (d,), which makes their variances 1."""
-    zz = gram.scatter() * scale * scale[:, None] if gram.has_scatter else gram.zz
-    spread = gram.count * float(len(scale))
-    mean, zy = gram.mean_z * scale, gram.zy * scale[:, None]
-    return Gram(gram.count, mean, gram.mean_y, zz, zy, gram.yy, spread)
 
 
 def _reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
@@ -98,15 +83,18 @@ def _reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
     features = [((z - mean) @ small, y) for z, y in rows()]
     scatter = gram.count * torch.eye(basis.shape[1], dtype=torch.float64, device=basis.device)
     w, b, converged = logistic(lambda: features, scatter, gram.count, penalty)
-    return _folded(gram, basis @ w, b, converged)
+    return _folded(gram, (basis @ in_panels(w))[:, : len(b)], b, converged)
 
 
 def _folded(gram: Gram, w: torch.Tensor, b: torch.Tensor, converged: torch.Tensor) -> Solution:
-    return w, b - gram.mean_z @ w, converged
+    return w, b - column_sums(gram.mean_z[:, None] * w), converged
 
 
 def logistic(rows: Rows, scatter: torch.Tensor, count: int, penalty: float) -> Solution:
-    """Logistic regression on centred features, whose `scatter` over the `count` rows is (d, d) float64."""
+    """Logistic regression on centred features, whose `scatter` over the `count` rows is (d, d) float64.
+
+    Attributes are solved in whole panels, so that none's last bits depend on how many stand beside it.
+    """
     curvature = scatter / 4
     curvature.diagonal().add_(penalty)
     bound = torch.linalg.cholesky(curvature)
@@ -116,7 +104,7 @@ def logistic(rows: Rows, scatter: torch.Tensor, count: int, penalty: float) -> S
         return torch.cat([torch.cholesky_solve(gradient[:-1], bound), gradient[-1:] * (4 / count)])
 
     labels = next(iter(rows()))[1].shape[1]
-    theta = torch.zeros(len(scatter) + 1, labels, dtype=torch.float64, device=scatter.device)
+    theta = in_panels(torch.zeros(len(scatter) + 1, labels, dtype=torch.float64, device=scatter.device))
     loss, gradient = _loss(rows, theta, penalty)
     stride, direction = torch.ones_like(loss), -solve(gradient)
     history: History = []
@@ -133,15 +121,19 @@ def logistic(rows: Rows, scatter: torch.Tensor, count: int, penalty: float) -> S
         loss, gradient = torch.where(accepted, new_loss, loss), torch.where(accepted, new_gradient, gradient)
         stride = torch.where(accepted, 1.0, stride / 2)
         direction = torch.where(accepted, -_two_loops(gradient, history, solve), direction)
-    return theta[:-1], theta[-1], converged
+    return theta[:-1, :labels], theta[-1, :labels], converged[:labels]
 
 
 def _loss(rows: Rows, theta: torch.Tensor, penalty: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss (k,) and its gradient (d + 1, k), the intercept's last."""
+    """The loss (k,) and its gradient (d + 1, k), the intercept's last, of whole panels.
+
+    Labels behind the attributes' own are one half, for which no weights are best.
+    """
     w = theta[:-1].float()
     loss, gradient = penalty / 2 * theta[:-1].square().sum(0), penalty * theta
     gradient[-1] = 0
     for x, y in rows():
+        y = torch.nn.functional.pad(y, (0, theta.shape[1] - y.shape[1]), value=0.5)
         scores = (x @ w).double() + theta[-1]
         error = scores.sigmoid() - y
         loss += (torch.nn.functional.softplus(scores) - y * scores).sum(0)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from une_ray.errors import unknown
 from une_ray.geometry.arrays import AnyFloats, Booleans, Floats, Integers
 from une_ray.geometry.calibration import Classes, platt
-from une_ray.geometry.gram import Blocks, Gram, in_panels, passes, train_grams
+from une_ray.geometry.gram import Blocks, Gram, Rows, in_panels, passes, train_grams
 from une_ray.geometry.linear import METHODS, Alike, Linear, TrainData, scatter_up_to
-from une_ray.geometry.logistic import PASSES, Rows
+from une_ray.geometry.logistic import PASSES
 from une_ray.geometry.metrics import auc, measure
 
 FEWEST = 5  # train rows of either class
@@ -60,23 +63,24 @@ def fit(
 
     `labels` (n, k) are 0, 1 or NaN where unknown; `test` (n, splits) bool; `blocks` yields the same rows'
     latents in the same order. Each attribute is fitted on exactly the rows that have its label, so every set
-    of attributes that miss different rows costs its own passes. `penalties` are the λ that generalised
-    cross-validation chooses from, in units of the train scatter's mean eigenvalue, or logistic's one 1/C.
-    `permutations` refits with labels shuffled within each split's train and test rows; p = (1 + shuffles
-    with as high an AUC) / (1 + permutations). Rows of one of the `groups` (n,), such as copies of a picture,
-    keep their labels together: a group changes places with others of its size. Rows with the same number in
-    `copies` (n,) are equal: λ is chosen as of one of each, and what is held out to calibrate are all of
-    them, as a row would recite its copies. Memory: (splits + 1) d² float64, half as much again of one for
-    ridge and lda, and n·k·(1 + permutations) labels and scores (once more for every split that can't fit all
-    of the labels), not the latents; n · rank more for pca-logistic, which does without the d² of wide
-    spaces. Raises NonFiniteLatents, and UneError for an unknown method, rows that don't match, or a λ that
-    the rows don't allow.
+    of attributes that miss different rows costs its own passes. `penalties` are the λ that cross-validation
+    chooses from, in units of the train scatter's mean eigenvalue, or logistic's one 1/C. `permutations`
+    refits with labels shuffled within each split's train and test rows; p = (1 + shuffles with as high an
+    AUC) / (1 + permutations). Rows with the same number in `copies` (n,) are equal, those of one of the
+    `groups` (n,), such as a person's pictures, are alike, and would recite each other: both are left out
+    together where λ is chosen (of copies generalised cross-validation is that of one of each) and where
+    probabilities are calibrated. A group of any size gets the labels of another where labels are shuffled,
+    and a shuffle that leaves a class without rows counts for nothing. Memory: (splits + 1) d² float64, half
+    as much again of one for ridge and lda, and n·k·(1 + permutations) labels and scores (once more for every
+    split that can't fit all of the labels), not the latents; n · rank more for pca-logistic, which does
+    without the d² of wide spaces; with groups 2²⁷ numbers of the latents. Raises NonFiniteLatents, and
+    UneError for an unknown method, rows that don't match, or a λ that the rows don't allow.
     """
     if method not in METHODS:
         raise unknown("probe method", method, METHODS)
     labels, test = np.asarray(labels, dtype=np.float32), np.asarray(test, dtype=bool)
     copies = np.arange(len(labels)) if copies is None else np.unique(copies, return_inverse=True)[1].ravel()
-    settings = _Settings(method, penalties, rank, permutations, device, copies)
+    settings = _Settings(method, penalties, rank, permutations, device, copies, _alike(groups, copies))
     probes = [[_counted(y, held_out) for y in labels.T] for held_out in test.T]
     fitted = [j for j in range(labels.shape[1]) if any(split[j].error is None for split in probes)]
     for known, columns in known_together(labels, fitted):
@@ -85,7 +89,9 @@ def fit(
         fits = list(_fits(blocks, y, list(columns), sound, known, test, settings))
         scored, classes = _scores(blocks, fits, device)
         for each, scores, of_train in zip(fits, scored, classes):
-            if each.linear.held_out is None:
+            if each.linear.is_calibrated:
+                slope, offset = each.linear.slope, each.linear.offset
+            elif each.linear.held_out is None:
                 slope, offset = _of_inner_folds(blocks, each, groups, settings)
             else:
                 slope, offset = of_train.calibration()
@@ -160,22 +166,32 @@ def _with_permuted(
 ) -> torch.Tensor:
     """(n, k · (1 + permutations)): the labels, then shuffled among rows that the same splits hold out.
 
-    What is shuffled are groups of rows, each among those of its size.
+    What changes places are groups, whatever their sizes.
     """
-    random = np.random.default_rng(seed)
     groups = np.arange(len(labels)) if groups is None else groups
     strata = np.column_stack([known, test])
-    _, group = np.unique(np.column_stack([groups, strata]), axis=0, return_inverse=True)
-    group = group.ravel()
-    size = np.bincount(group)[group]
-    _, stratum = np.unique(np.column_stack([strata, size]), axis=0, return_inverse=True)
-    stratum = stratum.ravel()
-    home = np.lexsort([group, stratum])
-    copies = np.repeat(labels[None], 1 + permutations, axis=0)
-    for shuffled in copies[1:]:
-        turn = random.random(len(size))[group]
-        shuffled[home] = labels[np.lexsort([group, turn, stratum])]
-    return torch.as_tensor(np.concatenate(copies, axis=1))
+    members, group = np.unique(np.column_stack([groups, strata]), axis=0, return_inverse=True)
+    _, stratum = np.unique(members[:, 1:], axis=0, return_inverse=True)
+    sources = _shuffled_sources(group.ravel(), stratum.ravel(), permutations, seed)
+    return torch.as_tensor(np.concatenate([labels, *(labels[rows] for rows in sources)], axis=1))
+
+
+def _shuffled_sources(group: Integers, stratum: Integers, permutations: int, seed: int) -> Iterator[Integers]:
+    """(n,) for each shuffle, the row whose labels a row gets; `group` is of rows, `stratum` of groups.
+
+    A group's rows get the labels of another group of its stratum, round and round from a random one on: rows
+    that share a label share one again. Where sizes differ by far and labels of a group differ as those of
+    strangers do, small groups' labels are repeated in large ones, and p-values are larger than they need be.
+    """
+    random, turns = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    size, order = np.bincount(group), np.argsort(group, kind="stable")
+    start, rank, home = np.cumsum(size) - size, np.empty_like(group), np.argsort(stratum, kind="stable")
+    rank[order] = np.arange(len(group)) - start[group[order]]
+    source = np.empty_like(home)
+    for _ in range(permutations):
+        source[home] = np.lexsort([random.random(len(size)), stratum])
+        first = turns.integers(size)[source]
+        yield order[(start[source][group] + (rank + first[group]) % size[source][group])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +204,7 @@ class _Settings:
     permutations: int
     device: str
     copies: Integers
+    groups: Integers | None  # where they are more than copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,12 +246,24 @@ def _fits(
         number = np.bincount(settings.copies[train], minlength=settings.copies.max() + 1)
         average = train.sum().item() / np.count_nonzero(number)
         rows = _rows(blocks, own, train, device)
-        linear = METHODS[method](TrainData(gram, rows, settings.penalties, settings.rank, average))
-        alike = _alike(settings.copies, number, train, 2 * own[:, : len(sound[split])] - 1)
+        groups = None if settings.groups is None else torch.as_tensor(settings.groups[train])
+        linear = METHODS[method](TrainData(gram, rows, settings.penalties, settings.rank, average, groups))
+        alike = _copied(settings.copies, number, train, 2 * own[:, : len(sound[split])] - 1)
         yield _Fit(linear, own, train, known & held_out, split, sound[split], permutations, alike)
 
 
-def _alike(copies: Integers, number: Integers, train: Booleans, y: torch.Tensor) -> Alike:
+def _alike(groups: Integers | None, copies: Integers) -> Integers | None:
+    """(n,) whole numbers, equal for rows that copies or groups join, in one step or many; None where there is
+    no more to them than copies."""
+    if groups is None:
+        return None
+    rows, group = np.arange(len(copies)), len(copies) + np.unique(groups, return_inverse=True)[1].ravel()
+    nodes = coo_array((np.ones(2 * len(rows)), (np.r_[copies, group], np.r_[group, copies])))
+    joined = connected_components(nodes, directed=False)[1][copies]
+    return joined if len(np.unique(joined)) < len(np.unique(copies)) else None
+
+
+def _copied(copies: Integers, number: Integers, train: Booleans, y: torch.Tensor) -> Alike:
     """Of all rows; `number` is that of each picture's train rows, `y` (n, k) are labels ±1."""
     rows = torch.as_tensor(train)
     sums = torch.zeros(len(number), y.shape[1], dtype=torch.float64)
@@ -314,7 +343,10 @@ def _measured(fit: _Fit, scores: Floats, counted: list[Probe]) -> Iterator[Probe
     penalty = [None] * count if linear.penalty is None else linear.penalty.tolist()
     converged = linear.converged.reshape(1 + permutations, count).all(0).tolist()
     metrics = measure(scores[:, :count], labels[:, :count], slope[:count], offset[:count])
-    permuted = auc(scores[:, count:], labels[:, count:]).reshape(permutations, count)
+    permuted = auc(scores[:, count:], labels[:, count:])
+    train = fit.y[torch.as_tensor(fit.train)][:, count:].numpy()
+    constant = np.isin(train.mean(0), (0, 1)) | np.isin(labels[:, count:].mean(0), (0, 1))
+    permuted = np.where(constant, np.nan, permuted).reshape(permutations, count)
     for j, probe in enumerate(counted):
         if not converged[j]:
             error = f"logistic regression has not converged in {PASSES} passes; a larger penalty helps"
@@ -330,11 +362,18 @@ def _measured(fit: _Fit, scores: Floats, counted: list[Probe]) -> Iterator[Probe
             rank=linear.rank,
             metrics={name: values[j].item() for name, values in metrics.items()},
             permutations=permutations,
-            permuted_auc=permuted[:, j].mean().item() if permutations else None,
-            p_value=_p_value(metrics["auc"][j], permuted[:, j]) if permutations else None,
+            **_beside_permuted(metrics["auc"][j], permuted[:, j]),
         )
 
 
-def _p_value(value: float, permuted: Floats) -> float:
-    """Of a probe's AUC among those of shuffled labels; it cannot fall below 1 / (1 + permutations)."""
-    return (1 + (permuted >= value).sum().item()) / (1 + len(permuted))
+def _beside_permuted(value: float, permuted: Floats) -> dict[str, Any]:
+    """Mean AUC of shuffled labels, and the p-value of a probe's AUC among them, at least 1 / (1 + shuffles).
+
+    Shuffles without one of the classes in train or in test, NaN here, count for nothing: labels like that
+    have no probe either. Neither figure is known where none is left.
+    """
+    permuted = permuted[~np.isnan(permuted)]
+    if not len(permuted):
+        return {"permuted_auc": None, "p_value": None}
+    p_value = (1 + (permuted >= value).sum().item()) / (1 + len(permuted))
+    return {"permuted_auc": permuted.mean().item(), "p_value": p_value}

@@ -13,7 +13,9 @@
 -- `penalty` counts in units of the Gram matrix' mean diagonal, λ = penalty · trace(G) / dim with G of the centred train rows, so that
 -- one value suits all spaces and the condition number stays below 1 + dim / penalty. slope and offset are in closed form, of two normal
 -- classes of one variance, from leave-one-out scores y − (y − score) / (1 − h): the leverages h are taken in proportion to the rows' squared
--- distances from the mean, and their sum from sixteen columns of random signs (Hutchinson 1990). A probe that can't be fitted is a row of status 'refused' with a reason.
+-- distances from the mean, and their sum from sixteen columns of random signs (Hutchinson 1990). Pictures of
+-- the same bytes are left out together; other groups (split_group: people, looks) only `une probe --engine fast` leaves out, which
+-- also standardises coordinates whose scales differ by orders. A probe that can't be fitted is a row of status 'refused' with a reason.
 CREATE OR REPLACE TEMP TABLE fitted AS
 WITH RECURSIVE settings AS (
     SELECT if(penalty >= 0 AND isfinite(penalty), penalty, error('penalty is ' || penalty || '; it must be 0 or more')) AS penalty

@@ -39,9 +39,9 @@ ATTRIBUTES = {
 }
 
 
-def lake_of(folder, z=Z, sha256=lambda i: None) -> Lake:
+def lake_of(folder, z=Z, sha256=lambda i: None, group=lambda i: None) -> Lake:
     """One space `enc`; one image in fifty has no label of Linear, one in seven of those that are not
-    tested on is for validation; `sha256` is that of an image's bytes."""
+    tested on is for validation; `sha256` is that of an image's bytes, `group` what stands on one side."""
     labels = lambda i: {k: bool(v[i]) for k, v in ATTRIBUTES.items() if not (k == "Linear" and i % 50 == 7)}  # noqa: E731
     split = lambda i: "val" if i % 7 == 0 and split_of(f"i{i}") == "train" else split_of(f"i{i}")  # noqa: E731
     items = (Item(f"i{i}", str(i), split(i), None, labels(i)) for i in range(N))
@@ -49,7 +49,8 @@ def lake_of(folder, z=Z, sha256=lambda i: None) -> Lake:
     lake.register("enc", {"model": "planted"})
     for shard in range(lake.shards):
         plan = lake.plan(shard).to_pylist()
-        pictures = [row | {"status": "ok", "sha256": sha256(int(row["image_id"][1:]))} for row in plan]
+        about = lambda i: {"status": "ok", "sha256": sha256(i), "split_group": group(i)}  # noqa: E731
+        pictures = [row | about(int(row["image_id"][1:])) for row in plan]
         write(lake, f"images/{shard_file(shard)}", pictures, schema.IMAGES)
         rows = [
             {"image_id": row["image_id"], "status": "ok", "z": z[int(row["image_id"][1:])]} for row in plan
@@ -144,6 +145,29 @@ def test_copies_calibrate_no_probe_in_either_engine(tmp_path, method, monkeypatc
         slopes[lake.url] = {row["engine"]: row["slope"] for row in found}
     assert slopes[copied.url]["sql"] == pytest.approx(slopes[copied.url]["fast"], rel=0.1)
     assert 0 < slopes[copied.url]["fast"] < 0.95 * slopes[apart.url]["fast"]
+
+
+def test_groups_calibrate_no_probe_and_are_fitted_again_where_there_are_any(tmp_path):
+    """Every latent but for a little stands four times; without groups the configs are what they were."""
+    z = (Z[np.arange(N) // 4 * 4] + 0.05 * RANDOM.standard_normal((N, D))).astype(np.float16)
+    groups = {
+        "apart": {},
+        "own": {"group": lambda i: f"i{i}"},
+        "people": {"group": lambda i: str(i // 4), "sha256": lambda i: str(i)},
+        "copies": {"group": lambda i: str(i // 4), "sha256": lambda i: str(i // 4)},
+    }
+    slopes, configs = {}, {}
+    for name, of in groups.items():
+        lake = lake_of(tmp_path / name, z, **of)
+        settings = {"penalties": [0.01], "splits": 1}
+        configs[name] = [probe(lake, permutations=count, **settings).configs[0] for count in (0, 3)]
+        slopes[name] = rows(lake, "attribute = 'Noise' AND permutations = 0")[0]["slope"]
+    assert configs["own"] == configs["apart"] and slopes["own"] == slopes["apart"]
+    for before, after in ((configs["apart"], configs["people"]), (configs["people"], configs["copies"])):
+        assert before[0] != after[0] and before[1] != after[1]
+    assert (
+        slopes["people"] == pytest.approx(slopes["copies"], rel=0.1) and slopes["people"] != slopes["apart"]
+    )
 
 
 def test_shuffled_labels_find_nothing_and_planted_ones_beat_them(lake):

@@ -100,8 +100,7 @@ def probe(
             "splits": splits,
             "permutations": permutations,
         }
-        if extra := len(ids) - len(set(copies_of(lake, ids).tolist())):  # they decide λ and calibration
-            config["copies"] = extra
+        config |= _joined(lake, ids, engine == "fast", permutations)
         if engine == "sql":  # whose text decides the rows
             config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
@@ -112,6 +111,18 @@ def probe(
         configs.append(results.config_hash(config))
     table = lake.session.sql(SUMMARY, params=[configs, names]).to_arrow_table()
     return ProbeResult(table, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
+
+
+def _joined(lake: Lake, ids: pa.Array, by_groups: bool, permutations: int) -> dict[str, int]:
+    """What a config has of rows that are not all apart: how many more there are than pictures and groups.
+
+    Both decide λ and calibration, groups shuffles too; where they are nothing but the copies, only those.
+    """
+    copies, groups = (len(set(of(lake, ids).tolist())) for of in (copies_of, groups_of))
+    joined = {"copies": len(ids) - copies} if copies < len(ids) else {}
+    if by_groups and groups < len(ids) and (permutations or groups != copies):
+        joined["groups"] = len(ids) - groups
+    return joined
 
 
 def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list[dict[str, Any]]:
