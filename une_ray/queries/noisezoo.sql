@@ -275,8 +275,8 @@ SELECT * EXCLUDE (place) REPLACE (w[:] AS w) FROM ranked_probes WHERE place = 1
 QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY status <> 'ok', method <> 'ridge', method) = 1;
 
 -- Mean over attributes of x, whose rows are of attributes × splits: of `weights` 1 / (splits that know the attribute), so that one that some
--- splits refuse counts as much as the others.
-CREATE OR REPLACE MACRO attribute_mean(x, weights) AS sum(x * weights) / sum(weights) FILTER (x IS NOT NULL);
+-- splits refuse counts as much as the others. Here and below rounded, as the last bits are of the order in which threads add.
+CREATE OR REPLACE MACRO attribute_mean(x, weights) AS round(sum(x * weights) / sum(weights) FILTER (x IS NOT NULL), 12);
 
 -- What 95 % of Student's t lies within, of 1 to 4 degrees of freedom; between whole ones by the logarithm, in 1 / degrees.
 CREATE OR REPLACE MACRO nz_points() AS [12.7062, 4.3027, 3.1824, 2.7764, 2.5706]::DOUBLE[];
@@ -292,12 +292,12 @@ CREATE OR REPLACE MACRO nz_square(off, weights, ratio, in_split) AS coalesce(
 -- Nadeau & Bengio's (2003), t · sd · √(1 / splits + test / train) of the splits' means, which holds for other images as well:
 -- benchmarks/interval_coverage.py. Else an attribute's own interval is of the splits that know it, and its parts are added split by split, as
 -- attributes of one split share its images; what is known once has the others' variance, and t the degrees that attributes have on average.
-CREATE OR REPLACE MACRO split_margin(off, weights, ratio, split_seed) AS
+CREATE OR REPLACE MACRO split_margin(off, weights, ratio, split_seed) AS round(
     nz_student(greatest(count(off) / sum(weights) FILTER (off IS NOT NULL) - 1, 1)) / sum(weights) FILTER (off IS NOT NULL) * sqrt(
         (nz_square(off, weights, ratio, split_seed = 0) + nz_square(off, weights, ratio, split_seed = 1)
             + nz_square(off, weights, ratio, split_seed = 2) + nz_square(off, weights, ratio, split_seed = 3)
             + nz_square(off, weights, ratio, split_seed = 4))
-        * sum(weights * (weights + ratio)) FILTER (off IS NOT NULL) / sum(weights * (weights + ratio)) FILTER (off IS NOT NULL AND weights < 1));
+        * sum(weights * (weights + ratio)) FILTER (off IS NOT NULL) / sum(weights * (weights + ratio)) FILTER (off IS NOT NULL AND weights < 1)), 12);
 
 -- Whether an AUC is above those of shuffled labels at .05; NULL of fewer than 19 permutations, whose p, 1 / (1 + permutations) at the least,
 -- is above .05 whatever the AUC.
