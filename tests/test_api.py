@@ -62,6 +62,9 @@ def test_spaces_and_their_latents(url):
     assert (z[:, 0] == [n + 1 for n in range(10) if n != 3]).all()
     tested = lake.space("a/b").latents(split="test")
     assert tested.image_ids == ["i0", "i6", "i9"]
+    for read in (lake.space("a/b").latents, lambda split: list(lake.space("a/b").blocks(split=split))):
+        with pytest.raises(UneError, match="unknown split of .* 'trian'; known, nearest first: train, test$"):
+            read(split="trian")
     blocks = list(lake.space("a/b").blocks(rows=4))
     assert len(blocks) > 1 and [i for block in blocks for i in block.image_ids] == image_ids
     with pytest.raises(UneError, match="unknown space 'a/c'; known, nearest first: a/b"):

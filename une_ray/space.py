@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from une_ray.errors import UneError
+from une_ray.errors import UneError, unknown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +54,8 @@ class Space:
         )
 
     def blocks(self, rows: int = 2048, split: str | None = None) -> Iterator[Latents]:
-        """The same, `rows` at a time, fewer where a split leaves some out."""
+        """The same, `rows` at a time, fewer where a split leaves some out. Raises UneError for a split
+        that the lake has not."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -98,7 +99,10 @@ class Space:
 
     def _of_split(self, split: str) -> pa.Array:
         query = "SELECT image_id FROM images WHERE split = ?"
-        return self.lake.session.sql(query, params=[split]).to_arrow_table()["image_id"].combine_chunks()
+        ids = self.lake.session.sql(query, params=[split]).to_arrow_table()["image_id"].combine_chunks()
+        if not len(ids) and (known := self.lake.rows("SELECT DISTINCT split FROM images ORDER BY split")):
+            raise unknown(f"split of {self.lake.url}", split, [name for (name,) in known])
+        return ids
 
 
 def _headers(names: list[str], keys: list[str]) -> list[str]:
