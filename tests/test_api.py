@@ -9,6 +9,7 @@ import pytest
 
 import une_ray
 from tests.helpers.lakes import fill, items, write
+from une_ray.corpora import Item
 from une_ray.corpora.avatars import Avatars
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
@@ -61,6 +62,9 @@ def test_spaces_and_their_latents(url):
     assert (z[:, 0] == [n + 1 for n in range(10) if n != 3]).all()
     tested = lake.space("a/b").latents(split="test")
     assert tested.image_ids == ["i0", "i6", "i9"]
+    for read in (lake.space("a/b").latents, lambda split: list(lake.space("a/b").blocks(split=split))):
+        with pytest.raises(UneError, match="unknown split of .* 'trian'; known, nearest first: train, test$"):
+            read(split="trian")
     blocks = list(lake.space("a/b").blocks(rows=4))
     assert len(blocks) > 1 and [i for block in blocks for i in block.image_ids] == image_ids
     with pytest.raises(UneError, match="unknown space 'a/c'; known, nearest first: a/b"):
@@ -72,6 +76,29 @@ def test_a_space_with_its_labels_is_a_table_for_anything(url):
     assert table.column_names == ["image_id", "split", "caption", "Even", "z"]
     frame = table.to_pandas()
     assert frame.set_index("image_id").loc["i4", "Even"] and list(frame["z"].iloc[0]) == [1, 1, 1, 1]
+
+
+def test_attributes_that_are_called_like_other_columns_stand_apart(tmp_path):
+    import pyarrow.parquet as pq
+
+    names = ("z", "image_id", "metadata.age", "attributes.z", "Even")
+    named = [
+        Item(f"i{n}", f"i{n}", attributes=dict.fromkeys(names, n % 2 == 0), metadata={"age": "7"})
+        for n in range(10)
+    ]
+    lake = fill(create(Lake(str(tmp_path / "lake")), "test:10", iter(named), 4))
+    space = une_ray.open(lake.url).space("a/b")
+    table = space.table()
+    assert table.column_names == [
+        *("image_id", "split", "caption", "Even", "attributes.z", "attributes.image_id"),
+        *("attributes.metadata.age", "attributes.attributes.z", "metadata.age", "z"),
+    ]
+    assert table["image_id"].to_pylist() == space.latents().image_ids
+    assert table["attributes.image_id"].to_pylist() == table["Even"].to_pylist()
+    assert len(table["z"][0].as_py()) == 4 and table["metadata.age"][0].as_py() == "7"
+    assert space.export(tmp_path / "a.parquet") == space.export(tmp_path / "a.npy") == 9
+    assert pq.read_table(tmp_path / "a.parquet").column_names == table.column_names
+    assert np.load(tmp_path / "a.npy").shape == (9, 4)
 
 
 def test_two_lakes_in_one_session(url, tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from une_ray.errors import UneError
+from une_ray.errors import UneError, unknown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +54,8 @@ class Space:
         )
 
     def blocks(self, rows: int = 2048, split: str | None = None) -> Iterator[Latents]:
-        """The same, `rows` at a time, fewer where a split leaves some out."""
+        """The same, `rows` at a time, fewer where a split leaves some out. Raises UneError for a split
+        that the lake has not."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -77,7 +78,10 @@ class Space:
 
     def table(self) -> pa.Table:
         """image_id, split, caption, a column for each attribute, `metadata.KEY` for each key of the metadata,
-        and z, in the lake's order: for pandas, polars or a file."""
+        and z, in the lake's order: for pandas, polars or a file.
+
+        An attribute whose name is another column's, as z, is `attributes.z`.
+        """
         import pyarrow.compute as pc
 
         from une_ray.lake.latents import attributes_of, metadata_of
@@ -86,8 +90,7 @@ class Space:
         columns = ["image_id", "split", "caption", *(f"attributes[{_quoted(name)}]" for name in names)]
         columns += [f"metadata[{_quoted(key)}]" for key in keys]
         labels = self.lake.session.sql(f"SELECT {', '.join(columns)} FROM images").to_arrow_table()
-        headers = ["image_id", "split", "caption", *names, *(f"metadata.{key}" for key in keys)]
-        labels = labels.rename_columns(headers)
+        labels = labels.rename_columns(_headers(names, keys))
         query = "SELECT image_id, z FROM latents WHERE space = ?"
         latents = self.lake.session.sql(query, params=[self.name]).to_arrow_table()
         # A join would not keep the lake's order.
@@ -96,7 +99,24 @@ class Space:
 
     def _of_split(self, split: str) -> pa.Array:
         query = "SELECT image_id FROM images WHERE split = ?"
-        return self.lake.session.sql(query, params=[split]).to_arrow_table()["image_id"].combine_chunks()
+        ids = self.lake.session.sql(query, params=[split]).to_arrow_table()["image_id"].combine_chunks()
+        if not len(ids) and (known := self.lake.rows("SELECT DISTINCT split FROM images ORDER BY split")):
+            raise unknown(f"split of {self.lake.url}", split, [name for (name,) in known])
+        return ids
+
+
+def _headers(names: list[str], keys: list[str]) -> list[str]:
+    """Columns of a space's table but for z, each of another name, whatever attributes are called."""
+    first, metadata = ["image_id", "split", "caption"], [f"metadata.{key}" for key in keys]
+    taken, free = {*first, *metadata, "z"}, set(names)
+    headers = []
+    for name in names:
+        header = name
+        while header in taken or (header != name and header in free):
+            header = f"attributes.{header}"
+        headers.append(header)
+        taken.add(header)
+    return [*first, *headers, *metadata]
 
 
 def _quoted(text: str) -> str:

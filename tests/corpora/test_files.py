@@ -328,8 +328,9 @@ def test_pictures_of_the_tests_are_pictures():
     assert io.BytesIO(png()).read(4) == b"\x89PNG"
 
 
-def test_a_label_table_that_is_not_there_says_where_it_was_looked_for(tmp_path):
+@pytest.mark.parametrize("asked", [lambda corpus: list(corpus.items()), lambda corpus: corpus.stamp()])
+def test_a_label_table_that_is_not_there_says_where_it_was_looked_for(tmp_path, asked):
     with pytest.raises(
         UneError, match="no label table .*labels.csv; table= is a path from the current folder"
     ):
-        list(open_corpus(f"folder:{tmp_path}?table={tmp_path}/labels.csv").items())
+        asked(open_corpus(f"folder:{tmp_path}?table={tmp_path}/labels.csv"))

@@ -48,8 +48,24 @@ def test_an_array_and_its_ids(lake, tmp_path):
 def test_the_same_again_changes_nothing_and_others_are_refused(lake, tmp_path):
     lake.import_space("mine", **npy(tmp_path))
     lake.import_space("mine", **npy(tmp_path))
-    with pytest.raises(UneError, match="built with another fingerprint"):
+    with pytest.raises(UneError, match="built with another fingerprint") as refusal:
         lake.import_space("mine", **npy(tmp_path, Z + 1))
+    _, line, remedy = str(refusal.value).splitlines()
+    assert line.startswith("  weights: lake has 'sha256:") and len(line) < 170
+    assert remedy == f"Take another --space, or first: une space remove {lake.url} mine"
+
+
+def test_vectors_of_no_number_and_a_model_of_no_word_are_refused(lake, tmp_path):
+    with pytest.raises(UneError, match=r"z.npy holds vectors of no number, of shape \(10, 0\); make them"):
+        lake.import_space("mine", **npy(tmp_path, Z[:, :0]))
+    pq.write_table(
+        pa.table({"id": ["i0"], "z": pa.array([[]], pa.list_(pa.float32()))}), tmp_path / "v.parquet"
+    )
+    with pytest.raises(UneError, match=r"v.parquet holds vectors of no number, of shape \(1, 0\)"):
+        lake.import_space("mine", tmp_path / "v.parquet", "ours")
+    with pytest.raises(UneError, match="model=' ' says nothing; say what made the vectors"):
+        lake.import_space("mine", **npy(tmp_path) | {"model": " "})
+    assert "mine" not in lake.spaces
 
 
 def test_parquet_by_the_ends_of_paths_in_any_order(lake, tmp_path):

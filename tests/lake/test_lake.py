@@ -200,6 +200,10 @@ def test_repeated_ids_and_empty_corpora_are_refused(tmp_path):
 def test_a_changed_fingerprint_is_refused_with_both_shown(lake):
     with pytest.raises(UneError, match="steps: lake has 3, this build has 50"):
         lake.register("a/b", {"model": "m", "steps": 50})
+    lake.register("c/d", {"weights": f"{'same ' * 50}theirs"})
+    lake.store.commit(f"{space_folder('c/d')}/{shard_file(0)}", b"latents")
+    with pytest.raises(UneError, match=r"weights: lake has …[same ]{30}theirs', .* has …[same ]{30}ours'\n"):
+        lake.register("c/d", {"weights": f"{'same ' * 50}ours"})
 
 
 def test_a_lake_of_a_newer_version_is_refused(lake):

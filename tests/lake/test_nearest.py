@@ -84,6 +84,14 @@ def test_rows_that_ask_one_by_one_have_the_neighbours_of_the_list(lake):
     assert connection.execute(joined, [ASKED]).fetchall() == connection.execute(together, [ASKED]).fetchall()
 
 
+@pytest.mark.parametrize("of_image", ["i7", ASKED, BY_BLAS])
+@pytest.mark.parametrize("k", [0, -2, None])
+def test_fewer_than_one_neighbour_is_refused(lake, of_image, k):
+    for connection in (connect(lake), stock.module(lake)):
+        with pytest.raises(duckdb.Error, match=f"k is {'NULL' if k is None else k}; ask for 1 or more"):
+            connection.execute("SELECT cosine FROM nearest('enc', ?, ?)", [of_image, k]).fetchall()
+
+
 def test_latents_are_read_by_the_columns_that_are_needed_alone(lake):
     """Whose neighbours are sought is looked up by id, and pictures by those that were found."""
     plan = connect(lake).execute("EXPLAIN FROM nearest('enc', 'i7', 3)").fetchall()[0][1]

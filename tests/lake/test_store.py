@@ -60,10 +60,14 @@ def test_no_permission_is_one_clear_error(tmp_path, monkeypatch):
         Store(str(tmp_path)).commit("a", b"x")
 
 
-def test_a_lake_below_a_file_is_one_clear_error(tmp_path):
-    (tmp_path / "file").write_bytes(b"x")
-    with pytest.raises(UneError, match="can't write"):
-        Store(str(tmp_path / "file" / "lake")).commit("a", b"x")
+@pytest.mark.parametrize("below", ["", "/lake"])
+def test_a_lake_that_is_a_file_or_below_one_is_one_clear_error(tmp_path, below):
+    (tmp_path / "v.npy").write_bytes(b"x")
+    store = Store(f"{tmp_path}/v.npy{below}")
+    for act in (store.read, store.names, lambda name: store.commit(name, b"x")):
+        with pytest.raises(UneError, match=r"/v\.npy is a file, not a folder: [^\n]+$"):
+            act("fingerprints")
+    assert not store.exists("noisezoo.json") and everything(tmp_path) == {"v.npy"}
 
 
 def test_leftovers_of_killed_writers_go_after_a_day_however_wrong_our_clock(tmp_path, monkeypatch):

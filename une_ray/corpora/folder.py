@@ -12,7 +12,7 @@ from urllib.parse import quote
 from une_ray.corpora.base import PHASH, Item
 from une_ray.corpora.columns import Rules, listed
 from une_ray.corpora.files import absolute, identity, read_within
-from une_ray.corpora.labels import Label, Labels, plain_name, read_labels
+from une_ray.corpora.labels import Label, Labels, no_table, plain_name, read_labels
 from une_ray.corpora.listing import Listing, counted, pictures_in, stamp_of
 from une_ray.corpora.stated_splits import one_sided, split_of_path, splits_of_groups
 from une_ray.errors import UneError
@@ -121,8 +121,13 @@ class Folder:
             )
 
     def stamp(self) -> str:
-        """Names of the folder's files, and when the table was written."""
-        return f"{self.name} {stamp_of(self.url)} {identity(self.table) if self.table else ''}"
+        """Names of the folder's files, and when the table was written. Raises UneError for a table that is
+        not there."""
+        try:
+            written = identity(self.table) if self.table else ""
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UneError(no_table(self.table or "")) from error
+        return f"{self.name} {stamp_of(self.url)} {written}"
 
     def remarks(self) -> list[str]:
         """What was read, and what was left out."""

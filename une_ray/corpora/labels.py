@@ -198,6 +198,13 @@ def plain_name(name: str) -> str:
     return re.sub(r"^(\./)+", "", re.sub(r"/(\./)+|/+", "/", text))
 
 
+def no_table(path: str) -> str:
+    """What is said where a label table is missing."""
+    return (
+        f"there is no label table {path}; table= is a path from the current folder, not below the pictures'"
+    )
+
+
 def _bytes(path: str, key: str) -> bytes:
     import fsspec
 
@@ -205,11 +212,8 @@ def _bytes(path: str, key: str) -> bytes:
         with fsspec.open(path, "rb") as file:
             return file.read()
     except FileNotFoundError as error:
-        beside = (
-            "there is no label table {}; table= is a path from the current folder, not below the pictures'"
-        )
-        alone = "there is no file of prompts {}; it is a path from the current folder"
-        raise UneError((beside if key == FILE else alone).format(path)) from error
+        alone = f"there is no file of prompts {path}; it is a path from the current folder"
+        raise UneError(no_table(path) if key == FILE else alone) from error
     except OSError as error:
         raise UneError(f"can't read {path}: {error}") from error
 

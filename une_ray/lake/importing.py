@@ -63,10 +63,13 @@ def import_space(
     path that ends in it, or where none is, its name without folders and suffix. The same vectors again
     change nothing.
 
-    Raises UneError for a file that is none of these, an id that comes twice, vectors of which none finds an
-    image or fits into float16, and ids that may be row numbers and find only some by names without suffix.
+    Raises UneError for a file that is none of these, no word of the model, an id that comes twice, vectors
+    of which none finds an image or fits into float16, and ids that may be row numbers and find only some by
+    names without suffix.
     """
     check_name(name)
+    if not model.strip():
+        raise UneError(f"model={model!r} says nothing; say what made the vectors, as 'our ViT-B, epoch 90'")
     lake.existing()
     if missing := set(range(lake.shards)) - lake.committed("images"):
         raise UneError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bisect
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from os.path import commonprefix
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote
@@ -27,6 +28,8 @@ MANIFEST = "noisezoo.json"
 ADDED_LATER = (
     "role",
 )  # keys that fingerprints of earlier une_rays lack; the view `spaces` says what they would be
+NAMED_BY = {"derived": "--name", "imported": "--space"}  # kinds of spaces that no `une build` makes
+SHOWN = 60  # characters of a value in a message
 TRIES = 3  # of a query under which files are merged
 COMPACTION = "compaction.json"  # there while `une compact` is at work: who it is
 
@@ -56,6 +59,15 @@ def _differing(present: dict[str, Any], fingerprint: dict[str, Any]) -> list[str
     some."""
     wanted = {key: value for key, value in fingerprint.items() if key in present or key not in ADDED_LATER}
     return sorted(key for key in {*present, *wanted} if present.get(key) != wanted.get(key))
+
+
+def _shown(*values: object) -> Iterator[str]:
+    """Values as a message has them, long ones from shortly before where they begin to differ."""
+    texts = list(map(repr, values))
+    start = max(len(commonprefix(texts)) - SHOWN // 2, 0) if max(map(len, texts)) > SHOWN else 0
+    for text in texts:
+        end = "…" if len(text) > start + SHOWN else ""
+        yield ("…" if start else "") + text[start : start + SHOWN] + end
 
 
 @dataclass(frozen=True)
@@ -330,13 +342,11 @@ class Lake:
         if present is None or self._is_empty(space):
             return
         if keys := _differing(present, fingerprint):
-            lines = [
-                f"  {key}: lake has {present.get(key)!r}, this build has {fingerprint.get(key)!r}"
-                for key in keys
-            ]
+            shown = [(key, *_shown(present.get(key), fingerprint.get(key))) for key in keys]
+            lines = [f"  {key}: lake has {theirs}, this build has {ours}" for key, theirs, ours in shown]
             remedy = "Build into another lake, or under another name: --spaces NAME=MODEL"
-            if fingerprint.get("kind") == "derived":
-                remedy = f"Take another --name, or first: une space remove {self.url} {space}"
+            if option := NAMED_BY.get(fingerprint.get("kind", "")):
+                remedy = f"Take another {option}, or first: une space remove {self.url} {space}"
             raise UneError(
                 f"space {space!r} of {self.url} was built with another fingerprint; results would mix:\n"
                 + "\n".join([*lines, remedy])

@@ -51,7 +51,8 @@ nz_few AS (FROM nz_asked WHERE (SELECT count(*) FROM nz_asked) < {MANY}),
 nz_matrix AS (
     SELECT blas_matrix(list(nz_z ORDER BY nz_place)) AS nz_name FROM nz_asked HAVING count(*) >= {MANY}),
 nz_nearest AS (
-    SELECT nz_l.image_id AS nz_neighbour, unnest(blas_nearest(nz_l.z, nz_name, (k + 1)::BIGINT)) AS nz_of
+    SELECT nz_l.image_id AS nz_neighbour,
+        unnest(blas_nearest(nz_l.z, nz_name, greatest(k + 1, 1)::BIGINT)) AS nz_of  -- `nearest` refuses k < 1
     FROM latents nz_l CROSS JOIN nz_matrix WHERE nz_l.space = in_space)
 SELECT nz_l.image_id AS nz_neighbour, list_cosine_similarity(nz_l.z, nz_z) AS nz_cosine, nz_id
 FROM latents nz_l CROSS JOIN nz_few WHERE nz_l.space = in_space AND nz_l.image_id <> nz_id

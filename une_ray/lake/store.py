@@ -112,6 +112,8 @@ class Store:
             yield
         except (FileNotFoundError, FileExistsError, PermissionError):
             raise
+        except NotADirectoryError as error:
+            raise UneError(self._no_folder(name)) from error
         except Exception as error:
             if self.is_local:
                 raise
@@ -120,7 +122,15 @@ class Store:
                 "what was finished is kept, and the same command goes on from there"
             ) from error
 
+    def _no_folder(self, name: str) -> str:
+        path = Path(self.path(name))
+        file = next((parent for parent in path.parents if parent.is_file()), path)
+        shown = self.url if file == Path(self.root) else file
+        return f"{shown} is a file, not a folder: name another; a lake is a folder that une build makes"
+
     def _why(self, error: OSError, name: str, size: int) -> str:
+        if isinstance(error, NotADirectoryError):
+            return self._no_folder(name)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return (
                 f"no space left for {self.url}/{name} ({size:,} bytes); free some and run the same command"

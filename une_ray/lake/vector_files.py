@@ -157,6 +157,8 @@ def _matrix(source: Path, table: pa.Table, column: str) -> np.ndarray:
     lengths = pc.unique(pc.list_value_length(table[column])).drop_null().to_pylist()
     if len(lengths) != 1:
         raise UneError(f"{source}: vectors of several lengths, {sorted(lengths)[:5]}")
+    if not lengths[0]:
+        return np.empty((len(table), 0), np.float32)
     parts = []
     for lists in table[column].chunks:
         part = np.full((len(lists), lengths[0]), np.nan, np.float32)
@@ -171,6 +173,10 @@ def _checked(source: Path, ids: Sequence[str], z: np.ndarray) -> Vectors:
         raise UneError(f"{source} holds {z.dtype} of shape {z.shape}; vectors are floats of shape (n, d)")
     if not len(z):
         raise UneError(f"{source} holds no vector")
+    if not z.shape[1]:
+        raise UneError(
+            f"{source} holds vectors of no number, of shape {z.shape}; make them again, (n, d ≥ 1)"
+        )
     if len(ids) != len(z):
         raise UneError(
             f"{source} has {len(z):,} vectors and {len(ids):,} ids, from {ids[0]!r} to {ids[-1]!r}: ids are a"

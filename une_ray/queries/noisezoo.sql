@@ -217,7 +217,9 @@ nz_trouble AS (
     UNION ALL
     SELECT 'no latent of image ''' || coalesce(nz_lost_ids[1], 'NULL') || ''' in space ''' || in_space || '''; its image ids go from '
         || nz_first || ' to ' || nz_last
-    FROM nz_lost WHERE len(nz_lost_ids) > 0 AND nz_first IS NOT NULL),
+    FROM nz_lost WHERE len(nz_lost_ids) > 0 AND nz_first IS NOT NULL
+    UNION ALL
+    SELECT 'nearest gives k images, and k is ' || coalesce(k::VARCHAR, 'NULL') || '; ask for 1 or more' WHERE coalesce(k < 1, true)),
 nz_rows AS (
     SELECT nz_i.image_id, nz_cosine AS cosine, nz_i.caption, nz_id AS neighbour_of FROM nz_pairs JOIN images nz_i ON nz_i.image_id = nz_neighbour
     UNION ALL
