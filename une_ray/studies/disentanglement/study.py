@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.lake import results
 from une_ray.lake.latents import groups_of, matrix, spaces_of
 from une_ray.lake.layout import Lake
@@ -76,6 +76,7 @@ def disentanglement(
     latents that are not finite, and for the own axes of a wide space.
     """
     for kind, given, known in (("codes", codes, CODES), ("metric", metric_names, metrics.names())):
+        refuse_empty(given, kind, f"all: {', '.join(known)}")
         for name in given or ():
             if name not in known:
                 raise unknown(kind, name, known)

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS
@@ -80,6 +80,7 @@ def probe(
         raise unknown("probe method", method, METHODS)
     if not 1 <= splits <= FOLDS:
         raise UneError(f"{splits} splits; there are 1 to {FOLDS}")
+    refuse_empty(penalties, "penalty", "the usual ones")
     attributes = attributes_of(lake)
     if not attributes:
         raise UneError(f"the corpus of {lake.url} has no attributes to probe; give it a table of labels")

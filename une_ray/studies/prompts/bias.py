@@ -56,7 +56,7 @@ def bias(
     as text or to the model.
     """
     first, second = two_poles(poles, neutral)
-    asked = spaces_of(lake, spaces) if spaces else caption_spaces(lake)
+    asked = caption_spaces(lake) if spaces is None else spaces_of(lake, spaces)
     truths = {space: known_truth(lake, truth, (first, second), space) for space in asked}
     settings = {"neutral": neutral, "poles": [first, second], "resamples": resamples} | INTERVAL
     configs = computed(

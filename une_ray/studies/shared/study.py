@@ -81,6 +81,8 @@ def shared_space(
     settings out of their range, and views that share no images or nothing else.
     """
     _refuse_ranges(dim, ridge, rank)
+    if not views:
+        raise UneError("no view is named; name the spaces that are to share one, two or more")
     spaces_of(lake, views)
     if len(set(views)) < len(views):
         raise UneError(f"a view is named twice in {', '.join(views)}; it would agree with itself")
