@@ -30,6 +30,7 @@ from une_ray.lake.latents import (
 from une_ray.lake.layout import Lake
 from une_ray.lake.seen import warnings_of
 from une_ray.lake.session import QUERIES
+from une_ray.lake.tables import InALine
 from une_ray.run.progress import say
 
 SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
@@ -45,8 +46,8 @@ REFUSED = """
     WHERE status <> 'ok' AND config IN (SELECT unnest(?)) GROUP BY ALL ORDER BY ALL"""
 
 
-@dataclass(frozen=True, eq=False)
-class ProbeResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbeResult(InALine):
     """`table`: per space its figures, averaged over attributes and splits. `refused`: attributes that have
     no probe, by reason, with the split seeds that the reason is of. `configs` name the rows in the view
     `probes`."""
