@@ -1,7 +1,7 @@
 """What can be asked of a lake in Python: a method per study, which is one call of it.
 
-Results carry Arrow tables with the columns that SQL shows: `.to_pandas()`, `polars.from_arrow(…)`,
-`.to_pylist()`. What the lake has already is not done again. Where a cluster helps, `address`, `actors` and
+Results hold Arrow tables, `.to_pandas()`, `polars.from_arrow(…)`, `.to_pylist()`; which, says each one's
+class. What the lake has already is not done again. Where a cluster helps, `address`, `actors` and
 `gpus` say which and how much of it.
 """
 
