@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from une_ray.arguments import of_their_kinds
 from une_ray.corpora.files import absolute
 from une_ray.lake import layout
 
@@ -39,6 +40,7 @@ Names = str | Sequence[str] | None
 """One name, several, or None for all."""
 
 
+@of_their_kinds
 class Questions(layout.Lake):
     """A lake, and the studies of it."""
 
