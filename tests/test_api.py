@@ -4,11 +4,14 @@ import pickle
 import subprocess
 import sys
 
+import duckdb
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import une_ray
 from tests.helpers.lakes import fill, items, write
+from une_ray.cli.main import app
 from une_ray.corpora import Item
 from une_ray.corpora.avatars import Avatars
 from une_ray.errors import UneError
@@ -52,6 +55,14 @@ def test_sql_gives_a_relation_and_faults_in_one_line(url):
     assert lake.session is lake.session, "one database for an open lake"
     with pytest.raises(UneError, match="SQL: .*lattents"):
         lake.sql("FROM lattents")
+
+
+def test_what_only_the_rows_show_is_duckdbs_error_but_where_they_are_fetched_for_the_caller(url):
+    lake, query = une_ray.open(url), "FROM nearest('a/c', 'i1', 2)"
+    with pytest.raises(duckdb.Error, match="no space 'a/c'.* it has a/b"):
+        lake.sql(query).fetchall()
+    with pytest.raises(UneError, match="SQL: .*no space 'a/c'.* it has a/b"):
+        lake.contact_sheet(query)
 
 
 def test_spaces_and_their_latents(url):
@@ -132,6 +143,24 @@ def test_pictures_one_by_one_and_on_a_sheet(drawn):
         drawn.picture("nobody")
     with pytest.raises(UneError, match="gives rows with an image_id"):
         drawn.contact_sheet("SELECT 1 AS one")
+    with pytest.raises(UneError, match="gives no rows"):
+        drawn.contact_sheet("CREATE TEMP TABLE nothing (i INT)")
+
+
+def test_show_writes_into_a_new_folder_and_says_its_faults_in_a_line(drawn, tmp_path):
+    def show(out: str, query: str = "SELECT image_id FROM images") -> str:
+        words = ["show", drawn.url, "-c", query, "--out", str(tmp_path / out)]
+        done = CliRunner().invoke(app, words)
+        assert isinstance(done.exception, UneError | None), done.exception
+        return str(done.exception or done.output)
+
+    assert show("new/sheet.webp").strip().endswith("sheet.webp") and (tmp_path / "new/sheet.webp").exists()
+    assert "e.xyz: no picture's ending; name a file that ends in .png, .jpg or .webp" in show("e.xyz")
+    assert "ending" in show("nameless")
+    assert "can't be written: FileExistsError" in show("new/sheet.webp/e.png")
+    assert "SQL: Invalid Input Error: this lake has no latents yet" in show(
+        "e.png", "FROM nearest('a/c', 'i1', 2)"
+    )
 
 
 def test_a_notebook_shows_what_a_lake_holds(url, drawn):

@@ -71,13 +71,14 @@ class Lake(Questions):
 
     def sql(self, query: str, parameters: Any = None) -> duckdb.DuckDBPyRelation:
         """What a query gives, as DuckDB's relation: `.df()`, `.pl()`, `.to_arrow_table()`, `.fetchall()`.
-        Raises UneError for faulty SQL."""
-        import duckdb
 
-        try:
+        Raises UneError for SQL that DuckDB can't plan. The relation is DuckDB's own: what only its rows show,
+        as a space or an attribute that `nearest` or `direction` does not know, it raises as `duckdb.Error`
+        when they are fetched."""
+        from une_ray.lake.session import as_une_error
+
+        with as_une_error():
             return self.session.sql(query, params=parameters)
-        except duckdb.Error as error:
-            raise UneError(f"SQL: {error}") from error
 
     @property
     def spaces(self) -> dict[str, str]:
@@ -174,10 +175,13 @@ class Lake(Questions):
 
     def contact_sheet(self, query: str, columns: int = 8) -> Image.Image:
         """The pictures of a query's `image_id`s on one sheet; its other columns are what stands below
-        each."""
+        each. Raises UneError for a faulty query, and for one whose rows have no `image_id`."""
+        from une_ray.lake.session import as_une_error
         from une_ray.report.pictures import contact_sheet
 
-        rows = self.sql(query).to_arrow_table().to_pylist()
+        with as_une_error():
+            found = self.sql(query)
+            rows = found.to_arrow_table().to_pylist() if found is not None else []  # a statement without rows
         if not rows or "image_id" not in rows[0]:
             raise UneError(
                 f"the query of a contact sheet gives rows with an image_id; {query!r} gives"

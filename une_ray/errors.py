@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 
 MOST_SHOWN = 60  # known names in an error
 
@@ -24,6 +24,12 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UneError:
     near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
     rest = [k for k in known if k not in near]
     return UneError(f"unknown {kind} {name!r}; known, nearest first: {', '.join(near + rest)}")
+
+
+def refuse_empty(names: Sized | None, what: str, otherwise: str) -> None:
+    """Raise UneError for a list that names nothing: only None, the argument left out, means `otherwise`."""
+    if names is not None and not len(names):
+        raise UneError(f"an empty list names no {what}; name one or more, or leave it out for {otherwise}")
 
 
 def reason(error: Exception) -> str:

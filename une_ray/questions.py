@@ -1,7 +1,7 @@
 """What can be asked of a lake in Python: a method per study, which is one call of it.
 
-Results carry Arrow tables with the columns that SQL shows: `.to_pandas()`, `polars.from_arrow(…)`,
-`.to_pylist()`. What the lake has already is not done again. Where a cluster helps, `address`, `actors` and
+Results hold Arrow tables, `.to_pandas()`, `polars.from_arrow(…)`, `.to_pylist()`; which, says each one's
+class. What the lake has already is not done again. Where a cluster helps, `address`, `actors` and
 `gpus` say which and how much of it.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from une_ray.arguments import of_their_kinds
 from une_ray.corpora.files import absolute
 from une_ray.lake import layout
 
@@ -39,6 +40,7 @@ Names = str | Sequence[str] | None
 """One name, several, or None for all."""
 
 
+@of_their_kinds
 class Questions(layout.Lake):
     """A lake, and the studies of it."""
 

@@ -9,6 +9,7 @@ import typer
 
 from une_ray.cli.command import Command
 from une_ray.cli.options import LakeOption
+from une_ray.errors import UneError, reason
 
 EPILOG = """Examples:
 
@@ -32,9 +33,18 @@ def show(
     ),
 ) -> None:
     """Draw the pictures of a query on one sheet, and print the file's path."""
+    from PIL import Image
+
     from une_ray.api import open
 
-    open(lake).contact_sheet(command, columns).save(out)
+    if Image.registered_extensions().get(out.suffix.lower()) not in Image.SAVE:
+        raise UneError(f"--out {out}: no picture's ending; name a file that ends in .png, .jpg or .webp")
+    sheet = open(lake).contact_sheet(command, columns)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(out)
+    except OSError as error:
+        raise UneError(f"--out {out} can't be written: {reason(error)}") from error
     print(out.resolve())
 
 

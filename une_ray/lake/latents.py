@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.lake.layout import Lake
 
 BATCH, FOLDS = 2048, 5
@@ -26,8 +26,10 @@ HASHED = (
 
 
 def spaces_of(lake: Lake, names: Sequence[str] | None) -> Sequence[str]:
-    """The named spaces, or all. Raises UneError for one that the lake has not."""
+    """The named spaces, or for None all. Raises UneError for one that the lake has not, and for an empty
+    list."""
     known = list(lake.fingerprints())
+    refuse_empty(names, "space", f"all: {', '.join(known)}" if known else "all")
     for name in names or ():
         if name not in known:
             raise unknown("space", name, known)
@@ -35,7 +37,7 @@ def spaces_of(lake: Lake, names: Sequence[str] | None) -> Sequence[str]:
         raise UneError(
             f"{lake.url} has no spaces yet; build one with: une build --lake {lake.url} --spaces …"
         )
-    return names or known
+    return known if names is None else names
 
 
 def attributes_of(lake: Lake) -> list[str]:

@@ -80,7 +80,7 @@ def said_left_out(counts: Mapping[str, int]) -> list[str]:
 def check_split_seed(split_seed: int) -> None:
     """Raise UneError for one that has no fold."""
     if split_seed not in range(FOLDS):
-        raise UneError(f"split seed {split_seed}: there are {FOLDS} folds, 0 to {FOLDS - 1}")
+        raise UneError(f"split seed {split_seed!r}: there are {FOLDS} folds, 0 to {FOLDS - 1}")
 
 
 def side_by_side(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -115,6 +115,15 @@ def choose_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """
     for name, files in _merging(lake).items():
         connection.execute(f"SET VARIABLE {name} = ?::VARCHAR[]", [files]).fetchall()
+
+
+@contextlib.contextmanager
+def as_une_error() -> Iterator[None]:
+    """What DuckDB says of a person's SQL, when it is planned as when its rows are fetched, as a UneError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise UneError(f"SQL: {error}") from error
 
 
 def is_of_a_merge(error: Exception) -> bool:

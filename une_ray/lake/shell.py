@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from une_ray.errors import UneError
-from une_ray.lake.session import QUERIES
+from une_ray.lake.session import QUERIES, as_une_error
 
 HELP = """.help          this list
 .quit, .exit   leave, as the end of input does
@@ -106,13 +106,11 @@ def _is_complete(text: str) -> bool:
 
 
 def _run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
-    try:
+    with as_une_error():
         for statement in connection.extract_statements(text):
             result = connection.sql(_bare(statement.query))
             if result is not None and statement.type != duckdb.StatementType.CREATE:
                 result.show(max_width=200, max_rows=200)
-    except duckdb.Error as error:
-        raise UneError(f"SQL: {error}") from error
 
 
 def _bare(statement: str) -> str:

@@ -401,6 +401,13 @@ def test_what_cannot_be_edited_is_said(lake, settings, judged_by, message):
         plan(lake, smiling(**settings), 4, judged_by)
 
 
+def test_an_empty_list_of_images_or_judges_is_not_all_of_them(lake):
+    with pytest.raises(UneError, match="an empty list names no image; .* images of the test split"):
+        plan(lake, smiling(), 2, image_ids=[])
+    with pytest.raises(UneError, match="an empty list names no judge"):
+        plan(lake, smiling(), 2, [])
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.lake import results
 from une_ray.lake.latents import groups_of, matrix, spaces_of
 from une_ray.lake.layout import Lake
+from une_ray.lake.tables import InALine
 from une_ray.studies.disentanglement import metrics
 from une_ray.studies.disentanglement.codes import Codes, independent, principal, probed, rotated
 from une_ray.studies.disentanglement.metrics.sample import FEWEST, half, split
@@ -51,8 +52,8 @@ class Settings:
     fast: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class DisentanglementResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class DisentanglementResult(InALine):
     """`table`: rows of the view `disentanglement`; `remarks`: what was left out."""
 
     table: pa.Table
@@ -76,6 +77,7 @@ def disentanglement(
     latents that are not finite, and for the own axes of a wide space.
     """
     for kind, given, known in (("codes", codes, CODES), ("metric", metric_names, metrics.names())):
+        refuse_empty(given, kind, f"all: {', '.join(known)}")
         for name in given or ():
             if name not in known:
                 raise unknown(kind, name, known)

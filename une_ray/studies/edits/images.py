@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
 from une_ray.lake.splits import refuse_one_sided
@@ -42,8 +42,9 @@ def selected(lake: Lake, spaces: list[str], images: int) -> list[str]:
 
 
 def named(lake: Lake, spaces: list[str], image_ids: Sequence[str]) -> list[str]:
-    """These very images, each once. Raises UneError for one that the lake has not, or that a space has no
-    latent of."""
+    """These very images, each once. Raises UneError for none, one that the lake has not, or that a space has
+    no latent of."""
+    refuse_empty(image_ids, "image", "images of the test split")
     ids = list(dict.fromkeys(image_ids))
     splits = splits_of(lake, ids)
     for image_id in ids:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.lake.layout import Lake
 from une_ray.lake.results import config_hash
 from une_ray.pictures.decode import fit
@@ -82,6 +82,7 @@ def judges(
     encoder or has changed since, and where there is no probe of the attribute."""
     trained = [space for space in encoders(lake) if space not in learnt_from]
     able = [space for space in trained if can_judge(lake, space, attribute)]
+    refuse_empty(names, "judge", "those that judge by default")
     for name in names or ():
         if name in learnt_from:
             raise UneError(

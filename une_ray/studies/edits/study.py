@@ -192,7 +192,7 @@ def each(
         for configs in left:
             configs.discard(config)
         while at < len(edits) and not left[at]:
-            yield _done(lake, edits[at], *plans[at], bool(image_ids))
+            yield _done(lake, edits[at], *plans[at], image_ids is not None)
             at += 1
 
 

@@ -138,7 +138,7 @@ def plan(
     learnt_from = {space for direction in by_name.values() for space in direction.learnt_from}
     judging = judges(lake, edit.space, edit.attribute, judged_by, learnt_from)
     spaces = [edit.space, *judging]
-    ids = named(lake, spaces, image_ids) if image_ids else selected(lake, spaces, images)
+    ids = selected(lake, spaces, images) if image_ids is None else named(lake, spaces, image_ids)
     shared = EditFacts(
         space=edit.space,
         fingerprint=results.config_hash(fingerprint),

@@ -18,6 +18,7 @@ from une_ray.lake import results
 from une_ray.lake.files import metadata
 from une_ray.lake.latents import matrix, spaces_of
 from une_ray.lake.layout import Lake, space_folder
+from une_ray.lake.tables import InALine
 
 LIMIT = 5000  # latents per space: the components' eigenproblem grows as their cube
 
@@ -42,8 +43,8 @@ ROWS = """
         list_position(['direction', 'coordinate', 'component', 'mahalanobis', 'norm', 'map'], unit), test"""
 
 
-@dataclass(frozen=True, eq=False)
-class GaussianityResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class GaussianityResult(InALine):
     """`table`: rows of the view `gaussianity`, one per space, control and family of tests."""
 
     table: pa.Table

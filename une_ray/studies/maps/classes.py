@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.lake.latents import attributes_of
 from une_ray.lake.layout import Lake
 
@@ -20,6 +20,7 @@ def class_attributes(lake: Lake, names: Sequence[str] | None) -> list[str]:
     Raises UneError for one that the lake has not.
     """
     known = attributes_of(lake)
+    refuse_empty(names, "attribute", "the four that are most evenly split")
     for name in names or ():
         if name not in known:
             raise unknown("attribute", name, known)

@@ -19,6 +19,7 @@ from une_ray.lake.latents import attributes_of, spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import PairedImages, left_out, paired_images, rows_of
 from une_ray.lake.seen import warnings_of_maps
+from une_ray.lake.tables import InALine
 from une_ray.run.progress import say
 from une_ray.studies.maps import figures
 from une_ray.studies.maps.captions import caption_figures, captioned, captions_alone, captions_of
@@ -46,8 +47,8 @@ class MapSettings:
     with_captions: bool
 
 
-@dataclass(frozen=True, eq=False)
-class MapResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class MapResult(InALine):
     """`fits`: rows of the view `map_fits`; `maps`: those of `maps`, the maps that are kept; `figures`: means
     over draws; `left_out`: how many latents of either space have no partner."""
 

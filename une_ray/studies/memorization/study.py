@@ -15,6 +15,7 @@ from une_ray.errors import UneError
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, duckdb_path
+from une_ray.lake.tables import InALine
 from une_ray.run import tasks
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.studies.memorization import bench
@@ -36,8 +37,8 @@ OF_RUN = """SELECT * FROM read_parquet(?, union_by_name = true, hive_partitionin
         PARTITION BY weights, method, settings, steps, guidance_scale, prompt, seed ORDER BY config) = 1"""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class MemorizationResult:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class MemorizationResult(InALine):
     """`tables`: name → rows of a view of `queries/memorization.sql`, over the pictures of one call.
 
     `configs` name the files of its rows; `calibration` says what counted as a copy.

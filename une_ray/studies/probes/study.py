@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS
@@ -30,6 +30,7 @@ from une_ray.lake.latents import (
 from une_ray.lake.layout import Lake
 from une_ray.lake.seen import warnings_of
 from une_ray.lake.session import QUERIES
+from une_ray.lake.tables import InALine
 from une_ray.run.progress import say
 
 SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
@@ -45,8 +46,8 @@ REFUSED = """
     WHERE status <> 'ok' AND config IN (SELECT unnest(?)) GROUP BY ALL ORDER BY ALL"""
 
 
-@dataclass(frozen=True, eq=False)
-class ProbeResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbeResult(InALine):
     """`table`: per space its figures, averaged over attributes and splits. `refused`: attributes that have
     no probe, by reason, with the split seeds that the reason is of. `configs` name the rows in the view
     `probes`."""
@@ -80,6 +81,7 @@ def probe(
         raise unknown("probe method", method, METHODS)
     if not 1 <= splits <= FOLDS:
         raise UneError(f"{splits} splits; there are 1 to {FOLDS}")
+    refuse_empty(penalties, "penalty", "the usual ones")
     attributes = attributes_of(lake)
     if not attributes:
         raise UneError(f"the corpus of {lake.url} has no attributes to probe; give it a table of labels")

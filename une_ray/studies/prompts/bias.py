@@ -14,6 +14,7 @@ from une_ray.geometry.prompt_directions import agreement, biases, random_poles, 
 from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
+from une_ray.lake.tables import InALine
 from une_ray.run.progress import say
 from une_ray.studies.prompts.read import (
     INTERVAL,
@@ -27,8 +28,8 @@ from une_ray.studies.prompts.read import (
 from une_ray.studies.prompts.truth import Truth, known_truth, too_few
 
 
-@dataclass(frozen=True, eq=False)
-class BiasResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class BiasResult(InALine):
     """`table`: rows of the view `prompt_biases`; `agreements`: of `prompt_agreements`, one per space, none
     without a truth."""
 
@@ -56,7 +57,7 @@ def bias(
     as text or to the model.
     """
     first, second = two_poles(poles, neutral)
-    asked = spaces_of(lake, spaces) if spaces else caption_spaces(lake)
+    asked = caption_spaces(lake) if spaces is None else spaces_of(lake, spaces)
     truths = {space: known_truth(lake, truth, (first, second), space) for space in asked}
     settings = {"neutral": neutral, "poles": [first, second], "resamples": resamples} | INTERVAL
     configs = computed(

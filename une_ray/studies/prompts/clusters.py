@@ -14,6 +14,7 @@ from une_ray.errors import UneError
 from une_ray.geometry.prompt_clusters import Score, clusters, map_of
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
+from une_ray.lake.tables import InALine
 from une_ray.studies.prompts.read import (
     Prompts,
     computed,
@@ -25,8 +26,8 @@ from une_ray.studies.prompts.read import (
 KEY, FEWEST = "category", 6
 
 
-@dataclass(frozen=True, eq=False)
-class ClustersResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClustersResult(InALine):
     """`table`: rows of the view `prompt_clusters`, one per space and prompt; `scores`: of
     `prompt_cluster_scores`, one per space and measure."""
 

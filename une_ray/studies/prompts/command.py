@@ -103,7 +103,7 @@ def bias(
 
     pair = two_poles(poles.split("|"), neutral)
     asked, built = _asked(lake, model, prompts, [neutral, *pair], seeds, texts)
-    found = run(asked, neutral, pair, names(spaces) or built, truth, resamples)
+    found = run(asked, neutral, pair, built if spaces is None else names(spaces), truth, resamples)
     print("\n".join(bias_lines(found.table.to_pylist(), found.agreements.to_pylist())))
 
 
@@ -170,7 +170,7 @@ def defaults(
     from une_ray.studies.prompts.defaults import defaults as run
 
     asked, built = _asked(lake, model, prompts, [neutral], seeds, texts)
-    found = run(asked, neutral, names(spaces) or built, describes, truth, resamples)
+    found = run(asked, neutral, built if spaces is None else names(spaces), describes, truth, resamples)
     rows, agreements = found.table.to_pylist(), found.agreements.to_pylist()
     lines = default_lines(rows, agreements) if ranking is None else ranking_lines(rows, ranking)
     print("\n".join(lines))
@@ -195,7 +195,7 @@ def cluster(
     from une_ray.studies.prompts.clusters import cluster as run
 
     asked, built = _asked(lake, model, prompts, [neutral], seeds, texts)
-    found = run(asked, neutral, names(spaces) or built, categories, resamples)
+    found = run(asked, neutral, built if spaces is None else names(spaces), categories, resamples)
     print("\n".join(cluster_lines(found.table.to_pylist(), found.scores.to_pylist())))
 
 

@@ -14,6 +14,7 @@ from une_ray.errors import UneError, unknown
 from une_ray.geometry.prompt_likeness import agreement, is_first, likeness
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
+from une_ray.lake.tables import InALine
 from une_ray.studies.prompts.read import (
     INTERVAL,
     Prompts,
@@ -26,8 +27,8 @@ from une_ray.studies.prompts.read import (
 AVATARS, KEY = "avatars", "describes"
 
 
-@dataclass(frozen=True, eq=False)
-class DefaultsResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class DefaultsResult(InALine):
     """`table`: rows of the view `prompt_defaults`, one per space, prompt and descriptor; `agreements`: of
     `prompt_default_agreements`, one per space, none without a truth."""
 

@@ -14,6 +14,7 @@ from une_ray.errors import UneError
 from une_ray.geometry.dose_response import DoseResponse, dose_response
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
+from une_ray.lake.tables import InALine
 from une_ray.studies.prompts.bias import bias
 from une_ray.studies.prompts.read import INTERVAL
 
@@ -23,8 +24,8 @@ UNITS = {"subjects": "prompts", "runs": "generators"}
 FEWEST = 3  # generators and prompts that a slope is taken over
 
 
-@dataclass(frozen=True, eq=False)
-class DoseResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class DoseResult(InALine):
     """`table`: rows of the view `prompt_doses`, one per reading and planted prompt."""
 
     table: pa.Table

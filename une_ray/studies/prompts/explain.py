@@ -13,11 +13,12 @@ from une_ray.errors import UneError, unknown
 from une_ray.geometry.explanations import explain as explained
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
+from une_ray.lake.tables import InALine
 from une_ray.studies.prompts.said import Said, of_pictures, through_map
 
 
-@dataclass(frozen=True, eq=False)
-class ExplainResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class ExplainResult(InALine):
     """`table`: rows of the view `prompt_explanations`, from the phrases at the direction's head to those at
     its foot."""
 

@@ -112,7 +112,7 @@ def computed(
     """The configs of a computation of every one of `spaces` (default: all of captions): its stamp and its
     settings. `commit` does those that the lake has not."""
     configs = []
-    for space in spaces_of(lake, spaces) if spaces else caption_spaces(lake):
+    for space in caption_spaces(lake) if spaces is None else spaces_of(lake, spaces):
         config = stamp_of(lake, space) | dict(settings_of(space))
         if not results.is_done(lake, table, config):
             prompts = read_prompts(lake, space, config["space_fingerprint"]).from_neutral(config["neutral"])

@@ -15,6 +15,7 @@ from une_ray.geometry.prompt_directions import agreement, rank_correlation
 from une_ray.lake import results
 from une_ray.lake.latents import matrix
 from une_ray.lake.layout import Lake
+from une_ray.lake.tables import InALine
 from une_ray.run import tasks
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.studies.prompts.bias import two_poles
@@ -27,8 +28,8 @@ from une_ray.studies.prompts.truth import Truth, known_truth, too_few
 EMBEDDED = "SELECT prompt, z FROM prompt_pictures WHERE config IN (SELECT unnest(?)) ORDER BY prompt, seed"
 
 
-@dataclass(frozen=True, eq=False)
-class VoteResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class VoteResult(InALine):
     """`table`: rows of the view `prompt_votes`, one per prompt; `agreements`: of `prompt_vote_agreements`,
     one row, or none without a truth."""
 

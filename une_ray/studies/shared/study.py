@@ -20,6 +20,7 @@ from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.names import check_name
 from une_ray.lake.paired import PairedImages, left_out, paired_images, partners_of, side_by_side
 from une_ray.lake.seen import warnings_of_maps
+from une_ray.lake.tables import InALine
 from une_ray.run.progress import Progress, say
 from une_ray.studies.shared.accuracies import accuracies
 from une_ray.studies.shared.moments import moments_of, shuffled_views
@@ -41,8 +42,8 @@ class SharedSettings:
     split_seed: int
 
 
-@dataclass(frozen=True, eq=False)
-class SharedResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class SharedResult(InALine):
     """`space` of `dim` is in the lake; `train`: images that its maps are fitted on, and `not_fitted_on` those
     that the lake has got since; `scores`: rows of the view `shared_scores`, of when they were fitted;
     `left_out`: latents of each view whose image another lacks; `models`: those that several views are of."""
@@ -81,6 +82,8 @@ def shared_space(
     settings out of their range, and views that share no images or nothing else.
     """
     _refuse_ranges(dim, ridge, rank)
+    if not views:
+        raise UneError("no view is named; name the spaces that are to share one, two or more")
     spaces_of(lake, views)
     if len(set(views)) < len(views):
         raise UneError(f"a view is named twice in {', '.join(views)}; it would agree with itself")

@@ -17,6 +17,7 @@ from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import rows_of
+from une_ray.lake.tables import InALine
 
 PERMUTATIONS = 9  # at the least: then p can be one in ten
 FIRST, FACTOR, LARGEST = 64, 4, 4096  # numbers of images: 64, 256, 1,024, 4,096 and all there are below
@@ -35,8 +36,8 @@ CURVES = """FROM similarity_curves SEMI JOIN (
     ORDER BY ALL"""
 
 
-@dataclass(frozen=True, eq=False)
-class SimilarityResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class SimilarityResult(InALine):
     """`table`: rows of the view `similarity_curves` of these spaces, one per pair, measure and n."""
 
     table: pa.Table

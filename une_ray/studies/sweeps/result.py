@@ -50,6 +50,9 @@ class SweepResult:
     title: str
     trials: list[TrialRow]
 
+    def __repr__(self) -> str:
+        return f"SweepResult({self.title}: {len(self.trials)} trials)"
+
     @property
     def sweep(self) -> str:
         """The hash of all that decides it."""

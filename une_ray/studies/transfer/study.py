@@ -21,6 +21,7 @@ from une_ray.lake.layout import Lake
 from une_ray.lake.paired import check_split_seed, paired_images, partners_of, side_by_side
 from une_ray.lake.seen import warnings_of_maps
 from une_ray.lake.splits import refuse_one_sided
+from une_ray.lake.tables import InALine
 from une_ray.run.progress import say
 
 PROBES = """
@@ -33,8 +34,8 @@ PAIRS = """
     ORDER BY source, target, map <> 'ridge', map"""
 
 
-@dataclass(frozen=True, eq=False)
-class TransferResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class TransferResult(InALine):
     """`table`: rows of the view `transfers`, one per pair of spaces and map, without those of single
     attributes."""
 
