@@ -82,11 +82,7 @@ def shared_space(
     settings out of their range, and views that share no images or nothing else.
     """
     _refuse_ranges(dim, ridge, rank)
-    if not views:
-        raise UneError("no view is named; name the spaces that are to share one, two or more")
-    spaces_of(lake, views)
-    if len(set(views)) < len(views):
-        raise UneError(f"a view is named twice in {', '.join(views)}; it would agree with itself")
+    _refuse_views(lake, views)
     settings = SharedSettings(
         views=tuple(views), ridge=ridge, rank=rank, shuffled=shuffled, split_seed=split_seed
     )
@@ -140,6 +136,15 @@ def _kept(lake: Lake, name: str, settings: SharedSettings, dim: int | None) -> l
     asked |= {key: value for key, value in (("dim", dim), ("ridge", settings.ridge)) if value is not None}
     is_asked = all(row[key] == value for row in rows for key, value in asked.items())
     return rows if is_asked and _fingerprint(lake, rows, settings) == known else None
+
+
+def _refuse_views(lake: Lake, views: Sequence[str]) -> None:
+    """Raise UneError for none, for one that the lake has not, and for one named twice."""
+    if not views:
+        raise UneError("no view is named; name the spaces that are to share one, two or more")
+    spaces_of(lake, views)
+    if len(set(views)) < len(views):
+        raise UneError(f"a view is named twice in {', '.join(views)}; it would agree with itself")
 
 
 def _refuse_ranges(dim: int | None, ridge: float | None, rank: int) -> None:
