@@ -139,6 +139,7 @@ def _kept(lake: Lake, name: str, settings: SharedSettings, dim: int | None) -> l
 
 
 def _refuse_views(lake: Lake, views: Sequence[str]) -> None:
+    """Raise UneError for none, for one that the lake has not, and for one named twice."""
     if not views:
         raise UneError("no view is named; name the spaces that are to share one, two or more")
     spaces_of(lake, views)
