@@ -206,6 +206,7 @@ def test_contributing_has_a_row_for_every_registry():
         assert re.search(row, text, re.MULTILINE), f"no row for {group}"
 
 
+@pytest.mark.long
 def test_files_of_contributing_are_what_the_registries_take(tmp_path):
     """Its mitigation with the test, its detector and its corpus, as a package of somebody's."""
     package, facts = tmp_path / "somebodys", tmp_path / "somebodys-1.0.dist-info"

@@ -53,6 +53,7 @@ def examples_of(data: Pictures, words: CLIPTokenizer, copies=None) -> unet.Examp
     )
 
 
+@pytest.mark.long
 def test_the_autoencoder_learns(data, tmp_path):
     torch.manual_seed(0)
     model = autoencoder.train(data, tmp_path, quick(autoencoder), widths=(8, 16, 16))

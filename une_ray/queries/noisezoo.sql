@@ -294,7 +294,9 @@ CREATE OR REPLACE MACRO nz_square(off, weights, ratio, in_split) AS coalesce(
 -- Nadeau & Bengio's (2003), t · sd · √(1 / splits + test / train) of the splits' means, which holds for other images as well:
 -- benchmarks/interval_coverage.py. Else an attribute's own interval is of the splits that know it, and its parts are added split by split, as
 -- attributes of one split share its images; what is known once has the others' variance, and t the degrees that attributes have on average.
-CREATE OR REPLACE MACRO split_margin(off, weights, ratio, split_seed) AS round(
+-- Of three numbers it is that of a mean whose splits have the standard deviation `sd`.
+CREATE OR REPLACE MACRO split_margin(sd, splits, ratio) AS nz_student(nullif(splits - 1, 0)) * sd * sqrt(1 / splits + ratio),
+(off, weights, ratio, split_seed) AS round(
     nz_student(greatest(count(off) / sum(weights) FILTER (off IS NOT NULL) - 1, 1)) / sum(weights) FILTER (off IS NOT NULL) * sqrt(
         (nz_square(off, weights, ratio, split_seed = 0) + nz_square(off, weights, ratio, split_seed = 1)
             + nz_square(off, weights, ratio, split_seed = 2) + nz_square(off, weights, ratio, split_seed = 3)

@@ -171,6 +171,7 @@ def test_a_prompt_leads_the_same_noise_by_guidance_whose_scale_is_the_dose(lake,
         assert row["norm"] == pytest.approx(np.linalg.norm(z[row["image_id"]]), rel=1e-5)
 
 
+@pytest.mark.long
 def test_a_direction_may_be_a_query_and_every_path_is_one_that_rows_can_have_gone(lake):
     sql = "SELECT w, b FROM orthogonalized('sd', 'Smiling', ['Male'])"
     ((w, b),) = connect(lake).execute(sql).fetchall()

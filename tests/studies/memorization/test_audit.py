@@ -83,6 +83,7 @@ def audited(in_this_process, zoo):
     return run
 
 
+@pytest.mark.long
 def test_the_command_ranks_a_files_prompts_whatever_is_in_them(audited, tmp_path):
     hard = ["Velvet Engine", "wow! a man!", "!!!", "héllo 🙂 日本", "\u202eright to left"]
     (tmp_path / "prompts.txt").write_text("\n\n".join([*hard, "word " * 99]), encoding="utf-8")
