@@ -100,6 +100,7 @@ class Hanging(ray_data.ReadSpace):
         time.sleep(3600)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shared_ray")
 def test_a_worker_that_hangs_holds_up_no_build(tmp_path, monkeypatch):
     corpus, spaces = "avatars:24", ["pixels-16", "pixels-32"]  # two that load no model
