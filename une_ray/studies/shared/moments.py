@@ -64,8 +64,10 @@ class Moments:
 
 def moments_of(lake: Lake, views: Sequence[str], train: pa.Array, rank: int, *, shuffled: bool) -> Moments:
     """Two passes over the train images, and one that draws partners to mix them with."""
+    order = in_order(lake, views[0], train)
+    is_validated = every_fifth(groups_of(lake, order))
     fit, rest = Scatters(), Scatters()
-    for rows, is_rest in _parts(lake, views, train):
+    for rows, is_rest in _parts(lake, views, train, is_validated):
         fit.add(_some(rows, ~is_rest))
         rest.add(_some(rows, is_rest))
     of_fit = fit.components(rank) if fit.rows else rest.components(rank)
@@ -78,9 +80,8 @@ def moments_of(lake: Lake, views: Sequence[str], train: pa.Array, rank: int, *, 
     )
     del fit, rest
     others = partners_of(lake, views, train) if shuffled else None
-    validated = in_order(lake, views[0], train).filter(pa.array(_is_validated(lake, views, train)))
-    of_validated = partners_of(lake, views, validated)
-    for batch, is_rest in _parts(lake, views, train):
+    of_validated = partners_of(lake, views, order.filter(pa.array(is_validated)))
+    for batch, is_rest in _parts(lake, views, train, is_validated):
         rows = others.mixed(len(is_rest)) if others else batch
         moments.every.add(rows)
         moments.fit.add(_some(rows, ~is_rest))
@@ -106,17 +107,13 @@ def _space(moments: ScoreMoments, dim: int, ridge: float) -> SharedSpace:
 
 
 def _parts(
-    lake: Lake, views: Sequence[str], train: pa.Array
+    lake: Lake, views: Sequence[str], train: pa.Array, is_validated: Booleans
 ) -> Iterator[tuple[dict[str, np.ndarray], Booleans]]:
     """Batches {view: (n, d)} of the train images, and of each whether it is of the fifth (n,)."""
-    is_validated, at = _is_validated(lake, views, train), 0
+    at = 0
     for ids, rows in side_by_side(lake, views, train):
         yield rows, is_validated[at : at + len(ids)]
         at += len(ids)
-
-
-def _is_validated(lake: Lake, views: Sequence[str], train: pa.Array) -> Booleans:
-    return every_fifth(groups_of(lake, in_order(lake, views[0], train)))
 
 
 def _some(rows: Mapping[str, AnyFloats], chosen: Booleans) -> dict[str, AnyFloats]:
