@@ -4,7 +4,8 @@
     python benchmarks/scale.py --only share --gpus 4
 
 Share: of the GPU seconds that the cheap spaces leave, how many the dearest one was busy; and the time beside
-that of a cluster without a gap. Tasks: shards a second through one driver when spaces cost nothing. Left:
+that of a cluster without a gap. Tasks: shards a second when a space costs nothing, pictures drawn. Driver:
+shards a second when nobody does anything, one a task and 32 a task, and what a shard costs the driver. Left:
 what it takes to find out what is left of a million shards. First: seconds until the first shard is back, and
 what the driver spends by then, of works of many shards. Tail: seconds from 95 % of the shards to all, with
 one GPU ten times slower than the others, and without.
@@ -20,10 +21,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import ray
 
 from une_ray.corpora import open_corpus
@@ -34,11 +37,13 @@ from une_ray.lake.store import Store
 from une_ray.run import ray_data
 from une_ray.run.cluster import Cluster
 from une_ray.run.crews import turns
+from une_ray.run.parcels import packed, unpacked
 from une_ray.run.plan import Work, missing
 from une_ray.run.rows import ShardRow, StageRecord
 from une_ray.spaces.space import Space
 
 DEAR, CHEAP = 2.0, 0.04  # seconds a shard: 50 to 1, as an inversion and an encoder
+NOTHING = pa.table({"status": pa.array([], pa.string())})
 STEADY, SLOWER = 0.5, 10  # seconds a shard, and how many times as many of them a slow GPU takes
 ROW = "{:34} {:>10} {:>22} {:>16}"
 
@@ -55,6 +60,13 @@ class Asleep(ray_data.ReadSpace):
     @property
     def seconds(self) -> float:
         return float(self.space.name.rpartition("-")[2])
+
+
+class Unmoved(Asleep):
+    """In place of a model: nothing but the record of it."""
+
+    def __call__(self, shard_row: ShardRow) -> ShardRow:
+        return shard_row.recorded(ray_data.Clock(self.space.name).record(shard_row.shard, NOTHING))
 
 
 class Uneven(Asleep):
@@ -111,6 +123,26 @@ def tasks(lake: Lake, shards: int, gpus: int) -> float:
     return (len(times) - 1) / (times[-1] - times[0])
 
 
+def driver(lake: Lake, shards: int, together: int, gpus: int) -> tuple[float, float]:
+    """Shards a second, and processor seconds of the driver per shard, with so many shards a task and no work;
+    from the first that comes back to the last."""
+    process, some, times = psutil.Process(), spaces([0.0]), []
+    with patch.multiple(ray_data, read_parcel=unread, shards_per_task=lambda *_: together):
+        for _row in rows(lake, some, shards, gpus, Unmoved):
+            spent = process.cpu_times()
+            times.append((time.monotonic(), spent.user + spent.system))
+    (begin, before), (end, after) = times[0], times[-1]
+    return (len(times) - 1) / (end - begin), (after - before) / (len(times) - 1)
+
+
+def unread(parcel: pa.Table, *rest: Any) -> Iterator[pa.Table]:
+    """In place of reading: shards of no pictures, which count as read."""
+    found = [replace(row, payload=b"-") for row in unpacked(parcel)]
+    for row in found if rest[-1] else []:
+        rest[-1].read.remote(row.place)
+    yield packed(found)
+
+
 def left(lake: Lake, shards: int) -> tuple[float, float]:
     """Seconds, and MiB held afterwards, to find out what two spaces lack of so many shards of which half are
     done, their listings given."""
@@ -147,7 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=("share", "tasks", "left", "first", "tail"))
+    parser.add_argument("--only", choices=("share", "tasks", "driver", "left", "first", "tail"))
     parser.add_argument("--gpus", type=int, default=4, help="logical ones; each is a process that sleeps")
     parser.add_argument("--counts", default="2,6,20", help="of spaces, one of them dear")
     args = parser.parse_args()
@@ -165,7 +197,16 @@ def main() -> None:
                     held, longer = share(lake, costs, args.gpus)
                     print(ROW.format(count, order, f"{held:.1%}", f"{longer:.2f}"), flush=True)
         if args.only in (None, "tasks"):
-            print(f"{tasks(lake, 2000, args.gpus):.0f} shards a second through one driver", flush=True)
+            print(f"{tasks(lake, 2000, args.gpus):.0f} shards a second, one picture each", flush=True)
+        if args.only in (None, "driver"):
+            for together, shards in ((1, 2_000), (32, 32_000)):
+                rate, cost = driver(lake, shards, together, args.gpus)
+                print(
+                    f"{together} shards a task, no work: {rate:,.0f} shards, {256 * rate:,.0f} images of 256"
+                    f" a shard, a second; the driver {1000 * cost:.2f} ms of a processor a shard, which ends"
+                    f" at {256 / cost:,.0f} images a second",
+                    flush=True,
+                )
         if args.only in (None, "left"):
             seconds, memory = left(lake, 1_000_000)
             print(f"1,000,000 shards, half of them done: {seconds:.1f} s, {memory:,.0f} MiB", flush=True)

@@ -39,7 +39,17 @@ def test_bytes_files_and_requests_are_counted():
     rows = 2 * ROW_BYTES + IMAGE_ROW_BYTES
     assert answer.lake_bytes == pytest.approx(1000 * (2 * SHRINK * (768 + 1024) + rows))
     assert answer.merged_files == 3 and answer.merged_count_seconds < answer.count_seconds
-    assert answer.driver_hours == pytest.approx(12 / DRIVER_TASKS / 3600)
+    assert not answer.is_merged
+
+
+def test_a_task_takes_ten_seconds_or_8192_images_of_all_spaces_together():
+    for seconds, tasks in ((0.1, 4000), (0.01, 1334), (0.002, 211), (1e-5, 125)):
+        given = {"clip-l14": seconds / 2, "dinov2-l14": seconds / 2}
+        question = Question(images=1_024_000, spaces=list(given), gpu="l4", shard_size=256, seconds=given)
+        answer = estimate(question)
+        assert (answer.shards, answer.tasks) == (4000, tasks)
+        assert answer.driver_hours == pytest.approx(tasks / DRIVER_TASKS / 3600)
+        assert answer.is_merged and "which the build merges into" in "\n".join(lines(question, answer))
 
 
 def test_measured_seconds_replace_the_estimate():
@@ -52,9 +62,9 @@ def test_measured_seconds_replace_the_estimate():
 def test_a_small_lake_meets_no_limit_and_a_huge_one_says_what_to_do(gpu):
     small = Question(images=100_000, spaces=["sd15/ddim50"], gpu=gpu, gpus=1)
     assert estimate(small).limits == [] and lines(small, estimate(small))[-1].startswith("une transfer")
-    huge = Question(images=10**9, spaces=["clip-l14"], gpu=gpu, gpus=1000)
+    huge = Question(images=10**10, spaces=["sd15/ddim50"], gpu=gpu, gpus=100_000)
     limits = "\n".join(estimate(huge).limits)
-    assert "--shard-size 2048" in limits and "une compact makes" in limits and "hands out" in limits
+    assert "--shard-size 2048" in limits and "hands out" in limits and "spread the pictures" in limits
 
 
 def test_what_is_not_known_is_refused(capsys):
@@ -70,4 +80,4 @@ def test_what_is_not_known_is_refused(capsys):
             plan(corpus_size="1e3", spaces="clip-l14", seconds=[text])
     plan(corpus_size="1e6", spaces="clip-l14", price=2.0)
     printed = capsys.readouterr().out
-    assert printed.startswith("1,000,000 images, 1 spaces, 8 h100") and "dollars" in printed
+    assert printed.startswith("1,000,000 images, 1 space, 8 h100") and "dollars" in printed

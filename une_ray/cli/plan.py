@@ -83,22 +83,24 @@ def _given(text: str) -> tuple[str, float]:
 def lines(question: Question, answer: Estimate) -> list[str]:
     """The answer as a page."""
     width = max(len(space.name) for space in answer.spaces)
-    out = [f"{question.images:,} images, {len(answer.spaces)} spaces, {question.gpus:,} {question.gpu}", ""]
+    spaces = f"{len(answer.spaces)} space{'s' * (len(answer.spaces) > 1)}"
+    out = [f"{question.images:,} images, {spaces}, {question.gpus:,} {question.gpu}", ""]
     out += [
         f"{space.name:{width}}  {_time(space.seconds)} an image  {space.gpu_hours:12,.1f} GPU-hours"
         f"  {_bytes(space.bytes):>9}  ({space.source})"
         for space in answer.spaces
     ]
+    merging = "the build merges into" if answer.is_merged else "une compact would merge into"
     dollars = "" if answer.dollars is None else f", {answer.dollars:,.0f} dollars"
     out += [
         "",
         f"GPUs      {answer.gpu_hours:,.1f} GPU-hours: {answer.hours:,.1f} h on {question.gpus:,}{dollars}",
         f"bytes     {_bytes(answer.corpus_bytes)} read, {_bytes(answer.lake_bytes)} written",
-        f"files     {answer.files:,} of {answer.shards:,} shards; {answer.merged_files:,} after une compact",
+        f"files     {answer.files:,} of {answer.shards:,} shards, which {merging} {answer.merged_files:,}",
         f"requests  {answer.gets:,.0f} GET, {answer.puts:,.0f} PUT",
-        f"driver    {answer.driver_hours:,.2f} h to hand out the tasks",
-        f"SQL       a count in {_time(answer.count_seconds)}, {_time(answer.merged_count_seconds)} after une"
-        f" compact; {_bytes(answer.query_memory)} of memory",
+        f"driver    {answer.driver_hours:,.2f} h to hand out {answer.tasks:,} tasks",
+        f"SQL       a count in {_time(answer.merged_count_seconds)}, of unmerged files in"
+        f" {_time(answer.count_seconds)}; {_bytes(answer.query_memory)} of memory",
         "",
     ]
     longest = max(len(study.name) for study in answer.studies)

@@ -14,7 +14,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,26 +65,39 @@ def compact(
     grace: float = GRACE,
     say: Callable[[str], None] = lambda line: None,
     spread: Spread = here,
+    *,
+    folders: Sequence[str] | None = None,
+    full: bool = False,
+    waits: bool = True,
 ) -> Iterator[Compacted]:
     """Merge the files of every space, and of `images`, into ones of about `size` bytes; yields what became of
     each folder.
 
     Nothing that is asked of the lake changes by it. `spread` says where files are read and written; this
-    call alone gives them their names. Raises UneError where files of one space are not alike, and where
-    another call takes the lease of one that was stopped for too long.
+    call alone gives them their names. `folders` are all unless they are named; `full` leaves files alone that
+    are too few yet for one of the size, as between shards that a build has still to do. Where another call is
+    at work this one waits for it, or without `waits` does nothing. Raises UneError where files of one space
+    are not alike, and where another call takes the lease of one that was stopped for too long.
     """
     lake.existing()
-    with _lease(lake, say) as check:
+    with _lease(lake, say, waits) as check:
+        if check is None:
+            return
         lake.store.sweep()
-        for folder in ("images", *map(space_folder, lake.fingerprints())):
+        for folder in folders or ("images", *map(space_folder, lake.fingerprints())):
             before = len(shard_files(lake.store.names(folder)))
             check()
             _finish(lake, folder, grace, check)
-            _merge(lake, folder, size, grace, check, spread)
+            _merge(lake, folder, size, grace, check, spread, full)
             yield Compacted(folder=folder, before=before, after=len(shard_files(lake.store.names(folder))))
 
 
-def groups(files: Sequence[ShardFile], bytes_of: dict[str, int], size: int) -> list[list[ShardFile]]:
+def has_work(lake: Lake, folder: str, size: int = SIZE, full: bool = False) -> bool:
+    """Whether `compact` would merge anything in a folder; one listing."""
+    return bool(_wanted(sizes(lake.store, folder), size, full))
+
+
+def groups(files: Sequence[ShardFile], bytes_of: Mapping[str, int], size: int) -> list[list[ShardFile]]:
     """Files to be merged with each other: neighbours, less than half of `size`, until they have it."""
     found: list[list[ShardFile]] = []
     group: list[ShardFile] = []
@@ -99,11 +112,15 @@ def groups(files: Sequence[ShardFile], bytes_of: dict[str, int], size: int) -> l
     return [group for group in [*found, group] if len(group) > 1]
 
 
+def _wanted(bytes_of: Mapping[str, int], size: int, full: bool) -> list[list[ShardFile]]:
+    found = groups(current(bytes_of), bytes_of, size)
+    return [group for group in found if not full or sum(bytes_of[file.name] for file in group) >= size]
+
+
 def _merge(
-    lake: Lake, folder: str, size: int, grace: float, check: Callable[[], None], spread: Spread
+    lake: Lake, folder: str, size: int, grace: float, check: Callable[[], None], spread: Spread, full: bool
 ) -> None:
-    bytes_of = sizes(lake.store, folder)
-    wanted = groups(current(bytes_of), bytes_of, size)
+    wanted = _wanted(sizes(lake.store, folder), size, full)
     if not wanted:
         return
     staged = []
@@ -200,10 +217,13 @@ def _stamp(table: pa.Table) -> dict[str, str]:
 
 
 @contextmanager
-def _lease(lake: Lake, say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
-    """Hold the lake's compaction; gives what raises UneError once another has it."""
+def _lease(lake: Lake, say: Callable[[str], None], waits: bool) -> Iterator[Callable[[], None] | None]:
+    """Hold the lake's compaction; gives what raises UneError once another has it, None where another has it
+    now and this one does not wait."""
     record: dict[str, Any] = {"owner": uuid.uuid4().hex, "host": socket.gethostname(), "pid": os.getpid()}
-    _acquire(lake, record, say)
+    if not _acquire(lake, record, say, waits):
+        yield None
+        return
     stop, lost = Event(), Event()
 
     def beat() -> None:
@@ -232,20 +252,24 @@ def _lease(lake: Lake, say: Callable[[str], None]) -> Iterator[Callable[[], None
             lake.store.remove(COMPACTION)
 
 
-def _acquire(lake: Lake, record: dict[str, Any], say: Callable[[str], None]) -> None:
+def _acquire(lake: Lake, record: dict[str, Any], say: Callable[[str], None], waits: bool) -> bool:
+    """Whether the lease is this one's now. One that no longer beats is taken over, whoever `waits`."""
     data, since, said = json.dumps(record).encode(), time.monotonic(), False
     seen: dict[str, Any] = {}
     while not lake.store.commit(COMPACTION, data, replace=False):
         holder = _holder(lake)
         if holder != seen:
+            if seen and not waits:
+                return False
             seen, since = holder, time.monotonic()
         elif time.monotonic() - since > DEAD and _holder(lake) == seen:
             lake.store.remove(COMPACTION)
             continue
-        if holder and not said:
+        if holder and waits and not said:
             say(f"another une compact ({holder['host']}, process {holder['pid']}) has this lake; waiting")
             said = True
         time.sleep(BEAT / 2)
+    return True
 
 
 def _holder(lake: Lake) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from une_ray.corpora.base import has_pictures
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 from une_ray.lake import schema
-from une_ray.lake.layout import Lake
+from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.listed import last_listing, planned
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.run.crews import Turn, turns
+from une_ray.run.merging import Merging
 from une_ray.run.parked import Parked, left_over
 from une_ray.run.plan import Work, missing
 from une_ray.run.progress import Progress, say
@@ -113,7 +114,7 @@ def build(
             place=place,
             unit="images" if has_pictures(opened) else "prompts",
         )
-        runs = _do(job, work) if work else None
+        runs = _done(job, work)
     except UneError:
         lake.forget_empty(fresh)
         raise
@@ -186,6 +187,15 @@ def _reasons(lake: Lake, shards: Sequence[int]) -> Sequence[str]:
             if row["status"] == schema.REJECT:
                 found.setdefault(row["error"], f"{row['image_id']}: {row['error']}")
     return tuple(found.values())[:REASONS_SHOWN]
+
+
+def _done(job: Job, work: Work) -> Runs | None:
+    """Do the work, if any is left, and merge what it wrote; takes up a merging that was killed."""
+    folders = ["images", *(space_folder(space.name) for space in job.spaces)]
+    with Merging(job.lake, folders, job.cluster) as merging:
+        runs = _do(job, work) if work else None
+        merging.finish(wrote=bool(work))
+    return runs
 
 
 def _do(job: Job, work: Work) -> Runs:

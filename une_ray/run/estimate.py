@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from une_ray.errors import UneError, unknown
+from une_ray.run.crews import IMAGES_OF_A_TASK, SECONDS_OF_A_TASK
+from une_ray.run.merging import MANY
 from une_ray.spaces.space import Space
 
 HOUR, GB = 3600.0, 1e9
@@ -42,7 +44,7 @@ SHRINK = 0.92  # what zstd leaves of float16 noise: benchmarks/storage.py
 ROW_BYTES = 60  # of a space's other columns: id, status, norm, dim
 IMAGE_ROW_BYTES = 200  # of `images`: id, hash, size, labels
 MERGED = 256 << 20  # bytes of a file that une compact writes
-DRIVER_TASKS = 107  # a second, one task per shard: benchmarks/scale.py on two cores
+DRIVER_TASKS = 107  # a second: benchmarks/scale.py on two cores
 REQUEST_SECONDS, REQUESTS_AT_ONCE = 0.03, 16  # of a session of une sql: benchmarks/scale_sql.py
 READ = 0.2e9  # bytes of z a second and core, from Parquet into arrays: benchmarks/storage.py
 MULTIPLY = 8e10  # float32 FLOP/s and core of a Gram, as of the plain product: benchmarks/storage.py
@@ -52,7 +54,6 @@ SPLITS = 5
 
 # Where something ends, by what is known of it.
 DRIVER_HOURS = 24.0
-MOST_FILES = 1_000_000
 MOST_MEMORY = 256e9
 MOST_REQUESTS = 5500.0  # GETs a second that S3 promises for one prefix
 
@@ -98,7 +99,8 @@ class StudyEstimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """All of it. `limits` says where something ends, and what to do then."""
+    """All of it. `files` are those that are written, `merged_files` what they become. `limits` says where
+    something ends, and what to do then."""
 
     spaces: list[SpaceEstimate]
     gpu_hours: float
@@ -107,6 +109,7 @@ class Estimate:
     corpus_bytes: float
     lake_bytes: float
     shards: int
+    tasks: int
     files: int
     merged_files: int
     gets: float
@@ -114,6 +117,7 @@ class Estimate:
     driver_hours: float
     count_seconds: float
     merged_count_seconds: float
+    is_merged: bool  # by the build itself
     query_memory: float
     studies: list[StudyEstimate]
     limits: list[str]
@@ -128,6 +132,7 @@ def estimate(question: Question) -> Estimate:
     shards = math.ceil(question.images / question.shard_size)
     gpu_hours = sum(space.gpu_hours for space in spaces)
     lake_bytes = sum(space.bytes for space in spaces) + question.images * IMAGE_ROW_BYTES
+    tasks = math.ceil(shards / _shards_of_a_task(question, sum(space.seconds for space in spaces)))
     files = shards * (len(spaces) + 1)
     merged = sum(math.ceil(space.bytes / MERGED) for space in spaces)
     merged += math.ceil(question.images * IMAGE_ROW_BYTES / MERGED)
@@ -139,18 +144,26 @@ def estimate(question: Question) -> Estimate:
         corpus_bytes=question.images * question.image_bytes,
         lake_bytes=lake_bytes,
         shards=shards,
+        tasks=tasks,
         files=files,
         merged_files=merged,
         gets=question.images + 2.0 * files,
         puts=float(files),
-        driver_hours=shards * (len(spaces) + 1) / DRIVER_TASKS / HOUR,
+        driver_hours=tasks / DRIVER_TASKS / HOUR,
         count_seconds=_asking(files),
         merged_count_seconds=_asking(merged),
+        is_merged=shards > MANY,
         query_memory=float(ROW_GROUP * max(question.cores, REQUESTS_AT_ONCE)),
         studies=_studies(question, spaces, lake_bytes),
         limits=[],
     )
     return Estimate(**{**vars(answer), "limits": _limits(question, answer)})
+
+
+def _shards_of_a_task(question: Question, seconds: float) -> float:
+    """What `crews.shards_per_task` makes of so many seconds an image, of all spaces of an actor together."""
+    images = min(SECONDS_OF_A_TASK / seconds, IMAGES_OF_A_TASK)
+    return max(1, images // question.shard_size)
 
 
 def _asking(files: int) -> float:
@@ -233,12 +246,7 @@ def _limits(question: Question, answer: Estimate) -> list[str]:
     if answer.driver_hours > min(DRIVER_HOURS, max(answer.hours, 1.0)):
         found.append(
             f"the driver hands out {DRIVER_TASKS} tasks a second, which is {answer.driver_hours:,.0f} h for"
-            f" {answer.files:,} tasks: larger shards (--shard-size {question.shard_size * 8})"
-        )
-    if answer.files > MOST_FILES:
-        found.append(
-            f"{answer.files:,} files take {answer.count_seconds / 60:,.0f} min to count: une compact makes"
-            f" {answer.merged_files:,} of them"
+            f" {answer.tasks:,} tasks: larger shards (--shard-size {question.shard_size * 8})"
         )
     rate = answer.gets / max(answer.hours * HOUR, 1.0)
     if rate > MOST_REQUESTS:

@@ -1,16 +1,24 @@
-"""`une compact` on a cluster: every large file is read and written by one task, and moved by the driver."""
+"""Shards' files merged into large ones on a cluster, and while a build goes: every large file is read and
+written by one task, and moved by the driver."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from threading import Event, Thread
 from typing import Any
+from urllib.parse import unquote
 
-from une_ray.errors import UneError
-from une_ray.lake.compact import Group, Spread
+from une_ray.errors import UneError, reason
+from une_ray.lake.compact import GRACE, SIZE, Group, Spread, compact, has_work, here
+from une_ray.lake.layout import COMPACTION, Lake
 from une_ray.run.cluster import Cluster
+from une_ray.run.progress import say
 
 WAITING = 1024  # tasks that Ray knows of at once
+MANY = 1024  # shards of a lake whose builds merge what they write: 262,144 images of 256 a shard
+SECONDS_BETWEEN_MERGES = 600.0
 
 
 def on_cluster(cluster: Cluster) -> Spread:
@@ -34,3 +42,53 @@ def on_cluster(cluster: Cluster) -> Spread:
                 raise
 
     return spread
+
+
+class Merging:
+    """A build's small files become large ones while it goes, where a lake has MANY shards: whatever makes a
+    whole file every ten minutes, beside the build, and the rest by `finish`.
+
+    Another build's merging, or a `une compact`, goes before: then this one leaves the files to it. A fault
+    costs no shard: it is said, and the next build or `une compact` merges what is left.
+    """
+
+    def __init__(self, lake: Lake, folders: Sequence[str], cluster: Cluster) -> None:
+        self.lake, self.folders = lake, folders
+        self.spread = on_cluster(cluster) if cluster.address or os.environ.get("RAY_ADDRESS") else here
+        self.is_over = Event()
+        self.thread = Thread(target=self._run, name="une-merging", daemon=True)
+
+    def __enter__(self) -> Merging:
+        if self.lake.shards > MANY:
+            self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_over.set()
+
+    def finish(self, wrote: bool) -> None:
+        """Merge what is left once all shards are done: of a build that `wrote` any, or after a merging that
+        was killed."""
+        self.is_over.set()
+        if self.thread.is_alive():
+            self.thread.join()
+        if self.lake.shards > MANY and (wrote or self.lake.store.exists(COMPACTION)):
+            self._merge(full=False)
+
+    def _run(self) -> None:
+        while not self.is_over.wait(SECONDS_BETWEEN_MERGES):
+            self._merge(full=True)
+
+    def _merge(self, full: bool) -> None:
+        try:
+            folders = [folder for folder in self.folders if has_work(self.lake, folder, SIZE, full)]
+            if not folders:
+                return
+            if not full:
+                say(f"merging files into large ones, in {', '.join(map(unquote, folders))}")
+            for _ in compact(
+                self.lake, SIZE, GRACE, spread=self.spread, folders=folders, full=full, waits=False
+            ):
+                pass
+        except Exception as error:
+            say(f"files were not merged: {reason(error)}; une compact {self.lake.url} does it")
