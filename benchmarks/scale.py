@@ -7,8 +7,9 @@ Share: of the GPU seconds that the cheap spaces leave, how many the dearest one 
 that of a cluster without a gap. Tasks: shards a second when a space costs nothing, pictures drawn. Driver:
 shards a second when nobody does anything, one a task and 32 a task, and what a shard costs the driver. Left:
 what it takes to find out what is left of a million shards. First: seconds until the first shard is back, and
-what the driver spends by then, of works of many shards. Tail: seconds from 95 % of the shards to all, with
-one GPU ten times slower than the others, and without.
+what the driver spends by then, of works of many shards. Store: share of the time in which devices are busy
+where a shard takes as long to be written as to be computed, one shard at once and two. Tail: seconds from
+95 % of the shards to all, with one GPU ten times slower than the others, and without.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from une_ray.lake.files import shard_file
 from une_ray.lake.layout import Lake
 from une_ray.lake.store import Store
 from une_ray.run import ray_data
+from une_ray.run.clock import Clock
 from une_ray.run.cluster import Cluster
 from une_ray.run.crews import turns
 from une_ray.run.parcels import packed, unpacked
@@ -51,9 +53,13 @@ ROW = "{:34} {:>10} {:>22} {:>16}"
 class Asleep(ray_data.ReadSpace):
     """A model that keeps its device busy for so long as its name says, and writes nothing."""
 
+    store_seconds = 0.0
+
     def __call__(self, shard_row: ShardRow) -> ShardRow:
-        clock = ray_data.Clock(self.space.name)
-        time.sleep(self.seconds)
+        with self.device_turn:
+            time.sleep(self.seconds)
+        clock = self.device_turn.last(self.space.name, "none")
+        time.sleep(self.store_seconds)
         table = self.lake.plan(shard_row.shard).append_column("status", [["ok"] * self.lake.images_in({0})])
         return shard_row.recorded(clock.record(shard_row.shard, table))
 
@@ -66,7 +72,13 @@ class Unmoved(Asleep):
     """In place of a model: nothing but the record of it."""
 
     def __call__(self, shard_row: ShardRow) -> ShardRow:
-        return shard_row.recorded(ray_data.Clock(self.space.name).record(shard_row.shard, NOTHING))
+        return shard_row.recorded(Clock(self.space.name).record(shard_row.shard, NOTHING))
+
+
+class Storing(Asleep):
+    """The same, and a store that takes half a second for a shard."""
+
+    store_seconds = 0.5
 
 
 class Uneven(Asleep):
@@ -169,6 +181,20 @@ def first(lake: Lake, shards: int, gpus: int) -> tuple[float, float, float]:
     return seconds, now.user + now.system - times.user - times.system, grown
 
 
+def stored(lake: Lake, together: int, at_once: int, gpus: int) -> float:
+    """Share of the time in which devices were busy, beside a slow store, with so many shards a task."""
+    with (
+        patch.object(ray_data, "shards_per_task", lambda *_: together),
+        patch.object(
+            ray_data, "stage_of", lambda _: type("Some", (ray_data.ReadCrew,), {"at_once": at_once})
+        ),
+    ):
+        found = [r for row in rows(lake, spaces([STEADY]), 24 * gpus, gpus, Storing) for r in row.records]
+    busy = [record for record in found if record.stage != "read"]
+    begin, end = min(map(started, busy)), max(started(record) + record.seconds for record in busy)
+    return sum(record.seconds for record in busy) / gpus / (end - begin)
+
+
 def tail(lake: Lake, shards: int, gpus: int, model: type[Asleep]) -> float:
     """Seconds from 95 % of the shards to the last."""
     times = [time.monotonic() for _ in rows(lake, spaces([STEADY]), shards, gpus, model)]
@@ -179,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=("share", "tasks", "driver", "left", "first", "tail"))
+    parser.add_argument("--only", choices=("share", "tasks", "driver", "left", "first", "store", "tail"))
     parser.add_argument("--gpus", type=int, default=4, help="logical ones; each is a process that sleeps")
     parser.add_argument("--counts", default="2,6,20", help="of spaces, one of them dear")
     args = parser.parse_args()
@@ -217,6 +243,12 @@ def main() -> None:
                     f"{shards:,} shards: {seconds:.1f} s to the first, the driver {work:.1f} s of a processor"
                     f" and {memory:,.0f} MiB",
                     flush=True,
+                )
+        if args.only in (None, "store"):
+            for at_once in (1, ray_data.AT_ONCE):
+                busy = stored(lake, 8, at_once, args.gpus)
+                print(
+                    f"a shard computes {STEADY} s and is written in .5 s, {at_once} at once: {busy:.0%} busy"
                 )
         if args.only in (None, "tail"):
             without, beside = (tail(lake, 60 * args.gpus, args.gpus, model) for model in (Asleep, Uneven))

@@ -12,11 +12,10 @@ from __future__ import annotations
 import functools
 import logging
 import math
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -31,13 +30,13 @@ from une_ray.lake import results, schema
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.pictures.decode import Reject
 from une_ray.run import read, shard
+from une_ray.run.clock import Clock, DeviceTurn
 from une_ray.run.cluster import DEFAULT, Cluster, own_cores, own_device
 from une_ray.run.crews import Crew, Turn, shards_per_task
 from une_ray.run.distant import DistantImages
 from une_ray.run.idle import Watch, can_help, idle_rows, start_late
 from une_ray.run.killers import killers
 from une_ray.run.late import Copy, Returns
-from une_ray.run.metrics import count
 from une_ray.run.parcels import (
     FEW,
     ONE_BY_ONE,
@@ -51,12 +50,13 @@ from une_ray.run.parcels import (
     unpacked,
 )
 from une_ray.run.placement import READ_CPUS, Pool
-from une_ray.run.rows import ShardRow, StageRecord
+from une_ray.run.rows import ShardRow
 from une_ray.run.tries import start_tries, tried
 from une_ray.spaces.kind import Step
 from une_ray.spaces.space import Space
 
 SHOWN = 4  # spaces of a crew, in its name
+AT_ONCE = 2  # shards of an actor: one computes while the other is decoded or its file is written
 TASKS_AHEAD = 1024  # at least: ten seconds of a driver that hands out a hundred a second
 
 Row = dict[str, Any]
@@ -240,12 +240,20 @@ def _lacking(lake: Lake, row: ShardRow) -> list[str]:
 class ReadSpace:
     """A model in memory that turns shards into files of one space.
 
-    What may fail comes with the first shard: a fault then is one of that shard's, not a dead actor.
+    What may fail comes with the first shard: a fault then is one of that shard's, not a dead actor. Several
+    threads may have a shard each: the one whose `device_turn` it is computes.
     """
 
-    def __init__(self, lake_url: str, space: Space, fingerprint: dict[str, Any], tries: ActorHandle) -> None:
+    def __init__(
+        self,
+        lake_url: str,
+        space: Space,
+        fingerprint: dict[str, Any],
+        tries: ActorHandle,
+        device_turn: DeviceTurn,
+    ) -> None:
         self.lake, self.space, self.tries = Lake(lake_url), space, tries
-        self.fingerprint = fingerprint
+        self.fingerprint, self.device_turn = fingerprint, device_turn
 
     @functools.cached_property
     def device(self) -> str:
@@ -267,9 +275,9 @@ class ReadSpace:
         name = f"{space_folder(space)}/{shard_file(shard_row.shard)}"
         if space not in shard_row.spaces or self.lake.has_shard(space_folder(space), shard_row.shard):
             return shard_row
-        clock = Clock(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
         with tried(self.tries, name) as suspect:
             table, besides = self.read(shard_row.images(), suspect)
+            clock = self.device_turn.last(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
             if shard_row.is_copy and self.lake.has_shard(space_folder(space), shard_row.shard):
                 return shard_row.recorded(clock.record(shard_row.shard, table))  # the other was first
             self.keep_seeds(shard_row.shard, besides.seeds)
@@ -302,9 +310,12 @@ class ReadSpace:
             for place, reason in killers(read.trial, (self.space, self.device, items), len(items)).items():
                 items[place] = Reject(reason)
         if is_text:
-            return read.read_captions(self.step, model.batch_size, ids, items)
-        table = read.read_space(self.step, model.preprocessing, model.batch_size, ids, items, self.decoders)
-        return table, read.Besides()
+            with self.device_turn:
+                return read.read_captions(self.step, model.batch_size, ids, items)
+        batches = read.decoded(model.preprocessing, model.batch_size, items, self.decoders)
+        with self.device_turn:
+            rows = read.read_batches(self.step, ids, batches)
+        return rows.table(), read.Besides()
 
 
 @dataclass(frozen=True)
@@ -332,6 +343,8 @@ class Helping:
 class ReadCrew:
     """One actor: spaces that share a process, its device and each shard's bytes."""
 
+    at_once = AT_ONCE
+
     def __init__(
         self,
         lake_url: str,
@@ -339,12 +352,13 @@ class ReadCrew:
         last: bool,
         helping: Helping,
     ) -> None:
-        tries = helping.tries
-        self.readers = [make(lake_url, space, fingerprint, tries) for make, space, fingerprint in readers]
+        tries, turn = helping.tries, DeviceTurn()
+        self.readers = [make(lake_url, space, printed, tries, turn) for make, space, printed in readers]
         self.last, self.helping = last, helping
 
     def __call__(self, parcel: pa.Table) -> pa.Table:
-        return packed([self.read(shard_row) for shard_row in unpacked(parcel)])
+        with ThreadPoolExecutor(self.at_once) as threads:
+            return packed([*threads.map(self.read, unpacked(parcel))])
 
     def read(self, shard_row: ShardRow) -> ShardRow:
         """The row with what every space recorded of it, and with their faults."""
@@ -368,24 +382,3 @@ def stage_of(crew: Crew) -> type[ReadCrew]:
     names = [space.name for space in crew.spaces]
     shown = ", ".join(names) if len(names) <= SHOWN else f"{len(names)} spaces"
     return type(f"Read[{shown}]", (ReadCrew,), {})
-
-
-class Clock:
-    """Times one stage of one shard for the `runs` table, and has it counted."""
-
-    def __init__(self, stage: str, device: str = "cpu") -> None:
-        self.stage, self.device = stage, device
-        self.started, self.begin = datetime.now(UTC), time.monotonic()
-
-    def record(self, shard: int, table: pa.Table) -> StageRecord:
-        count(self.stage, table)
-        return StageRecord(
-            shard=shard,
-            stage=self.stage,
-            images=len(table),
-            rejects=sum(status == schema.REJECT for status in table["status"].to_pylist()),
-            seconds=time.monotonic() - self.begin,
-            started=self.started.isoformat(),
-            host=socket.gethostname(),
-            device=self.device,
-        )

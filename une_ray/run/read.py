@@ -7,8 +7,8 @@ neighbours can be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -26,6 +26,9 @@ DECODE_THREADS = 4  # at least: libraries decode without Python's lock
 FLOAT16_MAX = 65504.0
 BLANK = "a"  # a caption that stands in for one that is not there
 
+Batch = tuple[range, np.ndarray, list[str | None]]
+"""Row numbers, pictures (b, size, size, 3) uint8, and why each row is a reject or None."""
+
 
 def read_space(
     step: Step[np.ndarray],
@@ -37,11 +40,16 @@ def read_space(
 ) -> pa.Table:
     """The space's table for one shard, in the order of `image_ids`; `images` holds encoded bytes, None
     where unreadable, or a Reject that says what else is wrong. They are decoded by so many threads."""
+    return read_batches(step, image_ids, decoded(preprocessing, batch_size, images, threads)).table()
+
+
+def read_batches(step: Step[np.ndarray], image_ids: Sequence[str], batches: Iterable[Batch]) -> Rows:
+    """The same of batches that are decoded already, or soon."""
     rows = Rows(image_ids)
-    for part, pictures, rejects in _batches(preprocessing, batch_size, images, threads):
+    for part, pictures, rejects in batches:
         rows.read(step, part, pictures, rejects)
     rows.look_back(step)
-    return rows.table()
+    return rows
 
 
 class SeedRow(TypedDict):
@@ -156,14 +164,13 @@ def trial(space: Space, device: str, items: Sequence[bytes | str | Reject | None
     return read
 
 
-def _batches(
+def decoded(
     preprocessing: Preprocessing,
     batch_size: int,
     images: Sequence[bytes | Reject | None],
     thread_count: int,
-) -> Iterator[tuple[range, np.ndarray, list[str | None]]]:
-    """(row numbers, pictures (b, size, size, 3) uint8, why each row is a reject or None); the next batch
-    decodes while this one is used."""
+) -> Iterator[Batch]:
+    """Batches of `images`: the first is begun at once, each next one while the one before is used."""
     parts = [range(i, min(i + batch_size, len(images))) for i in range(0, len(images), batch_size)]
     blank = np.full((preprocessing.size, preprocessing.size, 3), 127, np.uint8)
 
@@ -178,11 +185,21 @@ def _batches(
         except ValueError as error:  # of resizing: a strip that becomes no pixels wide
             return blank, f"{type(error).__name__}: {error}"
 
-    with ThreadPoolExecutor(thread_count) as threads:
-        ahead = [threads.submit(prepare, row) for row in parts[0]] if parts else []
+    threads = ThreadPoolExecutor(thread_count)
+    return _in_turn(
+        threads, prepare, parts, [threads.submit(prepare, row) for row in parts[0]] if parts else []
+    )
+
+
+def _in_turn(
+    threads: ThreadPoolExecutor,
+    prepare: Callable[[int], tuple[np.ndarray, str | None]],
+    parts: Sequence[range],
+    ahead: Sequence[Future[tuple[np.ndarray, str | None]]],
+) -> Iterator[Batch]:
+    with threads:
         for number, part in enumerate(parts):
             pictures, rejects = zip(*(future.result() for future in ahead))
-            ahead = (
-                [threads.submit(prepare, row) for row in parts[number + 1]] if number + 1 < len(parts) else []
-            )
+            following = parts[number + 1] if number + 1 < len(parts) else ()
+            ahead = [threads.submit(prepare, row) for row in following]
             yield part, np.stack(pictures), list(rejects)
