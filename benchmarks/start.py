@@ -3,9 +3,10 @@
     python benchmarks/start.py                    # 32 pictures into one space and four, 256 into eight
     python benchmarks/start.py --only 256x8
 
-Each build is a process of its own on a Ray of its own, as a user starts one; a finished
-lake is asked once more. Processor seconds are of all processes of a build together: other jobs on a machine
-stretch the others, and not these.
+Each build is a process of its own on a Ray of its own, as a user starts one; a finished lake is asked once
+more. Before them the floor: a Ray Data job of one row and one actor that does nothing, and the imports that a
+model of transformers needs. Processor seconds are of all processes of a build together: other jobs on a
+machine stretch the others, and not these.
 """
 
 from __future__ import annotations
@@ -27,6 +28,17 @@ EIGHT = (
     *("mini-sd-a/leak50", "mini-sd-a/latents", "pixels-16", "random-mini-dino"),
 )
 CASES = {"32x1": (32, SMALL[:1]), "32x4": (32, SMALL), "256x8": (256, EIGHT)}
+NOTHING = """
+import logging, ray
+from ray.data import ActorPoolStrategy
+ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+class Nothing:
+    def __call__(self, batch):
+        return batch
+pool = ActorPoolStrategy(size=1)
+ray.data.from_items([{"row": 1}]).map_batches(Nothing, compute=pool, num_cpus=0.5).take_all()
+"""
+IMPORTS = "import torch, transformers.models.dinov2.modeling_dinov2"
 ROW = "{:10} {:>16} {:>16} {:>12} {:>12} {:>14} {:>14}"
 
 
@@ -70,12 +82,27 @@ def timed(images: int, spaces: Sequence[str]) -> tuple[float, ...]:
         return *first, whole, work, tree.look(), time.monotonic() - began
 
 
+def floor(code: str) -> tuple[float, float]:
+    """Seconds, and processor seconds, of a process that runs `code` and of all that it starts."""
+    began = time.monotonic()
+    job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    tree = Tree(job.pid)
+    while job.poll() is None:
+        tree.look()
+        time.sleep(0.1)
+    return time.monotonic() - began, tree.look()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=CASES, help="one case alone")
     arguments = parser.parse_args()
+    if arguments.only is None:
+        for name, code in {"a Ray Data job of nothing": NOTHING, "imports alone": IMPORTS}.items():
+            whole, work = floor(code)
+            print(f"{name}: {whole:.1f} s, {work:.1f} s of CPU", flush=True)
     heads = ("case", "first images, s", "first latents, s", "whole, s")
     print(ROW.format(*heads, "of CPU: first", "whole", "finished, s"))
     for name, (images, spaces) in CASES.items():
