@@ -16,7 +16,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from tests.faults import jobs, networks, objects, studies
+from tests.faults import jobs, merging, networks, objects, studies
 from tests.faults.scene import (
     CHECKOUT,
     DEADLY,
@@ -137,6 +137,17 @@ class TornWrites(ray_data.ReadSpace):
 def torn(descriptor: int) -> None:
     os.truncate(descriptor, os.fstat(descriptor).st_size // 2)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Failing(ray_data.ReadSpace):
+    """A model that fails on a shard, the first time that any is at it; not for an input's sake."""
+
+    def read(self, packed, suspect):
+        if self.space.name in SECOND and TORN in packed["image_id"].to_pylist():
+            with suppress(FileExistsError):
+                Path(f"{self.lake.url}.failed").touch(exist_ok=False)
+                raise RuntimeError("out of sorts")
+        return super().read(packed, suspect)
 
 
 class Cursed(ray_data.ReadSpace):
@@ -286,6 +297,7 @@ FAULTS = (
     Fault("node lost, another added", nodes_lost, long=3),
     Fault("node cut off from the network, and at work", networks.nodes_cut_off),
     Fault("write that dies half-way", built_with(TornWrites), short=1),
+    Fault("shard that fails once and is parked", built_with(Failing)),
     Fault(
         "images that kill whoever decodes them",
         functools.partial(inputs_that_kill, at="decode"),
@@ -314,6 +326,8 @@ FAULTS = (
     Fault("corpus grows during a build", grown_meanwhile, short=1, long=2),
     Fault("two drivers let a lake grow at once", grown_twice, long=2),
     Fault("driver killed while a lake grows", killed_while_growing, long=4),
+    Fault("files merged during a build", merging.merged_meanwhile, short=1, long=2),
+    Fault("driver killed while it merges", merging.killed_while_merging, long=6),
     *(
         Fault(f"object store that {trouble}", functools.partial(objects.build_in, trouble=trouble))
         for trouble in objects.TROUBLES

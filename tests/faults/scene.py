@@ -223,7 +223,7 @@ def left(scene: Scene, lake: Lake, rejected: tuple[set[str], set[str], set[str]]
     """Compare a lake with the undisturbed one; raises UneError where `une verify` would.
 
     `rejected` names rows that must be rejects with a reason, of the images and both spaces; tables are then
-    compared row by row, else byte by byte.
+    compared row by row, as shards of merged files are, else byte by byte.
     """
     undisturbed = scene.undisturbed
     list(verify(lake))
@@ -233,9 +233,9 @@ def left(scene: Scene, lake: Lake, rejected: tuple[set[str], set[str], set[str]]
         counts: Counter[str] = Counter()
         for shard in range(undisturbed.shards):
             name = f"{folder}/{shard_file(shard)}"
-            rows = lake.read_table(name)
+            rows = lake.read_shard(folder, shard)
             counts.update(rows["image_id"].to_pylist())
-            if rejected:
+            if rejected or not lake.store.exists(name):
                 different += unlike(rows, undisturbed.read_table(name), expected)
             elif lake.store.read(name) != undisturbed.store.read(name):
                 different += len(rows)

@@ -1,5 +1,7 @@
 """A decoder whose bugs are known, and a clock that may be wrong: read where PYTHONPATH has this folder.
 
+Where MERGES_SIZE is given, builds of any lake merge what they write into files of so many bytes.
+
 A PNG whose text `kills` is "decode SIGSEGV" ends whoever decodes it by that signal, one with "fit SIGKILL"
 whoever cuts it to size, where DEADLY_AT names that place.
 """
@@ -35,3 +37,11 @@ def ahead() -> float:
 
 if "CLOCK_AHEAD" in os.environ:
     time.time = ahead
+
+if "MERGES_SIZE" in os.environ:
+    from une_ray.lake import compact
+    from une_ray.run import merging
+
+    merging.MANY, merging.SIZE = 0, int(os.environ["MERGES_SIZE"])
+    merging.GRACE, merging.SECONDS_BETWEEN_MERGES = 0.5, 0.2
+    compact.BEAT, compact.DEAD = 0.1, 1.0
