@@ -154,8 +154,9 @@ def test_making_the_same_lake_again_changes_nothing(lake):
 @pytest.mark.parametrize(
     ("corpus", "count", "size", "message"),
     [
-        ("test:11", 10, 4, "was made with"),
-        ("test:10", 10, 5, "was made with"),
+        ("test:11", 10, 4, "was made with the corpus 'test:10', and this build names 'test:11'; use"),
+        ("test:10", 10, 5, "was made with shards of 4 images, and this build asks for 5; use"),
+        ("test:11", 10, 5, "the corpus 'test:10', .*; with shards of 4 images, .* 5; use the lake's own"),
         ("test:10", 9, 4, "1 of the 10 images of .* are in 'test:10' no more: 'i9'"),
     ],
 )

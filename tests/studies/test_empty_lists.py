@@ -19,6 +19,8 @@ def lake(tmp_path_factory) -> une_ray.Lake:
         (lambda lake: lake.probe([]), "an empty list names no space; .* for all: enc, pixels-4"),
         (lambda lake: lake.probe(","), "an empty list names no space"),
         (lambda lake: lake.probe(penalties=[]), "an empty list names no penalty"),
+        (lambda lake: lake.edit("enc", "Smiling", alphas=[]), "an empty list names no dose"),
+        (lambda lake: lake.memorization(doses=[]), "an empty list names no dose"),
         (lambda lake: lake.gaussianity([]), "an empty list names no space"),
         (lambda lake: lake.similarity([]), "an empty list names no space"),
         (lambda lake: lake.transfer([]), "an empty list names no space"),

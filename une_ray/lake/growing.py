@@ -59,12 +59,15 @@ def grow(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int | None 
 
 def refuse_another_corpus(lake: Lake, corpus: str, shard_size: int | None) -> None:
     """Raise UneError for a corpus that the lake's is no earlier state of, or another shard size."""
-    known = {"corpus": lake.manifest["corpus"], "shard_size": lake.manifest["shard_size"]}
-    wanted = {"corpus": corpus, "shard_size": shard_size or known["shard_size"]}
-    if known["shard_size"] != wanted["shard_size"] or not _same_line(known["corpus"], corpus):
+    known, size = lake.manifest["corpus"], lake.manifest["shard_size"]
+    differing = []
+    if not _same_line(known, corpus):
+        differing.append(f"the corpus {known!r}, and this build names {corpus!r}")
+    if shard_size not in (None, size):
+        differing.append(f"shards of {size} images, and this build asks for {shard_size}")
+    if differing:
         raise UneError(
-            f"{lake.url} was made with {known}, this build asks for {wanted}; use the lake's own, or"
-            " another --lake"
+            f"{lake.url} was made with {'; with '.join(differing)}; use the lake's own, or another --lake"
         )
 
 

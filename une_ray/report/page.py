@@ -51,9 +51,12 @@ def page(source: Source) -> str:
         corpus=lake.manifest["corpus"],
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         figures=[
-            (f"{images:,}", "images"),
-            (f"{rejects:,}", "rejects"),
-            (spaces, "spaces"),
-            (lake.shards, "shards"),
+            (f"{count:,}", f"{what}s" if count != 1 else what)
+            for count, what in (
+                (images, "image"),
+                (rejects, "reject"),
+                (spaces, "space"),
+                (lake.shards, "shard"),
+            )
         ],
     )

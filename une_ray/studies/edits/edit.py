@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from une_ray.errors import UneError, unknown
+from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.geometry.linear import METHODS
 from une_ray.studies.edits.registries import BASELINES, ERASURES, PATHS, STEERINGS
 from une_ray.studies.edits.train_rows import TOGETHER
@@ -64,6 +64,7 @@ class Edit:
                 f"a shrinkage of {self.shrinkage:g}; it lies between 0, the covariance itself, and 1, "
                 "its mean variance alone"
             )
+        refuse_empty(self.alphas, "dose", "the usual ones")
         if not np.isfinite(self.alphas).all():
             raise UneError(
                 f"doses {list(self.alphas)}: every one must be a finite number of standard deviations"

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from une_ray.corpora import duplicates, open_corpus
 from une_ray.corpora.files import absolute
-from une_ray.errors import UneError
+from une_ray.errors import UneError, refuse_empty
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.lake.session import QUERIES, duckdb_path
@@ -72,6 +72,7 @@ def memorization(
     and `ordinary` captions never seen, and as many trained on once. Where there is no lake, one of
     `duplicates:all` is made. Raises UneError for what can't be, before any work.
     """
+    refuse_empty(doses, "dose", "all of them")
     titles = duplicated(prompts_per_dose, doses)
     choices = parse(methods) if isinstance(methods, str) else methods
     todo = bench.tasks(
