@@ -36,7 +36,8 @@ def open(url: str | Path, /, *others: str | Path, **named: str | Path) -> Lake:
     for name, other in beside.items():
         from une_ray.lake.session import attach
 
-        attach(lake.session, layout.Lake(absolute(str(other))), name)
+        lake.beside[name] = layout.Lake(absolute(str(other)))
+        attach(lake.session, lake.beside[name], name)
     return lake
 
 

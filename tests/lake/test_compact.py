@@ -1,24 +1,39 @@
 """`une compact`: fewer files and the same answers, whoever is killed, comes second or reads in between."""
 
+import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import duckdb
+import pyarrow as pa
 import pytest
 
+import une_ray
 from tests.helpers import stock
 from tests.helpers.lakes import FINGERPRINT, fill, items, latent, write
 from une_ray.errors import UneError
-from une_ray.lake import schema
-from une_ray.lake.compact import compact, groups
+from une_ray.lake import schema, shell
+from une_ray.lake.compact import compact, groups, has_work, here, stage
 from une_ray.lake.create import create
-from une_ray.lake.files import ShardFile, current, shard_file, shard_files, without_superseded
+from une_ray.lake.files import (
+    ShardFile,
+    current,
+    is_unfinished,
+    marker_file,
+    merged_file,
+    shard_file,
+    shard_files,
+    without_superseded,
+)
 from une_ray.lake.layout import COMPACTION, Lake, space_folder
-from une_ray.lake.renaming import rename_space
+from une_ray.lake.renaming import remove_space, rename_space
+from une_ray.lake.session import choose_files_of, connect_many
 from une_ray.lake.verify import verify
 
 SPACE = space_folder("a/b")
@@ -242,3 +257,143 @@ def test_a_shard_that_is_committed_again_after_it_was_merged_counts_once(lake):
     lake.commit_shard("a/b", 0, late, FINGERPRINT)
     assert lake.store.names(SPACE) == {"merged-00000-00009.parquet"}
     assert Lake(lake.url).rows("SELECT count(*), count(DISTINCT image_id) FROM readings") == [(40, 40)]
+
+
+def test_one_that_was_stopped_finds_out_before_it_moves_anything(lake, before, monkeypatch):
+    """Its beats may come later than its next move: the process was stopped, and goes on."""
+    monkeypatch.setattr("une_ray.lake.compact.BEAT", 1000)
+    monkeypatch.setattr("une_ray.lake.compact.DEAD", 0.1)
+
+    def stopped(work, wanted):
+        staged = list(here(work, wanted))
+        lake.store.commit(COMPACTION, b'{"owner": "another", "host": "h", "pid": 1}')
+        time.sleep(0.1)
+        return iter(staged)
+
+    with pytest.raises(UneError, match="has taken over"):
+        list(compact(lake, grace=0, spread=stopped))
+    assert len(lake.store.names("images")) == 11 and lake.store.exists(COMPACTION)
+    lake.store.remove(COMPACTION)
+    assert answers(lake) == before
+
+
+def test_files_that_share_shards_become_one(lake, before):
+    """Of two calls with other sizes, one of which was stopped: each shard is in the new file once."""
+    for folder in ("images", SPACE):
+        files = shard_files(lake.store.names(folder))
+        staged = {(0, 5): stage(lake, folder, files[:6]), (3, 8): stage(lake, folder, files[3:9])}
+        for (first, last), temporary in staged.items():
+            lake.store.move(temporary, f"{folder}/{merged_file(first, last)}")
+        for number in range(9):
+            lake.store.remove(f"{folder}/{shard_file(number)}")
+    assert is_unfinished(lake.store.names(SPACE)) and has_work(lake, SPACE, 1)
+    assert Lake(lake.url).rows("SELECT count(*) FROM images") != [(40,)]
+    list(compact(lake, 1, grace=0))
+    assert lake.store.names(SPACE) == {"merged-00000-00008.parquet", shard_file(9)}
+    assert answers(lake) == before and list(verify(Lake(lake.url)))
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, UneError])
+def test_one_that_is_interrupted_in_its_grace_keeps_its_lease_and_another_finishes_all_folders(
+    lake, before, monkeypatch, fault
+):
+    def interrupted(*_):
+        raise fault("stopped")
+
+    with monkeypatch.context() as patched, pytest.raises(fault):
+        patched.setattr("une_ray.lake.compact._wait", interrupted)
+        list(compact(lake, grace=60))
+    assert lake.store.exists(COMPACTION) and is_unfinished(lake.store.names("images"))
+    assert answers(lake) == before
+    monkeypatch.setattr("une_ray.lake.compact.BEAT", 0.02)
+    monkeypatch.setattr("une_ray.lake.compact.DEAD", 0.1)
+    assert list(compact(lake, grace=0, folders=[])) == []
+    assert not lake.store.exists(COMPACTION) and not is_unfinished(lake.store.names("images"))
+    assert answers(lake) == before
+
+
+def test_what_is_remembered_of_a_file_is_not_of_the_next_of_its_name(lake):
+    list(compact(lake, grace=0))
+    old = lake.read_shard(SPACE, 0)
+    remove_space(lake, "a/b")
+    fill(lake, dim=6)
+    list(compact(lake, grace=0))
+    new = lake.read_shard(SPACE, 0)
+    assert [len(table["z"][0].as_py()) for table in (old, new)] == [4, 6]
+
+
+def test_a_space_that_is_removed_meanwhile_does_not_come_again(lake):
+    def removed(work, wanted):
+        yield from here(work, wanted)
+        if "a/b" in lake.fingerprints() and lake.store.names("images") == {
+            "empty.parquet",
+            "merged-00000-00009.parquet",
+        }:
+            remove_space(lake, "a/b")
+
+    list(compact(lake, grace=0, spread=removed))
+    assert not lake.store.names(SPACE) and not lake.store.exists(COMPACTION)
+
+
+def test_a_space_is_not_renamed_while_its_files_are_merged(lake):
+    lake.store.commit(f"{SPACE}/{marker_file()}", b"")
+    with pytest.raises(UneError, match="are being merged; une compact"):
+        rename_space(lake, "a/b", "c")
+    list(compact(lake, grace=0))
+    rename_space(lake, "a/b", "c")
+
+
+def test_a_prompt_that_was_open_before_reads_on_of_every_lake(tmp_path, lake, before, capsys):
+    other = fill(create(Lake(str(tmp_path / "other")), "made-up:8", iter(items(8)), 4))
+    lakes = {"a": lake, "b": other}
+    connection = connect_many(lakes)
+    question = "SELECT (SELECT count(*) FROM readings) || '+' || (SELECT count(*) FROM b.readings) AS both"
+    ask = partial(shell.run, connection, question, partial(choose_files_of, connection, lakes))
+
+    def asked(work, wanted):
+        ask()
+        yield from here(work, wanted)
+
+    for each in (lake, other):  # at work, with files twice in a folder
+        for _ in compact(each, grace=0, spread=asked):
+            ask()
+    fill(create(other, "made-up:8", iter(items(12)), 4))
+    for folder, number in itertools.product(("images", SPACE), (0, 1)):  # which are merged already
+        other.store.remove(f"{folder}/{shard_file(number)}")
+    ask()
+    counted = re.findall(r"\d+\+\d+", capsys.readouterr().out)
+    assert len(counted) >= 8 and set(counted[:-1]) == {"40+8"} and counted[-1] == "40+12"
+
+
+def test_truncations_are_read_while_files_are_merged(lake):
+    ids = lake.plan(0)["image_id"].to_pylist()
+    rows = pa.Table.from_pylist([latent(i) for i in ids], schema=schema.SPACE)
+    stamp = {"fingerprint": FINGERPRINT, "truncated": ["i1"]}
+    lake.store.commit(f"{SPACE}/{shard_file(0)}", schema.parquet(rows, stamp))
+    assert Lake(lake.url).rows("FROM truncations") == [("a/b", "i1")]
+
+    def asked(work, wanted):
+        yield from here(work, wanted)
+        assert Lake(lake.url).rows("FROM truncations") == [("a/b", "i1")]
+
+    lake.store.commit(f"{SPACE}/{marker_file()}", b"")
+    lake.store.commit(COMPACTION, b"{}")
+    assert Lake(lake.url).rows("FROM truncations") == [("a/b", "i1")]
+    lake.store.remove(COMPACTION)
+    list(compact(lake, grace=0, spread=asked))
+    assert Lake(lake.url).rows("FROM truncations") == [("a/b", "i1")]
+
+
+def test_a_lake_that_was_opened_beside_another_while_its_files_were_merged_is_read_on(tmp_path, lake):
+    first = fill(create(Lake(str(tmp_path / "first")), "made-up:8", iter(items(8)), 4))
+    gone = {folder: lake.read_shard(folder, 9) for folder in ("images", SPACE)}
+    for folder in gone:
+        lake.store.remove(f"{folder}/{shard_file(9)}")
+    lake.store.commit(COMPACTION, b"{}")
+    both = une_ray.open(first.url, b=lake.url)
+    count = "SELECT (SELECT count(*) FROM readings), (SELECT count(*) FROM b.readings)"
+    assert both.rows(count) == [(8, 36)]
+    lake.store.remove(COMPACTION)
+    for folder, table in gone.items():
+        lake.store.commit(f"{folder}/{shard_file(9)}", schema.parquet(table, {"fingerprint": FINGERPRINT}))
+    assert both.rows(count) == [(8, 40)]

@@ -2,18 +2,21 @@
 it."""
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from tests.helpers.lakes import fill, items
 from une_ray.cli.main import app
 from une_ray.errors import UneError
-from une_ray.lake import results
+from une_ray.lake import results, schema
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.lake.renaming import remove_space, rename_space, what_hangs_on
+from une_ray.lake.status import status
 from une_ray.lake.store import Store
 from une_ray.lake.verify import verify
 
@@ -159,3 +162,27 @@ def test_the_commands_take_the_lake_either_way(lake):
     assert short.exit_code == 2 and "NAME and TO" in short.output
     removed = CliRunner().invoke(app, ["space", "remove", NEW, "--lake", lake.url, "--yes"])
     assert removed.exit_code == 0 and not Lake(lake.url).fingerprints(), removed.output
+
+
+def test_runs_go_with_a_space_and_do_not_count_for_the_next_of_its_name(lake):
+    run = {
+        "run_id": "r",
+        "images": 4,
+        "rejects": 3,
+        "seconds": 1.0,
+        "started": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    rows = [run | {"shard": shard, "stage": stage} for shard in range(3) for stage in ("read", SPACE)]
+    table = pa.Table.from_pylist(rows, schema=schema.RUNS)
+    lake.store.commit("runs/r-00000.parquet", schema.parquet(table, {}))
+
+    def rejects() -> dict[str, int]:
+        return {table.name: table.rejects for table in status(Lake(lake.url)).tables}
+
+    assert rejects() == {"images": 9, SPACE: 9}
+    rename_space(lake, SPACE, NEW)
+    assert rejects() == {"images": 9, NEW: 9}
+    fill(Lake(lake.url), NEW)
+    remove_space(Lake(lake.url), NEW)
+    fill(Lake(lake.url), NEW)
+    assert rejects() == {"images": 9, NEW: 1}  # counted in its files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from string import ascii_lowercase
 from typing import Annotated
 
@@ -43,17 +44,19 @@ def sql(
 ) -> None:
     """Ask the lake in SQL: commands, files, or a prompt. The views are those of queries/noisezoo.sql."""
     from une_ray.lake.layout import Lake
-    from une_ray.lake.session import connect_many
+    from une_ray.lake.session import choose_files_of, connect_many
     from une_ray.lake.shell import Leave, interact, read, run
 
     urls = [lake, *(beside or [])]
-    connection = connect_many({name: Lake(url) for name, url in zip(ascii_lowercase, urls)})
+    lakes = {name: Lake(url) for name, url in zip(ascii_lowercase, urls)}
+    connection = connect_many(lakes)
+    before = partial(choose_files_of, connection, lakes)
     texts = [*(command or []), *map(read, file or [])]
     with contextlib.suppress(Leave):
         for text in texts:
-            run(connection, text)
+            run(connection, text, before)
     if not texts:
-        interact(connection, lake)
+        interact(connection, lake, before)
 
 
 COMMAND = Command("sql", sql, EPILOG)

@@ -21,17 +21,30 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
-from une_ray.lake.files import MARKER, ShardFile, current, marker_file, merged_file, shard_files, sizes
+from une_ray.lake.files import (
+    MARKER,
+    ShardFile,
+    current,
+    is_unfinished,
+    marker_file,
+    merged_file,
+    shard_files,
+    sizes,
+)
 from une_ray.lake.layout import COMPACTION, Lake, space_folder
 
 SIZE = 256 << 20  # bytes of a merged file, about
 GRACE = 60.0  # seconds that queries may still read what is merged
+LISTING = (
+    0.1  # of the grace: a reader whose listing began before a marker came, or before files went, ends it
+)
 BEAT, DEAD = 2.0, 20.0  # seconds between two signs of life, and without one until a lease is taken over
 ROW_GROUP = 32 << 20  # bytes: what a thread of DuckDB holds
 THREADS = 2  # files that are merged at once: each is held in memory
@@ -84,37 +97,71 @@ def compact(
         if check is None:
             return
         lake.store.sweep()
-        for folder in folders or ("images", *map(space_folder, lake.fingerprints())):
-            before = len(shard_files(lake.store.names(folder)))
+        before = {}
+        for folder in tables(lake):  # also those that are not asked for: what was begun is finished
+            before[folder] = len(shard_files(lake.store.names(folder)))
             check()
             _finish(lake, folder, grace, check)
+        for folder in tables(lake) if folders is None else folders:
             _merge(lake, folder, size, grace, check, spread, full)
-            yield Compacted(folder=folder, before=before, after=len(shard_files(lake.store.names(folder))))
+            after = len(shard_files(lake.store.names(folder)))
+            yield Compacted(folder=folder, before=before.get(folder, 0), after=after)
+
+
+def tables(lake: Lake) -> list[str]:
+    """Folders whose files are shards'."""
+    return ["images", *map(space_folder, lake.fingerprints())]
 
 
 def has_work(lake: Lake, folder: str, size: int = SIZE, full: bool = False) -> bool:
-    """Whether `compact` would merge anything in a folder; one listing."""
-    return bool(_wanted(sizes(lake.store, folder), size, full))
+    """Whether `compact` would merge anything in a folder, or has something to finish there; one listing."""
+    bytes_of = sizes(lake.store, folder)
+    return is_unfinished(bytes_of) or bool(_wanted(bytes_of, size, full))
 
 
-def groups(files: Sequence[ShardFile], bytes_of: Mapping[str, int], size: int) -> list[list[ShardFile]]:
-    """Files to be merged with each other: neighbours, less than half of `size`, until they have it."""
+def groups(
+    files: Sequence[ShardFile], bytes_of: Mapping[str, int], size: int, full: bool = False
+) -> list[list[ShardFile]]:
+    """Files to be merged with each other: neighbours, less than half of `size`, until they have it, or where
+    `full` only such as have it; and whatever its size, what shares shards."""
     found: list[list[ShardFile]] = []
     group: list[ShardFile] = []
-    for file in files:
+
+    def end() -> None:
+        if len(group) > 1 and not (full and sum(bytes_of[file.name] for file in group) < size):
+            found.append(list(group))
+        group.clear()
+
+    for sharing in _sharing(files):
+        if len(sharing) > 1:
+            end()
+            found.append(sharing)
+            continue
+        (file,) = sharing
         is_small = bytes_of[file.name] < size // 2
         is_next = bool(group) and group[-1].last + 1 == file.first
-        if group and not (is_small and is_next and sum(bytes_of[f.name] for f in group) < size):
-            found.append(group)
-            group = []
+        if not (is_small and is_next and sum(bytes_of[f.name] for f in group) < size):
+            end()
         if is_small:
             group.append(file)
-    return [group for group in [*found, group] if len(group) > 1]
+    end()
+    return found
+
+
+def _sharing(files: Sequence[ShardFile]) -> Iterator[list[ShardFile]]:
+    """Files, each with those that share shards with it: left by two calls that did not know of each other."""
+    sharing: list[ShardFile] = []
+    for file in files:
+        if sharing and file.first > sharing[-1].last:
+            yield sharing
+            sharing = []
+        sharing = [*sharing, file]
+    if sharing:
+        yield sharing
 
 
 def _wanted(bytes_of: Mapping[str, int], size: int, full: bool) -> list[list[ShardFile]]:
-    found = groups(current(bytes_of), bytes_of, size)
-    return [group for group in found if not full or sum(bytes_of[file.name] for file in group) >= size]
+    return groups(current(bytes_of), bytes_of, size, full)
 
 
 def _merge(
@@ -127,12 +174,23 @@ def _merge(
     for temporary in spread(partial(stage, lake, folder), wanted):
         check()
         staged.append(temporary)
-    marker = f"{folder}/{marker_file()}"
-    lake.store.commit(marker, b"")
+    if _is_gone(lake, folder):
+        return
+    lake.store.commit(f"{folder}/{marker_file()}", b"")
+    _wait(grace * LISTING, check)
     for temporary, group in zip(staged, wanted, strict=True):
         check()
-        lake.store.move(temporary, f"{folder}/{merged_file(group[0].first, group[-1].last)}")
+        if not _is_gone(lake, folder):
+            lake.store.move(temporary, f"{folder}/{merged_file(group[0].first, group[-1].last)}")
+    if _is_gone(lake, folder):
+        lake.store.remove(folder)
     _finish(lake, folder, grace, check)
+
+
+def _is_gone(lake: Lake, folder: str) -> bool:
+    """Whether a folder is that of a space which was removed meanwhile."""
+    space = unquote(folder.partition("space=")[2])
+    return bool(space) and lake.fingerprint(space) is None
 
 
 def stage(lake: Lake, folder: str, group: Group) -> str:
@@ -156,6 +214,8 @@ def _finish(lake: Lake, folder: str, grace: float, check: Callable[[], None]) ->
     for name in sorted(superseded):
         check()
         lake.store.remove(f"{folder}/{name}")
+    if superseded:
+        _wait(grace * LISTING, check)
     for name in sorted(markers):
         lake.store.remove(f"{folder}/{name}")
 
@@ -175,21 +235,20 @@ def merged(lake: Lake, folder: str, group: Sequence[ShardFile]) -> bytes:
     sink, rows = pa.BufferOutputStream(), []
     writer: pq.ParquetWriter | None = None
     waiting: list[pa.Table] = []
-    for file in group:
-        for shard in file.shards:
-            table = lake.read_shard(folder, shard)
-            own = _stamp(table)
-            if stamp is not None and own != stamp:
-                raise UneError(
-                    f"{folder}: shard {shard} is stamped otherwise than {group[0].name}; see une verify"
-                )
-            stamp = own
-            writer = writer or schema.writer(sink, columns.with_metadata(_stamped(own)))
-            rows.append(len(table))
-            truncated += _truncated(table)
-            waiting.append(schema.completed(table, columns))
-            if sum(part.nbytes for part in waiting) >= ROW_GROUP:
-                _write(writer, waiting)
+    for shard in sorted({shard for file in group for shard in file.shards}):
+        table = lake.read_shard(folder, shard)
+        own = _stamp(table)
+        if stamp is not None and own != stamp:
+            raise UneError(
+                f"{folder}: shard {shard} is stamped otherwise than {group[0].name}; see une verify"
+            )
+        stamp = own
+        writer = writer or schema.writer(sink, columns.with_metadata(_stamped(own)))
+        rows.append(len(table))
+        truncated += _truncated(table)
+        waiting.append(schema.completed(table, columns))
+        if sum(part.nbytes for part in waiting) >= ROW_GROUP:
+            _write(writer, waiting)
     assert writer is not None
     _write(writer, waiting)
     writer.add_key_value_metadata({"rows_of_shards": json.dumps(rows)})
@@ -224,32 +283,50 @@ def _lease(lake: Lake, say: Callable[[str], None], waits: bool) -> Iterator[Call
     if not _acquire(lake, record, say, waits):
         yield None
         return
-    stop, lost = Event(), Event()
+    stop, lost, confirmed = Event(), Event(), [time.monotonic()]
+
+    def is_held(count: int) -> bool:
+        """Whether the lease is still this one's, which says so anew."""
+        if _holder(lake).get("owner") != record["owner"]:
+            lost.set()
+            return False
+        lake.store.commit(COMPACTION, json.dumps(record | {"beat": count}).encode())
+        confirmed[0] = time.monotonic()
+        return True
 
     def beat() -> None:
         count = 0
         while not stop.wait(BEAT):
             try:
-                if _holder(lake).get("owner") != record["owner"]:
-                    return lost.set()
                 count += 1
-                lake.store.commit(COMPACTION, json.dumps(record | {"beat": count}).encode())
+                if not is_held(count):
+                    return
             except (UneError, OSError):
                 continue  # a store that does not answer now: another takes over if it stays so
 
     def check() -> None:
-        if lost.is_set():
+        """A process that was stopped wakes here before its beats do."""
+        if lost.is_set() or (time.monotonic() - confirmed[0] > DEAD / 4 and not is_held(-1)):
             raise UneError(f"another une compact of {lake.url} has taken over; this one was stopped too long")
 
     thread = Thread(target=beat, daemon=True)
     thread.start()
+    ended = False
     try:
         yield check
+        ended = True
     finally:
         stop.set()
         thread.join()
-        if not lost.is_set() and _holder(lake).get("owner") == record["owner"]:
-            lake.store.remove(COMPACTION)
+        # Of what is unfinished the lease stays: by it sessions know which files count, and the next call
+        # takes it over.
+        if (ended or not _any_unfinished(lake)) and not lost.is_set():
+            if _holder(lake).get("owner") == record["owner"]:
+                lake.store.remove(COMPACTION)
+
+
+def _any_unfinished(lake: Lake) -> bool:
+    return any(is_unfinished(lake.store.names(folder)) for folder in tables(lake))
 
 
 def _acquire(lake: Lake, record: dict[str, Any], say: Callable[[str], None], waits: bool) -> bool:

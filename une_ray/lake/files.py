@@ -14,7 +14,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,15 +89,28 @@ def without_superseded(paths: Iterable[str]) -> list[str]:
     return left
 
 
+def is_unfinished(names: Iterable[str]) -> bool:
+    """Whether a merge of a folder with these files was begun and has not ended: it is at work or was killed,
+    or two that did not know of each other left files that share shards."""
+    names = list(names)
+    counting = current(names)
+    return (
+        any(map(MARKER.fullmatch, names))
+        or len(counting) < len(shard_files(names))
+        or any(following.first <= file.last for file, following in zip(counting, counting[1:]))
+    )
+
+
 def read_merged(store: Store, folder: str, file: ShardFile, shard: int, **options: Any) -> pa.Table:
     """The table of one shard of a merged file, with the file's metadata."""
     name = f"{folder}/{file.name}"
-    rows = _rows_of_shards(store, name)
+    version = store.version(name)
+    rows = _rows_of_shards(store, name, version)
     start, stop = sum(rows[: shard - file.first]), sum(rows[: shard - file.first + 1])
     parts, at = [], 0
-    for group, count in enumerate(_rows_of_groups(store, name)):
+    for group, count in enumerate(_rows_of_groups(store, name, version)):
         if at < stop and start < at + count:
-            table = _row_group(store, name, group, **options)
+            table = _row_group(store, name, version, group, **options)
             parts.append(table.slice(max(0, start - at), min(stop, at + count) - max(start, at)))
         at += count
     return pa.concat_tables(parts)
@@ -110,20 +123,24 @@ def metadata(store: Store, name: str) -> dict[str, Any]:
     return {key.decode(): value.decode() for key, value in stamped.items() if key != b"ARROW:schema"}
 
 
+# What is remembered of a file is of this version of it: a name comes again where a space is removed and made
+# anew.
+
+
 @functools.lru_cache(maxsize=64)
-def _rows_of_shards(store: Store, name: str) -> list[int]:
+def _rows_of_shards(store: Store, name: str, version: Hashable) -> list[int]:
     return json.loads(metadata(store, name)["rows_of_shards"])
 
 
 @functools.lru_cache(maxsize=64)
-def _rows_of_groups(store: Store, name: str) -> list[int]:
+def _rows_of_groups(store: Store, name: str, version: Hashable) -> list[int]:
     with store.open(name) as file:
         footer = pq.ParquetFile(file, pre_buffer=False).metadata
     return [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
 
 
 @functools.lru_cache(maxsize=2)
-def _row_group(store: Store, name: str, group: int, **options: Any) -> pa.Table:
+def _row_group(store: Store, name: str, version: Hashable, group: int, **options: Any) -> pa.Table:
     """Shards come in order, so that a row group of several is read about once."""
     with store.open(name) as file:
         return pq.ParquetFile(file, pre_buffer=False, **options).read_row_group(group, use_threads=False)

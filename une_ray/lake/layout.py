@@ -90,18 +90,23 @@ class Lake:
         UneError where there is no lake."""
         from une_ray.lake.session import choose_files
 
-        merging = self.store.is_local and self.store.exists(COMPACTION)
-        if (
-            merging or self._seen["merging"]
-        ):  # else a result that is being read would be disturbed for nothing
-            choose_files(self._session, self)
-        self._seen["merging"] = merging
+        for name, lake in {"": self, **self.beside}.items():
+            merging = lake.store.is_local and lake.store.exists(COMPACTION)
+            if merging or self._seen.get(name):
+                # else a result that is being read would be disturbed for nothing
+                choose_files(self._session, lake, name)
+            self._seen[name] = merging
         return self._session
 
     @cached_property
+    def beside(self) -> dict[str, Lake]:
+        """Other lakes in its session, by the names of their schemas."""
+        return {}
+
+    @cached_property
     def _seen(self) -> dict[str, bool]:
-        """Whether `une compact` was at work when the session was last asked for."""
-        return {"merging": False}
+        """Of which lakes `une compact` was at work when the session was last asked for."""
+        return {}
 
     @cached_property
     def _session(self) -> duckdb.DuckDBPyConnection:
@@ -294,6 +299,9 @@ class Lake:
         before and after, as the other asks for shards before and after it registers: one of them sees it.
         """
         name = f"{space_folder(space)}/{shard_file(shard)}"
+        if any(shard in file.shards for file in self._merged(space_folder(space))):
+            self._stamp(space, fingerprint)
+            return
         stamp: dict[str, Any] = {"space": space, "shard": str(shard)}
         stamp |= {"fingerprint": self._stamp(space, fingerprint), **metadata}
         wrote = self.store.commit(name, schema.parquet(table, stamp), replace=False)

@@ -16,10 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results, schema
-from une_ray.lake.files import metadata
+from une_ray.lake.files import is_unfinished, metadata
 from une_ray.lake.layout import Lake, fingerprint_file, space_folder
 from une_ray.lake.names import check_name
 
@@ -46,6 +47,8 @@ def rename_space(lake: Lake, name: str, to: str) -> None:
         raise UneError(
             f"{lake.url} has a space {to!r} already; choose another name, or remove that one first"
         )
+    if is_unfinished(lake.store.names(space_folder(name))):
+        raise UneError(f"files of {name} are being merged; une compact {lake.url} finishes it, or wait")
     names[name] = to
     lake.store.commit(marker, json.dumps(names).encode())
     lake.register(to, fingerprints[name])
@@ -58,6 +61,7 @@ def rename_space(lake: Lake, name: str, to: str) -> None:
         )  # before the file goes that the new hashes came from
         if not any(file == f"{new}.parquet" for new in names.values()):
             lake.store.remove(f"{table}/{file}")
+    _restage(lake, name, to)
     lake.store.remove(space_folder(name))
     lake.store.remove(fingerprint_file(name))
     lake.store.remove(marker)
@@ -87,8 +91,21 @@ def remove_space(lake: Lake, name: str) -> None:
     for table, file in _results(lake, name, {}):
         lake.store.remove(f"{table}/{file}")
         lake.store.remove(f"{table}/{file.removesuffix('.parquet')}")  # pictures of edits
+    _restage(lake, name, None)
     lake.store.remove(space_folder(name))
     lake.store.remove(fingerprint_file(name))
+
+
+def _restage(lake: Lake, name: str, to: str | None) -> None:
+    """Have `runs` name the space's stage `to`, or have no rows of it: another space may get its name."""
+    for file in sorted(lake.store.names("runs")):
+        table = schema.read_parquet(lake.store.read(f"runs/{file}"))
+        stages = [to if stage == name else stage for stage in table["stage"].to_pylist()]
+        if stages != table["stage"].to_pylist():
+            column = table.column_names.index("stage")
+            renamed = table.set_column(column, "stage", pa.array(stages, pa.string()))
+            kept = renamed.filter(pc.is_valid(renamed["stage"]))
+            lake.store.commit(f"runs/{file}", schema.parquet(kept, {}))
 
 
 def _copy_shard(lake: Lake, old: str, new: str, to: str) -> None:

@@ -27,6 +27,7 @@ from une_ray.registry import STUDIES
 QUERIES = Path(__file__).resolve().parents[1] / "queries"  # `queries/` of a checkout is a link to it
 DEFINED = re.compile(r"CREATE OR REPLACE (VIEW|MACRO) (\w+)")
 WAITING = 16  # threads over an object store: they wait for answers, not for a core
+FILES = ("images_files", "spaces_files")  # variables of noisezoo.sql
 RESERVED = ("main", "memory", "temp", "system", "pg_catalog", "information_schema")
 
 
@@ -68,7 +69,8 @@ def attach(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str) -> None
         connection.execute(f'CREATE SCHEMA "{name}"')
     except duckdb.CatalogException as error:
         raise UneError(f"the name {name!r} is taken in this session; choose another: {error}") from error
-    _define(connection, lake, _views_in(name, duckdb_path(lake, lake.store.root), _merging(lake)))
+    choose_files(connection, lake, name)
+    _define(connection, lake, _views_in(name, duckdb_path(lake, lake.store.root)))
 
 
 def cursor(connection: duckdb.DuckDBPyConnection, lake: Lake) -> duckdb.DuckDBPyConnection:
@@ -108,13 +110,20 @@ def refuse_unreadable_path(lake: Lake) -> None:
         )
 
 
-def choose_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """While `une compact` is at work, have the views read the files that count instead of all that are there.
+def choose_files(connection: duckdb.DuckDBPyConnection, lake: Lake, schema: str = "") -> None:
+    """While `une compact` is at work, have the views read the files that count instead of all that are there:
+    of the first lake, or of one that was attached as `schema`.
 
     Of an object store every listing is looked through by `RemoteFiles`; a local one DuckDB lists itself.
     """
     for name, files in _merging(lake).items():
-        connection.execute(f"SET VARIABLE {name} = ?::VARCHAR[]", [files]).fetchall()
+        connection.execute(f"SET VARIABLE {name}{schema} = ?::VARCHAR[]", [files]).fetchall()
+
+
+def choose_files_of(connection: duckdb.DuckDBPyConnection, lakes: Mapping[str, Lake]) -> None:
+    """The same of all lakes of `connect_many`, for what is asked next."""
+    for number, (name, lake) in enumerate(lakes.items()):
+        choose_files(connection, lake, name if number else "")
 
 
 @contextlib.contextmanager
@@ -136,7 +145,7 @@ def is_of_a_merge(error: Exception) -> bool:
 def _merging(lake: Lake) -> dict[str, list[str] | None]:
     """By variable of noisezoo.sql, the paths to read; None for what a pattern finds."""
     if not lake.store.is_local or not lake.store.exists(COMPACTION):
-        return {"images_files": None, "spaces_files": None}
+        return dict.fromkeys(FILES)
     spaces = [f"spaces/{name}" for name in sorted(lake.store.names("spaces"))]
     return {"images_files": _counting(lake, ["images"]), "spaces_files": _counting(lake, spaces)}
 
@@ -188,11 +197,12 @@ def _views_of_studies() -> list[str]:
     return [file.read_text(encoding="utf-8") + "\n" for file in files if file.is_file()]
 
 
-def _views_in(schema: str, path: str, files: Mapping[str, list[str] | None]) -> str:
+def _views_in(schema: str, path: str) -> str:
     """The same for a schema of its own.
 
-    The path is written out, as a session has one variable `lake`, and every view and macro stands under its
-    full name, as DuckDB looks up those inside a macro where the caller is.
+    The path is written out, as a session has one variable `lake`; files to be read while some are merged are
+    in variables of its own. Every view and macro stands under its full name, as DuckDB looks up those inside
+    a macro where the caller is.
     """
     text = _views()
     names = DEFINED.findall(text)
@@ -201,9 +211,8 @@ def _views_in(schema: str, path: str, files: Mapping[str, list[str] | None]) -> 
     text = re.sub(rf"\b(FROM|JOIN) ({views})\b(?!\()", rf'\1 "{schema}".\2', text)
     text = re.sub(rf"(?<!MACRO )\b({macros})\(", rf'"{schema}".\1(', text)
     text = DEFINED.sub(rf'CREATE OR REPLACE \1 "{schema}".\2', text)
-    for variable, paths in files.items():
-        listed = "NULL" if paths is None else f"[{', '.join(map(_literal, paths))}]"
-        text = text.replace(f"getvariable('{variable}')", listed)
+    for variable in FILES:
+        text = text.replace(f"getvariable('{variable}')", f"getvariable('{variable}{schema}')")
     return text.replace("getvariable('lake')", _literal(path))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -35,23 +36,26 @@ class Leave(Exception):
     """`.quit` was read."""
 
 
-def run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
+def run(connection: duckdb.DuckDBPyConnection, text: str, before: Callable[[], None] = lambda: None) -> None:
     """Run every statement of `text`, print the rows of those that have any, obey the dot commands between.
+    `before` each statement something may be done: files may be merged while a prompt is open.
 
     Raises UneError with DuckDB's message, and Leave where the text says so.
     """
     statements: list[str] = []
     for line in text.splitlines(keepends=True):
         if line.startswith(".") and _is_complete("".join(statements)):
-            _run(connection, "".join(statements))
+            _run(connection, "".join(statements), before)
             statements = []
-            _obey(connection, line)
+            _obey(connection, line, before)
         else:
             statements.append(line)
-    _run(connection, "".join(statements))
+    _run(connection, "".join(statements), before)
 
 
-def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
+def interact(
+    connection: duckdb.DuckDBPyConnection, lake: str, before: Callable[[], None] = lambda: None
+) -> None:
     """A prompt: statements end in `;`, a dot begins a command. Errors are shown and forgotten."""
     try:
         import readline  # noqa: F401 - gives input() line editing and history where the platform has it
@@ -75,7 +79,7 @@ def interact(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
         buffer += line + "\n"
         if command or buffer.rstrip().endswith(";"):
             try:
-                run(connection, buffer)
+                run(connection, buffer, before)
             except Leave:
                 return
             except UneError as error:
@@ -105,9 +109,10 @@ def _is_complete(text: str) -> bool:
     return not text.strip() or text.rstrip().endswith(";")
 
 
-def _run(connection: duckdb.DuckDBPyConnection, text: str) -> None:
+def _run(connection: duckdb.DuckDBPyConnection, text: str, before: Callable[[], None]) -> None:
     with as_une_error():
         for statement in connection.extract_statements(text):
+            before()
             result = connection.sql(_bare(statement.query))
             if result is not None and statement.type != duckdb.StatementType.CREATE:
                 result.show(max_width=200, max_rows=200)
@@ -122,7 +127,7 @@ def _bare(statement: str) -> str:
     return text[:last].decode() if text[last:].startswith(b";") else statement
 
 
-def _obey(connection: duckdb.DuckDBPyConnection, line: str) -> None:
+def _obey(connection: duckdb.DuckDBPyConnection, line: str, before: Callable[[], None]) -> None:
     """One dot command. Raises Leave, and UneError for one that is not known."""
     name = line.split()[0].rstrip(";")
     if name in (".quit", ".exit"):
@@ -132,7 +137,7 @@ def _obey(connection: duckdb.DuckDBPyConnection, line: str) -> None:
     elif name == ".tables":
         print("\n".join(name for (name,) in connection.execute(TABLES).fetchall()))
     elif name == ".read":
-        run(connection, read(_named(line)))
+        run(connection, read(_named(line)), before)
     else:
         raise UneError(f"no command {name}; there are .help, .quit, .exit, .read FILE and .tables")
 

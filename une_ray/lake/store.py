@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -67,6 +67,18 @@ class Store:
         """The file, read where it is asked for. Raises FileNotFoundError."""
         with self._answering(name):
             return self.filesystem.open(self.path(name), "rb")
+
+    def version(self, name: str) -> Hashable:
+        """What is another where a file was written anew: its size, and its time or the store's tag. Raises
+        FileNotFoundError."""
+        with self._answering(name):
+            if self.is_local:
+                found = os.stat(self.path(name))
+                return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+            info = self.filesystem.info(self.path(name))
+        return tuple(
+            str(info.get(key)) for key in ("size", "ETag", "etag", "LastModified", "mtime", "created")
+        )
 
     def move(self, name: str, to: str) -> None:
         """Give a file another name, at once; one that has it already is replaced."""

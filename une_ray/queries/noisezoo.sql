@@ -75,7 +75,7 @@ SELECT image_id, split, unnest(map_keys(metadata)) AS key, unnest(map_values(met
 -- Captions that were longer than the model of a space reads, and were cut off there: one row per space × item.
 CREATE OR REPLACE VIEW truncations AS
 SELECT url_decode(regexp_extract(decode(file_name::BLOB), '/space=([^/]*)/[^/]*$', 1)) AS space, unnest(from_json(decode("value"), '["VARCHAR"]')) AS image_id
-FROM parquet_kv_metadata(getvariable('lake') || '/spaces/*/*.parquet') WHERE key = 'truncated'::BLOB;
+FROM parquet_kv_metadata(coalesce(getvariable('spaces_files'), [getvariable('lake') || '/spaces/*/*.parquet'])) WHERE key = 'truncated'::BLOB;
 
 -- What was read in vain, and why; `space` is NULL where the image itself could not be read.
 CREATE OR REPLACE VIEW rejects AS

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from une_ray.errors import UneError, reason
 from une_ray.lake.compact import GRACE, SIZE, Group, Spread, compact, has_work, here
+from une_ray.lake.files import is_unfinished
 from une_ray.lake.layout import COMPACTION, Lake
 from une_ray.run.cluster import Cluster
 from une_ray.run.progress import say
@@ -67,28 +68,34 @@ class Merging:
         self.is_over.set()
 
     def finish(self, wrote: bool) -> None:
-        """Merge what is left once all shards are done: of a build that `wrote` any, or after a merging that
-        was killed."""
+        """Merge what is left once all shards are done of a build that `wrote` any; else finish what a merging
+        that was killed had begun."""
         self.is_over.set()
         if self.thread.is_alive():
             self.thread.join()
-        if self.lake.shards > MANY and (wrote or self.lake.store.exists(COMPACTION)):
-            self._merge(full=False)
+        was_killed = self.lake.store.exists(COMPACTION)
+        if self.lake.shards > MANY and (wrote or was_killed) and self._merge(full=False):
+            return
+        if was_killed or any(is_unfinished(self.lake.store.names(folder)) for folder in self.folders):
+            self._compact([], full=True)
 
     def _run(self) -> None:
         while not self.is_over.wait(SECONDS_BETWEEN_MERGES):
             self._merge(full=True)
 
-    def _merge(self, full: bool) -> None:
+    def _merge(self, full: bool) -> bool:
+        """Whether there was anything to merge."""
+        folders = [folder for folder in self.folders if has_work(self.lake, folder, SIZE, full)]
+        if folders and not full:
+            say(f"merging files into large ones, in {', '.join(map(unquote, folders))}")
+        if folders:
+            self._compact(folders, full)
+        return bool(folders)
+
+    def _compact(self, folders: Sequence[str], full: bool) -> None:
+        options: dict[str, Any] = {"folders": folders, "full": full, "waits": False}
         try:
-            folders = [folder for folder in self.folders if has_work(self.lake, folder, SIZE, full)]
-            if not folders:
-                return
-            if not full:
-                say(f"merging files into large ones, in {', '.join(map(unquote, folders))}")
-            for _ in compact(
-                self.lake, SIZE, GRACE, spread=self.spread, folders=folders, full=full, waits=False
-            ):
+            for _ in compact(self.lake, SIZE, GRACE, spread=self.spread, **options):
                 pass
         except Exception as error:
             say(f"files were not merged: {reason(error)}; une compact {self.lake.url} does it")
