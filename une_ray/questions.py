@@ -68,18 +68,34 @@ class Questions(layout.Lake):
         rank: int = 500,
         splits: int = 5,
         permutations: int = 20,
+        address: str | None = None,
+        actors: int | None = None,
     ) -> ProbeResult:
-        """Which attributes are linear in a space? See `une_ray.studies.probes.study.probe`."""
+        """Which attributes are linear in a space? With an `address` the nodes of that Ray read the latents.
+        See `une_ray.studies.probes.study.probe`."""
+        from une_ray.run.cluster import readers_of
         from une_ray.studies.probes.study import probe
 
         choices = [penalties] if isinstance(penalties, int | float) else penalties
-        return probe(self, names_of(spaces), method, engine, choices, rank, splits, permutations)
+        settings = method, engine, choices, rank, splits, permutations
+        return probe(self, names_of(spaces), *settings, cluster=readers_of(address, actors))
 
-    def transfer(self, source: Names = None, target: Names = None, *, split_seed: int = 0) -> TransferResult:
-        """Do spaces map onto one another? See `une_ray.studies.transfer.study.transfer`."""
+    def transfer(
+        self,
+        source: Names = None,
+        target: Names = None,
+        *,
+        split_seed: int = 0,
+        address: str | None = None,
+        actors: int | None = None,
+    ) -> TransferResult:
+        """Do spaces map onto one another? With an `address` the nodes of that Ray read the train images. See
+        `une_ray.studies.transfer.study.transfer`."""
+        from une_ray.run.cluster import readers_of
         from une_ray.studies.transfer.study import transfer
 
-        return transfer(self, names_of(source), names_of(target), split_seed)
+        cluster = readers_of(address, actors)
+        return transfer(self, names_of(source), names_of(target), split_seed, cluster)
 
     def similarity(
         self, spaces: Names = None, *, draws: int = 3, permutations: int = 10, limit: int = 4096

@@ -1,16 +1,19 @@
 """Oracle: numpy in float64."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 
 from tests.helpers.grams import D, N, Y, Z, blocks, gram_of
 from une_ray.errors import UneError
-from une_ray.geometry.gram import NUMBERS, NonFiniteLatents, passes, train_grams
+from une_ray.geometry.gram import NUMBERS, Gram, NonFiniteLatents, passes, train_grams
 
 RNG = np.random.default_rng(1)
 SPLITS = RNG.random((N, 3)) < 0.25
 ALL = np.ones(N, dtype=bool)
+LOW, HIGH = slice(0, 1000), slice(1000, N)
 
 
 def moments(z, y):
@@ -57,6 +60,16 @@ def test_grams_of_parts_add_up_and_can_be_taken_away():
     assert_is(first + second, Z, Y)
     assert_is(gram_of(Z, Y) - first, Z[1000:], Y[1000:])
     assert (first - first).count == 0
+
+
+def test_grams_that_travelled_are_the_same_and_add_up():
+    first, second = (pickle.loads(pickle.dumps(gram_of(Z[rows], Y[rows]))) for rows in (LOW, HIGH))
+    assert_is(first + second, Z, Y)
+    assert (first.scatter() == gram_of(Z[LOW], Y[LOW]).scatter()).all()
+    bare = pickle.loads(pickle.dumps(Gram.empty(D, 2, scatter=False)))
+    assert not bare.has_scatter and bare.zy.shape == (D, 2) and len(pickle.dumps(bare)) < 8 * 4 * D
+    with pytest.raises(UneError, match=rf"several lengths in one space, \[{D - 1}, {D}\]"):
+        first + gram_of(Z[:, 1:], Y)
 
 
 def test_one_pass_gives_the_train_rows_of_every_split():

@@ -44,6 +44,18 @@ def test_of_all_images_each_is_a_partner_once_and_never_its_own():
     assert (a == b).all() and sorted(a) == list(range(50)) and not (a == np.arange(50)).any()
 
 
+@pytest.mark.parametrize("most", [8192, 30])
+def test_after_rows_that_are_left_out_partners_are_those_of_one_stream(monkeypatch, most):
+    monkeypatch.setattr(module, "MOST", most)
+    monkeypatch.setattr(module, "SKIPPED", 7)
+    rows = Partners.of(90)[:, None]
+    whole = Partners({"a": rows}, 90).next(90)["a"]
+    for skipped in (0, 1, 33):
+        later = Partners({"a": rows}, 90)
+        later.skip(skipped)
+        assert (later.next(90 - skipped)["a"] == whole[skipped:]).all()
+
+
 def test_mixed_rows_are_of_another_image_in_each_space():
     rows = np.arange(200)[:, None]
     partners = Partners({"a": rows, "b": rows}, 200)

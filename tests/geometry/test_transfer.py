@@ -1,5 +1,7 @@
 """Oracles: scikit-learn's Ridge, the hat matrix written out, scikit-learn's R², SciPy's cosine."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cosine
@@ -191,3 +193,17 @@ def test_a_latent_that_is_not_finite_is_refused_by_its_space():
     rows["b"][3, 2] = np.nan
     with pytest.raises(UneError, match="space 'b' has a latent that is not finite"):
         moments_of(rows)
+
+
+def test_moments_of_parts_add_up_to_those_of_all_rows():
+    z = spaces()
+    others = {space: rows[::-1] for space, rows in z.items()}
+    parts = []
+    for rows in (slice(0, 90), slice(90, 300)):
+        parts.append(JointMoments({space: each.shape[1] for space, each in z.items()}))
+        parts[-1].add(*({space: each[rows] for space, each in of.items()} for of in (z, others)))
+    whole = pickle.loads(pickle.dumps(parts[0])) + pickle.loads(pickle.dumps(parts[1]))
+    assert whole.rows == 300 and parts[0].rows == 90 and np.allclose(whole.mean("b"), z["b"].mean(0))
+    for shuffled, paired in ((False, z), (True, others)):
+        cross = np.cov(z["a"].T, paired["c"].T)[:8, 8:] * 299
+        assert np.allclose(whole.scatter("a", "c", shuffled), cross, rtol=1e-9, atol=1e-9)

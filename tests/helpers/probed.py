@@ -31,7 +31,9 @@ Y = {
 }
 
 
-def fill(folder: Path, z: dict[str, np.ndarray | list], labels: dict[str, np.ndarray | list]) -> Lake:
+def fill(
+    folder: Path, z: dict[str, np.ndarray | list], labels: dict[str, np.ndarray | list], shard_size: int = 64
+) -> Lake:
     """A lake of `z` and `labels`, by row; a label of None is not there."""
     items = [
         Item(
@@ -43,7 +45,7 @@ def fill(folder: Path, z: dict[str, np.ndarray | list], labels: dict[str, np.nda
         )
         for n in range(ROWS)
     ]
-    lake = create(Lake(str(folder)), "test", iter(items), 64)
+    lake = create(Lake(str(folder)), "test", iter(items), shard_size)
     for shard in range(lake.shards):
         plan = lake.plan(shard).to_pylist()
         write(lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)

@@ -25,6 +25,25 @@ GpusOption = Annotated[
     int | None, typer.Option(min=1, help="GPUs that the cluster may grow to; default: those that it has now")
 ]
 
+SpreadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help=(
+            "Of a Ray whose nodes read the latents, as in auto or ray://head:10001; without it this process"
+            " does"
+        ),
+    ),
+]
+TasksOption = Annotated[
+    int | None,
+    typer.Option(
+        "--actors",
+        min=1,
+        help="With --address: at most so many tasks at once; default: as many as nodes have memory for",
+    ),
+]
+
 CopyMetricOption = Annotated[
     str | None,
     typer.Option(

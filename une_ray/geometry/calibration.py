@@ -28,6 +28,12 @@ class Classes:
             sums = [in_panels(members.double()).sum(0), of_class.sum(0), of_class.square().sum(0)]
             self.moments[side] += torch.stack(sums)[:, : scores.shape[1]].to(self.moments)
 
+    def __add__(self, other: Classes) -> Classes:
+        """Of the rows of both."""
+        both = Classes(self.moments.shape[2], self.moments.device)
+        both.moments = self.moments + other.moments
+        return both
+
     def calibration(self) -> tuple[torch.Tensor, torch.Tensor]:
         """slope and offset (k,) of log odds slope · score + offset; the classes' log odds alone where the
         positives' scores are no higher than the negatives'."""

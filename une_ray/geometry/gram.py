@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
+import numpy as np
 import torch
 
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import Booleans
-
-Blocks = Callable[[], Iterable]
-"""Starts a pass over the latents: blocks (b, d) of any float type, together all rows in their order."""
+from une_ray.geometry.spread import Blocks, Spread, here, taken
 
 Rows = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
 """Starts a pass over the train rows: features (b, d) float32 and labels (b, k) of 0 or 1."""
@@ -42,6 +42,9 @@ class NonFiniteLatents(UneError):
             "leave these rows out"
         )
         self.rows = rows
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.rows,)
 
 
 @dataclass
@@ -110,8 +113,25 @@ class Gram:
             self.zz[i + PANEL :, i : i + PANEL] = self.zz[i : i + PANEL, i + PANEL :].T
         return self.zz
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels: arrays, of the scatter only the panels that are written, little more than half."""
+        panels = [_array(self.zz[i : i + PANEL, i:]) for i in range(0, len(self.zz), PANEL)]
+        state = {field.name: getattr(self, field.name) for field in fields(self)} | {"zz": panels}
+        return {key: _array(v) if isinstance(v, torch.Tensor) else v for key, v in state.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        panels = state["zz"]
+        zz = np.zeros((panels[0].shape[1],) * 2 if panels else (0, 0))
+        for i, panel in enumerate(panels):
+            zz[i * PANEL : (i + 1) * PANEL, i * PANEL :] = panel
+        arrays = {key: v.copy() for key, v in state.items() if isinstance(v, np.ndarray)} | {"zz": zz}
+        self.__dict__.update(state | {key: torch.from_numpy(v) for key, v in arrays.items()})
+
     def __add__(self, other: Gram) -> Gram:
-        """Of the rows of both."""
+        """Of the rows of both. Raises UneError where they differ in their dims."""
+        if len(self.mean_z) != len(other.mean_z):
+            lengths = sorted((len(self.mean_z), len(other.mean_z)))
+            raise UneError(f"latents of several lengths in one space, {lengths}; see une verify")
         return self._combine(other, 1)
 
     def __sub__(self, other: Gram) -> Gram:
@@ -138,6 +158,11 @@ class Gram:
             self.yy + sign * other.yy + weight * y.square(),
             self.spread + sign * other.spread + weight * z.square().sum().item(),
         )
+
+
+def _array(values: torch.Tensor) -> np.ndarray:
+    """In memory of its own, without gaps."""
+    return np.array(values.cpu().numpy(), order="C")
 
 
 def in_panels(columns: torch.Tensor) -> torch.Tensor:
@@ -172,38 +197,50 @@ def train_grams(
     known: Booleans,
     device: str = "cpu",
     scatter_up_to: float = math.inf,
+    spread: Spread | None = None,
 ) -> Iterator[Gram]:
     """The Gram of every split's train rows, from one pass: that of all rows less that of its test rows.
 
     `y` (n, k) labels; `test` (n, splits) bool; `known` (n,) bool, the rows to look at. Splits + 1 Grams are
     held, or one for a single split; of more than `scatter_up_to` dims they have no scatter. Raises
     NonFiniteLatents, and UneError where blocks and labels differ in their number of rows or all latents are
-    the same.
+    the same. With `spread` the pass is wherever that reads the rows, on their own CPUs.
     """
     ever = known & ~test.all(1)  # in some split's train rows
     away = [ever & held_out for held_out in test.T]
-    whole, *parts = _accumulate(
-        blocks, y, [ever, *(rows for rows in away if rows.any())], device, scatter_up_to
-    )
+    selections = [torch.as_tensor(rows) for rows in (ever, *away) if rows is ever or rows.any()]
+    own = lambda rows: _Labelled(rows.start, taken(y, rows), [taken(each, rows) for each in selections])  # noqa: E731
+    spread = spread or here(blocks, len(y))
+    whole, *parts = spread(_accumulate, (device, scatter_up_to), own, len(selections))
     if not whole.spread:
         raise UneError(f"all {whole.count} train rows have the same latent; there is nothing to read in them")
     for rows in away:
         yield whole - parts.pop(0) if rows.any() else whole
 
 
-def _accumulate(
-    blocks: Blocks, y: torch.Tensor, selections: list[Booleans], device: str, scatter_up_to: float
-) -> list[Gram]:
+@dataclass(frozen=True, eq=False)
+class _Labelled:
+    """A run of rows: where they begin, labels y (n, k), and which of them (n,) each Gram is of."""
+
+    start: int
+    y: torch.Tensor
+    selections: list[torch.Tensor]
+
+
+def _accumulate(blocks: Blocks, how: tuple[str, float], own: _Labelled) -> list[Gram]:
+    """The Gram of each selection of a run of rows, by device and largest scatter."""
     grams: list[Gram] = []
+    (device, scatter_up_to), y = how, own.y
     for at, block in passes(blocks, len(y), scatter_up_to):
         z = block.to(device).float()
         if not z.sum().isfinite():
-            raise NonFiniteLatents((at.start + (~z.isfinite().all(1)).nonzero().flatten()).tolist())
+            broken = at.start + (~z.isfinite().all(1)).nonzero().flatten()
+            raise NonFiniteLatents((own.start + broken).tolist())
         grams = grams or [
-            Gram.empty(z.shape[1], y.shape[1], device, z.shape[1] <= scatter_up_to) for _ in selections
+            Gram.empty(z.shape[1], y.shape[1], device, z.shape[1] <= scatter_up_to) for _ in own.selections
         ]
-        for gram, rows in zip(grams, selections):
-            selected = torch.as_tensor(rows[at], device=z.device)
+        for gram, rows in zip(grams, own.selections):
+            selected = rows[at].to(z.device)
             gram.add(z[selected], y[at].to(z.device)[selected])
     return grams
 

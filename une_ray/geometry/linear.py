@@ -142,18 +142,19 @@ def mean_difference(train: TrainData) -> Linear:
     """w = Δ, zero halfway between the means: discriminant analysis with identity covariance."""
     gram = train.gram
     delta, middle, _ = _classes(gram)
+    count, mean_z, mean_y = gram.count, gram.mean_z, gram.mean_y  # without the scatter
 
     def held_out(z: torch.Tensor, scores: torch.Tensor, y: torch.Tensor, alike: Alike) -> torch.Tensor:
         """Without c equal rows a class' mean lies ec / (m − c) further from them, e from the mean of m."""
         k = y.shape[1]
-        ours = (1 + y * gram.mean_y[:k]) / 2  # the share of the row's own class
+        ours = (1 + y * mean_y[:k]) / 2  # the share of the row's own class
         length = column_sums(delta[:, :k].square()).sqrt()
         to_mean = y * (1 - ours) * length  # from z̄ to it, along ±Δ
-        centred = z - gram.mean_z
+        centred = z - mean_z
         along = (centred @ in_panels(delta[:, :k]))[:, :k] / length
         distance = centred.square().sum(1, keepdim=True) - along.square() + (along - to_mean).square()
         removed = (alike.count + y * alike.labels) / 2  # of the row's own class
-        further = removed / (gram.count * ours - removed).clamp_min(1)
+        further = removed / (count * ours - removed).clamp_min(1)
         return scores - y * distance * (further + 0.5 * further**2)
 
     of_groups = (
@@ -279,8 +280,11 @@ def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float], u
         residual = gram.yy - column_sums(gram.zy * w) - penalty * unit * column_sums(w.square())
         return w, residual, gram.count - train.copies * (gram.count - freedoms[penalty])
 
+    # By themselves: with the Gram they would keep d² numbers for as long as there are leverages to ask for.
+    count, spread = gram.count, gram.spread
+
     def per_length(penalty: float) -> float:
-        return min(max(gram.count - 1 - freedoms[penalty], 0.0), gram.count - 1) / gram.spread
+        return min(max(count - 1 - freedoms[penalty], 0.0), count - 1) / spread
 
     calibration = None
     if train.groups is None:

@@ -13,6 +13,7 @@ import numpy as np
 from une_ray.geometry.arrays import AnyFloats, Booleans, Integers
 
 MOST = 8192  # rows of each space in memory
+SKIPPED = 2**20  # places that are drawn at once to be left out
 MIXED = {"mixed": "over the lake"}  # in configs: rows whose null was mixed within batches are others
 
 
@@ -45,6 +46,11 @@ class Partners:
         """So many rows, of another image in each space."""
         places = self._places(count)
         return {space: z[self.orders[space][places]] for space, z in self.rows.items()}
+
+    def skip(self, count: int) -> None:
+        """Leave out so many rows of the stream, as if they had been given partners."""
+        for start in range(0, count, SKIPPED):
+            self._places(min(SKIPPED, count - start))
 
     def _places(self, count: int) -> np.ndarray:
         """The next rows of those in memory: in turn where these are all there are, else any."""

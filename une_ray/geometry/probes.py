@@ -14,10 +14,12 @@ from scipy.sparse.csgraph import connected_components
 from une_ray.errors import unknown
 from une_ray.geometry.arrays import AnyFloats, Booleans, Floats, Integers
 from une_ray.geometry.calibration import Classes, platt
-from une_ray.geometry.gram import Blocks, Gram, Rows, in_panels, passes, train_grams
+from une_ray.geometry.gram import Gram, Rows, passes, train_grams
 from une_ray.geometry.linear import METHODS, Alike, Linear, TrainData, scatter_up_to
 from une_ray.geometry.logistic import PASSES
 from une_ray.geometry.metrics import auc, measure
+from une_ray.geometry.scoring import SplitRows, score
+from une_ray.geometry.spread import Blocks, Spread, here
 
 FEWEST = 5  # train rows of either class
 INNER_FOLDS = 5  # of a split's train rows, where no closed form leaves one out
@@ -58,6 +60,7 @@ def fit(
     device: str = "cpu",
     groups: Integers | None = None,
     copies: Integers | None = None,
+    spread: Spread | None = None,
 ) -> list[list[Probe]]:
     """Probes by split, then attribute, measured on the split's test rows.
 
@@ -74,20 +77,24 @@ def fit(
     as much again of one for ridge and lda, and n·k·(1 + permutations) labels and scores (once more for every
     split that can't fit all of the labels), not the latents; n · rank more for pca-logistic, which does
     without the d² of wide spaces; with groups 2²⁷ numbers of the latents. Raises NonFiniteLatents, and
-    UneError for an unknown method, rows that don't match, or a λ that the rows don't allow.
+    UneError for an unknown method, rows that don't match, or a λ that the rows don't allow. `spread` makes
+    the two passes of ridge, lda and mean-difference elsewhere; what reads rows again, as groups have it, is
+    by `blocks`.
     """
     if method not in METHODS:
         raise unknown("probe method", method, METHODS)
     labels, test = np.asarray(labels, dtype=np.float32), np.asarray(test, dtype=bool)
     copies = np.arange(len(labels)) if copies is None else np.unique(copies, return_inverse=True)[1].ravel()
-    settings = _Settings(method, penalties, rank, permutations, device, copies, _alike(groups, copies))
+    spread = spread or here(blocks, len(labels))
+    alike = _alike(groups, copies)
+    settings = _Settings(method, penalties, rank, permutations, device, copies, alike, spread)
     probes = [[_counted(y, held_out) for y in labels.T] for held_out in test.T]
     fitted = [j for j in range(labels.shape[1]) if any(split[j].error is None for split in probes)]
     for known, columns in known_together(labels, fitted):
         sound = [[j for j in columns if split[j].error is None] for split in probes]
         y = _with_permuted(labels[:, columns], known, test, groups, permutations, seed)
         fits = list(_fits(blocks, y, list(columns), sound, known, test, settings))
-        scored, classes = _scores(blocks, fits, device)
+        scored, classes = _scores(fits, settings)
         for each, scores, of_train in zip(fits, scored, classes):
             if each.linear.is_calibrated:
                 slope, offset = each.linear.slope, each.linear.offset
@@ -205,6 +212,7 @@ class _Settings:
     device: str
     copies: Integers
     groups: Integers | None  # where they are more than copies
+    spread: Spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +241,8 @@ def _fits(
 ) -> Iterator[_Fit]:
     """Of each split that can fit any of the attributes in `columns`; those that it can are `sound`."""
     method, permutations, device = settings.method, settings.permutations, settings.device
-    grams = train_grams(blocks, 2 * y - 1, test, known, device, scatter_up_to(method, device))
+    largest = scatter_up_to(method, device)
+    grams = train_grams(blocks, 2 * y - 1, test, known, device, largest, settings.spread)
     for split, (gram, held_out) in enumerate(zip(grams, test.T)):
         own = y
         if not sound[split]:
@@ -281,23 +290,21 @@ def _rows(blocks: Blocks, y: torch.Tensor, selected: Booleans, device: str) -> R
     return one_pass
 
 
-def _scores(blocks: Blocks, fits: list[_Fit], device: str) -> tuple[list[Floats], list[Classes]]:
+def _scores(fits: list[_Fit], settings: _Settings) -> tuple[list[Floats], list[Classes]]:
     """Each split's scores (test rows, k) float64, and its classes' leave-one-out scores where they have a
     closed form, of the labels that are not permuted; all from one pass."""
-    parts: list[list[torch.Tensor]] = [[] for _ in fits]
-    classes = [Classes(len(each.columns), device) for each in fits]
-    for at, z in passes(blocks, len(fits[0].test)):
-        for each, scores, of_train in zip(fits, parts, classes):
-            linear, k = each.linear, len(each.columns)
-            tested = z[torch.as_tensor(each.test[at])].to(device).double()
-            scores.append((tested @ in_panels(linear.w))[:, : len(linear.b)].add(linear.b).cpu())
-            if linear.held_out is not None and each.train[at].any():
-                rows = torch.as_tensor(each.train[at])
-                own, y = z[rows].to(device).double(), 2 * each.y[at][rows][:, :k].to(device).double() - 1
-                fitted = (own @ in_panels(linear.w[:, :k]))[:, :k] + linear.b[:k]
-                alike = Alike(each.alike.count[at][rows].to(own), each.alike.labels[at][rows].to(own))
-                of_train.add(linear.held_out(own, fitted, y, alike), y)
-    return [torch.cat(scores).numpy() for scores in parts], classes
+    splits = [
+        SplitRows(
+            torch.as_tensor(each.train),
+            torch.as_tensor(each.test),
+            each.y[:, : len(each.columns)],
+            each.alike,
+        )
+        for each in fits
+    ]
+    shared = [each.linear for each in fits], settings.device
+    found = settings.spread(score, shared, lambda rows: [split.of(rows) for split in splits], len(fits))
+    return [np.concatenate(each.scores) for each in found], [each.classes for each in found]
 
 
 def _of_inner_folds(
@@ -319,7 +326,7 @@ def _of_inner_folds(
         columns = list(range(len(sound)))
         inner = replace(settings, permutations=0)
         fits = list(_fits(blocks, y, columns, [columns] * INNER_FOLDS, outer.train, held_out, inner))
-        scores = torch.as_tensor(np.concatenate(_scores(blocks, fits, settings.device)[0]))
+        scores = torch.as_tensor(np.concatenate(_scores(fits, inner)[0]))
         labels = torch.cat([y[torch.as_tensor(fit.test)] for fit in fits]).double()
         slope[sound], offset[sound] = platt(scores, labels)
     return slope, offset

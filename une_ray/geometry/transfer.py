@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,6 +85,13 @@ class JointMoments:
         self.partners += others.sum(0)
         self.products += z.T @ z
         self.shuffled += z.T @ others
+
+    def __add__(self, other: JointMoments) -> JointMoments:
+        """Of the rows of both, which are of the same spaces."""
+        both = copy(self)
+        for name in ("rows", "sums", "products", "shuffled", "partners"):
+            setattr(both, name, getattr(self, name) + getattr(other, name))
+        return both
 
     def mean(self, space: str) -> Floats:
         """(dim,)"""

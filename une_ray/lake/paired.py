@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from une_ray.errors import UneError
 from une_ray.geometry.partners import Partners
 from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, image_ids, matrix
 from une_ray.lake.layout import Lake
+from une_ray.lake.ranges import Range, rows_of_range
 from une_ray.lake.splits import refuse_one_sided
 
 # Every image that all of $spaces have, in an order that is the same in every run: draws of them are by place.
@@ -91,7 +92,22 @@ def side_by_side(
     A join would hold all spaces but one in memory. Every space lists its images in the order of the plan,
     so walking them in step needs none; that they keep step is checked.
     """
-    for parts in zip(*(_stream(lake, space, ids) for space in spaces), strict=True):
+    yield from _in_step(lake, {space: _stream(lake, space, ids) for space in spaces})
+
+
+def of_range(
+    lake: Lake, spaces: Sequence[str], part: Range
+) -> Iterator[tuple[pa.Array, dict[str, np.ndarray]]]:
+    """The same of one range of the images, from its files alone."""
+    rows = {space: rows_of_range(lake, space, part) for space in spaces}
+    yield from _in_step(lake, {space: _in_batches(tables) for space, tables in rows.items()})
+
+
+def _in_step(
+    lake: Lake, streams: Mapping[str, Iterator[pa.Table]]
+) -> Iterator[tuple[pa.Array, dict[str, np.ndarray]]]:
+    spaces = list(streams)
+    for parts in zip(*streams.values(), strict=True):
         first = parts[0]["image_id"]
         for space, part in zip(spaces, parts):
             if not part["image_id"].equals(first):
@@ -123,7 +139,24 @@ def rows_of(lake: Lake, spaces: Sequence[str], ids: pa.Array) -> dict[str, np.nd
 
 
 def _stream(lake: Lake, space: str, ids: pa.Array) -> Iterator[pa.Table]:
-    """image_id and z of `ids` in one space, BATCH rows at a time.
+    """image_id and z of `ids` in one space, BATCH rows at a time."""
+    return _in_batches(_found(lake, space, ids))
+
+
+def _in_batches(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows, BATCH at a time."""
+    waiting: pa.Table | None = None
+    for table in tables:
+        waiting = table if waiting is None else pa.concat_tables([waiting, table])
+        while len(waiting) >= BATCH:
+            yield waiting[:BATCH]
+            waiting = waiting[BATCH:]
+    if waiting is not None and len(waiting):
+        yield waiting
+
+
+def _found(lake: Lake, space: str, ids: pa.Array) -> Iterator[pa.Table]:
+    """The rows of `ids` in one space.
 
     Who is wanted is decided once, without latents; a batch's rows are then among the next of them, and are
     not looked up among all.
@@ -131,17 +164,10 @@ def _stream(lake: Lake, space: str, ids: pa.Array) -> Iterator[pa.Table]:
     order = image_ids(lake, space)
     wanted, at = order.filter(pc.is_in(order, ids)), 0
     query = lake.cursor().sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space])
-    reader = query.to_arrow_reader(BATCH)
-    waiting = reader.schema.empty_table()
-    for batch in reader:
+    for batch in query.to_arrow_reader(BATCH):
         found = pa.table(batch).filter(pc.is_in(batch["image_id"], wanted[at : at + len(batch)]))
         at += len(found)
-        waiting = pa.concat_tables([waiting, found])
-        while len(waiting) >= BATCH:
-            yield waiting[:BATCH]
-            waiting = waiting[BATCH:]
-    if len(waiting):
-        yield waiting
+        yield found
     if at < len(wanted):
         raise UneError(f"space {space!r} changed its order while it was read; see une verify {lake.url}")
 

@@ -141,6 +141,14 @@ class Cluster:
         return max(1, int(have.get(CORES, have.get("CPU", 1))))
 
 
+def readers_of(address: str | None, actors: int | None) -> Cluster | None:
+    """The cluster whose nodes are to read a lake; None where no address is given, and this process does.
+    Raises UneError for a number of actors alone."""
+    if address is None and actors is not None:
+        raise UneError(f"--actors {actors} is of a cluster's tasks: name the cluster by --address")
+    return None if address is None else Cluster(address, actors)
+
+
 def not_started(error: Exception, address: str | None) -> UneError:
     """Why there is no Ray to work with, in one line with the remedy."""
     if address is None:

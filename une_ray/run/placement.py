@@ -42,6 +42,8 @@ def allot(
     (inversion is nearly all the work), encoders one, and the CPUs are divided so that reading keeps its
     own.
     """
+    if not demands:
+        return []
     if gpus >= 1:
         return _on_gpus(demands, gpus, actors)
     sizes = [
@@ -50,6 +52,31 @@ def allot(
     share = min(1.0, _down((cpus - READ_CPUS) / sum(sizes)))
     share -= 0.01 if share == READ_CPUS else 0
     return [Pool(size, size, cpus=share) for size in sizes]
+
+
+@dataclass(frozen=True)
+class Places:
+    """What each of many tasks takes of its node, CPUs and bytes of memory, and how many fit at once."""
+
+    cpus: int
+    memory: int
+    at_once: int
+
+
+def places(nodes: Sequence[tuple[float, float]], memory: int, most: int | None = None) -> Places:
+    """For tasks that hold so many bytes, at most `most` at once, on nodes of so many CPUs and bytes.
+
+    Products of matrices use what CPUs they are given, but several processes read and unpack faster than one
+    with as many threads. So a node has as many tasks as its memory holds, of a CPU each at the least, and
+    they share its CPUs; a node that can't hold one has none, unless no node can.
+    """
+    able = [(cpus, has) for cpus, has in nodes if cpus >= 1 and has >= memory]
+    if not able:
+        able = [max(nodes, key=lambda node: node[1], default=(1.0, 0.0))]
+        memory = int(able[0][1])
+    fits = [max(1, min(int(cpus), int(has // memory) if memory else int(cpus))) for cpus, has in able]
+    cpus = max(1, min(int(cpus / fit) for (cpus, _), fit in zip(able, fits)))
+    return Places(cpus, memory, min(sum(fits), most or sum(fits)))
 
 
 def _on_gpus(demands: Sequence[Demand], gpus: float, actors: int | None) -> list[Pool]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from une_ray.cli.command import Command
-from une_ray.cli.options import LakeOption, names
+from une_ray.cli.options import LakeOption, SpreadOption, TasksOption, names
 from une_ray.errors import UneError
 
 EPILOG = """Examples:
@@ -17,6 +17,8 @@ EPILOG = """Examples:
 `une probe --lake demo/lake --spaces mini-sd-a/ddim50 --method pca-logistic --rank 500`
 
 `une probe --lake demo/lake --spaces mini-dino --engine sql --splits 1 --permutations 0 --penalty .1`
+
+`une probe --lake s3://zoo/celeba --spaces sd15/ddim50 --address auto`
 
 `une sql --lake demo/lake -c "SELECT * FROM probe_metrics('mini-dino')"`"""
 
@@ -55,10 +57,14 @@ def probe(
     permutations: Annotated[
         int, typer.Option(min=0, help="Refits with shuffled labels, for a p-value: 19 and more can reach .05")
     ] = 20,
+    address: SpreadOption = None,
+    actors: TasksOption = None,
 ) -> None:
     """Fit linear probes of every attribute in every space, and measure them on images they have not seen.
     Done ones are kept."""
+    from une_ray.corpora.files import absolute
     from une_ray.lake.layout import Lake
+    from une_ray.run.cluster import readers_of
     from une_ray.studies.probes.study import probe as study
 
     try:
@@ -67,7 +73,9 @@ def probe(
         raise UneError(
             f"--penalty {penalty!r}; it is a number, or several with commas, as in .01,.1,1"
         ) from None
-    result = study(Lake(lake), names(spaces), method, engine, penalties, rank, splits, permutations)
+    opened, cluster = Lake(absolute(lake) if address else lake), readers_of(address, actors)
+    settings = method, engine, penalties, rank, splits, permutations
+    result = study(opened, names(spaces), *settings, cluster=cluster)
     print("\n".join([*table(result.table.to_pylist()), *refusals(result.refused.to_pylist(), splits)]))
 
 

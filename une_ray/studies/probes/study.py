@@ -16,6 +16,7 @@ from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS
+from une_ray.geometry.spread import Spread
 from une_ray.lake import results
 from une_ray.lake.latents import (
     FOLDS,
@@ -31,10 +32,15 @@ from une_ray.lake.layout import Lake
 from une_ray.lake.seen import warnings_of
 from une_ray.lake.session import QUERIES
 from une_ray.lake.tables import InALine
+from une_ray.run.cluster import Cluster
 from une_ray.run.progress import say
+from une_ray.run.spreading import on_cluster
 
 SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
 SQL_METHODS = ("ridge", "lda", "mean-difference")
+SPREAD_METHODS = ("ridge", "least-squares", "lda", "mean-difference")  # of a pass or two, whatever the rows
+
+BESIDES = 2**29  # bytes of a task beside its Grams: a process with torch, and the latents of some files
 
 SUMMARY = """
     SELECT space, method, engine, measured_splits AS splits, attributes, auc_margin, auc, accuracy, balanced,
@@ -68,12 +74,15 @@ def probe(
     permutations: int = 20,
     device: str | None = None,
     report: Callable[[str], None] = say,
+    cluster: Cluster | None = None,
 ) -> ProbeResult:
     """Fit and measure probes of all attributes in every space (default: all); what the lake has already is
     not done again.
 
-    `penalties` are the λ to choose from; `report` is told warnings and what is fitted. Raises UneError for
-    an unknown space, method or engine, latents that are not finite, and a λ that the rows do not allow.
+    `penalties` are the λ to choose from; `report` is told warnings and what is fitted. With a `cluster` its
+    nodes read the latents, a range of files each; this process solves for the probes and measures them.
+    Raises UneError for an unknown space, method or engine, latents that are not finite, and a λ that the rows
+    do not allow.
     """
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
@@ -82,6 +91,8 @@ def probe(
     if not 1 <= splits <= FOLDS:
         raise UneError(f"{splits} splits; there are 1 to {FOLDS}")
     refuse_empty(penalties, "penalty", "the usual ones")
+    if cluster is not None:
+        _refuse_unspread(engine, method)
     attributes = attributes_of(lake)
     if not attributes:
         raise UneError(f"the corpus of {lake.url} has no attributes to probe; give it a table of labels")
@@ -106,13 +117,21 @@ def probe(
         if engine == "sql":  # whose text decides the rows
             config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
-            report(f"{space}: {method} probes of {len(attributes)} attributes over {len(ids):,} images")
-            results.commit(
-                lake, "probes", config, ENGINES[engine](lake, config, ids, device or default_device())
-            )
+            report(_announced(config, cluster))
+            rows = ENGINES[engine](lake, config, ids, device or default_device(), cluster)
+            results.commit(lake, "probes", config, rows)
         configs.append(results.config_hash(config))
     table = lake.session.sql(SUMMARY, params=[configs, names]).to_arrow_table()
     return ProbeResult(table, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
+
+
+def _announced(config: dict[str, Any], cluster: Cluster | None) -> str:
+    """What is fitted, and what of it a cluster does not do."""
+    about = f"{len(config['attributes'])} attributes over {config['latents']:,} images"
+    line = f"{config['space']}: {config['method']} probes of {about}"
+    if cluster is None or config.get("groups") in (None, config.get("copies")):
+        return line
+    return f"{line}; groups of them are left out together by further passes of this process"
 
 
 def _joined(lake: Lake, ids: pa.Array, by_groups: bool, permutations: int) -> dict[str, int]:
@@ -127,9 +146,32 @@ def _joined(lake: Lake, ids: pa.Array, by_groups: bool, permutations: int) -> di
     return joined
 
 
-def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list[dict[str, Any]]:
+def _refuse_unspread(engine: str, method: str) -> None:
+    """Raise UneError for what reads the latents in one process, again and again or in SQL."""
+    if engine != "fast":
+        raise UneError(f"--address goes with --engine fast: {engine} is a query of this process' DuckDB")
+    if method not in SPREAD_METHODS:
+        raise UneError(
+            f"--address goes with {', '.join(SPREAD_METHODS)}, which read the latents once or twice; {method}"
+            " reads them again at every step of a descent, in one process: leave out --address"
+        )
+
+
+def _spread(lake: Lake, config: dict[str, Any], ids: pa.Array, cluster: Cluster) -> Spread:
+    """Over the cluster, tasks that hold a Gram of all rows and one of each split's, and one on its way."""
+    query = "SELECT dim FROM latents WHERE space = ? LIMIT 1"
+    ((dim,),) = lake.rows(query, [config["space"]])
+    columns = len(config["attributes"]) * (1 + config["permutations"])
+    memory = 8 * (config["splits"] + 2) * dim * (dim + columns) + BESIDES
+    return on_cluster(cluster, lake, config["space"], ids, memory, of_row=16 * columns)  # labels and scores
+
+
+def _fast(
+    lake: Lake, config: dict[str, Any], ids: pa.Array, device: str, cluster: Cluster | None
+) -> list[dict[str, Any]]:
     """Every attribute, λ and split together; see geometry/probes.py."""
     seeds = list(range(config["splits"]))
+    spread = None if cluster is None else _spread(lake, config, ids, cluster)
     labels, tested = labels_and_folds(lake, ids, config["attributes"], seeds)
     try:
         fitted = probes.fit(
@@ -140,9 +182,10 @@ def _fast(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> lis
             config["penalties"],
             config["rank"] or 0,
             config["permutations"],
-            device=device,
+            device="cpu" if spread else device,
             groups=groups_of(lake, ids),
             copies=copies_of(lake, ids),
+            spread=spread,
         )
     except NonFiniteLatents as error:
         raise UneError(
@@ -172,7 +215,9 @@ def _row(fitted: probes.Probe) -> dict[str, Any]:
     }
 
 
-def _sql(lake: Lake, config: dict[str, Any], ids: pa.Array, device: str) -> list[dict[str, Any]]:
+def _sql(
+    lake: Lake, config: dict[str, Any], ids: pa.Array, device: str, cluster: Cluster | None
+) -> list[dict[str, Any]]:
     """`queries/fit_probes.sql` and `queries/evaluate_probes.sql`, as in the stock shell: one split, one λ,
     no permutations."""
     if config["method"] not in SQL_METHODS:

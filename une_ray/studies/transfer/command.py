@@ -7,13 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from une_ray.cli.command import Command
-from une_ray.cli.options import LakeOption, names
+from une_ray.cli.options import LakeOption, SpreadOption, TasksOption, names
 
 EPILOG = """Examples:
 
 `une transfer --lake demo/lake`
 
 `une transfer --lake demo/lake --source mini-sd-a/ddim50 --target mini-clip-a,mini-dino`
+
+`une transfer --lake s3://zoo/celeba --source sd15/ddim50 --target clip-l14 --address auto`
 
 `une sql --lake demo/lake -c "SELECT * FROM transfers WHERE attribute = 'Eyeglasses'"`"""
 
@@ -28,13 +30,18 @@ def transfer(
         typer.Option(help="Comma-separated spaces to map to, with probes (see: une probe); default: all"),
     ] = None,
     split_seed: Annotated[int, typer.Option(min=0, max=4, help="Test fold: 0 is the corpus' own split")] = 0,
+    address: SpreadOption = None,
+    actors: TasksOption = None,
 ) -> None:
     """Map spaces onto one another by ridge regression, and read the mapped images with the target's own
     probes."""
+    from une_ray.corpora.files import absolute
     from une_ray.lake.layout import Lake
+    from une_ray.run.cluster import readers_of
     from une_ray.studies.transfer.study import transfer as run
 
-    result = run(Lake(lake), names(source), names(target), split_seed)
+    opened, cluster = Lake(absolute(lake) if address else lake), readers_of(address, actors)
+    result = run(opened, names(source), names(target), split_seed, cluster)
     print("\n".join(table(result.table.to_pylist())))
 
 

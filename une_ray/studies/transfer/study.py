@@ -22,7 +22,9 @@ from une_ray.lake.paired import check_split_seed, paired_images, partners_of, si
 from une_ray.lake.seen import warnings_of_maps
 from une_ray.lake.splits import refuse_one_sided
 from une_ray.lake.tables import InALine
+from une_ray.run.cluster import Cluster
 from une_ray.run.progress import say
+from une_ray.studies.transfer.spread import joint_moments
 
 PROBES = """
     SELECT space, attribute, w, b, config FROM best_probes
@@ -47,16 +49,18 @@ def transfer(
     sources: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
     split_seed: int = 0,
+    cluster: Cluster | None = None,
 ) -> TransferResult:
     """Fit and judge a map for every pair of a source and another target (default: all spaces), beside both
     controls.
 
     All pairs use the same images, those that every one of the spaces has. Pairs that the lake has already
-    are not done again. Raises UneError for unknown spaces, targets without probes, and spaces that share
-    no images.
+    are not done again. With a `cluster` its nodes read the train images, a range of files each; this process
+    solves for the maps and judges them. Raises UneError for unknown spaces, targets without probes, and
+    spaces that share no images.
     """
     pairs = _pairs(lake, sources, targets)
-    study = _Study.open(lake, pairs, split_seed)
+    study = _Study.open(lake, pairs, split_seed, cluster)
     for warning in warnings_of_maps(lake, sorted(study.fingerprints), [split_seed], "maps"):
         say(warning)
     settings = {pair: study.settings(*pair) for pair in pairs}
@@ -94,9 +98,12 @@ class _Study:
     train: pa.Array
     test: pa.Array
     labels: dict[str, np.ndarray]
+    cluster: Cluster | None = None
 
     @classmethod
-    def open(cls, lake: Lake, pairs: list[tuple[str, str]], split_seed: int) -> _Study:
+    def open(
+        cls, lake: Lake, pairs: list[tuple[str, str]], split_seed: int, cluster: Cluster | None = None
+    ) -> _Study:
         check_split_seed(split_seed)
         spaces = sorted({space for pair in pairs for space in pair})
         probes, probed_by = _probes(lake, spaces, sorted({target for _, target in pairs}), split_seed)
@@ -106,7 +113,8 @@ class _Study:
         }
         images = paired_images(lake, spaces, attributes, split_seed)
         labels = dict(zip(attributes, images.test_labels.T))
-        return cls(lake, split_seed, fingerprints, probes, probed_by, images.train, images.test, labels)
+        folds = images.train, images.test, labels
+        return cls(lake, split_seed, fingerprints, probes, probed_by, *folds, cluster)
 
     def settings(self, source: str, target: str) -> dict[str, Any]:
         """All that decides a pair's rows."""
@@ -146,6 +154,8 @@ class _Study:
 
     def _moments(self, spaces: list[str]) -> JointMoments:
         """Of all train images, in one pass, beside partners from all over the lake."""
+        if self.cluster is not None:
+            return joint_moments(self.cluster, self.lake, spaces, self.train)
         partners = partners_of(self.lake, spaces, self.train)
         moments = JointMoments({space: z.shape[1] for space, z in partners.rows.items()})
         for ids, batch in side_by_side(self.lake, spaces, self.train):
