@@ -155,6 +155,8 @@ def test_a_failed_job_says_why_in_its_last_line_and_its_exit_code_is_ours(head, 
     ("job", "message"),
     [
         (["edit", "--space", "nothing", "--attribute", "Smiling"], "unknown space 'nothing'; there is none"),
+        (["probe", "--spaces", "nothing"], "unknown space 'nothing'"),
+        (["transfer", "--source", "nothing"], "unknown space 'nothing'"),
         (["memorization", "--methods", "nothing"], "unknown method against memorisation 'nothing'"),
         (
             ["sweep", "orthogonalization", "--scale", "huge"],
@@ -162,11 +164,20 @@ def test_a_failed_job_says_why_in_its_last_line_and_its_exit_code_is_ours(head, 
         ),
         (["sweep", "mitigation", "--scale", "huge"], "'huge'; known, nearest first: large, medium, small"),
     ],
-    ids=["edit", "memorization", "sweep orthogonalization", "sweep mitigation"],
+    ids=["edit", "probe", "transfer", "memorization", "sweep orthogonalization", "sweep mitigation"],
 )
 def test_every_other_job_arrives_at_its_command_as_well(head, lake, job, message):
     shown = submit(head, "--follow", *job, "--lake", lake)
     assert shown.returncode == 1 and message in shown.stdout.splitlines()[-1], shown.stdout + shown.stderr
+
+
+def test_probes_are_fitted_by_the_nodes_that_a_job_has(head, spaces, lake):
+    words = ["--lake", lake, "--spaces", spaces.partition("=")[0], "--splits", "1", "--permutations", "0"]
+    with worker(head):
+        shown = submit(head, "--follow", "probe", *words, "--address", "auto")
+    assert shown.returncode == 0 and "ridge" in shown.stdout, shown.stdout + shown.stderr
+    opened = Lake(lake)
+    assert opened.rows("SELECT count(*) > 10 FROM probes WHERE status = 'ok'") == [(True,)]
 
 
 def test_a_build_is_stopped_by_the_command_that_was_printed(head, client, spaces, tmp_path):

@@ -24,6 +24,8 @@ EPILOG = """Examples:
 
 `une submit --address http://head:8265 --follow build --corpus avatars:1000 --spaces mini-dino --lake /zoo`
 
+`une submit probe --lake s3://zoo/celeba --spaces sd15/ddim50 --address auto`
+
 `une submit edit --lake s3://zoo/celeba --space sd15/ddim50 --attribute Eyeglasses --keep Male --gpus 8`
 
 `une submit sweep orthogonalization --lake s3://zoo/celeba --state s3://zoo/sweeps --scale large --gpus 8`
@@ -46,8 +48,8 @@ def submit(
     command: Annotated[
         str,
         typer.Argument(
-            help="What to run there, with its own arguments after it: build, edit, memorization, sweep or"
-            " disentangle"
+            help="What to run there, with its own arguments after it: build, probe, transfer, edit,"
+            " memorization, sweep or disentangle"
         ),
     ],
     address: Annotated[

@@ -133,4 +133,4 @@ def _cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-COMMAND = Command("probe", probe, EPILOG)
+COMMAND = Command("probe", probe, EPILOG, jobs=("probe",))

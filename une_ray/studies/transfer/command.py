@@ -92,4 +92,4 @@ def _figure(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-COMMAND = Command("transfer", transfer, EPILOG)
+COMMAND = Command("transfer", transfer, EPILOG, jobs=("transfer",))
