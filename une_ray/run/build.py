@@ -28,6 +28,7 @@ from une_ray.run.plan import Work, missing
 from une_ray.run.progress import Progress, say
 from une_ray.run.rows import StageRecord
 from une_ray.spaces.kind import Modality
+from une_ray.spaces.names import refuse_repeated
 from une_ray.spaces.space import Space
 
 SECONDS_BETWEEN_SAVES = 30.0
@@ -134,8 +135,7 @@ def build(
 def _refuse_other_names(spaces: Sequence[Space], place: Mapping[str, Mapping[str, str]]) -> None:
     """Raise UneError for a space that is named twice, and a place of one that is not built."""
     names = [space.name for space in spaces]
-    if len(set(names)) < len(names):
-        raise UneError(f"a space is named twice in {', '.join(names)}")
+    refuse_repeated(names)
     for name in place:
         if name not in names:
             raise unknown("space", name, names)
