@@ -10,6 +10,7 @@ import typer
 
 from une_ray.cli.command import Command
 from une_ray.cli.options import LakeOption
+from une_ray.corpora.files import refuse_nameless
 
 EPILOG = """Examples:
 
@@ -47,6 +48,8 @@ def sql(
     from une_ray.lake.shell import Leave, interact, read, run
 
     urls = [lake, *(beside or [])]
+    for url in urls:
+        refuse_nameless(url, "a lake")
     connection = connect_many({name: Lake(url) for name, url in zip(ascii_lowercase, urls)})
     texts = [*(command or []), *map(read, file or [])]
     with contextlib.suppress(Leave):
