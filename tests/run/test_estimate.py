@@ -19,6 +19,7 @@ from une_ray.run.estimate import (
     DRIVER_TASKS,
     GPUS,
     IMAGE_ROW_BYTES,
+    PICTURE,
     ROW_BYTES,
     SEED_ROW_BYTES,
     SHRINK,
@@ -70,6 +71,14 @@ def test_a_mean_over_seeds_keeps_them_in_files_that_nothing_merges():
     assert space.seeds_bytes == seeds * (4 * 1280 + SEED_ROW_BYTES)
     assert answer.files == 3 * 2048 and answer.merged_files - 2048 < 40
     assert answer.lake_bytes == space.bytes + space.seeds_bytes + 1024 * 2048 * IMAGE_ROW_BYTES
+
+
+def test_prompts_have_no_pictures_that_are_read():
+    prompts = Question(images=1000, spaces=["sd15/hspace", "clip-l14/text"], gpu="l4")
+    both = replace(prompts, spaces=["clip-l14/text", "clip-l14"])
+    assert estimate(prompts).corpus_bytes == 0 and estimate(prompts).gets == 2 * 3 * 4
+    assert estimate(replace(prompts, image_bytes=5.0)).corpus_bytes == 5000
+    assert estimate(both).corpus_bytes == 1000 * PICTURE and estimate(both).gets == 1000 + 2 * 3 * 4
 
 
 @pytest.mark.parametrize("size", [16, 32])
@@ -176,6 +185,8 @@ def test_names_are_those_of_the_spaces_each_once():
             plan(corpus_size="1e3", spaces=spaces)
     with pytest.raises(UneError, match="a space is named twice in clip-l14, clip-l14"):
         plan(corpus_size="1e3", spaces="clip-l14,clip-l14")
+    with pytest.raises(UneError, match="--seconds is given twice for one space: clip-l14=1, clip-l14=2"):
+        plan(corpus_size="1e3", spaces="clip-l14", seconds=["clip-l14=1", "clip-l14=2"])
     for given in ({"seconds": ["clip-L14=100"]}, {"dim": ["clip-L14=100"]}):
         with pytest.raises(UneError, match="unknown space 'clip-L14'; known, nearest first: clip-l14"):
             plan(corpus_size="1e3", spaces="clip-l14", **given)
@@ -186,7 +197,7 @@ def test_names_are_those_of_the_spaces_each_once():
     [
         *({"price": value} for value in (math.inf, math.nan, -1.0)),
         *({"utilisation": value} for value in (0.0, 1.1, math.nan, -0.3)),
-        *({"image_kb": value} for value in (0.0, math.inf, math.nan, -1.0)),
+        *({"image_kb": value} for value in (math.inf, math.nan, -1.0)),
         *({name: value} for name in ("gpus", "cores", "shard_size") for value in (0, -1)),
         {"seconds": ["clip-l14=inf"]},
     ],

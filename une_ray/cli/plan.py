@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +28,12 @@ def plan(
     gpus: Annotated[int, typer.Option(min=1, help="How many of them")] = 8,
     price: Annotated[float | None, typer.Option(min=0, help="Dollars per GPU-hour")] = None,
     shard_size: Annotated[int, typer.Option(min=1, help="Images per shard")] = 256,
-    image_kb: Annotated[float, typer.Option(min=0, help="Kilobytes of an encoded picture, on average")] = 100,
+    image_kb: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Kilobytes of a picture, on average; default: 100, 0 where all spaces read captions"
+        ),
+    ] = None,
     cores: Annotated[int, typer.Option(min=1, help="Of the machine that studies run on")] = 16,
     utilisation: Annotated[
         float, typer.Option(min=0.01, max=1, help="Share of the GPU's peak that is reached")
@@ -55,11 +61,11 @@ def plan(
         gpus=gpus,
         price=price,
         shard_size=shard_size,
-        image_bytes=image_kb * 1000,
+        image_bytes=None if image_kb is None else image_kb * 1000,
         cores=cores,
         utilisation=utilisation,
-        seconds=dict(_given("--seconds", text) for text in seconds or []),
-        dims={space: int(number) for space, number in (_given("--dim", text) for text in dim or [])},
+        seconds=_by_space("--seconds", seconds or []),
+        dims={space: int(number) for space, number in _by_space("--dim", dim or []).items()},
     )
     print("\n".join(lines(question, estimate(question))))
 
@@ -72,6 +78,13 @@ def _count(text: str) -> int:
     if not 1 <= count < 1e15 or count != int(count):
         raise UneError(f"--corpus-size {text!r} is not a number of images, such as 200000 or 1e9")
     return int(count)
+
+
+def _by_space(option: str, texts: Sequence[str]) -> dict[str, float]:
+    found = dict(_given(option, text) for text in texts)
+    if len(found) < len(texts):
+        raise UneError(f"{option} is given twice for one space: {', '.join(texts)}")
+    return found
 
 
 def _given(option: str, text: str) -> tuple[str, float]:

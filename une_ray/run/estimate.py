@@ -19,6 +19,7 @@ from une_ray.spaces.names import refuse_repeated
 from une_ray.spaces.space import Space
 
 HOUR, GB = 3600.0, 1e9
+PICTURE = 100e3  # bytes of an encoded picture, where nothing else is said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Question:
     gpus: int = 8
     price: float | None = None
     shard_size: int = 256
-    image_bytes: float = 100e3
+    image_bytes: float | None = None  # PICTURE where a space reads pictures, 0 where the corpus has none
     cores: int = 16
     utilisation: float = UTILISATION
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -130,7 +131,10 @@ def estimate(question: Question) -> Estimate:
     """Answer it. Raises UneError for unknown GPUs and spaces, for a space whose model's cost or length is not
     known and was not given, and for figures out of range."""
     _refuse_out_of_range(question)
-    spaces = _spaces(question)
+    parsed = _parsed(question)
+    spaces, image_bytes = [_space(question, space) for space in parsed], question.image_bytes
+    if image_bytes is None:
+        image_bytes = PICTURE * any(space.modality == "pictures" for space in parsed)
     shards = math.ceil(question.images / question.shard_size)
     gpu_hours = sum(space.gpu_hours for space in spaces)
     folders = [space.bytes for space in spaces] + [float(question.images * IMAGE_ROW_BYTES)]
@@ -144,13 +148,13 @@ def estimate(question: Question) -> Estimate:
         gpu_hours=gpu_hours,
         hours=gpu_hours / question.gpus,
         dollars=None if question.price is None else gpu_hours * question.price,
-        corpus_bytes=question.images * question.image_bytes,
+        corpus_bytes=question.images * image_bytes,
         lake_bytes=lake_bytes,
         shards=shards,
         tasks=tasks,
         files=asked + of_seeds,
         merged_files=merged + of_seeds,
-        gets=question.images + 2.0 * asked + merging.read,
+        gets=question.images * (image_bytes > 0) + 2.0 * asked + merging.read,
         puts=float(asked + of_seeds + 2 * merging.written),
         deletes=float(merging.read + merging.written),
         driver_hours=tasks / DRIVER_TASKS / HOUR,
@@ -200,7 +204,7 @@ def _asking(files: int) -> float:
     return files * REQUEST_SECONDS / REQUESTS_AT_ONCE + math.ceil(files / 1000) * REQUEST_SECONDS
 
 
-def _spaces(question: Question) -> list[SpaceEstimate]:
+def _parsed(question: Question) -> list[Space]:
     if not question.spaces:
         raise UneError("--spaces is empty; name at least one, as in mini-dino")
     spaces = [Space.parse(text) for text in question.spaces]
@@ -209,7 +213,7 @@ def _spaces(question: Question) -> list[SpaceEstimate]:
     for given in [*question.seconds, *question.dims]:
         if given not in names:
             raise unknown("space", given, names)
-    return [_space(question, space) for space in spaces]
+    return spaces
 
 
 def _space(question: Question, space: Space) -> SpaceEstimate:
@@ -246,9 +250,11 @@ def _refuse_out_of_range(question: Question) -> None:
         ("--gpus", question.gpus, question.gpus >= 1, "at least 1"),
         ("--shard-size", question.shard_size, question.shard_size >= 1, "at least 1"),
         ("--cores", question.cores, question.cores >= 1, "at least 1"),
-        ("--image-kb", question.image_bytes / 1000, question.image_bytes > 0, "above 0"),
         ("--utilisation", question.utilisation, 0 < question.utilisation <= 1, "above 0, at most 1"),
     ]
+    if question.image_bytes is not None:
+        size = question.image_bytes / 1000
+        figures.append(("--image-kb", size, size >= 0, "0 or more"))
     if question.price is not None:
         figures.append(("--price", question.price, question.price >= 0, "0 or more dollars"))
     figures += [
