@@ -2,6 +2,7 @@
 
     python benchmarks/models.py
 
+Below them what a text costs, a generator's autoencoder, and its U-Net as far as the middle block.
 Hub models are built on the meta device. Counted by torch.utils.flop_counter (2 FLOPs per multiply–add); of a
 generator one U-Net call, and the parameters of U-Net, autoencoder and text tower together.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
+    CLIPTextModelWithProjection,
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
     Dinov2Config,
@@ -26,8 +29,10 @@ from transformers import (
     DINOv3ViTModel,
 )
 
+from une_ray.models.contrastive import load_text_tower
 from une_ray.models.encoders import load_encoder
 from une_ray.models.generators import load_generator
+from une_ray.models.hspace import middle_of
 from une_ray.models.spec import ModelSpec
 from une_ray.models.table import MODELS
 
@@ -47,6 +52,7 @@ SD_VAE = {
     "layers_per_block": 2,
     "latent_channels": 4,
 }
+TEXT_B = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 8}
 TEXT_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 TEXT_H = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16}
 SD1 = SD_UNET | {"attention_head_dim": 8, "cross_attention_dim": 768}
@@ -57,6 +63,7 @@ SD2 = SD_UNET | {
 }
 VIT_B = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 VIT_L = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
+SHIPPED_SIZE = 64  # pixels of the mini zoo's pictures
 Cost = tuple[float, float]
 
 
@@ -135,6 +142,50 @@ def shipped(spec: ModelSpec) -> Cost:
     return gflops(embed, torch.zeros(1, 3, size, size)), parameters(*towers)
 
 
+def as_far_as_the_middle(unet: UNet2DConditionModel) -> tuple[float, tuple[int, ...]]:
+    """GFLOPs of a step that ends there, and the middle block's output (c, h, w)."""
+    c, device = unet.config, unet.device
+    noise = torch.empty(1, c.in_channels, c.sample_size, c.sample_size, device=device)
+    text, shapes = torch.empty(1, 77, c.cross_attention_dim, device=device), []
+    return gflops(lambda: shapes.append(middle_of(unet, noise, 1, text).shape[1:])), tuple(shapes[0])
+
+
+def generator_parts(unet: Any, encode: Any, decode: Any, text: Callable[[], object]) -> str:
+    """Text tower, autoencoder both ways, and U-Net to the middle, a line."""
+    c = unet.config
+    latent = torch.empty(1, c.in_channels, c.sample_size, c.sample_size, device=unet.device)
+    size = SHIPPED_SIZE if unet.device.type == "cpu" else 512
+    picture = torch.empty(1, 3, size, size, device=unet.device)
+    to_middle, shape = as_far_as_the_middle(unet)
+    costs = (gflops(text), gflops(encode, picture), gflops(decode, latent), to_middle)
+    return " ".join(f"{cost:8.4g}" for cost in costs) + f"  {shape}"
+
+
+def parts() -> dict[str, str]:
+    """What `text_gflops` and `parts` of the table are, by model."""
+    found = {}
+    with torch.device("meta"):
+        vae, ids = AutoencoderKL(**SD_VAE).eval(), torch.zeros(1, 77, dtype=torch.long)
+        for name, unet, tower in (
+            ("sd15", SD1, TEXT_L),
+            ("sd21-base", SD2, TEXT_H),
+            ("lcm-dreamshaper-v7", SD1 | {"time_cond_proj_dim": 256}, TEXT_L),
+        ):
+            text = CLIPTextModel(CLIPTextConfig(**tower)).eval()
+            model = UNet2DConditionModel(**unet).eval()
+            found[name] = generator_parts(model, vae.encode, vae.decode, partial(text, ids))
+        for name, tower, width in (("clip-b16", TEXT_B, 512), ("clip-l14", TEXT_L, 768)):
+            text = CLIPTextModelWithProjection(CLIPTextConfig(**tower, projection_dim=width)).eval()
+            found[name] = f"{gflops(text, ids):8.4g}"
+    for name, spec in MODELS.items():
+        if spec.source.startswith("package:") and spec.is_generator:
+            g = load_generator(spec)
+            found[name] = generator_parts(g.unet, g.encode, g.decode, partial(g.prompt_states, ["a"]))
+        elif spec.source.startswith("package:") and spec.text_gflops is not None:
+            found[name] = f"{gflops(partial(load_text_tower(spec).embed, ['a'])):8.4g}"
+    return found
+
+
 def main() -> None:
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -144,6 +195,9 @@ def main() -> None:
     for name, spec in MODELS.items():
         flops, size = known.get(name) or shipped(spec)
         print(f"{name:22} {flops:8.4g} {spec.gflops!s:>8} {size:8.4g} {spec.parameters!s:>8}")
+    print(f"\n{'GFLOPs of':22} {'text':>8} {'encoder':>8} {'decoder':>8} {'middle':>8}")
+    for name, line in parts().items():
+        print(f"{name:22} {line}")
 
 
 if __name__ == "__main__":

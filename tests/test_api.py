@@ -173,3 +173,11 @@ def test_status_and_verify_are_calls(url):
     lake = une_ray.open(url)
     assert [table.name for table in lake.status().tables] == ["images", "a/b"]
     assert lake.verify()[-1].startswith("space a/b: 9 latents of length 4")
+
+
+def test_an_empty_address_is_refused_not_taken_for_this_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for call in (lambda: une_ray.open(""), lambda: une_ray.build("avatars:5", "pixels-16", "")):
+        with pytest.raises(UneError, match="the address of a folder is empty"):
+            call()
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """The command line as a person meets it: help with examples, results, and faults in one line."""
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
@@ -42,6 +43,30 @@ def lake(tmp_path_factory) -> Lake:
 def test_help_has_an_example(command):
     shown = une(command, "--help")
     assert shown.returncode == 0 and f"une {command} " in shown.stdout.split("Example", 1)[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["build", "--corpus", "avatars:5", "--spaces", "mini-dino", "--lake", ""],
+        ["build", "--corpus", "avatars:5", "--spaces", "mini-dino", "--lake", " "],
+        *([name, ""] for name in ("sql", "status", "report", "verify", "compact", "probe", "gaussianity")),
+        *([name, "--lake", ""] for name in ("sql", "status", "report", "transfer", "similarity")),
+        ["sql", "demo/lake", "--and", ""],
+        ["space", "rename", "", "a", "b"],
+        ["space", "rename", "--lake", "", "a", "b"],
+        ["space", "remove", "--lake", "", "a"],
+        ["show", "--lake", "", "-c", "FROM images"],
+        ["prompts", "cluster", "--lake", ""],
+    ],
+)
+def test_an_empty_lake_is_refused_not_taken_for_this_folder(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = une(*arguments)
+    assert shown.returncode == 1 and not list(tmp_path.iterdir())
+    assert re.fullmatch("une: the address of (the|a) lake is empty: name one .*\n", shown.stderr), (
+        shown.stderr
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from une_ray.corpora import avatars, open_corpus
+from une_ray.corpora.avatar_features import Dice
 from une_ray.corpora.avatars import ATTRIBUTES, PROMPTS, attributes_of, caption, features, picture
 from une_ray.errors import UneError
 from une_ray.pictures.decode import decode
@@ -83,3 +84,17 @@ def test_a_bad_count_or_seed_is_refused(text):
 def test_another_seed_is_another_corpus():
     other = next(open_corpus("avatars:1?seed=9").items())
     assert other.image_id != ITEMS[0].image_id and open_corpus("avatars:1?seed=9").name == "avatars:1?seed=9"
+
+
+def test_dice_draw_as_numpy_would_to_the_last_bit():
+    """The corpus is what these draws make of it: a cheaper way must not be another."""
+    rng = np.random.default_rng(0)
+    for key in range(500):
+        dice, stream = Dice(3, key, 0), np.random.default_rng(np.random.SeedSequence((3, key, 0)))
+        weights = dict(zip("abcdefg", rng.random(int(rng.integers(1, 8))).tolist()))
+        edges = np.cumsum(list(weights.values()))
+        chosen = np.searchsorted(edges, stream.random() * edges[-1], side="right")
+        assert dice.weighted(weights) == list(weights)[chosen]
+        assert dice.shuffled("abcdefgh") == ["abcdefgh"[i] for i in np.argsort(stream.random(8))]
+        assert dice.pick("abc") == "abc"[int(stream.random() * 3)]
+        assert dice.chance(0.5) == (stream.random() < 0.5)

@@ -19,6 +19,7 @@ from une_ray.errors import UneError
 from une_ray.lake.growing import grow
 from une_ray.lake.layout import Lake
 from une_ray.lake.listed import planned
+from une_ray.run.build import build
 
 KEYS = ["2026/a/ä b.png", "2026/a/b+c.jpg", "2026/notes.txt", "2026/.hidden/d.png", "2025/e.png", "2026/a/"]
 COLUMNS = ("Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size")
@@ -77,6 +78,33 @@ def test_an_s3_inventory_lists_what_is_there_now_below_the_root(tmp_path, kind):
     everything = open_corpus(f"{corpus.name}&suffix=any").items()
     assert [item.image_id for item in everything] == [*LISTED, "notes.txt"]
     assert not list(open_corpus(corpus.name.replace("//photos/", "//other/")).items())
+
+
+def test_paths_of_find_are_those_of_the_folder(tmp_path):
+    """`find .` begins every path with a dot, which hides nothing."""
+    names = ["./a/0.png", "./1.png", "././b/./2.png", f"{tmp_path}/./c.png", "./.git/3.png", "./a./4.png"]
+    corpus = open_corpus(f"inventory:{table(tmp_path, names)}?root={tmp_path}")
+    listed = [(item.image_id, item.source) for item in corpus.items()]
+    assert listed == [(name, name) for name in ("a/0.png", "1.png", "b/2.png", "c.png", "a./4.png")]
+    assert remarks(corpus) == ["6 files, 5 pictures; 1 left out: 1 hidden"]
+
+
+def test_keys_of_a_bucket_are_what_they_are(tmp_path):
+    names, buckets = ["./a.png", "b.png"], ["photos", "photos"]
+    corpus = open_corpus(f"inventory:{table(tmp_path, names, bucket=buckets)}?root=s3://photos")
+    assert [item.image_id for item in corpus.items()] == ["b.png"]
+
+
+def test_a_build_of_which_all_is_left_out_says_why(tmp_path):
+    listed = table(tmp_path, [".a/0.png", "b.txt", "c.txt"])
+    (tmp_path / "photos" / ".hidden").mkdir(parents=True)
+    (tmp_path / "photos" / ".hidden" / "0.png").write_bytes(png())
+    why = "has no images: 3 files, 0 pictures; 3 left out: 2 .txt, 1 hidden"
+    with pytest.raises(UneError, match=why):
+        build(str(tmp_path / "lake"), f"inventory:{listed}?root={tmp_path}", ["pixels-16"])
+    with pytest.raises(UneError, match="has no images: 1 file, 0 pictures; 1 left out: 1 hidden"):
+        build(str(tmp_path / "lake"), f"folder:{tmp_path / 'photos'}", ["pixels-16"])
+    assert not (tmp_path / "lake" / "noisezoo.json").exists()
 
 
 def table(folder: Path, names: list[str], **columns: list) -> str:

@@ -27,7 +27,7 @@ def test_spaces_whose_weights_fit_share_one_crew_in_any_order(spaces):
     (turn,) = turns(spaces, WORK, {})
     costs = [gflops(space) for space in turn.crews[0].spaces]
     assert costs == sorted(costs), "what is cheap comes first"
-    assert gflops(spaces[0]) == 50 * gflops(spaces[4])
+    assert gflops(spaces[0]) > 30 * gflops(spaces[4]), "an inversion, and its first step alone"
 
 
 def test_crews_that_do_not_fit_take_turns_the_cheapest_first(spaces):

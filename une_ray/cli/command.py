@@ -12,6 +12,8 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 from typer.models import ArgumentInfo
 
+from une_ray.corpora.files import refuse_nameless
+
 Function = Callable[..., None]
 
 LAKE_HELP = "Folder of the lake: a path, s3://… or gs://…"
@@ -40,14 +42,16 @@ def group(help: str) -> typer.Typer:
 def either_way(function: Function) -> Function:
     """The command with its parameter `lake` taken as an argument or as `--lake`, whichever a person types.
 
-    Unchanged where it has no such parameter, or other arguments that stand by their place. One whose `lake`
-    has a default may be called without it.
+    As it is where it has other arguments that stand by their place, or no such parameter. One whose `lake`
+    has a default may be called without it. An empty one is refused: Python would take it for this folder.
     """
     hints = get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters
     placed = [name for name in parameters if name != "lake" and _is_argument(hints[name])]
-    if "lake" not in parameters or placed:
+    if "lake" not in parameters:
         return function
+    if placed:
+        return _of_a_named_lake(function)
 
     @functools.wraps(function)
     def command(**values: Any) -> None:
@@ -55,6 +59,7 @@ def either_way(function: Function) -> Function:
         if argument is not None and option is not None and argument != option:
             raise typer.BadParameter(f"the lake is named twice, as {argument!r} and as --lake {option!r}")
         lake = argument if option is None else option
+        _refuse_nameless(lake)
         if lake is None and parameters["lake"].default is inspect.Parameter.empty:
             raise typer.BadParameter("which lake? name it, or give it with --lake", param_hint="LAKE")
         function(lake=lake, **values)
@@ -76,12 +81,27 @@ def either_way(function: Function) -> Function:
     return command
 
 
+def _of_a_named_lake(function: Function) -> Function:
+    @functools.wraps(function)
+    def command(**values: Any) -> None:
+        _refuse_nameless(values["lake"])
+        function(**values)
+
+    return command
+
+
+def _refuse_nameless(lake: str | None) -> None:
+    if lake is not None:
+        refuse_nameless(str(lake), "the lake")
+
+
 def lake_among(words: list[str], lake: str | None, *names: str) -> list[str]:
     """The lake and the named arguments, of words among which the lake may stand first instead of in `--lake`.
 
     For commands that have arguments besides the lake.
     """
     both = words if lake is None else [lake, *words]
+    _refuse_nameless(both[0])
     if len(both) != len(names) + 1:
         raise typer.BadParameter(
             f"got {len(words)}, {' '.join(words) or 'none'}; needed are the lake, here or as --lake, and"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +28,12 @@ def plan(
     gpus: Annotated[int, typer.Option(min=1, help="How many of them")] = 8,
     price: Annotated[float | None, typer.Option(min=0, help="Dollars per GPU-hour")] = None,
     shard_size: Annotated[int, typer.Option(min=1, help="Images per shard")] = 256,
-    image_kb: Annotated[float, typer.Option(min=0, help="Kilobytes of an encoded picture, on average")] = 100,
+    image_kb: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Kilobytes of a picture, on average; default: 100, 0 where all spaces read captions"
+        ),
+    ] = None,
     cores: Annotated[int, typer.Option(min=1, help="Of the machine that studies run on")] = 16,
     utilisation: Annotated[
         float, typer.Option(min=0.01, max=1, help="Share of the GPU's peak that is reached")
@@ -35,6 +41,10 @@ def plan(
     seconds: Annotated[
         list[str] | None,
         typer.Option(metavar="SPACE=S", help="Measured GPU-seconds per image of a space; may be repeated"),
+    ] = None,
+    dim: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPACE=N", help="How long a space's latents are, where that is not known"),
     ] = None,
 ) -> None:
     """Say what a lake will cost: GPU-hours, dollars, bytes, files, requests, memory, hours of the studies.
@@ -51,10 +61,11 @@ def plan(
         gpus=gpus,
         price=price,
         shard_size=shard_size,
-        image_bytes=image_kb * 1000,
+        image_bytes=None if image_kb is None else image_kb * 1000,
         cores=cores,
         utilisation=utilisation,
-        seconds=dict(map(_given, seconds or [])),
+        seconds=_by_space("--seconds", seconds or []),
+        dims={space: int(number) for space, number in _by_space("--dim", dim or []).items()},
     )
     print("\n".join(lines(question, estimate(question))))
 
@@ -69,15 +80,24 @@ def _count(text: str) -> int:
     return int(count)
 
 
-def _given(text: str) -> tuple[str, float]:
+def _by_space(option: str, texts: Sequence[str]) -> dict[str, float]:
+    found = dict(_given(option, text) for text in texts)
+    if len(found) < len(texts):
+        raise UneError(f"{option} is given twice for one space: {', '.join(texts)}")
+    return found
+
+
+def _given(option: str, text: str) -> tuple[str, float]:
+    """SPACE=NUMBER of an option; of --dim a whole number."""
     space, equals, value = text.rpartition("=")
     try:
-        measured = float(value)
+        number = float(value) if option == "--seconds" else int(value)
     except ValueError:
-        measured = 0.0
-    if not equals or not space or not measured > 0:
-        raise UneError(f"--seconds {text!r}; it is SPACE=SECONDS, as in sd15/ddim50=0.41")
-    return space, measured
+        number = 0
+    if not equals or not space or not number > 0:
+        example = "sd15/ddim50=0.41" if option == "--seconds" else "mine=768"
+        raise UneError(f"{option} {text!r}; it is SPACE={option[2:].upper()}, as in {example}")
+    return space, number
 
 
 def lines(question: Question, answer: Estimate) -> list[str]:
@@ -86,18 +106,19 @@ def lines(question: Question, answer: Estimate) -> list[str]:
     spaces = f"{len(answer.spaces)} space{'s' * (len(answer.spaces) > 1)}"
     out = [f"{question.images:,} images, {spaces}, {question.gpus:,} {question.gpu}", ""]
     out += [
-        f"{space.name:{width}}  {_time(space.seconds)} an image  {space.gpu_hours:12,.1f} GPU-hours"
-        f"  {_bytes(space.bytes):>9}  ({space.source})"
+        f"{space.name:{width}}  {_time(space.seconds):>9} an image  {space.gpu_hours:12,.1f} GPU-hours"
+        f"  {_bytes(space.bytes + space.seeds_bytes):>9}  ({space.source})"
         for space in answer.spaces
     ]
     merging = "the build merges into" if answer.is_merged else "une compact would merge into"
+    deletes = f", {answer.deletes:,.0f} DELETE, merging among them" if answer.is_merged else ""
     dollars = "" if answer.dollars is None else f", {answer.dollars:,.0f} dollars"
     out += [
         "",
         f"GPUs      {answer.gpu_hours:,.1f} GPU-hours: {answer.hours:,.1f} h on {question.gpus:,}{dollars}",
         f"bytes     {_bytes(answer.corpus_bytes)} read, {_bytes(answer.lake_bytes)} written",
         f"files     {answer.files:,} of {answer.shards:,} shards, which {merging} {answer.merged_files:,}",
-        f"requests  {answer.gets:,.0f} GET, {answer.puts:,.0f} PUT",
+        f"requests  {answer.gets:,.0f} GET, {answer.puts:,.0f} PUT{deletes}",
         f"driver    {answer.driver_hours:,.2f} h to hand out {answer.tasks:,} tasks",
         f"SQL       a count in {_time(answer.merged_count_seconds)}, of unmerged files in"
         f" {_time(answer.count_seconds)}; {_bytes(answer.query_memory)} of memory",

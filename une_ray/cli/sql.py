@@ -11,6 +11,7 @@ import typer
 
 from une_ray.cli.command import Command
 from une_ray.cli.options import LakeOption
+from une_ray.corpora.files import refuse_nameless
 
 EPILOG = """Examples:
 
@@ -48,6 +49,8 @@ def sql(
     from une_ray.lake.shell import Leave, interact, read, run
 
     urls = [lake, *(beside or [])]
+    for url in urls:
+        refuse_nameless(url, "a lake")
     lakes = {name: Lake(url) for name, url in zip(ascii_lowercase, urls)}
     connection = connect_many(lakes)
     before = partial(choose_files_of, connection, lakes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -35,23 +37,24 @@ class Dice:
     """Draws from one uniform stream; only `Generator.random` is used, whose stream NumPy keeps stable."""
 
     def __init__(self, *key: int) -> None:
-        self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+        self._draw = generator.random
 
     def chance(self, probability: float) -> bool:
-        return bool(self._generator.random() < probability)
+        return self._draw() < probability
 
     def pick(self, options: Sequence[str]) -> str:
         """One of the options, uniformly."""
-        return options[int(self._generator.random() * len(options))]
+        return options[int(self._draw() * len(options))]
 
     def weighted(self, weights: dict[str, float]) -> str:
         """One key, with probability proportional to its weight."""
-        edges = np.cumsum(list(weights.values()))
-        return list(weights)[int(np.searchsorted(edges, self._generator.random() * edges[-1], side="right"))]
+        edges = list(accumulate(weights.values()))
+        return list(weights)[bisect_right(edges, self._draw() * edges[-1])]
 
     def shuffled(self, options: Sequence[str]) -> list[str]:
-        keys = self._generator.random(len(options))
-        return [options[i] for i in np.argsort(keys)]
+        keys = self._draw(len(options)).tolist()
+        return [options[i] for i in sorted(range(len(keys)), key=keys.__getitem__)]
 
 
 def sample_features(dice: Dice) -> Features:

@@ -46,8 +46,16 @@ def identity(url: str) -> str:
 
 
 def absolute(url: str) -> str:
-    """The URL as any worker can use it: local paths made absolute."""
+    """The URL as any worker can use it: local paths made absolute. Raises UneError for an empty one, which
+    would be the current folder."""
+    refuse_nameless(url)
     return url if "://" in url else os.path.abspath(os.path.expanduser(url))
+
+
+def refuse_nameless(url: str, whose: str = "a folder") -> None:
+    """Raise UneError for an address of nothing."""
+    if not url.strip():
+        raise UneError(f"the address of {whose} is empty: name one (is a variable of the shell not set?)")
 
 
 def read_within(url: str, name: str) -> bytes:

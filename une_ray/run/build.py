@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from une_ray.corpora import Corpus, open_corpus
-from une_ray.corpora.base import has_pictures
+from une_ray.corpora.base import has_pictures, remarks
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 from une_ray.lake import schema
@@ -28,6 +28,7 @@ from une_ray.run.plan import Work, missing
 from une_ray.run.progress import Progress, say
 from une_ray.run.rows import StageRecord
 from une_ray.spaces.kind import Modality
+from une_ray.spaces.names import refuse_repeated
 from une_ray.spaces.space import Space
 
 SECONDS_BETWEEN_SAVES = 30.0
@@ -134,8 +135,7 @@ def build(
 def _refuse_other_names(spaces: Sequence[Space], place: Mapping[str, Mapping[str, str]]) -> None:
     """Raise UneError for a space that is named twice, and a place of one that is not built."""
     names = [space.name for space in spaces]
-    if len(set(names)) < len(names):
-        raise UneError(f"a space is named twice in {', '.join(names)}")
+    refuse_repeated(names)
     for name in place:
         if name not in names:
             raise unknown("space", name, names)
@@ -165,9 +165,15 @@ def _truncated(lake: Lake, spaces: Sequence[Space]) -> dict[str, int]:
 
 
 def _planned(lake: Lake, corpus: Corpus, shard_size: int | None, check: bool) -> Lake:
-    """The lake with a shard for every item; says what was read, and how much of it is new."""
+    """The lake with a shard for every item; says what was read, and how much of it is new. Raises UneError,
+    with what was left out, where nothing was read."""
     before = lake.manifest if lake.exists() else None
-    lake = planned(lake, corpus, shard_size, check)
+    try:
+        lake = planned(lake, corpus, shard_size, check)
+    except UneError as error:
+        if str(error) != f"corpus {corpus.name!r} has no images":
+            raise
+        raise UneError(": ".join([str(error), *remarks(corpus)])) from error
     listing = last_listing(lake)
     for remark in listing.remarks if listing else ():
         say(remark)

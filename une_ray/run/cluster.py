@@ -87,6 +87,13 @@ class Cluster:
             )
         return allot(demands, have.get("CPU", 0), self.gpus or have.get("GPU", 0), cores, self.actors)
 
+    @property
+    def grows(self) -> bool:
+        """Whether nodes may come that it has not now: to any Ray but one that une_ray started here."""
+        import ray
+
+        return CORES not in ray.cluster_resources()
+
     def join(self) -> None:
         """Join Ray, or start it, for work that needs no pool of actors."""
         self._start([])

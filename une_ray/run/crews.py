@@ -12,7 +12,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from une_ray.registry import SPACE_KINDS
 from une_ray.run.placement import Demand
 from une_ray.run.plan import Work
 from une_ray.spaces.space import Space
@@ -95,12 +94,8 @@ def _packed(spaces: Sequence[Space], labels: Mapping[str, str], limit: float) ->
 
 
 def gflops(space: Space) -> float:
-    """What a space costs per image: a network's calls, an autoencoder counted as one; infinite where its
-    model's row does not say."""
-    if space.model.gflops is None:
-        return math.inf
-    denoises = SPACE_KINDS.find(space.kind).denoises
-    return space.model.gflops * ((space.steps or 1) * (space.seeds or 1) if denoises else 1)
+    """What a space costs per image; infinite where its kind or its model's row does not say."""
+    return math.inf if space.gflops is None else space.gflops
 
 
 def weights(space: Space) -> float:

@@ -12,11 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from une_ray.errors import UneError, unknown
+from une_ray.lake.compact import SIZE
 from une_ray.run.crews import IMAGES_OF_A_TASK, SECONDS_OF_A_TASK
 from une_ray.run.merging import MANY
+from une_ray.spaces.names import refuse_repeated
 from une_ray.spaces.space import Space
 
 HOUR, GB = 3600.0, 1e9
+PICTURE = 100e3  # bytes of an encoded picture, where nothing else is said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +40,10 @@ GPUS = {
 # The share of the peak that is reached. Assumed: published float16 figures for Stable Diffusion 1.5 end at
 # .38 of an A100's peak; benchmarks/gpu.py measures it.
 UTILISATION = 0.3
-# TFLOPs of Stable Diffusion 1's autoencoder at 512 px, by torch's counter on its configuration.
-ENCODE, DECODE, ENCODE_PIXELS = 1.117, 2.515, 512
-ROUND_TRIPS = 1 / 32
 SHRINK = 0.92  # what zstd leaves of float16 noise: benchmarks/storage.py
 ROW_BYTES = 60  # of a space's other columns: id, status, norm, dim
+SEED_ROW_BYTES = 100  # of `seeds`, whose numbers are float32: id, space, fingerprint
 IMAGE_ROW_BYTES = 200  # of `images`: id, hash, size, labels
-MERGED = 256 << 20  # bytes of a file that une compact writes
 DRIVER_TASKS = 107  # a second: benchmarks/scale.py on two cores
 REQUEST_SECONDS, REQUESTS_AT_ONCE = 0.03, 16  # of a session of une sql: benchmarks/scale_sql.py
 READ = 0.2e9  # bytes of z a second and core, from Parquet into arrays: benchmarks/storage.py
@@ -60,8 +60,8 @@ MOST_REQUESTS = 5500.0  # GETs a second that S3 promises for one prefix
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is to be planned. `seconds` holds measured seconds per image of spaces, which replace estimates;
-    `price` is dollars per GPU-hour."""
+    """What is to be planned. `seconds` holds measured seconds per image of spaces, which replace estimates,
+    and `dims` how long the latents of some are; `price` is dollars per GPU-hour."""
 
     images: int
     spaces: Sequence[str]
@@ -69,15 +69,17 @@ class Question:
     gpus: int = 8
     price: float | None = None
     shard_size: int = 256
-    image_bytes: float = 100e3
+    image_bytes: float | None = None  # PICTURE where a space reads pictures, 0 where the corpus has none
     cores: int = 16
     utilisation: float = UTILISATION
     seconds: Mapping[str, float] = field(default_factory=dict)
+    dims: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceEstimate:
-    """One space: TFLOPs and GPU-seconds per image, and GPU-hours and bytes of all of them."""
+    """One space: TFLOPs and GPU-seconds per image, and GPU-hours and bytes of all of them. `seeds_bytes` are
+    those of a mean's seeds, which lie in files of their own that nothing merges."""
 
     name: str
     dim: int
@@ -85,6 +87,7 @@ class SpaceEstimate:
     seconds: float
     gpu_hours: float
     bytes: float
+    seeds_bytes: float
     source: str
 
 
@@ -99,8 +102,8 @@ class StudyEstimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """All of it. `files` are those that are written, `merged_files` what they become. `limits` says where
-    something ends, and what to do then."""
+    """All of it. `files` are those that are written, `merged_files` what they become. Requests are a build's
+    own, its merging included. `limits` says where something ends, and what to do then."""
 
     spaces: list[SpaceEstimate]
     gpu_hours: float
@@ -114,6 +117,7 @@ class Estimate:
     merged_files: int
     gets: float
     puts: float
+    deletes: float
     driver_hours: float
     count_seconds: float
     merged_count_seconds: float
@@ -124,33 +128,37 @@ class Estimate:
 
 
 def estimate(question: Question) -> Estimate:
-    """Answer it. Raises UneError for unknown GPUs and spaces, and for a space whose model's cost is not known
-    and was not given."""
-    if question.gpu not in GPUS:
-        raise unknown("GPU", question.gpu, GPUS)
-    spaces = [_space(question, text) for text in question.spaces]
+    """Answer it. Raises UneError for unknown GPUs and spaces, for a space whose model's cost or length is not
+    known and was not given, and for figures out of range."""
+    _refuse_out_of_range(question)
+    parsed = _parsed(question)
+    spaces, image_bytes = [_space(question, space) for space in parsed], question.image_bytes
+    if image_bytes is None:
+        image_bytes = PICTURE * any(space.modality == "pictures" for space in parsed)
     shards = math.ceil(question.images / question.shard_size)
     gpu_hours = sum(space.gpu_hours for space in spaces)
-    lake_bytes = sum(space.bytes for space in spaces) + question.images * IMAGE_ROW_BYTES
+    folders = [space.bytes for space in spaces] + [float(question.images * IMAGE_ROW_BYTES)]
+    lake_bytes = sum(folders) + sum(space.seeds_bytes for space in spaces)
     tasks = math.ceil(shards / _shards_of_a_task(question, sum(space.seconds for space in spaces)))
-    files = shards * (len(spaces) + 1)
-    merged = sum(math.ceil(space.bytes / MERGED) for space in spaces)
-    merged += math.ceil(question.images * IMAGE_ROW_BYTES / MERGED)
+    of_seeds = shards * sum(space.seeds_bytes > 0 for space in spaces)
+    asked, merged = shards * len(folders), sum(_merged(size, shards) for size in folders)
+    merging = _Merging.of(folders, shards)
     answer = Estimate(
         spaces=spaces,
         gpu_hours=gpu_hours,
         hours=gpu_hours / question.gpus,
         dollars=None if question.price is None else gpu_hours * question.price,
-        corpus_bytes=question.images * question.image_bytes,
+        corpus_bytes=question.images * image_bytes,
         lake_bytes=lake_bytes,
         shards=shards,
         tasks=tasks,
-        files=files,
-        merged_files=merged,
-        gets=question.images + 2.0 * files,
-        puts=float(files),
+        files=asked + of_seeds,
+        merged_files=merged + of_seeds,
+        gets=question.images * (image_bytes > 0) + 2.0 * asked + merging.read,
+        puts=float(asked + of_seeds + 2 * merging.written),
+        deletes=float(merging.read + merging.written),
         driver_hours=tasks / DRIVER_TASKS / HOUR,
-        count_seconds=_asking(files),
+        count_seconds=_asking(asked),
         merged_count_seconds=_asking(merged),
         is_merged=shards > MANY,
         query_memory=float(ROW_GROUP * max(question.cores, REQUESTS_AT_ONCE)),
@@ -162,8 +170,33 @@ def estimate(question: Question) -> Estimate:
 
 def _shards_of_a_task(question: Question, seconds: float) -> float:
     """What `crews.shards_per_task` makes of so many seconds an image, of all spaces of an actor together."""
-    images = min(SECONDS_OF_A_TASK / seconds, IMAGES_OF_A_TASK)
+    images = min(SECONDS_OF_A_TASK / seconds, IMAGES_OF_A_TASK) if seconds else IMAGES_OF_A_TASK
     return max(1, images // question.shard_size)
+
+
+def _merged(size: float, shards: int) -> int:
+    """How many files a folder of so many bytes has after merging: large ones stay as they are."""
+    return shards if not _is_merged(size, shards) else min(shards, math.ceil(size / SIZE))
+
+
+def _is_merged(size: float, shards: int) -> bool:
+    return size / shards < SIZE // 2
+
+
+@dataclass(frozen=True)
+class _Merging:
+    """What a build's own merging asks for: every file `read` is removed, every file `written` is copied to
+    its name."""
+
+    read: int = 0
+    written: int = 0
+
+    @classmethod
+    def of(cls, folders: Sequence[float], shards: int) -> _Merging:
+        if shards <= MANY:
+            return cls()
+        merged = [size for size in folders if _is_merged(size, shards)]
+        return cls(shards * len(merged), sum(_merged(size, shards) for size in merged))
 
 
 def _asking(files: int) -> float:
@@ -171,43 +204,66 @@ def _asking(files: int) -> float:
     return files * REQUEST_SECONDS / REQUESTS_AT_ONCE + math.ceil(files / 1000) * REQUEST_SECONDS
 
 
-def _space(question: Question, text: str) -> SpaceEstimate:
-    space = Space.parse(text)
-    if space.model.dim is None:
-        raise UneError(f"{text}: how long its latents are is not known; une models lists those that are")
-    tflops = _tflops(space)
-    if text in question.seconds:
-        seconds, source = question.seconds[text], "given"
-    elif tflops is None:
-        raise UneError(f"{text}: its cost is not known; measure it, and give it by --seconds {text}=SECONDS")
+def _parsed(question: Question) -> list[Space]:
+    if not question.spaces:
+        raise UneError("--spaces is empty; name at least one, as in mini-dino")
+    spaces = [Space.parse(text) for text in question.spaces]
+    names = [space.name for space in spaces]
+    refuse_repeated(names)
+    for given in [*question.seconds, *question.dims]:
+        if given not in names:
+            raise unknown("space", given, names)
+    return spaces
+
+
+def _space(question: Question, space: Space) -> SpaceEstimate:
+    name, gflops, dim = space.name, space.gflops, question.dims.get(space.name, space.dim)
+    if dim is None:
+        raise UneError(f"{name}: how long its latents are is not known; give it by --dim {name}=NUMBERS")
+    if dim != (space.dim or dim):
+        raise UneError(f"--dim {name}={dim}: its latents are {space.dim:,} long; leave the option out")
+    if name in question.seconds:
+        seconds, source = question.seconds[name], "given"
+    elif gflops is None:
+        raise UneError(f"{name}: its cost is not known; measure it, and give it by --seconds {name}=SECONDS")
     else:
         peak = GPUS[question.gpu].peak
-        seconds = tflops / (peak * question.utilisation)
-        source = f"{tflops:.3g} TFLOPs at {question.utilisation:.0%} of {peak:g} TFLOP/s"
+        seconds = gflops / 1000 / (peak * question.utilisation)
+        source = f"{gflops / 1000:.3g} TFLOPs at {question.utilisation:.0%} of {peak:g} TFLOP/s"
     return SpaceEstimate(
-        name=text,
-        dim=space.model.dim,
-        tflops=tflops,
+        name=name,
+        dim=dim,
+        tflops=None if gflops is None else gflops / 1000,
         seconds=seconds,
         gpu_hours=question.images * seconds / HOUR,
-        bytes=question.images * (2 * space.model.dim * SHRINK + ROW_BYTES),
-        source=source,
+        bytes=question.images * (2 * dim * SHRINK + ROW_BYTES),
+        seeds_bytes=question.images * (space.seeds or 0) * float(4 * dim + SEED_ROW_BYTES),
+        source=source if seconds else "nothing for a GPU to do",
     )
 
 
-def _tflops(space: Space) -> float | None:
-    """Per image: of a generator S − 1 calls of the U-Net up and, for one image in 32, down, and the
-    autoencoder's."""
-    model = space.model
-    if model.gflops is None:
-        return None
-    if not model.is_generator:
-        return model.gflops / 1000
-    share = (model.preprocessing.size / ENCODE_PIXELS) ** 2
-    if space.kind != "ddim":
-        return ENCODE * share
-    calls = (space.schedule[0] - 1) * model.gflops / 1000
-    return calls + ENCODE * share + ROUND_TRIPS * (calls + DECODE * share)
+def _refuse_out_of_range(question: Question) -> None:
+    if question.gpu not in GPUS:
+        raise unknown("GPU", question.gpu, GPUS)
+    figures: list[tuple[str, float, bool, str]] = [
+        ("--corpus-size", question.images, question.images >= 1, "at least 1"),
+        ("--gpus", question.gpus, question.gpus >= 1, "at least 1"),
+        ("--shard-size", question.shard_size, question.shard_size >= 1, "at least 1"),
+        ("--cores", question.cores, question.cores >= 1, "at least 1"),
+        ("--utilisation", question.utilisation, 0 < question.utilisation <= 1, "above 0, at most 1"),
+    ]
+    if question.image_bytes is not None:
+        size = question.image_bytes / 1000
+        figures.append(("--image-kb", size, size >= 0, "0 or more"))
+    if question.price is not None:
+        figures.append(("--price", question.price, question.price >= 0, "0 or more dollars"))
+    figures += [
+        (f"--seconds {name}", value, value > 0, "above 0") for name, value in question.seconds.items()
+    ]
+    figures += [(f"--dim {name}", value, value >= 1, "at least 1") for name, value in question.dims.items()]
+    for name, value, is_within, what in figures:
+        if not (is_within and math.isfinite(value)):
+            raise UneError(f"{name} is {value:g}; it must be {what}, and finite")
 
 
 def _studies(question: Question, spaces: list[SpaceEstimate], lake_bytes: float) -> list[StudyEstimate]:
@@ -249,7 +305,7 @@ def _limits(question: Question, answer: Estimate) -> list[str]:
             f" {answer.tasks:,} tasks: larger shards (--shard-size {question.shard_size * 8})"
         )
     rate = answer.gets / max(answer.hours * HOUR, 1.0)
-    if rate > MOST_REQUESTS:
+    if answer.gpu_hours and rate > MOST_REQUESTS:  # without a GPU's work, time is not known
         found.append(
             f"{rate:,.0f} requests a second are more than the {MOST_REQUESTS:,.0f} that a prefix of S3"
             " promises: spread the pictures over prefixes, or pack them into Parquet"

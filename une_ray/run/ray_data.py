@@ -50,6 +50,7 @@ from une_ray.run.parcels import (
     unpacked,
 )
 from une_ray.run.placement import READ_CPUS, Pool
+from une_ray.run.places import check_places
 from une_ray.run.rows import ShardRow
 from une_ray.run.tries import start_tries, tried
 from une_ray.spaces.kind import Step
@@ -77,6 +78,7 @@ def run(
     """
     demands = [crew.demand(lake.images_in(turn.work.shards)) for crew in turn.crews]
     pools = cluster.at_most(len(turn.work)).pools(demands)
+    check_places(turn.crews, ray.nodes(), cluster.grows)
     tries = start_tries()
     late = start_late(len(turn.work)) if can_help(pools, cluster) else None
     cut = _cut(turn, pools, lake.manifest["shard_size"])

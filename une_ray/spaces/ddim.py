@@ -102,6 +102,22 @@ def _facts(space: Space) -> dict[str, Any]:
     }
 
 
+def _gflops(space: Space) -> float | None:
+    """An encoding and the calls up; for one image in 32 as many down, and a decoding."""
+    model = space.model
+    if model.gflops is None or model.parts is None:
+        return None
+    calls = (len(nodes(timesteps(*space.schedule))) - 1) * model.gflops
+    return model.parts.encoder + calls + ROUND_TRIPS * (calls + model.parts.decoder)
+
+
 KIND = SpaceKind(
-    method="ddim-inversion", load=Invert, facts=_facts, scheduled=True, denoises=True, decodes=True
+    method="ddim-inversion",
+    load=Invert,
+    facts=_facts,
+    gflops=_gflops,
+    dim=lambda space: space.model.dim,
+    scheduled=True,
+    denoises=True,
+    decodes=True,
 )

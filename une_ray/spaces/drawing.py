@@ -21,6 +21,7 @@ from une_ray.spaces.leak import fresh_noise
 
 if TYPE_CHECKING:
     from une_ray.models.generators import Generator
+    from une_ray.spaces.space import Space
 
 STEPS, CONSISTENCY_STEPS = 8, 4
 SEED, AGAIN = "hspace/seed {}", "hspace/seed {}/step {}"
@@ -68,6 +69,15 @@ def noise_of(
     keys = (AGAIN.format(seed, place) if place else SEED.format(seed) for seed in range(seeds))
     noise = [fresh_noise(key, int(np.prod(shape))) for key in keys]
     return torch.from_numpy(np.stack(noise)).view(-1, *shape).to(device)
+
+
+def width(space: Space) -> int | None:
+    """How long a latent of the middle block is: its channels, or all its places where the space is flat; None
+    where the model's row does not say."""
+    if space.model.parts is None:
+        return None
+    middle = space.model.parts.middle
+    return int(np.prod(middle)) if space.flat else middle[0]
 
 
 @torch.no_grad()

@@ -27,4 +27,10 @@ class Embed:
             return {"z": self.embed(x).float().cpu().numpy()}
 
 
-KIND = SpaceKind(method="embedding", load=Embed, reads=("encoder",))
+KIND = SpaceKind(
+    method="embedding",
+    load=Embed,
+    gflops=lambda space: space.model.gflops,
+    dim=lambda space: space.model.dim,
+    reads=("encoder",),
+)

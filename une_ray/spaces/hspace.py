@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from une_ray.spaces.drawing import SEED, drawing_of, mean_middle_block
+from une_ray.spaces.drawing import (
+    CONSISTENCY_STEPS,
+    SEED,
+    STEPS,
+    drawing_of,
+    mean_middle_block,
+    width,
+)
 from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.space import Space
 
@@ -75,10 +82,22 @@ def _facts(space: Space) -> dict[str, Any]:
     }
 
 
+def _gflops(space: Space) -> float | None:
+    """The prompt once through the text tower, and of every seed all calls but the last whole: that ends at
+    the middle block."""
+    model, seeds = space.model, space.seeds
+    if model.gflops is None or model.text_gflops is None or model.parts is None or seeds is None:
+        return None
+    calls = CONSISTENCY_STEPS if model.is_distilled else STEPS
+    return model.text_gflops + seeds * ((calls - 1) * model.gflops + model.parts.to_middle)
+
+
 KIND = SpaceKind(
     method="middle-block-of-prompts",
     load=ReadPrompts,
     facts=_facts,
+    gflops=_gflops,
+    dim=width,
     modality="captions",
     denoises=True,
     seeded=True,

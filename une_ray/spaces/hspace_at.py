@@ -12,6 +12,7 @@ import torch
 
 from une_ray.errors import UneError
 from une_ray.models.adhoc import train_timesteps
+from une_ray.spaces.drawing import width
 from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.leak import fresh_noise
 from une_ray.spaces.space import Space, pixels
@@ -66,10 +67,18 @@ def _facts(space: Space) -> dict[str, Any]:
     }
 
 
+def _gflops(space: Space) -> float | None:
+    """An encoding, and one call that ends at the middle block."""
+    parts = space.model.parts
+    return None if parts is None else parts.encoder + parts.to_middle
+
+
 KIND = SpaceKind(
     method="middle-block-of-pictures",
     load=ReadPictures,
     facts=_facts,
+    gflops=_gflops,
+    dim=width,
     denoises=True,
     timed=True,
     has_places=True,

@@ -50,11 +50,16 @@ class SpaceKind:
     fingerprints call it, and `facts(space)` whatever else of it decides numbers. `load` puts
     the model in memory: what takes seconds to import is imported there. A kind of `role` control explains
     others away.
+
+    `gflops(space)` is what one item costs on average, and `dim(space)` the length of its latent, None where
+    the model's row does not say; `une plan` and the sharing of a cluster reckon with them.
     """
 
     method: str
     load: Callable[[Space, str], Step[Any]]
     facts: Callable[[Space], dict[str, Any]] = lambda space: {}
+    gflops: Callable[[Space], float | None] = lambda space: None
+    dim: Callable[[Space], int | None] = lambda space: None
     role: Role = "model"
     reads: tuple[Literal["generator", "encoder", "text tower"], ...] = ("generator",)
     modality: Modality = "pictures"

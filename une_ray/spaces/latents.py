@@ -31,4 +31,17 @@ def _facts(space: Space) -> dict[str, Any]:
     return {"dtype": "float32"}
 
 
-KIND = SpaceKind(method="autoencoder-latents", load=Latents, facts=_facts, role="control")
+def encoding(space: Space) -> float | None:
+    """GFLOPs of a picture's encoding: the autoencoder's alone."""
+    parts = space.model.parts
+    return None if parts is None else parts.encoder
+
+
+KIND = SpaceKind(
+    method="autoencoder-latents",
+    load=Latents,
+    facts=_facts,
+    gflops=encoding,
+    dim=lambda space: space.model.dim,
+    role="control",
+)

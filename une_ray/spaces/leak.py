@@ -18,7 +18,7 @@ from une_ray.diffusion.schedule import timesteps
 from une_ray.models.adhoc import train_timesteps
 from une_ray.models.spec import ModelSpec
 from une_ray.spaces.kind import SpaceKind
-from une_ray.spaces.latents import Latents
+from une_ray.spaces.latents import Latents, encoding
 from une_ray.spaces.space import Space
 
 
@@ -71,4 +71,12 @@ def _facts(space: Space) -> dict[str, Any]:
     }
 
 
-KIND = SpaceKind(method="signal-leak", load=Leak, facts=_facts, role="control", scheduled=True)
+KIND = SpaceKind(
+    method="signal-leak",
+    load=Leak,
+    facts=_facts,
+    gflops=encoding,
+    dim=lambda space: space.model.dim,
+    role="control",
+    scheduled=True,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,12 @@ def _reading(text: str, model: ModelSpec, name: str, match: re.Match[str]) -> Re
         )
     timestep = int(match["timestep"]) if kind.timed else None
     return Reading(kind=name, timestep=timestep, flat=word == FLAT)
+
+
+def refuse_repeated(names: Sequence[str]) -> None:
+    """Raise UneError for spaces of which two have one name."""
+    if len(set(names)) < len(names):
+        raise UneError(f"a space is named twice in {', '.join(names)}")
 
 
 def kinds_of(model: ModelSpec) -> list[str]:

@@ -148,6 +148,16 @@ class Space:
         return self._kind.modality
 
     @property
+    def gflops(self) -> float | None:
+        """What one item costs on average, None where its kind or its model's row does not say."""
+        return self._kind.gflops(self)
+
+    @property
+    def dim(self) -> int | None:
+        """How long its latents are, None where its kind or its model's row does not say."""
+        return self._kind.dim(self)
+
+    @property
     def _kind(self) -> SpaceKind:
         return SPACE_KINDS.find(self.kind)
 

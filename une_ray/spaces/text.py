@@ -27,4 +27,16 @@ class ReadText:
         return {"z": embeddings, "truncated": lengths > self.tower.limit}
 
 
-KIND = SpaceKind(method="text-embedding", load=ReadText, reads=("text tower",), modality="captions")
+def _dim(space: Space) -> int | None:
+    """That of the model's pictures, which texts share a space with."""
+    return space.model.dim
+
+
+KIND = SpaceKind(
+    method="text-embedding",
+    load=ReadText,
+    gflops=lambda space: space.model.text_gflops,
+    dim=_dim,
+    reads=("text tower",),
+    modality="captions",
+)

@@ -23,4 +23,11 @@ class Chance:
         return {"z": np.stack([np.random.default_rng(seed).standard_normal(8, np.float32) for seed in seeds])}
 
 
-KIND = SpaceKind(method="chance", load=Chance, role="control", reads=("encoder",))
+KIND = SpaceKind(
+    method="chance",
+    load=Chance,
+    gflops=lambda space: 0.0,
+    dim=lambda space: 8,
+    role="control",
+    reads=("encoder",),
+)

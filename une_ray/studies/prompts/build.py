@@ -48,7 +48,8 @@ def build_prompts(
     towers = [space.model.text_model] if texts is None and space.model.text_model else texts or []
     text_spaces = [f"{name}/text" for name in towers]
     corpus = Prompts.parse(prompts, {})
-    url = url or f"{space.name.partition('/')[0]}-{'-'.join(Path(file).stem for file in corpus.files)}"
+    named = f"{space.name.partition('/')[0]}-{'-'.join(Path(file).stem for file in corpus.files)}"
+    url = named if url is None else url
     lake = Lake(absolute(url))
     corpus = with_besides(lake, corpus, besides)
     built = run(url, corpus.name, [asked, *text_spaces], cluster=cluster)
