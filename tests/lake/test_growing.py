@@ -60,6 +60,28 @@ def test_a_lake_grows_again_and_again(lake):
     assert sorted(sum(ids(lake), [])) == sorted(item.image_id for item in items(20))
 
 
+@pytest.mark.parametrize("data", [b'{"corpus": "te', b"{}"])
+def test_a_damaged_record_of_growth_is_named_with_its_remedy(lake, data):
+    grown(lake, items(12))
+    lake.store.commit("plan/growth-00001.json", data)
+    for use in (lambda: Lake(lake.url).manifest, lambda: list(verify(Lake(lake.url)))):
+        with pytest.raises(UneError, match="plan/growth-00001.json .*; restore it from a copy"):
+            use()
+
+
+def test_a_lost_record_of_growth_is_named_and_nothing_is_planned_or_to_be_deleted(lake):
+    for count in (12, 20):
+        fill(grown(lake, items(count)))
+    lake.store.remove("plan/growth-00001.json")
+    before = contents(lake)
+    lost = "growth-00001.json is lost, and plan/growth-00002.json is there; .* Delete none of the shards"
+    with pytest.raises(UneError, match=lost):
+        list(verify(Lake(lake.url)))
+    with pytest.raises(UneError, match=lost):
+        grown(lake, items(20))
+    assert contents(lake) == before
+
+
 CHANGES = {
     "vanished": (lambda rows: rows[2:], "2 of the 10 images of .* no more: 'i0', 'i1'; put them back"),
     "another caption": (

@@ -22,8 +22,9 @@ from une_ray.corpora.base import Item, lineage
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
 from une_ray.lake.create import plan_row
-from une_ray.lake.layout import Lake, growth_file
+from une_ray.lake.layout import Lake
 from une_ray.lake.parts import write_parts
+from une_ray.lake.records import growth_file, refuse_lost_growth
 from une_ray.lake.session import connect_bare, duckdb_path
 from une_ray.lake.splits import by_id
 
@@ -35,9 +36,11 @@ def grow(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int | None 
     """The lake with new shards for those items that it lacks, or as it is where it has them all.
 
     Of two builds that let it grow at once the first one's record stays, and the other compares again. Raises
-    UneError for another corpus or shard size, and for items that vanished or changed since they were planned.
+    UneError for another corpus or shard size, for items that vanished or changed since they were planned, and
+    where a record of growth is lost.
     """
     refuse_another_corpus(lake, corpus, shard_size)
+    refuse_lost_growth(lake.store)
     results.write_empty_tables(lake)
     with tempfile.TemporaryDirectory(prefix="une-listing-") as folder:
         if not _list_into(Path(folder), items):

@@ -20,6 +20,7 @@ from une_ray.lake import schema
 from une_ray.lake.files import MARKER, current, shard_file, shard_files
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.parts import forget_parts, plan_digest
+from une_ray.lake.records import refuse_lost_growth
 from une_ray.lake.session import connect_bare, duckdb_path
 from une_ray.lake.splits import placed
 
@@ -75,6 +76,7 @@ def _each(check: Callable[[int], Found], shards: Sequence[int]) -> Iterator[Foun
 
 def _plan(lake: Lake) -> None:
     """Rows, their hash, and every id once."""
+    refuse_lost_growth(lake.store)
     forget_parts()  # what is on disk now
     first = count = 0
     for record in lake.generations:
