@@ -114,6 +114,26 @@ BREAKS = {
         lambda lake: write(lake, f"{space_folder('c')}/{shard_file(0)}", space_rows(), schema.SPACE),
         "is of no registered space",
     ),
+    "a shard beyond the plan": (
+        lambda lake: write(lake, f"images/{shard_file(3)}", [], schema.IMAGES),
+        "shard-00003.parquet belongs to no shard .* restore plan/growth-00001.json if the lake grew by it",
+    ),
+    "a space whose fingerprint was lost": (
+        lambda lake: lake.store.remove("fingerprints/a%2Fb.json"),
+        "is of no registered space; .* where its fingerprint was lost, make the space as before",
+    ),
+    "rows in the empty file of images": (
+        lambda lake: lake.store.commit("images/empty.parquet", lake.store.read(f"images/{shard_file(0)}")),
+        "images/empty.parquet has 4 rows, which are of no shard; .* delete it",
+    ),
+    "rows in the empty file of no space": (
+        lambda lake: write(lake, "spaces/space=none/empty.parquet", space_rows(), schema.SPACE),
+        "spaces/space=none/empty.parquet has 4 rows",
+    ),
+    "a file of no space": (
+        lambda lake: write(lake, f"spaces/space=none/{shard_file(0)}", space_rows(), schema.SPACE),
+        "spaces/space=none/shard-00000.parquet belongs to no shard",
+    ),
     "a changed label": (
         lambda lake: write(
             lake,
