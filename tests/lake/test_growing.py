@@ -82,6 +82,40 @@ def test_a_lost_record_of_growth_is_named_and_nothing_is_planned_or_to_be_delete
     assert contents(lake) == before
 
 
+def test_a_plan_that_is_cut_is_named_when_the_corpus_is_listed_again(lake):
+    later = grown(lake, items(12))
+    lake.store.commit(later.parts[1].file, b"PAR1 cut")
+    with pytest.raises(
+        UneError, match=r"the plan of .* can't be read .*part-0000003.*; restore it from a copy"
+    ):
+        grown(lake, items(14))
+
+
+def test_labels_that_stand_in_another_order_are_the_same_and_others_are_not(tmp_path):
+    """As when a spreadsheet is saved with its columns moved."""
+
+    def listing(order: list[str], young: bool = False) -> list[Item]:
+        labels = {"Smiling": True, "Male": False, "Young": young}
+        factors, said = {"shape": 1, "scale": 2, "hue": 3}, {"person": "a", "age": "b", "job": "c"}
+        return [
+            Item(
+                f"i{n}",
+                f"{n}.png",
+                attributes={name: labels[name] for name in order},
+                factors=dict(sorted(factors.items(), reverse=order[0] == "Male")),
+                metadata=dict(sorted(said.items(), reverse=order[0] == "Male")),
+            )
+            for n in range(6)
+        ]
+
+    lake = create(Lake(str(tmp_path / "lake")), "test", iter(listing(["Smiling", "Male", "Young"])), 4)
+    before = contents(lake)
+    assert grown(lake, listing(["Male", "Young", "Smiling"])).shards == lake.shards
+    assert contents(lake) == before
+    with pytest.raises(UneError, match="the attributes of the first was"):
+        grown(lake, listing(["Male", "Young", "Smiling"], young=True))
+
+
 CHANGES = {
     "vanished": (lambda rows: rows[2:], "2 of the 10 images of .* no more: 'i0', 'i1'; put them back"),
     "another caption": (
