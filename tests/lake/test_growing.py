@@ -1,6 +1,7 @@
 """A corpus that grew: new shards after the last, and what is there stays as it is, byte by byte."""
 
 import dataclasses
+import os
 import threading
 from pathlib import Path
 
@@ -253,6 +254,21 @@ def test_a_stamp_differs_when_the_listing_would(tmp_path):
     pq.write_table(pa.table({"key": ["faces/a.png", "b.png"]}), tmp_path / "listing.parquet")
     after = {kind: open_corpus(name).stamp() for kind, name in names.items()}
     assert {kind for kind in names if before[kind] == after[kind]} == {"avatars"}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "inventory", "table"])
+def test_an_edit_that_keeps_size_and_time_is_seen(tmp_path, kind):
+    """As `cp -p` or `rsync -t` of a corrected copy: the disk has its own word on when a file was touched."""
+    corpus = corpora(tmp_path)[kind]
+    file = {"parquet": "rows.parquet", "inventory": "listing.parquet", "table": "labels.csv"}[kind]
+    before, state = open_corpus(corpus).stamp(), (tmp_path / file).stat()
+    data = bytearray((tmp_path / file).read_bytes())
+    data[20] ^= 1
+    (tmp_path / file).write_bytes(data)
+    os.utime(tmp_path / file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    after = (tmp_path / file).stat()
+    assert (after.st_size, after.st_mtime_ns) == (state.st_size, state.st_mtime_ns)
+    assert open_corpus(corpus).stamp() != before
 
 
 def test_a_file_that_its_content_alone_makes_a_picture_is_part_of_the_stamp(tmp_path):
