@@ -16,13 +16,12 @@ from une_ray.lake.layout import Lake
 PARTS, ROWS = 16, 16  # parts of a file that are read again, about, and rows of each
 PARTS_IN_ALL = 512  # of many files fewer of each, and at least the first and the last
 
-SOURCE = r"(?s)^(?:(.*)#(\d+)#)?(\d+)$"  # FILE#PART#ROW, or ROW alone
-ASKED = f"""
-    WITH placed AS (
-        SELECT image_id, source, sha256, regexp_extract(source, '{SOURCE}', 1) AS file,
-            coalesce(try_cast(regexp_extract(source, '{SOURCE}', 2) AS BIGINT), 0) AS part,
-            try_cast(regexp_extract(source, '{SOURCE}', 3) AS BIGINT) AS number
-        FROM images WHERE sha256 IS NOT NULL AND file IN (SELECT unnest($files))),
+ASKED = """
+    WITH split AS (SELECT image_id, source, sha256, string_split(source, '#') AS words FROM images),
+    placed AS (  -- FILE#PART#ROW, or ROW alone
+        SELECT image_id, source, sha256, array_to_string(words[:-3], '#') AS file,
+            coalesce(try_cast(words[-2] AS BIGINT), 0) AS part, try_cast(words[-1] AS BIGINT) AS number
+        FROM split WHERE sha256 IS NOT NULL AND file IN (SELECT unnest($files))),
     of_parts AS (SELECT file, part, max(number) AS last FROM placed GROUP BY ALL),
     of_files AS (SELECT file, max(part) AS last_part FROM of_parts GROUP BY ALL)
     SELECT file, image_id, source, sha256
