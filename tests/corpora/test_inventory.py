@@ -137,6 +137,8 @@ def test_a_table_of_paths_has_labels_and_reads_the_files(tmp_path, photos):
         corpus.read(items[2].source)
     with pytest.raises(Unreadable, match="leads out of"):
         corpus.read("../listing.parquet")
+    numbered = open_corpus(f"inventory:{listing}?root={photos}&caption=age").items()
+    assert [item.caption for item in numbered] == ["3", None, "1"]
     other = table(tmp_path, names[:2])
     column = pq.read_table(other).rename_columns(["where"])
     pq.write_table(column, other)
@@ -172,6 +174,14 @@ def peak_of_listing(path: Path, count: int) -> int:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
+
+
+def test_a_lake_has_whole_numbers_as_captions_in_words(tmp_path, photos):
+    listing = table(tmp_path, ["in/1.png", "in/2.png"], label=[7, None])
+    lake = planned(
+        Lake(str(tmp_path / "lake")), open_corpus(f"inventory:{listing}?root={photos}&caption=label")
+    )
+    assert lake.plan(0)["caption"].to_pylist() == ["7", None]
 
 
 def test_a_listing_is_never_in_memory_whole(tmp_path):

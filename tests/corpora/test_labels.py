@@ -8,10 +8,12 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from tests.helpers.pictures import png
 from une_ray.corpora import Item, open_corpus
 from une_ray.corpora.base import Unreadable, remarks
+from une_ray.corpora.listing import pictures_in, stamp_of
 from une_ray.errors import UneError
 
 NAMES = tuple(f"x{n}.png" for n in range(6))
@@ -478,3 +480,40 @@ def test_pictures_are_known_by_content_and_the_rest_is_counted(tmp_path):
         and "1 .cr2" in said
         and "1 linked folder" in said
     )
+
+
+@pytest.mark.parametrize(
+    ("ask", "place", "look"),
+    [
+        (pictures_in, os.path, "isfile"),
+        (pictures_in, LocalFileSystem, "open"),
+        (stamp_of, LocalFileSystem, "ukey"),
+    ],
+)
+def test_a_file_that_goes_while_its_folder_is_listed_was_never_there(tmp_path, monkeypatch, ask, place, look):
+    """As another program's temporary files do."""
+    (tmp_path / "a.png").write_bytes(png((8, 8)))
+    alone, original = ask(str(tmp_path)), getattr(place, look)
+
+    def gone(*arguments, **options):
+        (tmp_path / "b.part").unlink(missing_ok=True)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(place, look, gone)
+    (tmp_path / "b.part").write_bytes(b"half a picture")
+    assert ask(str(tmp_path)) == alone and not (tmp_path / "b.part").exists()
+
+
+def test_a_folder_that_goes_while_it_is_listed_was_never_there(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(png((8, 8)))
+    alone, walk = stamp_of(str(tmp_path)), os.walk
+
+    def gone(root, **options):
+        for found in walk(root, **options):
+            yield found
+            if (tmp_path / "b").exists():
+                (tmp_path / "b").rmdir()
+
+    monkeypatch.setattr(os, "walk", gone)
+    (tmp_path / "b").mkdir()
+    assert stamp_of(str(tmp_path)) == alone and not (tmp_path / "b").exists()

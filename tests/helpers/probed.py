@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.lakes import write
+from tests.helpers.lakes import FINGERPRINT, write
 from une_ray.corpora import Item
 from une_ray.lake import schema
 from une_ray.lake.create import create
@@ -32,9 +32,14 @@ Y = {
 
 
 def fill(
-    folder: Path, z: dict[str, np.ndarray | list], labels: dict[str, np.ndarray | list], shard_size: int = 64
+    folder: Path,
+    z: dict[str, np.ndarray | list],
+    labels: dict[str, np.ndarray | list],
+    shard_size: int = 64,
+    fingerprints: dict[str, dict] | None = None,
 ) -> Lake:
-    """A lake of `z` and `labels`, by row; a label of None is not there."""
+    """A lake of `z` and `labels`, by row; a label of None is not there. Spaces are registered with
+    `fingerprints`, or not at all."""
     items = [
         Item(
             f"i{n:03}",
@@ -46,12 +51,15 @@ def fill(
         for n in range(ROWS)
     ]
     lake = create(Lake(str(folder)), "test", iter(items), shard_size)
+    for space, fingerprint in (fingerprints or {}).items():
+        lake.register(space, fingerprint)
     for shard in range(lake.shards):
         plan = lake.plan(shard).to_pylist()
         write(lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES)
         for space, latents in z.items():
             rows = [latent(row["image_id"], latents[int(row["image_id"][1:])]) for row in plan]
-            write(lake, f"{space_folder(space)}/{shard_file(shard)}", rows, schema.SPACE)
+            stamp = (fingerprints or {}).get(space, FINGERPRINT)
+            write(lake, f"{space_folder(space)}/{shard_file(shard)}", rows, schema.SPACE, stamp)
     return lake
 
 

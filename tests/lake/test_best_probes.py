@@ -34,9 +34,8 @@ def answers(lake: Lake) -> dict[str, list[dict]]:
 @pytest.fixture(scope="module")
 def before_and_lake(tmp_path_factory) -> tuple[dict[str, list[dict]], Lake]:
     """Answers of a lake that has its default probes alone, and the lake after other settings were tried."""
-    lake = fill(tmp_path_factory.mktemp("lake") / "with 'quote", Z, Y)
-    for space in Z:
-        lake.register(space, {"kind": "clip", "model": space})
+    fingerprints = {space: {"kind": "clip", "model": space} for space in Z}
+    lake = fill(tmp_path_factory.mktemp("lake") / "with 'quote", Z, Y, fingerprints=fingerprints)
     probe(lake)
     before = answers(lake)
     for penalty in LATER:

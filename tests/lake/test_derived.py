@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 
+from tests.helpers.lakes import fill, items
 from tests.helpers.planted import Planted
 from une_ray.api import Lake
 from une_ray.api import open as open_lake
-from une_ray.lake.derived import fitted_under
+from une_ray.lake import schema
+from une_ray.lake.compact import compact
+from une_ray.lake.create import create
+from une_ray.lake.derived import derive_space, fitted_under
+from une_ray.lake.layout import Lake as StoredLake
+from une_ray.lake.layout import shard_file, space_folder
 from une_ray.lake.seen import warnings_of
+from une_ray.lake.verify import verify
 from une_ray.report.section import Source
 from une_ray.studies.probes.linearity import section
 
@@ -79,3 +86,30 @@ def test_a_space_whose_source_or_map_is_gone_is_warned_of_on_every_split(lake):
     assert fitted_under(lake, "twice") is None and fitted_under(lake, "together") == {0}
     (warning,) = warnings_of(lake, ["together", "twice"], [0])
     assert "twice was made by a map or of a space that this lake no longer has: probes of split 0" in warning
+
+
+def derive(lake: StoredLake):
+    return derive_space(StoredLake(lake.url), "doubled", {"kind": "derived"}, ["a/b"], lambda z: 2 * z["a/b"])
+
+
+def test_shards_that_were_derived_and_merged_meanwhile_are_not_written_again(tmp_path):
+    lake = fill(create(StoredLake(str(tmp_path / "lake")), "test:12", iter(items(12)), 4))
+    slow = derive(lake)
+    next(slow)  # has the first shard, and has seen that the others are missing
+    assert len(list(derive(lake))) == 2
+    list(compact(lake, grace=0))
+    assert list(slow) == []
+    assert lake.store.names(space_folder("doubled")) == {"merged-00000-00002.parquet"}
+    assert lake.rows("SELECT count(*) FROM readings WHERE space = 'doubled'") == [(12,)]
+    assert list(verify(StoredLake(lake.url)))
+
+
+def test_shards_that_an_earlier_une_ray_derived_are_merged_with_those_of_now(tmp_path):
+    """Their files do not say their space's name."""
+    lake = fill(create(StoredLake(str(tmp_path / "lake")), "test:8", iter(items(8)), 4))
+    list(derive(lake))
+    name = f"{space_folder('doubled')}/{shard_file(0)}"
+    table = lake.read_table(name)
+    lake.store.commit(name, schema.parquet(table, {"fingerprint": {"kind": "derived"}}))
+    list(compact(lake, grace=0))
+    assert list(verify(StoredLake(lake.url)))

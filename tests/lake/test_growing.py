@@ -1,6 +1,7 @@
 """A corpus that grew: new shards after the last, and what is there stays as it is, byte by byte."""
 
 import dataclasses
+import os
 import threading
 from pathlib import Path
 
@@ -58,6 +59,62 @@ def test_a_lake_grows_again_and_again(lake):
         lake = grown(lake, items(count))
     assert [len(row) for row in ids(lake)] == [4, 4, 2, 1, 1, 4, 4]
     assert sorted(sum(ids(lake), [])) == sorted(item.image_id for item in items(20))
+
+
+@pytest.mark.parametrize("data", [b'{"corpus": "te', b"{}"])
+def test_a_damaged_record_of_growth_is_named_with_its_remedy(lake, data):
+    grown(lake, items(12))
+    lake.store.commit("plan/growth-00001.json", data)
+    for use in (lambda: Lake(lake.url).manifest, lambda: list(verify(Lake(lake.url)))):
+        with pytest.raises(UneError, match="plan/growth-00001.json .*; restore it from a copy"):
+            use()
+
+
+def test_a_lost_record_of_growth_is_named_and_nothing_is_planned_or_to_be_deleted(lake):
+    for count in (12, 20):
+        fill(grown(lake, items(count)))
+    lake.store.remove("plan/growth-00001.json")
+    before = contents(lake)
+    lost = "growth-00001.json is lost, and plan/growth-00002.json is there; .* Delete none of the shards"
+    with pytest.raises(UneError, match=lost):
+        list(verify(Lake(lake.url)))
+    with pytest.raises(UneError, match=lost):
+        grown(lake, items(20))
+    assert contents(lake) == before
+
+
+def test_a_plan_that_is_cut_is_named_when_the_corpus_is_listed_again(lake):
+    later = grown(lake, items(12))
+    lake.store.commit(later.parts[1].file, b"PAR1 cut")
+    with pytest.raises(
+        UneError, match=r"the plan of .* can't be read .*part-0000003.*; restore it from a copy"
+    ):
+        grown(lake, items(14))
+
+
+def test_labels_that_stand_in_another_order_are_the_same_and_others_are_not(tmp_path):
+    """As when a spreadsheet is saved with its columns moved."""
+
+    def listing(order: list[str], young: bool = False) -> list[Item]:
+        labels = {"Smiling": True, "Male": False, "Young": young}
+        factors, said = {"shape": 1, "scale": 2, "hue": 3}, {"person": "a", "age": "b", "job": "c"}
+        return [
+            Item(
+                f"i{n}",
+                f"{n}.png",
+                attributes={name: labels[name] for name in order},
+                factors=dict(sorted(factors.items(), reverse=order[0] == "Male")),
+                metadata=dict(sorted(said.items(), reverse=order[0] == "Male")),
+            )
+            for n in range(6)
+        ]
+
+    lake = create(Lake(str(tmp_path / "lake")), "test", iter(listing(["Smiling", "Male", "Young"])), 4)
+    before = contents(lake)
+    assert grown(lake, listing(["Male", "Young", "Smiling"])).shards == lake.shards
+    assert contents(lake) == before
+    with pytest.raises(UneError, match="the attributes of the first was"):
+        grown(lake, listing(["Male", "Young", "Smiling"], young=True))
 
 
 CHANGES = {
@@ -197,6 +254,21 @@ def test_a_stamp_differs_when_the_listing_would(tmp_path):
     pq.write_table(pa.table({"key": ["faces/a.png", "b.png"]}), tmp_path / "listing.parquet")
     after = {kind: open_corpus(name).stamp() for kind, name in names.items()}
     assert {kind for kind in names if before[kind] == after[kind]} == {"avatars"}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "inventory", "table"])
+def test_an_edit_that_keeps_size_and_time_is_seen(tmp_path, kind):
+    """As `cp -p` or `rsync -t` of a corrected copy: the disk has its own word on when a file was touched."""
+    corpus = corpora(tmp_path)[kind]
+    file = {"parquet": "rows.parquet", "inventory": "listing.parquet", "table": "labels.csv"}[kind]
+    before, state = open_corpus(corpus).stamp(), (tmp_path / file).stat()
+    data = bytearray((tmp_path / file).read_bytes())
+    data[20] ^= 1
+    (tmp_path / file).write_bytes(data)
+    os.utime(tmp_path / file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    after = (tmp_path / file).stat()
+    assert (after.st_size, after.st_mtime_ns) == (state.st_size, state.st_mtime_ns)
+    assert open_corpus(corpus).stamp() != before
 
 
 def test_a_file_that_its_content_alone_makes_a_picture_is_part_of_the_stamp(tmp_path):

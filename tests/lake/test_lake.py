@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.lakes import fill, items, latent, write
 from une_ray.errors import UneError
-from une_ray.lake import schema
+from une_ray.lake import parts, schema
 from une_ray.lake.create import create, default_shard_size
 from une_ray.lake.layout import Lake, shard_file, space_folder
 from une_ray.lake.session import connect
@@ -114,6 +114,26 @@ BREAKS = {
         lambda lake: write(lake, f"{space_folder('c')}/{shard_file(0)}", space_rows(), schema.SPACE),
         "is of no registered space",
     ),
+    "a shard beyond the plan": (
+        lambda lake: write(lake, f"images/{shard_file(3)}", [], schema.IMAGES),
+        "shard-00003.parquet belongs to no shard .* restore plan/growth-00001.json if the lake grew by it",
+    ),
+    "a space whose fingerprint was lost": (
+        lambda lake: lake.store.remove("fingerprints/a%2Fb.json"),
+        "is of no registered space; .* where its fingerprint was lost, make the space as before",
+    ),
+    "rows in the empty file of images": (
+        lambda lake: lake.store.commit("images/empty.parquet", lake.store.read(f"images/{shard_file(0)}")),
+        "images/empty.parquet has 4 rows, which are of no shard; .* delete it",
+    ),
+    "rows in the empty file of no space": (
+        lambda lake: write(lake, "spaces/space=none/empty.parquet", space_rows(), schema.SPACE),
+        "spaces/space=none/empty.parquet has 4 rows",
+    ),
+    "a file of no space": (
+        lambda lake: write(lake, f"spaces/space=none/{shard_file(0)}", space_rows(), schema.SPACE),
+        "spaces/space=none/shard-00000.parquet belongs to no shard",
+    ),
     "a changed label": (
         lambda lake: write(
             lake,
@@ -212,6 +232,52 @@ def test_a_lake_of_a_newer_version_is_refused(lake):
     lake.store.commit("noisezoo.json", json.dumps(newer).encode())
     with pytest.raises(UneError, match="lake format 2, this une_ray reads up to 1; upgrade"):
         list(verify(Lake(lake.url)))
+
+
+MANIFESTS = {
+    "cut": (b'{"version": 1', "is not JSON .*; restore it from a copy"),
+    "not UTF-8": (b"\xff\xfe", "is not JSON .*; restore it from a copy"),
+    "a list": (b"[]", r"is \[\], not a JSON object; restore"),
+    "nothing": (b"null", "is None, not a JSON object; restore"),
+    "empty": (b"{}", "lacks 'version': it is damaged; restore"),
+    "a version in words": (b'{"version": "2"}', "has version '2': it is damaged; restore"),
+    "half": (b'{"version": 1, "corpus": "test:10"}', "lacks 'images': it is damaged; restore"),
+}
+
+
+@pytest.mark.parametrize("what", MANIFESTS)
+def test_a_damaged_manifest_is_named_with_its_remedy(lake, what):
+    data, message = MANIFESTS[what]
+    lake.store.commit("noisezoo.json", data)
+    for use in (lambda damaged: damaged.existing(), lambda damaged: list(verify(damaged))):
+        with pytest.raises(UneError, match=f"noisezoo.json {message}"):
+            use(Lake(lake.url))
+
+
+def test_a_manifest_that_is_a_folder_is_no_lake(tmp_path):
+    (tmp_path / "noisezoo.json").mkdir()
+    with pytest.raises(UneError, match="noisezoo.json is a folder, not a file"):
+        Lake(str(tmp_path)).existing()
+
+
+def test_a_part_of_the_plan_that_is_cut_is_named(lake):
+    data = lake.store.read(lake.parts[0].file)
+    lake.store.commit(lake.parts[0].file, data[:30])
+    parts.forget_parts()
+    with pytest.raises(UneError, match="plan/part-0000000-.* is damaged .* shards 0 to 2; restore it"):
+        lake.plan(0)
+    with pytest.raises(UneError, match="plan/part-0000000-.* is damaged .* shards 0 to 2; restore it"):
+        list(verify(Lake(lake.url)))
+
+
+def test_a_part_that_a_build_left_cut_is_written_again_by_the_next(tmp_path):
+    """The disk was full, or the power went, before the manifest was there."""
+    lake = create(Lake(str(tmp_path / "lake")), "test:10", iter(items()), 4)
+    part = lake.parts[0].file
+    lake.store.commit(part, lake.store.read(part)[:30])
+    lake.store.remove("noisezoo.json")
+    parts.forget_parts()
+    assert list(verify(fill(create(Lake(lake.url), "test:10", iter(items()), 4))))
 
 
 def test_a_folder_that_is_no_lake_says_how_to_make_one(tmp_path):

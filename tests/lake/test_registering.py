@@ -114,3 +114,56 @@ def test_a_registration_of_before_roles_stamps_what_is_built_now(lake):
     lake.register("a/b", OURS)
     lake.commit_shard("a/b", 0, table(), OURS | {"role": "model"})
     assert stamped(lake) == OURS
+
+
+def stamps(lake: Lake) -> list[dict]:
+    """The fingerprint that is registered, then those of the shards that are there."""
+    folder = space_folder("a/b")
+    files = [lake.read_table(f"{folder}/{file.name}") for file in lake.files(folder)]
+    return [lake.fingerprint("a/b"), *(json.loads(file.schema.metadata[b"fingerprint"]) for file in files)]
+
+
+def test_a_shard_that_comes_while_its_space_is_forgotten_keeps_the_name(lake, monkeypatch):
+    """A build that fails forgets the space; another of the same commits its first shard just then."""
+    lake.register("a/b", OURS)
+    remove, left = Store.remove, [lambda: Lake(lake.url).commit_shard("a/b", 0, table(), OURS)]
+
+    def removed(self, name):
+        if left and name == fingerprint_file("a/b"):
+            left.pop()()
+        remove(self, name)
+
+    monkeypatch.setattr(Store, "remove", removed)
+    lake.forget_empty({"a/b": OURS})
+    assert not left and stamps(lake) == [OURS, OURS]
+    with pytest.raises(UneError, match="built with another fingerprint"):
+        lake.register("a/b", THEIRS)
+
+
+def test_a_name_whose_fingerprint_was_lost_is_what_its_shards_say(lake):
+    lake.register("a/b", OURS)
+    lake.commit_shard("a/b", 0, table(), OURS)
+    lake.store.remove(fingerprint_file("a/b"))
+    with pytest.raises(UneError, match="weights: lake has 'ours', this build has 'theirs'"):
+        lake.register("a/b", THEIRS)
+    assert stamps(lake) == [OURS, OURS]
+    lake.store.remove(fingerprint_file("a/b"))
+    with pytest.raises(UneError, match="registered|built with another"):
+        lake.commit_shard("a/b", 1, table(), THEIRS)
+    assert stamps(lake) == [OURS, OURS]
+    lake.store.remove(fingerprint_file("a/b"))
+    lake.register("a/b", OURS | {"role": "model"})  # which an early une_ray did not write
+    assert stamps(lake) == [OURS, OURS]
+
+
+def test_a_damaged_fingerprint_is_named_with_what_mends_it(lake):
+    lake.register("a/b", OURS)
+    lake.commit_shard("a/b", 0, table(), OURS)
+    for damaged in (b"{", b"[]", b"\xff"):
+        lake.store.commit(fingerprint_file("a/b"), damaged)
+        for ask in (lake.fingerprints, lambda: lake.fingerprint("a/b"), lambda: lake.register("a/b", OURS)):
+            with pytest.raises(UneError, match="fingerprints/a%2Fb.json is .*, or delete it: what made"):
+                ask()
+    lake.store.remove(fingerprint_file("a/b"))
+    lake.register("a/b", OURS)
+    assert stamps(lake) == [OURS, OURS]

@@ -45,8 +45,9 @@ class Corpus(Protocol):
     what help says of it. A corpus that reads a table has `COLUMNS` besides: column → what its values are. One
     that leaves anything out has `remarks()` besides: lines that say what and how much. One of which can be
     told cheaply whether it lists what it did has `stamp()`, and one whose name says how many items it has
-    the `lineage` that its larger and smaller kin share. One of captions
-    without pictures has `PICTURES = False`, and its `read` raises Unreadable.
+    the `lineage` that its larger and smaller kin share. One whose ids are the numbers of rows has
+    `positions()`: its files, and when each was written. One of captions without pictures has
+    `PICTURES = False`, and its `read` raises Unreadable.
     """
 
     FORM: ClassVar[str]
@@ -94,6 +95,14 @@ def stamp(corpus: Corpus) -> str | None:
     corpus that has none, and must be listed to be known."""
     said = getattr(corpus, "stamp", None)
     return said() if said else None
+
+
+def positions(corpus: Corpus) -> Mapping[str, str]:
+    """Files in which a corpus knows an item by its row, so that its source is FILE#PART#ROW, each with a text
+    that is another one once the file was written anew; one without a name where a source is ROW alone.
+    Nothing for a corpus whose items have ids of their own."""
+    said = getattr(corpus, "positions", None)
+    return said() if said else {}
 
 
 def lineage(corpus: Corpus) -> str:

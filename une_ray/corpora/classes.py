@@ -118,7 +118,7 @@ def _corpus_of(lake: str) -> str:
     try:
         with fsspec.open(f"{lake}/noisezoo.json") as file:
             return json.loads(file.read())["corpus"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UneError(f"classes: there is no lake at {lake}; name one, as in classes:demo/lake") from error
 
 

@@ -87,10 +87,11 @@ class Inventory:
             self._counts[why] += 1
             if name is None or why:
                 continue
+            caption = row[self.caption] if self.caption else None
             yield Item(
                 image_id=name,
                 source=name,
-                caption=row[self.caption] if self.caption else None,
+                caption=None if caption is None else str(caption),
                 attributes={flag: row[flag] for flag in flags if row[flag] is not None},
                 split_group=self.group,
                 metadata={text: str(row[text]) for text in texts if row[text] is not None},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -65,18 +67,24 @@ def pictures_in(url: str) -> Listing:
     """Every picture below a folder. Hidden files and folders, linked folders, and cameras' raw files are left
     out and counted.
 
-    A file of a picture's suffix is one, and a reject where it can't be decoded; any other is looked at.
+    A file of a picture's suffix is one, and a reject where it can't be decoded; any other is looked at. What
+    goes while it is looked at was never there.
     """
     filesystem, root = open_folder(url)
     names: list[str] = []
     left_out: Counter[str] = Counter()
     for name, kind in _files(filesystem, root):
+        suffix = PurePosixPath(name).suffix.lower()
         if kind:
             left_out[kind] += 1
-        elif PurePosixPath(name).suffix.lower() in SUFFIXES or _looks_like_one(filesystem, f"{root}/{name}"):
+        elif suffix in SUFFIXES:
             names.append(name)
         else:
-            left_out[PurePosixPath(name).suffix.lower() or "without a suffix"] += 1
+            with contextlib.suppress(FileNotFoundError):
+                if _looks_like_one(filesystem, f"{root}/{name}"):
+                    names.append(name)
+                else:
+                    left_out[suffix or "without a suffix"] += 1
     return Listing(sorted(names), left_out)
 
 
@@ -86,9 +94,13 @@ def stamp_of(url: str) -> str:
     filesystem, root = open_folder(url)
     digest = hashlib.sha256()
     for name, kind in sorted(_files(filesystem, root)):
-        digest.update(f"{kind}/{name}\n".encode("utf-8", "surrogateescape"))
+        written = ""
         if not kind and PurePosixPath(name).suffix.lower() not in SUFFIXES:
-            digest.update(filesystem.ukey(f"{root}/{name}").encode())
+            try:
+                written = filesystem.ukey(f"{root}/{name}")
+            except FileNotFoundError:  # it went meanwhile
+                continue
+        digest.update(f"{kind}/{name}\n{written}".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
@@ -101,7 +113,7 @@ def _files(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[s
             name = path[len(root) :].lstrip("/")
             yield name, "hidden" if is_hidden(name) else ""
         return
-    for folder, folders, files in os.walk(root, onerror=_refuse):
+    for folder, folders, files in os.walk(root, onerror=partial(_refuse, root)):
         inside = os.path.relpath(folder, root).replace(os.sep, "/")
         prefix = "" if inside == "." else f"{inside}/"
         for name in files:
@@ -111,7 +123,9 @@ def _files(filesystem: fsspec.AbstractFileSystem, root: str) -> Iterator[tuple[s
                 yield prefix + name, "linked folder"
 
 
-def _refuse(error: OSError) -> None:
+def _refuse(root: str, error: OSError) -> None:
+    if isinstance(error, FileNotFoundError) and error.filename != root:
+        return  # a folder that went meanwhile
     raise UneError(
         f"can't list {error.filename}: {reason(error)}; its pictures would be missing from the lake"
     )
@@ -123,9 +137,12 @@ def is_hidden(name: str) -> bool:
 
 
 def _looks_like_one(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
+    """Whether a file begins as pictures do. Raises FileNotFoundError where it is gone."""
     from fsspec.implementations.local import LocalFileSystem
 
     is_pipe = isinstance(filesystem, LocalFileSystem) and not os.path.isfile(path)  # it would be waited for
+    if is_pipe and not os.path.lexists(path):
+        raise FileNotFoundError(path)
     if is_pipe or PurePosixPath(path).suffix.lower() in RAW:
         return False
     try:

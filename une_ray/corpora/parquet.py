@@ -12,7 +12,7 @@ from urllib.parse import quote
 from une_ray.corpora.base import Item, Unreadable, phash_alone
 from une_ray.corpora.columns import is_text, listed, unread_columns
 from une_ray.corpora.files import absolute
-from une_ray.corpora.parquet_files import files_of, opened, stamp_of_files, strays
+from une_ray.corpora.parquet_files import files_of, opened, stamp_of_files, states_of, strays
 from une_ray.errors import UneError, unknown
 
 if TYPE_CHECKING:
@@ -134,6 +134,11 @@ class ParquetFiles:
     def stamp(self) -> str:
         """Names, sizes and times of the files."""
         return f"{self.name} {stamp_of_files(self.url)}"
+
+    def positions(self) -> dict[str, str]:
+        """Files whose rows' numbers are ids; none where a column has them."""
+        _row_group.cache_clear()  # what is read from now on is what is there
+        return {} if self.id else states_of(self.url)
 
     def remarks(self) -> list[str]:
         """Which files are left out, and which columns of the first file are not read."""

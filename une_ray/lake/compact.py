@@ -270,8 +270,8 @@ def _stamped(stamp: dict[str, str]) -> dict[str, str]:
 
 
 def _stamp(table: pa.Table) -> dict[str, str]:
-    """What a file says of itself, less what is its shard's alone."""
-    own = (b"ARROW:schema", b"noisezoo_version", b"shard", b"rows_of_shards", b"truncated")
+    """What a file says of itself, less what is its shard's alone, and the name that its folder has."""
+    own = (b"ARROW:schema", b"noisezoo_version", b"space", b"shard", b"rows_of_shards", b"truncated")
     return {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items() if k not in own}
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
-from une_ray.lake.layout import Lake, shard_file, space_folder
+from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.names import check_name
 
 DERIVED = "derived"  # the kind of a space that no model reads a picture for
@@ -106,11 +106,11 @@ def derive_space(
     ready = set.intersection(*(lake.committed(space_folder(source)) for source in sources))
     records = []
     for shard in sorted(ready - lake.committed(space_folder(name))):
+        if lake.has_shard(space_folder(name), shard):  # another call was here meanwhile
+            continue
         started, clock = datetime.now(UTC), time.perf_counter()
         table = _table(lake, shard, sources, function)
-        lake.store.commit(
-            f"{space_folder(name)}/{shard_file(shard)}", schema.parquet(table, {"fingerprint": fingerprint})
-        )
+        lake.commit_shard(name, shard, table, fingerprint)
         done = ShardDone(
             shard=shard,
             images=len(table),

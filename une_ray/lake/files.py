@@ -21,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from une_ray.errors import UneError
 from une_ray.lake.store import Store
 
 SHARD = re.compile(r"(?:shard|merged)-(\d{5,})(?:-(\d{5,}))?\.parquet")
@@ -102,10 +103,11 @@ def is_unfinished(names: Iterable[str]) -> bool:
 
 
 def read_merged(store: Store, folder: str, file: ShardFile, shard: int, **options: Any) -> pa.Table:
-    """The table of one shard of a merged file, with the file's metadata."""
+    """The table of one shard of a merged file, with the file's metadata. Raises UneError where the file does
+    not hold the rows that it says its shards have."""
     name = f"{folder}/{file.name}"
     version = store.version(name)
-    rows = _rows_of_shards(store, name, version)
+    rows = _rows_of_shards(store, name, version, file)
     start, stop = sum(rows[: shard - file.first]), sum(rows[: shard - file.first + 1])
     parts, at = [], 0
     for group, count in enumerate(_rows_of_groups(store, name, version)):
@@ -128,8 +130,21 @@ def metadata(store: Store, name: str) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=64)
-def _rows_of_shards(store: Store, name: str, version: Hashable) -> list[int]:
-    return json.loads(metadata(store, name)["rows_of_shards"])
+def _rows_of_shards(store: Store, name: str, version: Hashable, file: ShardFile) -> list[int]:
+    said = metadata(store, name).get("rows_of_shards")
+    held = sum(_rows_of_groups(store, name, version))
+    try:
+        rows = json.loads(said or "null")
+    except ValueError:
+        rows = None
+    is_list = isinstance(rows, list) and all(isinstance(count, int) and count >= 0 for count in rows)
+    if is_list and len(rows) == len(file.shards) and sum(rows) == held:
+        return rows
+    what = f"says that {len(rows)} have {sum(rows):,}" if is_list else "does not say how many each has"
+    raise UneError(
+        f"{store.url}/{name} holds {held:,} rows of {len(file.shards)} shards, and {what}: it is damaged;"
+        f" delete it and build again: shards {file.first} to {file.last} are made anew"
+    )
 
 
 @functools.lru_cache(maxsize=64)
@@ -144,6 +159,12 @@ def _row_group(store: Store, name: str, version: Hashable, group: int, **options
     """Shards come in order, so that a row group of several is read about once."""
     with store.open(name) as file:
         return pq.ParquetFile(file, pre_buffer=False, **options).read_row_group(group, use_threads=False)
+
+
+def forget_merged() -> None:
+    """Have the next reader read merged files from disk again."""
+    for remembered in (_rows_of_shards, _rows_of_groups, _row_group):
+        remembered.cache_clear()
 
 
 def sizes(store: Store, folder: str) -> dict[str, int]:

@@ -19,15 +19,17 @@ import pyarrow.parquet as pq
 
 from une_ray.corpora import open_corpus
 from une_ray.corpora.base import Item, lineage
-from une_ray.errors import UneError
+from une_ray.errors import UneError, reason
 from une_ray.lake import results, schema
 from une_ray.lake.create import plan_row
-from une_ray.lake.layout import Lake, growth_file
+from une_ray.lake.layout import Lake
 from une_ray.lake.parts import write_parts
+from une_ray.lake.records import FROM_A_COPY, growth_file, refuse_lost_growth
 from une_ray.lake.session import connect_bare, duckdb_path
 from une_ray.lake.splits import by_id
 
 ROWS_AT_ONCE = 8192
+MAPS = {name for name, _ in schema.LABELS}
 SHOWN = 3
 
 
@@ -35,9 +37,11 @@ def grow(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int | None 
     """The lake with new shards for those items that it lacks, or as it is where it has them all.
 
     Of two builds that let it grow at once the first one's record stays, and the other compares again. Raises
-    UneError for another corpus or shard size, and for items that vanished or changed since they were planned.
+    UneError for another corpus or shard size, for items that vanished or changed since they were planned, and
+    where a record of growth is lost.
     """
     refuse_another_corpus(lake, corpus, shard_size)
+    refuse_lost_growth(lake.store)
     results.write_empty_tables(lake)
     with tempfile.TemporaryDirectory(prefix="une-listing-") as folder:
         if not _list_into(Path(folder), items):
@@ -108,7 +112,7 @@ def _compare(lake: Lake, corpus: str, folder: str) -> np.ndarray:
     columns = [name for name in lake.plan(0).column_names if name != "image_id"]  # early lakes have fewer
     if "split_by" not in lake.manifest:
         columns.remove("split")  # that of a lake which splits by ids is its own
-    content = f"hash({', '.join(columns)})"
+    content = f"hash({', '.join(map(_regardless_of_order, columns))})"
     with connect_bare(lake) as session:
         session.execute("SET temp_directory = ?", [folder])
         session.execute(
@@ -119,15 +123,25 @@ def _compare(lake: Lake, corpus: str, folder: str) -> np.ndarray:
         repeated = "SELECT image_id, count(*) AS times FROM listed GROUP BY image_id HAVING times > 1 LIMIT 1"
         if twice := session.execute(repeated).fetchone():
             raise UneError(f"image id {twice[0]!r} comes {twice[1]} times in the corpus; ids must be unique")
-        session.execute(
-            f"CREATE TEMP TABLE planned AS SELECT image_id, {content} AS content"
-            " FROM read_parquet(?, hive_partitioning = false)",
-            [files],
-        )
+        try:
+            session.execute(
+                f"CREATE TEMP TABLE planned AS SELECT image_id, {content} AS content"
+                " FROM read_parquet(?, hive_partitioning = false)",
+                [files],
+            )
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise UneError(
+                f"the plan of {lake.url} can't be read ({reason(error)}); {FROM_A_COPY}"
+            ) from error
         _refuse_vanished(session, lake, corpus)
         _refuse_changed(session, lake, corpus, columns, (files, f"{folder}/*.parquet"))
         new = "SELECT number FROM listed ANTI JOIN planned USING (image_id) ORDER BY number"
         return session.execute(new).fetchnumpy()["number"]
+
+
+def _regardless_of_order(column: str) -> str:
+    """What is compared of a column: a table of labels whose columns were moved says the same."""
+    return f"list_sort(map_entries({column}))" if column in MAPS else column
 
 
 def _refuse_vanished(session: duckdb.DuckDBPyConnection, lake: Lake, corpus: str) -> None:
@@ -165,7 +179,7 @@ def _refuse_changed(
             or ({},)
             for where in places
         )
-        what = next((name for name in columns if before[name] != after[name]), "labels")
+        what = next((name for name in columns if before[name] != after[name]), columns[0])
         raise UneError(
             f"{changed[0][1]:,} images of {lake.url} are not what they were when they were planned:"
             f" {_named(changed)}; the {what} of the first was {before[what]!r} and is {after[what]!r} in"

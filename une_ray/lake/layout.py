@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from une_ray.errors import UneError
 from une_ray.lake import schema
-from une_ray.lake.files import ShardFile, current, read_merged, shard_file, shard_files, spans
+from une_ray.lake.files import ShardFile, current, metadata, read_merged, shard_file, shard_files, spans
 from une_ray.lake.parts import Part, read_shard
+from une_ray.lake.records import PLANNED, growth_file, read_record, refuse_lacking
 from une_ray.lake.store import Store
 
 if TYPE_CHECKING:
@@ -31,12 +32,8 @@ ADDED_LATER = (
 NAMED_BY = {"derived": "--name", "imported": "--space"}  # kinds of spaces that no `une build` makes
 SHOWN = 60  # characters of a value in a message
 TRIES = 3  # of a query under which files are merged
+REWRITTEN = "restore it from a copy, or delete it: what made the space writes it again, as its shards have it"
 COMPACTION = "compaction.json"  # there while `une compact` is at work: who it is
-
-
-def growth_file(number: int) -> str:
-    """The record of a lake's first growth, or its second, …"""
-    return f"plan/growth-{number:05d}.json"
 
 
 def space_folder(space: str) -> str:
@@ -154,7 +151,8 @@ class Lake:
         records = [self._first()]
         while True:
             try:
-                records.append(json.loads(self.store.read(growth_file(len(records)))))
+                keys = PLANNED | {"parts": list}
+                records.append(read_record(self.store, growth_file(len(records)), keys=keys))
             except FileNotFoundError:
                 return records
 
@@ -178,18 +176,18 @@ class Lake:
     def _first(self) -> dict[str, Any]:
         """`noisezoo.json`. Refuses lakes that are newer than us."""
         try:
-            manifest = json.loads(self.store.read(MANIFEST))
+            manifest = read_record(self.store, MANIFEST)
         except FileNotFoundError as error:
             raise UneError(
                 f"no lake at {self.url} ({MANIFEST} is missing); make one with: une build --lake {self.url} …"
             ) from error
-        except json.JSONDecodeError as error:
-            raise UneError(f"{self.url}/{MANIFEST} is not JSON ({error}); restore it from a copy") from error
-        if manifest.get("version", 0) > schema.VERSION:
+        refuse_lacking(self.store, MANIFEST, manifest, {"version": int})
+        if manifest["version"] > schema.VERSION:
             raise UneError(
                 f"{self.url} has lake format {manifest['version']}, this une_ray reads up to"
                 f" {schema.VERSION}; upgrade une_ray"
             )
+        refuse_lacking(self.store, MANIFEST, manifest, PLANNED | {"shard_size": int})
         return manifest
 
     @property
@@ -260,7 +258,7 @@ class Lake:
         """Every registered space and its full fingerprint."""
         files = (name for name in sorted(self.store.names("fingerprints")) if name.endswith(".json"))
         return {
-            unquote(name.removesuffix(".json")): json.loads(self.store.read(f"fingerprints/{name}"))
+            unquote(name.removesuffix(".json")): read_record(self.store, f"fingerprints/{name}", REWRITTEN)
             for name in files
         }
 
@@ -268,20 +266,24 @@ class Lake:
         """That of one space, None where it is not registered; asked by name, for a listing may be older
         than the registration."""
         try:
-            return json.loads(self.store.read(fingerprint_file(space)))
+            return read_record(self.store, fingerprint_file(space), REWRITTEN)
         except FileNotFoundError:
             return None
 
     def register(self, space: str, fingerprint: dict[str, Any]) -> None:
         """Fix what `space` means in this lake; refuses another meaning, showing what differs, unless nothing
-        was written yet under that."""
+        was written yet under that. What a shard is stamped with is what the space means."""
         file, text = fingerprint_file(space), _text(fingerprint)
-        self.store.commit(file, text, replace=False)
+        is_new = self.store.commit(file, text, replace=False)
         present = self.fingerprint(space)
         if present is not None and present != fingerprint and self._is_empty(space):
-            self.store.commit(file, text)
-            if not self._is_empty(space):  # meanwhile the other build committed its first shard
-                self.store.commit(file, _text(present))
+            is_new = self.store.commit(file, text)
+        if is_new:  # a shard may be there whose file was lost, or another build's came meanwhile
+            for _ in range(TRIES):
+                stamped = self._stamped(space, present)
+                if stamped is None or stamped == self.fingerprint(space):
+                    break
+                self.store.commit(file, _text(stamped))
         self.refuse_another(space, fingerprint)
 
     def commit_shard(
@@ -339,6 +341,24 @@ class Lake:
         for space, fingerprint in fingerprints.items():
             if self._is_empty(space) and self.fingerprint(space) == fingerprint:
                 self.store.remove(fingerprint_file(space))
+                if stamped := self._stamped(space, fingerprint):  # another build's first came meanwhile
+                    self.store.commit(fingerprint_file(space), _text(stamped), replace=False)
+
+    def _stamped(self, space: str, otherwise: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The fingerprint that a shard of `space` is stamped with, `otherwise` where its file does not say;
+        None where there is no shard. One footer is read."""
+        for _ in range(TRIES):
+            files = self.files(space_folder(space))
+            if not files:
+                return None
+            try:
+                said = metadata(self.store, f"{space_folder(space)}/{files[0].name}")
+                return json.loads(said.get("fingerprint", "null")) or otherwise
+            except FileNotFoundError:  # it was merged meanwhile, or withdrawn
+                continue
+            except (pa.ArrowInvalid, OSError, ValueError):  # which `une verify` names
+                break
+        return otherwise
 
     def _is_empty(self, space: str) -> bool:
         return not self.committed(space_folder(space))

@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from une_ray.errors import UneError, reason
 from une_ray.lake import schema
 from une_ray.lake.store import Store
 
@@ -67,7 +68,8 @@ def write_parts(store: Store, rows: Iterator[dict[str, Any]], shard_size: int, f
         table = pa.concat_tables(tables)
         name = f"plan/part-{first:07d}-{digest.hexdigest()[:16]}.parquet"
         data = schema.parquet(table, {"first": str(first)}, row_group_rows=shard_size)
-        store.commit(name, data, replace=False)
+        if not store.commit(name, data, replace=False) and not _holds(store, name, data, table):
+            store.commit(name, data)  # of a build that died while the disk was full, or the power went
         parts.append(Part(file=name, first=first, shards=len(tables), images=len(table)))
         first += len(tables)
     return Planned(parts=parts, sha256=digest.hexdigest())
@@ -85,13 +87,29 @@ def _shards_of_a_part(rows: Iterator[dict[str, Any]], shard_size: int, digest: A
     return tables
 
 
+def _holds(store: Store, name: str, data: bytes, table: pa.Table) -> bool:
+    """Whether a part that is there has the rows that its name says; another pyarrow writes other bytes."""
+    present = store.read(name)
+    try:
+        return present == data or schema.read_parquet(present).equals(table)
+    except (pa.ArrowInvalid, OSError):
+        return False
+
+
 def read_shard(store: Store, part: Part, shard: int, **options: Any) -> pa.Table:
-    """The plan of one shard. Raises FileNotFoundError where the part is gone."""
+    """The plan of one shard. Raises FileNotFoundError where the part is gone, UneError where it is
+    damaged."""
     data = pa.BufferReader(_part(store, part.file))
-    file = pq.ParquetFile(data, pre_buffer=False, **options)
-    if part.shards == 1:  # an early lake's has row groups of 4,096
-        return file.read(use_threads=False)
-    return file.read_row_group(shard - part.first, use_threads=False)
+    try:
+        file = pq.ParquetFile(data, pre_buffer=False, **options)
+        if part.shards == 1:  # an early lake's has row groups of 4,096
+            return file.read(use_threads=False)
+        return file.read_row_group(shard - part.first, use_threads=False)
+    except (pa.ArrowInvalid, OSError, IndexError) as error:
+        raise UneError(
+            f"{store.url}/{part.file} is damaged ({reason(error)}): the plan of shards {part.first} to"
+            f" {part.first + part.shards - 1}; restore it from a copy"
+        ) from error
 
 
 @functools.lru_cache(maxsize=2)
