@@ -149,6 +149,7 @@ def test_a_small_lake_meets_no_limit_and_a_huge_one_says_what_to_do(gpu):
     huge = Question(images=10**10, spaces=["sd15/ddim50"], gpu=gpu, gpus=100_000)
     limits = "\n".join(estimate(huge).limits)
     assert "--shard-size 2048" in limits and "hands out" in limits and "spread the pictures" in limits
+    assert limits.count(": --address has a cluster read the latents") == 2
 
 
 def test_what_is_not_known_is_refused_or_given(capsys):

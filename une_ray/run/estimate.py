@@ -98,6 +98,7 @@ class StudyEstimate:
     name: str
     hours: float
     memory: float
+    is_spread: bool = False  # over a cluster, where it is asked to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,13 +286,15 @@ def _studies(question: Question, spaces: list[SpaceEstimate], lake_bytes: float)
             memory=max((16.0 * DRAWN * dim for dim in widths), default=0.0),
         ),
         StudyEstimate(
-            name="une probe --methods ridge",
+            name="une probe --method ridge",
             hours=hours(grams * 2.0),
+            is_spread=True,
             memory=max(((SPLITS + 1) * 8.0 * dim**2 for dim in widths), default=0.0),
         ),
         StudyEstimate(
             name="une transfer",
             hours=hours(8.0 * n * sum(widths) ** 2),  # two products in float64
+            is_spread=True,
             memory=16.0 * sum(widths) ** 2,
         ),
     ]
@@ -314,5 +317,8 @@ def _limits(question: Question, answer: Estimate) -> list[str]:
         if study.memory > MOST_MEMORY:
             found.append(f"{study.name} holds {study.memory / GB:,.0f} GB: fewer or shorter spaces")
         if study.hours > DRIVER_HOURS:
-            found.append(f"{study.name} takes {study.hours:,.0f} h on one machine of {question.cores} cores")
+            remedy = ": --address has a cluster read the latents" if study.is_spread else ""
+            found.append(
+                f"{study.name} takes {study.hours:,.0f} h on one machine of {question.cores} cores{remedy}"
+            )
     return found
