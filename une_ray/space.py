@@ -59,11 +59,12 @@ class Space:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        from une_ray.lake.latents import matrix
+        from une_ray.lake.latents import in_shard_order, matrix, unmerged
 
-        query = self.lake.cursor().sql("SELECT image_id, z FROM latents WHERE space = ?", params=[self.name])
+        cursor = in_shard_order(self.lake, self.name)
+        query = cursor.sql("SELECT image_id, z FROM latents WHERE space = ?", params=[self.name])
         wanted = None if split is None else self._of_split(split)
-        for batch in query.to_arrow_reader(rows):
+        for batch in unmerged(self.lake, self.name, query.to_arrow_reader(rows)):
             part = batch if wanted is None else batch.filter(pc.is_in(batch["image_id"], wanted))
             if len(part):
                 z = matrix(pa.chunked_array([part["z"]]), np.float32)
@@ -84,7 +85,7 @@ class Space:
         """
         import pyarrow.compute as pc
 
-        from une_ray.lake.latents import attributes_of, metadata_of
+        from une_ray.lake.latents import attributes_of, in_shard_order, metadata_of
 
         names, keys = attributes_of(self.lake), metadata_of(self.lake)
         columns = ["image_id", "split", "caption", *(f"attributes[{_quoted(name)}]" for name in names)]
@@ -92,7 +93,7 @@ class Space:
         labels = self.lake.session.sql(f"SELECT {', '.join(columns)} FROM images").to_arrow_table()
         labels = labels.rename_columns(_headers(names, keys))
         query = "SELECT image_id, z FROM latents WHERE space = ?"
-        latents = self.lake.session.sql(query, params=[self.name]).to_arrow_table()
+        latents = in_shard_order(self.lake, self.name).sql(query, params=[self.name]).to_arrow_table()
         # A join would not keep the lake's order.
         rows = pc.index_in(latents["image_id"], labels["image_id"].combine_chunks())
         return labels.take(rows).append_column("z", latents["z"])

@@ -19,7 +19,7 @@ from tests.helpers import stock
 from tests.helpers.lakes import FINGERPRINT, fill, items, latent, write
 from une_ray.errors import UneError
 from une_ray.lake import schema, shell
-from une_ray.lake.compact import compact, groups, has_work, here, stage
+from une_ray.lake.compact import LISTING, compact, groups, has_work, here, stage
 from une_ray.lake.create import create
 from une_ray.lake.files import (
     ShardFile,
@@ -29,9 +29,10 @@ from une_ray.lake.files import (
     merged_file,
     shard_file,
     shard_files,
+    sizes,
     without_superseded,
 )
-from une_ray.lake.layout import COMPACTION, Lake, space_folder
+from une_ray.lake.layout import COMPACTION, Lake, fingerprint_file, space_folder
 from une_ray.lake.renaming import remove_space, rename_space
 from une_ray.lake.session import choose_files_of, connect_many
 from une_ray.lake.verify import verify
@@ -322,23 +323,57 @@ def test_what_is_remembered_of_a_file_is_not_of_the_next_of_its_name(lake):
     assert [len(table["z"][0].as_py()) for table in (old, new)] == [4, 6]
 
 
-def test_a_space_that_is_removed_meanwhile_does_not_come_again(lake):
-    def removed(work, wanted):
-        yield from here(work, wanted)
-        if "a/b" in lake.fingerprints() and lake.store.names("images") == {
-            "empty.parquet",
-            "merged-00000-00009.parquet",
-        }:
-            remove_space(lake, "a/b")
+def remade(lake: Lake) -> None:
+    """The space as others may remove it, whatever une says, and build it anew: of 6 numbers."""
+    lake.store.remove(SPACE)
+    lake.store.remove(fingerprint_file("a/b"))
+    fill(Lake(lake.url), dim=6)
 
-    list(compact(lake, grace=0, spread=removed))
-    assert not lake.store.names(SPACE) and not lake.store.exists(COMPACTION)
+
+@pytest.mark.parametrize("at", ["staged", "moving", "grace"])
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_space_that_is_removed_or_made_anew_meanwhile_is_left_alone(lake, monkeypatch, at, anew):
+    times: list[str] = []
+
+    def meanwhile(moment: str) -> None:
+        if moment == at and not times and len(lake.store.names("images")) == 2:  # it is the space's turn
+            times.append(moment)
+            remade(lake)
+            if not anew:
+                lake.store.remove(SPACE)
+                lake.store.remove(fingerprint_file("a/b"))
+
+    def staged(work, wanted):
+        yield from here(work, wanted)
+        meanwhile("staged")
+
+    def waited(seconds, check):
+        moments = {"moving": seconds == 10 * LISTING, "grace": seconds == 10}
+        for moment, is_now in moments.items():
+            if is_now:
+                meanwhile(moment)
+
+    monkeypatch.setattr("une_ray.lake.compact._wait", waited)
+    list(compact(lake, grace=10, spread=staged))
+    assert times == [at] and not lake.store.exists(COMPACTION) and not lake.store.names("tmp")
+    assert lake.store.names(SPACE) == ({shard_file(number) for number in range(10)} if anew else set())
+    if anew:
+        assert {len(row[0]) for row in Lake(lake.url).rows("SELECT z FROM latents")} == {6}
+
+
+def test_what_was_staged_in_vain_does_not_stay(lake):
+    write(lake, f"{SPACE}/{shard_file(9)}", [latent("i36")], schema.SPACE, {"model": "another"})
+    for _ in range(3):
+        with pytest.raises(UneError, match="stamped otherwise"):
+            list(compact(lake, 4 * max(sizes(lake.store, SPACE).values()), grace=0))
+    assert not lake.store.names("tmp")
 
 
 def test_a_space_is_not_renamed_while_its_files_are_merged(lake):
     lake.store.commit(f"{SPACE}/{marker_file()}", b"")
-    with pytest.raises(UneError, match="are being merged; une compact"):
-        rename_space(lake, "a/b", "c")
+    for change in (lambda: rename_space(lake, "a/b", "c"), lambda: remove_space(lake, "a/b")):
+        with pytest.raises(UneError, match="are being merged; wait, or une compact"):
+            change()
     list(compact(lake, grace=0))
     rename_space(lake, "a/b", "c")
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+import une_ray
 from tests.helpers.planted import Planted
 from tests.helpers.probed import Z, fill, latent
 from une_ray.errors import UneError
 from une_ray.lake import schema
-from une_ray.lake.compact import compact
-from une_ray.lake.files import shard_file, sizes
-from une_ray.lake.latents import blocks, image_ids, matrix
+from une_ray.lake.compact import compact, stage
+from une_ray.lake.files import merged_file, shard_file, sizes
+from une_ray.lake.latents import blocks, image_ids, matrix, unmerged
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.paired import in_order, of_range, side_by_side
 from une_ray.lake.ranges import ranges, rows_of_range
@@ -59,7 +62,7 @@ def test_ranges_are_the_latents_in_the_lakes_order(lake, rows, count):
     assert_whole(lake, rows, count)
 
 
-def test_merged_files_come_in_the_order_in_which_sql_reads_them(lake):
+def test_merged_files_come_in_the_order_of_their_shards(lake):
     """One of the shards is too large to be merged, and has a name behind all that are."""
     rows = [latent(f"i{n:03}", Z["enc"][n]) | {"error": noise(n)} for n in range(48, 64)]
     table = schema.parquet(
@@ -72,7 +75,7 @@ def test_merged_files_come_in_the_order_in_which_sql_reads_them(lake):
     names = sorted(lake.store.names(FOLDER))
     assert any(name.startswith("merged-00004") for name in names) and shard_file(3) in names, names
     merged = Lake(lake.url)
-    assert image_ids(merged, "enc")[-16:].to_pylist() != [f"i{n:03}" for n in range(134, 150)]
+    assert image_ids(merged, "enc")[-16:].to_pylist() == [f"i{n:03}" for n in range(134, 150)]
     assert_whole(merged, 1, len(names))
 
 
@@ -113,3 +116,57 @@ def test_several_spaces_keep_step_whatever_their_files_and_rejects(tmp_path):
             ours, theirs = (np.concatenate([z[space] for _, z in each]) for each in (found, whole))
             assert (ours == theirs).all() and len(ours) == len(train)
     assert pc.all(pc.is_in(train, order)).as_py()
+
+
+def cut(lake: Lake, folder: str, spans: list[tuple[int, int]]) -> None:
+    """Merge shards as if at these places, whatever their sizes."""
+    for first, last in spans:
+        files = [file for file in lake.files(folder) if first <= file.first <= last]
+        lake.store.move(stage(lake, folder, files), f"{folder}/{merged_file(first, last)}")
+        for file in files:
+            lake.store.remove(f"{folder}/{file.name}")
+
+
+def test_spaces_list_their_images_in_one_order_wherever_their_files_are_cut(tmp_path):
+    """A shard that came late stays between two large files, and its name is behind theirs."""
+    planted = Planted(2000, ("gen/ddim50", "enc"))
+    lake, spaces = planted.lake(str(tmp_path / "lake")), ["gen/ddim50", "enc"]
+    ids = image_ids(lake, "enc")
+    before = [(batch_ids, z) for batch_ids, z in side_by_side(lake, spaces, ids)]
+    last = lake.shards - 1
+    cut(lake, space_folder(spaces[0]), [(0, 2), (3, last)])
+    cut(lake, space_folder(spaces[1]), [(0, 3), (5, last)])
+    merged = Lake(lake.url)
+    assert merged.store.names(space_folder("enc")) >= {shard_file(4), merged_file(5, last)}
+    for space in spaces:
+        assert image_ids(merged, space).equals(ids)
+    found = list(side_by_side(merged, spaces, ids))
+    assert pa.concat_arrays([each for each, _ in found]).equals(
+        pa.concat_arrays([each for each, _ in before])
+    )
+    for space in spaces:
+        ours, theirs = (np.concatenate([z[space] for _, z in each]) for each in (found, before))
+        assert (ours == theirs).all() and (np.concatenate(list(blocks(merged, space))) == theirs).all()
+        part = une_ray.open(lake.url).space(space)
+        assert sum((block.image_ids for block in part.blocks(100)), []) == ids.to_pylist()
+        assert part.table()["image_id"].to_pylist() == ids.to_pylist()
+    parts = ranges(merged, spaces, ids, 200)
+    spread = [batch for part in parts for batch in of_range(merged, spaces, part)]
+    assert len(parts) > 1 and pa.concat_arrays([each for each, _ in spread]).equals(ids)
+
+
+def test_a_range_travels_with_its_own_ids_alone(tmp_path):
+    planted = Planted(4000, ("enc",))
+    lake = planted.lake(str(tmp_path / "lake"))
+    ids = image_ids(lake, "enc")
+    parts = ranges(lake, ["enc"], ids, 500)
+    assert max(len(pickle.dumps(part)) for part in parts) < len(pickle.dumps(ids)) / 3
+
+
+def test_files_that_a_merge_takes_away_meanwhile_are_said(lake, monkeypatch):
+    def gone(*_):
+        yield from ()
+        raise OSError(f'IO Error: Cannot open file "{lake.url}/{FOLDER}/{shard_file(3)}": No such file')
+
+    with pytest.raises(UneError, match="merged while they were read; run it again"):
+        list(unmerged(lake, "enc", gone()))

@@ -62,4 +62,6 @@ def test_tasks_are_as_many_as_memory_holds_and_share_the_cpus():
     assert places(nodes, 20 * gib, most=2).at_once == 2
     assert places([*nodes, (0, 8 * gib), (4, 8 * gib)], 20 * gib) == places(nodes, 20 * gib)
     assert places(nodes, 100 * gib) == Places(cpus=16, memory=64 * gib, at_once=1)  # no node holds one
+    head = (0, 80 * gib)  # of a large cluster: no CPUs, and the most memory
+    assert places([head, *nodes], 100 * gib) == places(nodes, 100 * gib)
     assert places(nodes, 0) == Places(cpus=1, memory=0, at_once=32) and places([], gib).at_once == 1

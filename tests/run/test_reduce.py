@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from une_ray.errors import UneError
-from une_ray.run.cluster import Cluster
+from une_ray.run.cluster import Cluster, readers_of
 from une_ray.run.reduce import reduced
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
@@ -64,3 +64,34 @@ def test_one_that_needs_half_of_a_nodes_memory_has_half_of_its_cpus():
     (node,) = ray.nodes()
     memory = int(0.45 * node["Resources"]["memory"])
     assert reduced(Cluster(), threads, lambda i: i, [1] * 2, memory=memory, label="a") == [["4", "4"]]
+
+
+class Marked(list):
+    """A piece whose additions are seen: how many were at work at once."""
+
+    def __add__(self, other):
+        folder = Path(self[0])
+        mark = folder / f"{os.getpid()}-{time.monotonic_ns()}"
+        mark.touch()
+        (folder / f"{len(list(folder.glob('*-*')))} at once").touch()
+        time.sleep(0.2)
+        mark.unlink()
+        return Marked([*self, *other[1:]])
+
+
+def marked(folder: str, part: int) -> list[Marked]:
+    return [Marked([folder, part]) for _ in range(3)]
+
+
+def test_one_task_at_once_is_one_also_of_those_that_add(tmp_path):
+    found = reduced(
+        Cluster(actors=1), marked, lambda i: i, [1] * 4, shared=str(tmp_path), pieces=3, label="a"
+    )
+    assert found == [[str(tmp_path), 0, 1, 2, 3]] * 3
+    assert {path.name for path in tmp_path.glob("* at once")} == {"1 at once"}
+
+
+@pytest.mark.parametrize("actors", [0, -1])
+def test_no_task_at_once_is_refused(actors):
+    with pytest.raises(UneError, match="at least one task"):
+        readers_of("auto", actors)

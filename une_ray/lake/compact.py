@@ -14,7 +14,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ from une_ray.lake.files import (
     shard_files,
     sizes,
 )
-from une_ray.lake.layout import COMPACTION, Lake, space_folder
+from une_ray.lake.layout import COMPACTION, Lake, fingerprint_file, space_folder
 
 SIZE = 256 << 20  # bytes of a merged file, about
 GRACE = 60.0  # seconds that queries may still read what is merged
@@ -167,30 +167,43 @@ def _wanted(bytes_of: Mapping[str, int], size: int, full: bool) -> list[list[Sha
 def _merge(
     lake: Lake, folder: str, size: int, grace: float, check: Callable[[], None], spread: Spread, full: bool
 ) -> None:
+    identity = _identity(lake, folder)
     wanted = _wanted(sizes(lake.store, folder), size, full)
     if not wanted:
         return
-    staged = []
-    for temporary in spread(partial(stage, lake, folder), wanted):
-        check()
-        staged.append(temporary)
-    if _is_gone(lake, folder):
-        return
-    lake.store.commit(f"{folder}/{marker_file()}", b"")
-    _wait(grace * LISTING, check)
-    for temporary, group in zip(staged, wanted, strict=True):
-        check()
-        if not _is_gone(lake, folder):
-            lake.store.move(temporary, f"{folder}/{merged_file(group[0].first, group[-1].last)}")
-    if _is_gone(lake, folder):
-        lake.store.remove(folder)
+    staged: list[str] = []
+    try:
+        for temporary in spread(partial(stage, lake, folder), wanted):
+            staged.append(temporary)
+            check()
+        if _identity(lake, folder) != identity:
+            return
+        lake.store.commit(f"{folder}/{marker_file()}", b"")
+        _wait(grace * LISTING, check)
+        moved = []
+        for temporary, group in zip(staged, wanted, strict=True):
+            check()
+            if _identity(lake, folder) != identity:
+                break
+            moved.append(f"{folder}/{merged_file(group[0].first, group[-1].last)}")
+            lake.store.move(temporary, moved[-1])
+        if _identity(lake, folder) != identity:  # of what is removed, or another's by now
+            for name in moved:
+                lake.store.remove(name)
+    finally:
+        for temporary in staged:
+            lake.store.remove(temporary)  # nothing where it was moved
     _finish(lake, folder, grace, check)
 
 
-def _is_gone(lake: Lake, folder: str) -> bool:
-    """Whether a folder is that of a space which was removed meanwhile."""
-    space = unquote(folder.partition("space=")[2])
-    return bool(space) and lake.fingerprint(space) is None
+def _identity(lake: Lake, folder: str) -> Hashable:
+    """What is another where a space was removed, or made anew, meanwhile."""
+    if folder == "images":
+        return folder
+    try:
+        return lake.store.version(fingerprint_file(unquote(folder.partition("space=")[2])))
+    except FileNotFoundError:
+        return None
 
 
 def stage(lake: Lake, folder: str, group: Group) -> str:
@@ -211,10 +224,13 @@ def _finish(lake: Lake, folder: str, grace: float, check: Callable[[], None]) ->
         markers = {marker}
     if superseded:
         _wait(grace, check)
-    for name in sorted(superseded):
-        check()
-        lake.store.remove(f"{folder}/{name}")
-    if superseded:
+        identity, names = _identity(lake, folder), lake.store.names(folder)
+        still = {file.name for file in shard_files(names)} - {file.name for file in current(names)}
+        for name in sorted(superseded & still):  # what is there now: the space may have been made anew
+            check()
+            if _identity(lake, folder) != identity:
+                break
+            lake.store.remove(f"{folder}/{name}")
         _wait(grace * LISTING, check)
     for name in sorted(markers):
         lake.store.remove(f"{folder}/{name}")

@@ -3,15 +3,17 @@ the same rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from une_ray.errors import UneError, refuse_empty, unknown
-from une_ray.lake.layout import Lake
+from une_ray.lake.layout import Lake, space_folder
+from une_ray.lake.session import duckdb_path, is_of_a_merge
 
 BATCH, FOLDS = 2048, 5
 
@@ -53,17 +55,43 @@ def metadata_of(lake: Lake) -> list[str]:
 def image_ids(lake: Lake, space: str) -> pa.Array:
     """Ids of the images that have a latent in `space`, in the lake's order. Raises UneError where there is
     none."""
-    table = lake.session.sql("SELECT image_id FROM latents WHERE space = ?", params=[space]).to_arrow_table()
+    cursor = in_shard_order(lake, space)
+    table = cursor.sql("SELECT image_id FROM latents WHERE space = ?", params=[space]).to_arrow_table()
     if not len(table):
         raise UneError(f"space {space!r} of {lake.url} has no latents yet; une build finishes it")
     return table["image_id"].combine_chunks()
 
 
 def blocks(lake: Lake, space: str) -> Iterator[np.ndarray]:
-    """Latents (b, d) float32 of `space`, in the order of `image_ids`."""
-    query = lake.cursor().sql("SELECT z FROM latents WHERE space = ?", params=[space])
-    for batch in query.to_arrow_reader(BATCH):
+    """Latents (b, d) float32 of `space`, in the order of `image_ids`. Raises UneError where files are merged
+    meanwhile."""
+    query = in_shard_order(lake, space).sql("SELECT z FROM latents WHERE space = ?", params=[space])
+    for batch in unmerged(lake, space, query.to_arrow_reader(BATCH)):
         yield matrix(pa.chunked_array([batch["z"]]), np.float32)
+
+
+def in_shard_order(lake: Lake, space: str) -> duckdb.DuckDBPyConnection:
+    """A session that reads the files of `space` in the order of their shards, and of no other space where
+    that is not the order of their names: spaces that are merged at other places would else list their images
+    in another order."""
+    cursor, folder = lake.cursor(), space_folder(space)
+    names = [file.name for file in lake.files(folder)]
+    if names != sorted(names):
+        paths = [duckdb_path(lake, lake.store.path(f"{folder}/{name}")) for name in names]
+        cursor.execute("SET VARIABLE spaces_files = ?::VARCHAR[]", [paths]).fetchall()
+    return cursor
+
+
+def unmerged(lake: Lake, space: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches. Raises UneError where files went, as a merge ended, before they were read."""
+    try:
+        yield from batches
+    except (duckdb.Error, OSError) as error:
+        if not is_of_a_merge(error):
+            raise
+        raise UneError(
+            f"files of space {space!r} of {lake.url} were merged while they were read; run it again"
+        ) from error
 
 
 def labels_and_folds(

@@ -11,7 +11,16 @@ import pyarrow.compute as pc
 
 from une_ray.errors import UneError
 from une_ray.geometry.partners import Partners
-from une_ray.lake.latents import BATCH, FOLD, FOLDS, HASHED, image_ids, matrix
+from une_ray.lake.latents import (
+    BATCH,
+    FOLD,
+    FOLDS,
+    HASHED,
+    image_ids,
+    in_shard_order,
+    matrix,
+    unmerged,
+)
 from une_ray.lake.layout import Lake
 from une_ray.lake.ranges import Range, rows_of_range
 from une_ray.lake.splits import refuse_one_sided
@@ -163,8 +172,9 @@ def _found(lake: Lake, space: str, ids: pa.Array) -> Iterator[pa.Table]:
     """
     order = image_ids(lake, space)
     wanted, at = order.filter(pc.is_in(order, ids)), 0
-    query = lake.cursor().sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space])
-    for batch in query.to_arrow_reader(BATCH):
+    cursor = in_shard_order(lake, space)
+    query = cursor.sql("SELECT image_id, z FROM latents WHERE space = ?", params=[space])
+    for batch in unmerged(lake, space, query.to_arrow_reader(BATCH)):
         found = pa.table(batch).filter(pc.is_in(batch["image_id"], wanted[at : at + len(batch)]))
         at += len(found)
         yield found

@@ -59,7 +59,8 @@ def ranges(lake: Lake, spaces: Sequence[str], ids: pa.Array, rows: int = ROWS) -
             own = files[first : last + 1]
             named = {spaces[0]: own} | {space: _overlapping(files, own) for space, files in others.items()}
             names = {space: [file.name for file in of_space] for space, of_space in named.items()}
-            found.append(Range(start=start, stop=stop, ids=ids[start:stop], files=names))
+            own_ids = ids.take(pa.array(np.arange(start, stop)))  # a slice travels with all that it is of
+            found.append(Range(start=start, stop=stop, ids=own_ids, files=names))
             first, start = last + 1, stop
     return found
 
@@ -110,8 +111,8 @@ def _of_file(lake: Lake, name: str, ids: pa.Array, at: int) -> Iterator[pa.Table
 
 
 def _in_order(files: Iterable[ShardFile]) -> list[ShardFile]:
-    """As DuckDB reads them: by name, so that a merged one comes before shards' own."""
-    return sorted(files, key=lambda file: file.name)
+    """As `image_ids` lists them."""
+    return sorted(files, key=lambda file: file.first)
 
 
 def _overlapping(files: Sequence[ShardFile], others: Sequence[ShardFile]) -> list[ShardFile]:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results, schema
 from une_ray.lake.files import is_unfinished, metadata
-from une_ray.lake.layout import Lake, fingerprint_file, space_folder
+from une_ray.lake.layout import COMPACTION, Lake, fingerprint_file, space_folder
 from une_ray.lake.names import check_name
 
 FIRST = ("probes",)  # whose hashes other results name
@@ -47,8 +47,7 @@ def rename_space(lake: Lake, name: str, to: str) -> None:
         raise UneError(
             f"{lake.url} has a space {to!r} already; choose another name, or remove that one first"
         )
-    if is_unfinished(lake.store.names(space_folder(name))):
-        raise UneError(f"files of {name} are being merged; une compact {lake.url} finishes it, or wait")
+    _refuse_merging(lake, name)
     names[name] = to
     lake.store.commit(marker, json.dumps(names).encode())
     lake.register(to, fingerprints[name])
@@ -88,12 +87,19 @@ def remove_space(lake: Lake, name: str) -> None:
     fingerprints = lake.fingerprints()
     if name not in fingerprints:
         raise unknown("space", name, fingerprints)
+    _refuse_merging(lake, name)
     for table, file in _results(lake, name, {}):
         lake.store.remove(f"{table}/{file}")
         lake.store.remove(f"{table}/{file.removesuffix('.parquet')}")  # pictures of edits
     _restage(lake, name, None)
     lake.store.remove(space_folder(name))
     lake.store.remove(fingerprint_file(name))
+
+
+def _refuse_merging(lake: Lake, name: str) -> None:
+    """Raise UneError while files are merged, or were by a call that was killed."""
+    if lake.store.exists(COMPACTION) or is_unfinished(lake.store.names(space_folder(name))):
+        raise UneError(f"files of {lake.url} are being merged; wait, or une compact {lake.url} finishes it")
 
 
 def _restage(lake: Lake, name: str, to: str | None) -> None:

@@ -137,7 +137,7 @@ def as_une_error() -> Iterator[None]:
 
 def is_of_a_merge(error: Exception) -> bool:
     """Whether a query failed because files were merged between its beginning and its end."""
-    return isinstance(error, duckdb.Error) and bool(
+    return isinstance(error, duckdb.Error | OSError) and bool(
         re.search(r"/merging-|(No such file|Cannot open file|No files found).*shard-", str(error))
     )
 

@@ -153,6 +153,8 @@ def readers_of(address: str | None, actors: int | None) -> Cluster | None:
     Raises UneError for a number of actors alone."""
     if address is None and actors is not None:
         raise UneError(f"--actors {actors} is of a cluster's tasks: name the cluster by --address")
+    if actors is not None and actors < 1:
+        raise UneError(f"--actors {actors}: at least one task must be at work")
     return None if address is None else Cluster(address, actors)
 
 

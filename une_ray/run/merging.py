@@ -56,7 +56,7 @@ class Merging:
     def __init__(self, lake: Lake, folders: Sequence[str], cluster: Cluster) -> None:
         self.lake, self.folders = lake, folders
         self.spread = on_cluster(cluster) if cluster.address or os.environ.get("RAY_ADDRESS") else here
-        self.is_over = Event()
+        self.is_over, self.has_failed = Event(), False
         self.thread = Thread(target=self._run, name="une-merging", daemon=True)
 
     def __enter__(self) -> Merging:
@@ -80,7 +80,7 @@ class Merging:
             self._compact([], full=True)
 
     def _run(self) -> None:
-        while not self.is_over.wait(SECONDS_BETWEEN_MERGES):
+        while not self.is_over.wait(SECONDS_BETWEEN_MERGES) and not self.has_failed:
             self._merge(full=True)
 
     def _merge(self, full: bool) -> bool:
@@ -98,4 +98,5 @@ class Merging:
             for _ in compact(self.lake, SIZE, GRACE, spread=self.spread, **options):
                 pass
         except Exception as error:
+            self.has_failed = True
             say(f"files were not merged: {reason(error)}; une compact {self.lake.url} does it")

@@ -72,7 +72,7 @@ def places(nodes: Sequence[tuple[float, float]], memory: int, most: int | None =
     """
     able = [(cpus, has) for cpus, has in nodes if cpus >= 1 and has >= memory]
     if not able:
-        able = [max(nodes, key=lambda node: node[1], default=(1.0, 0.0))]
+        able = [max((node for node in nodes if node[0] >= 1), key=lambda node: node[1], default=(1.0, 0.0))]
         memory = int(able[0][1])
     fits = [max(1, min(int(cpus), int(has // memory) if memory else int(cpus))) for cpus, has in able]
     cpus = max(1, min(int(cpus / fit) for (cpus, _), fit in zip(able, fits)))

@@ -9,6 +9,7 @@ any cluster. Ray does again what a process that died was at, and what a node tha
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,12 +99,12 @@ def _added(first: Any, second: Any) -> tuple[Any, ...]:
 
 @dataclass(eq=False)
 class _Node:
-    """Of the sums of 2^level parts the one at `place`: its pieces, and the notes that have not come."""
+    """Of the sums of 2^level parts the one at `place`: its pieces, and how many tasks are left to do."""
 
     level: int
     place: int
     pieces: list[Any]
-    notes: set[Any]
+    left: int
 
 
 @dataclass(eq=False)
@@ -117,8 +118,8 @@ class _Tree:
     count: int
     tasks: _Tasks
     shared: Any
-    at_work: int = 0  # nodes that wait or are computed; what is to be added goes before further parts
-    waiting: dict[Any, _Node] = field(default_factory=dict)  # by note
+    waiting: dict[Any, _Node] = field(default_factory=dict)  # by note, of tasks that wait or run
+    adds: deque[tuple[_Node, int, Any, Any]] = field(default_factory=deque)  # node, piece, and what to add
     whole: dict[tuple[int, int], _Node] = field(default_factory=dict)  # without a neighbour to be added to
     root: list[Any] = field(default_factory=list)
 
@@ -127,24 +128,24 @@ class _Tree:
         import ray
 
         begun = 0
-        while begun < self.count or self.waiting:
-            while begun < self.count and self.at_work < self.tasks.most:
-                note, *pieces = self.tasks.work.remote(work, self.tasks.pieces, self.shared, part(begun))
-                self._wait(_Node(0, begun, pieces, {note}))
-                begun += 1
+        while begun < self.count or self.waiting or self.adds:
+            while len(self.waiting) < self.tasks.most and (self.adds or begun < self.count):
+                if self.adds:  # before further parts: what is added up is less to hold
+                    node, place, *pair = self.adds.popleft()
+                    note, node.pieces[place] = self.tasks.add.remote(*pair)
+                    self.waiting[note] = node
+                else:
+                    note, *pieces = self.tasks.work.remote(work, self.tasks.pieces, self.shared, part(begun))
+                    self.waiting[note] = _Node(0, begun, pieces, 1)
+                    begun += 1
             (note,), _ = ray.wait(list(self.waiting), num_returns=1)
             self._refuse_fault(note)
             node = self.waiting.pop(note)
-            node.notes.remove(note)
-            if not node.notes:
-                self.at_work -= 1
+            node.left -= 1
+            if not node.left:
                 if not node.level:
                     yield node.place
                 self._rise(node)
-
-    def _wait(self, node: _Node) -> None:
-        self.at_work += 1
-        self.waiting |= dict.fromkeys(node.notes, node)
 
     def _refuse_fault(self, note: Any) -> None:
         """Raise the fault of a task, or of one of an earlier part: what one process would have met first."""
@@ -161,7 +162,7 @@ class _Tree:
     def _rise(self, node: _Node) -> None:
         """Add a finished node to its neighbour, if that is finished; the last of an odd level has none."""
         while node.place + 1 == self._width(node.level) and node.place % 2 == 0 and node.place:
-            node = _Node(node.level + 1, node.place // 2, node.pieces, set())
+            node = _Node(node.level + 1, node.place // 2, node.pieces, 0)
         if self._width(node.level) == 1:
             self.root = node.pieces
             return
@@ -170,9 +171,9 @@ class _Tree:
             self.whole[node.level, node.place] = node
             return
         left, right = sorted((node, neighbour), key=lambda each: each.place)
-        sums = [self.tasks.add.remote(*pair) for pair in zip(left.pieces, right.pieces)]
-        notes, pieces = ({note for note, _ in sums}, [piece for _, piece in sums])
-        self._wait(_Node(node.level + 1, node.place // 2, pieces, notes))
+        pairs = list(zip(left.pieces, right.pieces))
+        above = _Node(node.level + 1, node.place // 2, [None] * len(pairs), len(pairs))
+        self.adds.extend((above, place, *pair) for place, pair in enumerate(pairs))
 
     def _width(self, level: int) -> int:
         """How many sums there are at a level."""
