@@ -63,6 +63,7 @@ def test_a_fault_of_a_task_is_told_in_its_own_words(tmp_path):
     assert lake.store.names(SPACE) == before
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shared_ray")
 def test_a_build_of_many_shards_leaves_few_files_and_a_finished_one_does_nothing(tmp_path, monkeypatch):
     url = str(tmp_path / "lake")
