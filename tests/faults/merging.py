@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import subprocess
 import time
+from unittest.mock import patch
 
-from tests.faults.scene import CHECKOUT, HOOK, Scene, finish, kill, wait_for
+from tests.faults.scene import CHECKOUT, HOOK, Scene, finish, kill, meanwhile, wait_for
 from une_ray.lake.compact import compact, has_work
 from une_ray.lake.files import MARKER, sizes
 from une_ray.lake.layout import COMPACTION, Lake, space_folder
+from une_ray.run import ray_data
+
+
+class Slow(ray_data.ReadSpace):
+    """A model that takes long enough for files to be merged before the last is there."""
+
+    def read(self, packed, suspect):
+        time.sleep(0.3)
+        return super().read(packed, suspect)
 
 
 def merged_meanwhile(scene: Scene, lake: Lake, times: int) -> float:
     """`une compact` again and again, some shards a file, from the first files on to the build's end."""
-    driver = scene.driver(lake, "--address", scene.cluster.address)
-    wait_for(lambda: lake.exists() or driver.poll() is not None, "a lake")
-    opened = Lake(lake.url)
-    while driver.poll() is None:
-        for folder in tables(scene):
-            if has_work(opened, folder, size(scene)):
-                list(compact(opened, size(scene), grace=0.05, folders=[folder]))
-        time.sleep(0.05)
+    with (
+        patch.object(ray_data, "stage", lambda space: Slow),
+        meanwhile(lambda: scene.build(lake)),
+    ):
+        wait_for(lake.exists, "a lake")
+        opened, early = Lake(lake.url), 0
+        while not all(len(opened.committed(folder)) == opened.shards for folder in tables(scene)):
+            early += are_merged(scene, lake)
+            for folder in tables(scene):
+                if has_work(opened, folder, size(scene)):
+                    list(compact(opened, size(scene), grace=0.05, folders=[folder]))
+            time.sleep(0.05)
     since = time.monotonic()
-    finish(driver)
-    assert are_merged(scene, lake), "nothing was merged while the build went"
+    assert early, "nothing was merged while the build went"
+    scene.build(lake)
     return since
 
 
@@ -59,5 +73,6 @@ def tables(scene: Scene) -> list[str]:
 
 
 def size(scene: Scene) -> int:
-    """Bytes of about four files of a space."""
-    return 4 * max(sizes(scene.undisturbed.store, space_folder(scene.spaces[0])).values())
+    """Bytes of about four files of the space with the largest."""
+    listed = (sizes(scene.undisturbed.store, space_folder(space)).values() for space in scene.spaces)
+    return 4 * max(map(max, listed))
