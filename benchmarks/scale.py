@@ -5,7 +5,9 @@
 
 Share: of the GPU seconds that the cheap spaces leave, how many the dearest one was busy; and the time beside
 that of a cluster without a gap. Tasks: shards a second when a space costs nothing, pictures drawn. Driver:
-shards a second when nobody does anything, one a task and 32 a task, and what a shard costs the driver. Left:
+shards a second when nobody does anything, one a task and 32 a task, and what a shard costs the driver above
+what waiting does: on a small machine workers' own processes and Ray Data's ten looks a second bound the rate,
+not the driver. Left:
 what it takes to find out what is left of a million shards. First: seconds until the first shard is back, and
 what the driver spends by then, of works of many shards. Store: share of the time in which devices are busy
 where a shard takes as long to be written as to be computed, one shard at once and two. Tail: seconds from
@@ -22,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from threading import Event, Thread
 from typing import Any
 from unittest.mock import patch
 
@@ -46,6 +49,7 @@ from une_ray.spaces.space import Space
 
 DEAR, CHEAP = 2.0, 0.04  # seconds a shard: 50 to 1, as an inversion and an encoder
 NOTHING = pa.table({"status": pa.array([], pa.string())})
+LONG, LOOK = 10.0, 0.2  # seconds of a shard that is waited for, and between looks at the driver
 STEADY, SLOWER = 0.5, 10  # seconds a shard, and how many times as many of them a slow GPU takes
 ROW = "{:34} {:>10} {:>22} {:>16}"
 
@@ -135,16 +139,38 @@ def tasks(lake: Lake, shards: int, gpus: int) -> float:
     return (len(times) - 1) / (times[-1] - times[0])
 
 
-def driver(lake: Lake, shards: int, together: int, gpus: int) -> tuple[float, float]:
-    """Shards a second, and processor seconds of the driver per shard, with so many shards a task and no work;
-    from the first that comes back to the last."""
+def driver(lake: Lake, shards: int, together: int, gpus: int, waits: float) -> tuple[float, float]:
+    """Shards a second, and processor seconds of the driver per shard above those of waiting, with so many
+    shards a task and no work; from the first that comes back to the last."""
     process, some, times = psutil.Process(), spaces([0.0]), []
     with patch.multiple(ray_data, read_parcel=unread, shards_per_task=lambda *_: together):
         for _row in rows(lake, some, shards, gpus, Unmoved):
-            spent = process.cpu_times()
-            times.append((time.monotonic(), spent.user + spent.system))
+            times.append((time.monotonic(), spent(process)))
     (begin, before), (end, after) = times[0], times[-1]
-    return (len(times) - 1) / (end - begin), (after - before) / (len(times) - 1)
+    return (len(times) - 1) / (end - begin), (after - before - waits * (end - begin)) / (len(times) - 1)
+
+
+def waiting(lake: Lake, gpus: int) -> float:
+    """Processor seconds a second of a driver whose workers have all begun and of which none has ended."""
+    looks, process, over = [], psutil.Process(), Event()
+
+    def look() -> None:
+        while not over.wait(LOOK):
+            looks.append((time.monotonic(), spent(process)))
+
+    Thread(target=look).start()
+    try:
+        next(rows(lake, spaces([LONG]), gpus, gpus))
+    finally:
+        over.set()
+    inside = looks[-int(0.6 * LONG / LOOK) :]
+    (begin, before), (end, after) = inside[0], inside[-1]
+    return (after - before) / (end - begin)
+
+
+def spent(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def unread(parcel: pa.Table, *rest: Any) -> Iterator[pa.Table]:
@@ -225,12 +251,15 @@ def main() -> None:
         if args.only in (None, "tasks"):
             print(f"{tasks(lake, 2000, args.gpus):.0f} shards a second, one picture each", flush=True)
         if args.only in (None, "driver"):
+            waits = waiting(lake, args.gpus)
+            print(f"the driver spends {waits:.1%} of a processor on waiting", flush=True)
             for together, shards in ((1, 2_000), (32, 32_000)):
-                rate, cost = driver(lake, shards, together, args.gpus)
+                rate, cost = driver(lake, shards, together, args.gpus, waits)
+                most = (1 - waits) / cost
                 print(
                     f"{together} shards a task, no work: {rate:,.0f} shards, {256 * rate:,.0f} images of 256"
-                    f" a shard, a second; the driver {1000 * cost:.2f} ms of a processor a shard, which ends"
-                    f" at {256 / cost:,.0f} images a second",
+                    f" a shard, a second; the driver {1000 * cost:.2f} ms of a processor a shard more, which"
+                    f" ends at {most / together:,.0f} tasks, {256 * most:,.0f} images a second",
                     flush=True,
                 )
         if args.only in (None, "left"):

@@ -7,6 +7,7 @@ few bytes a shard, and a process beside it hands that out, parcel by parcel, as 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -15,6 +16,7 @@ import pyarrow as pa
 import ray
 from ray.actor import ActorHandle
 from ray.data import DataContext, TaskPoolStrategy
+from ray.util.annotations import RayDeprecationWarning
 
 from une_ray.run.plan import Work
 from une_ray.run.rows import ROW, ShardRow
@@ -24,6 +26,7 @@ TOGETHER = 128 << 20  # bytes of pictures, about: a parcel that has them takes n
 START = pa.table({"start": [0]})
 FEW = 256  # parcels, which cost a driver less than a process that hands them out takes to start
 SECONDS_BETWEEN_QUESTIONS = 0.5
+MADE_AHEAD = 64  # parcels, each time that Ray Data asks: several times what a driver can hand out
 BLOCK = 1  # bytes that Ray Data may put parcels together to: none of them
 ONE_BY_ONE: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}  # how parcels are worked on
 
@@ -84,14 +87,21 @@ class Pace:
 
 def handed_out(parcels: Callable[..., Iterator[pa.Table]], *arguments: Any) -> ray.data.Dataset:
     """The parcels that a generator makes of a table that says nothing and `arguments`: made as they are asked
-    for, and again the same where its process dies; it holds no core."""
-    return sent([START]).map_batches(
-        parcels,  # type: ignore[arg-type]  # its other arguments are fn_args
-        fn_args=arguments,
-        num_cpus=0,
-        compute=TaskPoolStrategy(size=1),
-        **ONE_BY_ONE,
-    )
+    for, and again the same where its process dies; it holds no core.
+
+    Ray Data asks ten times a second and takes what it lets a task make ahead, by default two: twenty parcels
+    a second, whatever the cluster. Only Ray's own argument says otherwise, of which Ray 2.60 warns.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RayDeprecationWarning)
+        return sent([START]).map_batches(
+            parcels,  # type: ignore[arg-type]  # its other arguments are fn_args
+            fn_args=arguments,
+            num_cpus=0,
+            compute=TaskPoolStrategy(size=1),
+            _generator_backpressure_num_objects=2 * MADE_AHEAD,  # a parcel and what is said of it
+            **ONE_BY_ONE,
+        )
 
 
 def sent(parcels: Sequence[pa.Table]) -> ray.data.Dataset:

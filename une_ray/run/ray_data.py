@@ -80,10 +80,11 @@ def run(
     pools = cluster.at_most(len(turn.work)).pools(demands)
     check_places(turn.crews, ray.nodes(), cluster.grows)
     tries = start_tries()
-    late = start_late(len(turn.work)) if can_help(pools, cluster) else None
-    cut = _cut(turn, pools, lake.manifest["shard_size"])
+    cut, helps = _cut(turn, pools, lake.manifest["shard_size"]), can_help(pools, cluster)
+    few = cut.tasks <= FEW
+    late = start_late(len(turn.work)) if helps or not few else None
     handing = (turn.work, cut.size, cut.alone, cut.ahead, late)
-    dataset = sent([*tasks(START, *handing)]) if cut.tasks <= FEW else handed_out(tasks, *handing)
+    dataset = sent([*tasks(START, *handing)]) if few else handed_out(tasks, *handing)
     dataset = dataset.map_batches(
         read_parcel,  # type: ignore[arg-type]  # its other arguments are fn_args
         fn_args=(lake.url, corpus, tries, late),
@@ -91,7 +92,7 @@ def run(
         compute=TaskPoolStrategy(size=cluster.readers(cut.tasks)),
         **ONE_BY_ONE,
     )
-    if late:
+    if late and helps:
         dataset = dataset.union(idle_rows(cut.near, late))
     for crew, pool in zip(turn.crews, pools, strict=True):
         dataset = dataset.map_batches(
@@ -106,7 +107,7 @@ def run(
             **ONE_BY_ONE,
             **actors(pool),
         )
-    watch = Watch(Returns(turn.work, cut.near), late)
+    watch = Watch(Returns(turn.work, cut.near), late if helps else None)
     for shard_row in _rows(dataset):
         if watch.takes(shard_row):
             yield shard_row
