@@ -2,6 +2,7 @@
 
     python benchmarks/gpu.py                      # true widths on a GPU; cut-down ones on the CPU
     python benchmarks/gpu.py --batches 8 --steps 50
+    python benchmarks/gpu.py --compile no,default,reduce-overhead --vae-dtypes float32,float16
 
 The models have their real configurations and random weights, which cost the same time, and go the way that a
 build takes: from files on disk through `Space.load` and `read_space`. Printed per space:
@@ -22,7 +23,8 @@ import io
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,11 @@ from models import SD1, SD_VAE, TEXT_L, VIT_L, gflops
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTextConfig, CLIPTextModel
 
+from une_ray.models.compiled import MODES
 from une_ray.models.resolve import location
 from une_ray.models.table import MODELS
 from une_ray.run.read import read_space
+from une_ray.spaces.execution import Execution
 from une_ray.spaces.space import Space
 
 SLIM_UNET = SD1 | {"block_out_channels": (32, 64, 128, 128), "sample_size": 16, "cross_attention_dim": 64}
@@ -172,7 +176,8 @@ def measure(name: str, space: Space, batches: int, square: int, device: str) -> 
         step.look_back = look_back
     share = idle(lambda: run(batches), device)
     dtype = getattr(torch, model.dtype)
-    reached = flops_per_image(step, space) * len(ids) / seconds / ceiling(square, dtype, device)
+    plain = replace(space, compiled=None).load(device)  # the counter does not see into compiled networks
+    reached = flops_per_image(plain, space) * len(ids) / seconds / ceiling(square, dtype, device)
     print(
         f"{name:22} {model.dtype:8} batch {model.batch_size:3}  to first batch {first:6.1f} s"
         f"  {len(ids) / seconds:9.2f} images/s  of ceiling {reached:5.1%}"
@@ -189,6 +194,8 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--full", action="store_true", help="true widths on the CPU too")
+    parser.add_argument("--compile", default="no", help=f"modes of torch.compile: no, {', '.join(MODES)}")
+    parser.add_argument("--vae-dtypes", default="float32", help="of the autoencoder: float32, float16")
     args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     widths = FULL if device == "cuda" or args.full else SLIM
@@ -204,8 +211,14 @@ def main() -> None:
             "clip-l14": f"clip=clip:{folder}/clip",
         }
         for name, spec in names.items():
-            space, _ = Space.parse(spec).with_dtype(dtype).pinned()
-            measure(name, space, args.batches, widths.square, device)
+            parsed = Space.parse(spec).with_dtype(dtype)
+            types = args.vae_dtypes.split(",") if parsed.encodes else ["float32"]
+            for vae_dtype, mode in product(types, args.compile.split(",")):
+                print(f"autoencoder {vae_dtype}, compile {mode}: ", end="", flush=True)
+                as_said = replace(parsed, model=replace(parsed.model, vae_dtypes=("float16",)))
+                wanted = Execution(compile=None if mode == "no" else mode, vae_dtype=vae_dtype)
+                space, _ = wanted.of(as_said).pinned()
+                measure(name, space, args.batches, widths.square, device)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ def build(
     *,
     shard_size: int | None = None,
     dtype: str | None = None,
+    vae_dtype: str | None = None,
+    compile: str | None = None,
     address: str | None = None,
     actors: int | None = None,
     gpus: float | None = None,
@@ -59,11 +61,13 @@ def build(
     `corpus` and `spaces` are named as for `une build`. Raises UneError for whatever the caller can mend.
     """
     from une_ray.run.build import build as run
+    from une_ray.spaces.execution import Execution
 
     names = names_of(spaces)
     if not names:
         raise UneError("spaces is empty; name at least one, as in mini-dino")
-    run(str(lake), corpus, names, shard_size, dtype, cluster_of(address, actors, gpus), place or {})
+    execution = Execution(dtype=dtype, vae_dtype=vae_dtype, compile=compile)
+    run(str(lake), corpus, names, shard_size, execution, cluster_of(address, actors, gpus), place or {})
     return open(lake)
 
 

@@ -16,6 +16,27 @@ from une_ray.errors import UneError
 if TYPE_CHECKING:
     from une_ray.run.build import Built
 
+DtypeOption = Annotated[
+    str | None, typer.Option(help="float32, float16 or bfloat16 instead of each model's own")
+]
+VaeDtypeOption = Annotated[
+    str | None,
+    typer.Option(help="float16: generators' autoencoders too, of models that are known to run so"),
+]
+CompileOption = Annotated[
+    str | None,
+    typer.Option(
+        help=(
+            "Have torch.compile make the networks of ddim spaces and encoders faster: default,"
+            " reduce-overhead (CUDA graphs) or max-autotune; the first batch takes a minute or more, once"
+        )
+    ),
+]
+PlaceOption = Annotated[
+    list[str] | None,
+    typer.Option(help="SPACE:LABEL=VALUE, Ray's labels of the nodes for a space's actors; may be repeated"),
+]
+
 EPILOG = """Examples:
 
 `une build --corpus avatars:1000 --spaces mini-sd-a/ddim50,mini-clip-a,mini-dino --lake demo/lake`
@@ -25,6 +46,8 @@ EPILOG = """Examples:
 `une build --corpus 'hub:OWNER/NAME?revision=COMMIT' --spaces sd15/ddim50 --lake s3://zoo/lake --gpus 8`
 
 `une build … --gpus 8 --place sd15/ddim50:ray.io/accelerator-type=A100`
+
+`une build … --compile default`
 
 Own models, each from a folder:
 
@@ -55,9 +78,9 @@ def build(
         int | None,
         typer.Option(min=1, help="Images per shard, fixed when the lake is made; default by corpus size"),
     ] = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="float32, float16 or bfloat16 instead of each model's own")
-    ] = None,
+    dtype: DtypeOption = None,
+    vae_dtype: VaeDtypeOption = None,
+    compile: CompileOption = None,
     address: AddressOption = None,
     actors: ActorsOption = None,
     gpus: GpusOption = None,
@@ -67,17 +90,13 @@ def build(
             "--check-corpus", help="List the corpus anew, though nothing says that it has changed since"
         ),
     ] = False,
-    place: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="SPACE:LABEL=VALUE, Ray's labels of the nodes for a space's actors; may be repeated"
-        ),
-    ] = None,
+    place: PlaceOption = None,
 ) -> None:
     """Invert and embed a corpus into a lake. Does only what is missing; kill it and run it again as you
     like."""
     from une_ray.run.build import build as run
     from une_ray.run.cluster import Cluster
+    from une_ray.spaces.execution import Execution
 
     named = names(spaces)
     if not named:
@@ -85,7 +104,8 @@ def build(
     print(f"{corpus} → {', '.join(named)} → {lake}", file=sys.stderr, flush=True)
     try:
         cluster = Cluster(address, actors, gpus)
-        done = run(lake, corpus, named, shard_size, dtype, cluster, labels(place or []), check_corpus)
+        execution = Execution(dtype=dtype, vae_dtype=vae_dtype, compile=compile)
+        done = run(lake, corpus, named, shard_size, execution, cluster, labels(place or []), check_corpus)
     except KeyboardInterrupt:
         print("\nune: stopped; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None

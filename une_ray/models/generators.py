@@ -21,8 +21,8 @@ from une_ray.models.spec import ModelSpec
 
 @dataclass
 class Autoencoder:
-    """Between pixels (b, 3, h, w) in [-1, 1] and latents (b, c, h', w') of unit scale, on one device, always
-    in float32."""
+    """Between pixels (b, 3, h, w) in [-1, 1] and latents (b, c, h', w') of unit scale, on one device, both
+    float32 whatever the network runs in."""
 
     vae: AutoencoderKL
 
@@ -75,12 +75,13 @@ class Generator(Autoencoder):
         ).input_ids
         return self.text_encoder(ids.to(self.device)).last_hidden_state.to(self.unet.dtype)
 
-    def denoiser(self, states: torch.Tensor) -> Denoiser:
-        """The U-Net conditioned on `states` (1 or b, 77, width), as a function of state and timestep;
-        guidance 1, one call.
+    def denoiser(self, states: torch.Tensor, compiled: Any = None) -> Denoiser:
+        """The U-Net, or what torch.compile made of it, conditioned on `states` (1 or b, 77, width), as a
+        function of state and timestep; guidance 1, one call.
 
         LCM's extra guidance embedding is left out, as in paper 1, which runs it as an ordinary DDIM model.
         """
+        unet: Any = self.unet if compiled is None else compiled
 
         @torch.no_grad()
         def denoise(x: torch.Tensor, timestep: int) -> torch.Tensor:
@@ -88,14 +89,14 @@ class Generator(Autoencoder):
             x = x.to(self.unet.dtype, memory_format=torch.channels_last)
             # Filled where it is used: a Python number would be copied there, and the GPU's queue waited for.
             at = torch.full((), timestep, dtype=torch.long, device=x.device)
-            return self.unet(x, at, encoder_hidden_states=conditioning, return_dict=False)[0]
+            return unet(x, at, encoder_hidden_states=conditioning, return_dict=False)[0]
 
         return denoise
 
 
 def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
-    """The model's parts from a folder or the hub: U-Net in the spec's dtype, autoencoder and text tower in
-    float32."""
+    """The model's parts from a folder or the hub: U-Net in the spec's dtype, autoencoder in its
+    `vae_dtype` and text tower in float32."""
     scheduler = load_scheduler(spec)
     text_encoder = _part(spec, CLIPTextModel, "text_encoder", "model", dtype=torch.float32)
     return Generator(
@@ -113,7 +114,8 @@ def load_autoencoder(spec: ModelSpec, device: str = "cpu") -> Autoencoder:
     quiet(diffusers)
     quiet(transformers)
     vae = _part(spec, AutoencoderKL, "vae")
-    return Autoencoder(ready(vae.float(), device).to(memory_format=torch.channels_last))
+    vae = vae.to(getattr(torch, spec.vae_dtype))
+    return Autoencoder(ready(vae, device).to(memory_format=torch.channels_last))
 
 
 def load_tokenizer(spec: ModelSpec) -> CLIPTokenizer:

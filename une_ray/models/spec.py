@@ -56,7 +56,8 @@ class ModelSpec:
     square of its inverted noise, 1 where nobody has measured it, which the leak's control has too;
     `text_model` is the image–text model of the table whose text tower it is conditioned by, if any is. With
     `init_seed` the weights are not read but drawn anew under that seed: all of an encoder's, the U-Net's of
-    a generator. A kind's defaults have no id, kind or source.
+    a generator. `vae_dtype` is what a generator's autoencoder is read in, and `vae_dtypes` are those besides
+    float32 that it is known to run in. A kind's defaults have no id, kind or source.
     """
 
     id: str = ""
@@ -72,6 +73,8 @@ class ModelSpec:
     gpus: float = 1.0
     batch_size: int = 32
     dtype: str = "float32"
+    vae_dtype: str = "float32"
+    vae_dtypes: tuple[str, ...] = ()
     revision: str | None = None
     pooling: str = "pooler"
     prompt: str = ""

@@ -27,6 +27,7 @@ from une_ray.run.parked import Parked, left_over
 from une_ray.run.plan import Work, missing
 from une_ray.run.progress import Progress, say
 from une_ray.run.rows import StageRecord
+from une_ray.spaces.execution import AS_THEY_ARE, Execution
 from une_ray.spaces.kind import Modality
 from une_ray.spaces.names import refuse_repeated
 from une_ray.spaces.space import Space
@@ -75,7 +76,7 @@ def build(
     corpus: str,
     spaces: Sequence[str],
     shard_size: int | None = None,
-    dtype: str | None = None,
+    execution: Execution = AS_THEY_ARE,
     cluster: Cluster = DEFAULT,
     place: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     check_corpus: bool = False,
@@ -91,7 +92,7 @@ def build(
     caller can mend.
     """
     started = time.monotonic()
-    parsed = [Space.parse(text).with_dtype(dtype) for text in spaces]
+    parsed = execution.of_all([Space.parse(text) for text in spaces])
     _refuse_other_names(parsed, place)
     opened, lake = open_corpus(corpus), Lake(absolute(lake_url))
     known = lake.fingerprints()
@@ -210,6 +211,7 @@ def _do(job: Job, work: Work) -> Runs:
 
     Raises UneError with what is left then.
     """
+    _say_compiled(job.spaces)
     schedule = turns(job.spaces, work.begun_at(random.randrange(len(work))), job.place)
     images = sum(job.lake.images_in(part.work.shards) for part in schedule)
     with Runs(job.lake) as runs, Progress(images, "building", unit=job.unit) as progress:
@@ -222,6 +224,13 @@ def _do(job: Job, work: Work) -> Runs:
     if parked.faults:
         raise UneError(left_over(parked.faults, len(work), len(missing(job.lake, job.spaces))))
     return runs
+
+
+def _say_compiled(spaces: Sequence[Space]) -> None:
+    compiled = [space.name for space in spaces if space.compiled]
+    rest = [space.name for space in spaces if not space.compiled]
+    if compiled:
+        say(f"compiled: {', '.join(compiled)}" + (f"; as they are: {', '.join(rest)}" if rest else ""))
 
 
 def _attempt(job: Job, schedule: Sequence[Turn], runs: Runs, progress: Progress) -> Parked:

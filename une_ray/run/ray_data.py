@@ -263,6 +263,12 @@ class ReadSpace:
         return own_device()
 
     @functools.cached_property
+    def place(self) -> str:
+        """For the `runs` table: the device with Ray's numbers, and whether torch.compile has the networks."""
+        device = ":".join([self.device, *map(str, ray.get_gpu_ids())])
+        return f"{device} compiled" if self.space.compiled else device
+
+    @functools.cached_property
     def decoders(self) -> int:
         """Threads that decode ahead of the device: a photograph takes a hundred times as long as an encoder
         on a GPU."""
@@ -280,7 +286,7 @@ class ReadSpace:
             return shard_row
         with tried(self.tries, name) as suspect:
             table, besides = self.read(shard_row.images(), suspect)
-            clock = self.device_turn.last(space, ":".join([self.device, *map(str, ray.get_gpu_ids())]))
+            clock = self.device_turn.last(space, self.place)
             if shard_row.is_copy and self.lake.has_shard(space_folder(space), shard_row.shard):
                 return shard_row.recorded(clock.record(shard_row.shard, table))  # the other was first
             self.keep_seeds(shard_row.shard, besides.seeds)

@@ -13,6 +13,7 @@ import torch
 from une_ray.diffusion.ddim import Denoiser, invert, sample
 from une_ray.diffusion.schedule import timesteps
 from une_ray.errors import UneError
+from une_ray.models.compiled import Compiled
 from une_ray.spaces.kind import WATCHED, SpaceKind
 from une_ray.spaces.space import Space, pixels
 
@@ -38,12 +39,19 @@ class Invert:
                 f"{space.model.id} makes pictures of {expected} px, but its row in the table of models says "
                 f"{self.preprocessing.size}"
             )
-        self.denoiser = self.generator.denoiser(self.generator.prompt_states([space.model.prompt]))
+        self.states = self.generator.prompt_states([space.model.prompt])
+        self.denoiser = self.upwards = self.generator.denoiser(self.states)
+
+    def compile(self, mode: str) -> None:
+        """Of the way up alone: what is looked back at is a few images a shard, less than a batch."""
+        unet = torch.compile(self.generator.unet, mode=mode, dynamic=False)
+        denoiser = self.generator.denoiser(self.states, unet)
+        self.upwards = Compiled(denoiser, self.batch_size, self.space.model.dtype, self.space.name)
 
     def noise(self, x: torch.Tensor) -> torch.Tensor:
         """Inverted noise (b, c, h, w) of normalised pixels (b, 3, H, W)."""
         g = self.generator
-        return invert(self.denoiser, g.encode(x), self.timesteps, g.alphas_cumprod, g.prediction_type)
+        return invert(self.upwards, g.encode(x), self.timesteps, g.alphas_cumprod, g.prediction_type)
 
     def image(self, noise: torch.Tensor, denoiser: Denoiser | None = None) -> torch.Tensor:
         """Pixels (b, 3, H, W) in [-1, 1] that the noise leads back to, under the inversion's denoiser or
@@ -119,5 +127,6 @@ KIND = SpaceKind(
     dim=lambda space: space.model.dim,
     scheduled=True,
     denoises=True,
+    compiles=True,
     decodes=True,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from une_ray.models.compiled import Compiled
 from une_ray.spaces.kind import SpaceKind
 from une_ray.spaces.space import Space, pixels
 
@@ -14,10 +15,16 @@ class Embed:
     shape: tuple[int, ...] | None = None
 
     def __init__(self, space: Space, device: str = "cpu") -> None:
-        self.model, self.device = space.model, device
+        self.space, self.model, self.device = space, space.model, device
         from une_ray.models.encoders import load_encoder  # transformers takes seconds
 
         self.embed = load_encoder(space.model, device)
+
+    def compile(self, mode: str) -> None:
+        import torch
+
+        compiled = torch.compile(self.embed, mode=mode, dynamic=False)
+        self.embed = Compiled(compiled, self.model.batch_size, self.model.dtype, self.space.name)
 
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
         import torch
@@ -33,4 +40,5 @@ KIND = SpaceKind(
     gflops=lambda space: space.model.gflops,
     dim=lambda space: space.model.dim,
     reads=("encoder",),
+    compiles=True,
 )

@@ -42,6 +42,15 @@ class LookingBack(Step[Any], Protocol):
         ...
 
 
+@runtime_checkable
+class Compiling(Step[Any], Protocol):
+    """A step whose networks torch.compile may have, for batches of its model's size."""
+
+    def compile(self, mode: str) -> None:
+        """From now on compiled, in one of torch.compile's modes; the first batch compiles."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class SpaceKind:
     """`MODEL/NAME`, or with a schedule `MODEL/NAMESTEPS[-SPACING]`; see `names.form`.
@@ -70,4 +79,5 @@ class SpaceKind:
     timed: bool = False  # of one timestep: its file is NAME_at, and it is written NAME@TIMESTEP
     has_places: bool = False  # a mean over places: its name may end in -flat, which keeps them all
     denoises: bool = False  # runs the U-Net
+    compiles: bool = False  # its step has `compile`
     decodes: bool = False  # its generator makes pictures of its latents again

@@ -15,13 +15,14 @@ from une_ray.lake.derived import DERIVED
 from une_ray.lake.importing import IMPORTED
 from une_ray.lake.names import check_name
 from une_ray.models.adhoc import complete
+from une_ray.models.compiled import keep_what_is_compiled
 from une_ray.models.fresh import initialisation
 from une_ray.models.recognised import is_folder
 from une_ray.models.resolve import pin
-from une_ray.models.spec import ModelSpec, Preprocessing
+from une_ray.models.spec import NO_WEIGHTS, ModelSpec, Preprocessing
 from une_ray.models.table import find_model, kind_defaults
 from une_ray.registry import MODEL_KINDS, SPACE_KINDS
-from une_ray.spaces.kind import Modality, Role, SpaceKind, Step
+from une_ray.spaces.kind import Compiling, Modality, Role, SpaceKind, Step
 from une_ray.spaces.names import EMBEDDING, is_kind, parse_kind
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ DTYPES = ("float32", "float16", "bfloat16")
 
 @dataclass(frozen=True)
 class Space:
-    """What one model under one setting sees of an image: `kind` says how the model is read, and the
-    others what `names.Reading` says of them."""
+    """What one model under one setting sees of an image: `kind` says how the model is read, `compiled` by
+    which mode of torch.compile it runs, if by any, and the others what `names.Reading` says of them."""
 
     name: str
     model: ModelSpec
@@ -43,6 +44,7 @@ class Space:
     timestep: int | None = None
     seeds: int | None = None
     flat: bool = False
+    compiled: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Space:
@@ -148,6 +150,16 @@ class Space:
         return self._kind.modality
 
     @property
+    def encodes(self) -> bool:
+        """Whether it reads pictures through a generator's autoencoder."""
+        return self.model.is_generator and self.modality == "pictures"
+
+    @property
+    def compiles(self) -> bool:
+        """Whether it has a network that torch.compile may have."""
+        return self._kind.compiles and self.model.source != NO_WEIGHTS
+
+    @property
     def gflops(self) -> float | None:
         """What one item costs on average, None where its kind or its model's row does not say."""
         return self._kind.gflops(self)
@@ -179,6 +191,8 @@ class Space:
         if self.kind != EMBEDDING:
             fingerprint |= {"method": self._kind.method, **self._kind.facts(replace(self, model=model))}
             del fingerprint["pooling"]
+        if self.encodes and model.vae_dtype != "float32":
+            fingerprint["vae_dtype"] = model.vae_dtype
         if model.init_seed is not None:
             fingerprint["init"] = initialisation(model)
         return replace(self, model=model), fingerprint | {"role": self.role}
@@ -193,7 +207,12 @@ class Space:
 
     def load(self, device: str = "cpu") -> Step[Any]:
         """The model on `device`, ready to read batches."""
-        return self._kind.load(self, device)
+        step = self._kind.load(self, device)
+        if self.compiled is not None:
+            assert isinstance(step, Compiling), f"{self.kind} says that it compiles"
+            keep_what_is_compiled()
+            step.compile(self.compiled)
+        return step
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:
