@@ -12,6 +12,10 @@ class UneError(Exception):
     """A fault in what the user asked for or gave us; the command line prints it without a traceback."""
 
 
+class EmptyCorpus(UneError):
+    """A corpus of nothing; whoever read it knows what was left out."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UneError:
     """The error for a name that is not in a table: the nearest known names first, then the rest; of many only
     the nearest."""

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPConfig, CLIPModel, CLIPTextModel
 
 from une_ray.errors import UneError
+from une_ray.models import generators
 from une_ray.models.adhoc import complete
 from une_ray.models.encoders import load_encoder
 from une_ray.models.resolve import pin
@@ -53,6 +54,29 @@ def test_weights_that_are_pickled_alone_are_refused_with_the_way_out(tmp_path):
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(UneError, match="holds no weights .*pytorch_model.bin is pickled.*as safetensors"):
         pin(find_model(f"clip:{tmp_path}"))
+
+
+@pytest.mark.parametrize(
+    "there, variant",
+    [(["model.safetensors"], None), (["model.fp16.safetensors"], "fp16")]
+    + [
+        (["model.safetensors", "model.fp16.safetensors"], None),
+        (["model.safetensors.index.fp16.json"], "fp16"),
+    ],
+)
+def test_of_a_hub_repository_half_precision_is_read_where_there_is_no_other(monkeypatch, there, variant):
+    asked, options = [], {}
+
+    def file_exists(repository, name, revision):
+        asked.append((repository, revision))
+        return name.removeprefix("text_encoder/") in there
+
+    monkeypatch.setattr("huggingface_hub.file_exists", file_exists)
+    monkeypatch.setattr(generators, "pretrained", lambda *_, **given: options.update(given))
+    spec = replace(find_model("sd15"), revision="c" * 40)
+    generators._part(spec, CLIPTextModel, "text_encoder", "model")
+    assert options == {"subfolder": "text_encoder", "variant": variant}
+    assert set(asked) == {("stable-diffusion-v1-5/stable-diffusion-v1-5", "c" * 40)}
 
 
 def test_a_generator_in_half_precision_alone_is_read(zoo, tmp_path):

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from une_ray.corpora.base import Item
-from une_ray.errors import UneError
+from une_ray.errors import EmptyCorpus, UneError
 from une_ray.lake import results, schema
 from une_ray.lake.layout import MANIFEST, Lake
 from une_ray.lake.parts import Planned, write_parts
@@ -39,7 +39,7 @@ def create(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int | Non
         return grow(lake, corpus, items, shard_size)
     beginning = list(islice(items, SHARDS_OF_A_SMALL_LAKE * LARGEST))
     if not beginning:
-        raise UneError(f"corpus {corpus!r} has no images")
+        raise EmptyCorpus(f"corpus {corpus!r} has no images")
     size = shard_size or default_shard_size(len(beginning))
     planned = write_parts(lake.store, map(plan_row, chain(beginning, items)), size)
     _refuse_repeated_ids(lake, planned)

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from une_ray.corpora import open_corpus
 from une_ray.corpora.base import Item, lineage
-from une_ray.errors import UneError, reason
+from une_ray.errors import EmptyCorpus, UneError, reason
 from une_ray.lake import results, schema
 from une_ray.lake.create import plan_row
 from une_ray.lake.layout import Lake
@@ -45,7 +45,7 @@ def grow(lake: Lake, corpus: str, items: Iterator[Item], shard_size: int | None 
     results.write_empty_tables(lake)
     with tempfile.TemporaryDirectory(prefix="une-listing-") as folder:
         if not _list_into(Path(folder), items):
-            raise UneError(f"corpus {corpus!r} has no images")
+            raise EmptyCorpus(f"corpus {corpus!r} has no images")
         while True:
             lake = Lake(lake.url)
             new = _compare(lake, corpus, folder)

@@ -18,10 +18,13 @@ def has_file(spec: ModelSpec, name: str) -> bool:
         return (Path(at) / name).exists()
     from huggingface_hub import file_exists, try_to_load_from_cache
 
+    # First what every worker has already: a thousand of them would ask the hub.
+    if isinstance(try_to_load_from_cache(at, name, revision=spec.revision), str):
+        return True
     try:
         return file_exists(at, name, revision=spec.revision)
-    except Exception:  # where there is no network, the cached snapshot answers
-        return isinstance(try_to_load_from_cache(at, name, revision=spec.revision), str)
+    except Exception:  # there is no network, and the snapshot has none
+        return False
 
 
 def read_json(spec: ModelSpec, name: str) -> dict[str, Any]:

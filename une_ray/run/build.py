@@ -16,7 +16,7 @@ import pyarrow as pa
 from une_ray.corpora import Corpus, open_corpus
 from une_ray.corpora.base import has_pictures, remarks
 from une_ray.corpora.files import absolute
-from une_ray.errors import UneError, unknown
+from une_ray.errors import EmptyCorpus, UneError, unknown
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.listed import last_listing, planned
@@ -171,9 +171,7 @@ def _planned(lake: Lake, corpus: Corpus, shard_size: int | None, check: bool) ->
     before = lake.manifest if lake.exists() else None
     try:
         lake = planned(lake, corpus, shard_size, check)
-    except UneError as error:
-        if str(error) != f"corpus {corpus.name!r} has no images":
-            raise
+    except EmptyCorpus as error:
         raise UneError(": ".join([str(error), *remarks(corpus)])) from error
     listing = last_listing(lake)
     for remark in listing.remarks if listing else ():
