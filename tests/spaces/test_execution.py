@@ -85,6 +85,7 @@ def test_compiled_the_step_gives_the_same_numbers(name, tmp_path, monkeypatch, z
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
 @pytest.mark.parametrize("name", ["mini-clip-b", "mini-sd-b/ddim3"])
 def test_compiled_the_step_gives_the_same_numbers_on_a_gpu_again_and_again(name, mode, zoo):
