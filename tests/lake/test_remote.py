@@ -75,6 +75,18 @@ def test_what_others_write_is_seen_and_what_they_remove_is_missed(lake):
     assert connection.execute(count).fetchone() == (10,)
 
 
+def test_a_file_that_is_named_whole_is_found_though_listings_are_behind(lake, monkeypatch):
+    """Object stores without S3's promise, and caches before them."""
+    files, connection = asked(lake)
+    name = lake.store.path(f"{space_folder('a/b')}/{shard_file(1)}")
+    monkeypatch.setattr(files, "ls", lambda *_, **__: [])
+    monkeypatch.setattr(files, "find", lambda *_, **__: {})
+    path = f"memory://{name}"
+    assert connection.execute("SELECT count(*) FROM read_parquet([?])", [path]).fetchone() == (4,)
+    with pytest.raises(duckdb.IOException, match="No files found"):
+        connection.execute("SELECT count(*) FROM read_parquet([?])", [path + ".gone"]).fetchone()
+
+
 def test_a_large_file_is_read_where_it_is_asked_for(tmp_path):
     files = MemoryFileSystem()
     data = np.random.default_rng(0).bytes(5 << 20)

@@ -66,11 +66,14 @@ class RemoteFiles(AbstractFileSystem):
             self.listings = None
 
     def _matching(self, pattern: str) -> dict[str, Info]:
-        """One listing, of a thousand names a request: fsspec's own asks of each folder what it is."""
+        """One listing, of a thousand names a request: fsspec's own asks of each folder what it is. A file
+        that is named whole is asked for itself, as a listing may be behind what was just written."""
         folders = pattern.split("/")
-        depth = next((at for at, name in enumerate(folders) if set(name) & set("*?[")), len(folders) - 1)
+        depth = next((at for at, name in enumerate(folders) if set(name) & set("*?[")), len(folders))
         base, below = "/".join(folders[:depth]), folders[depth:]
         try:
+            if not below:
+                return {pattern: found} if (found := self.files.info(pattern))["type"] == "file" else {}
             if len(below) == 1:
                 infos = {info["name"]: info for info in self.files.ls(base, detail=True)}
             else:
