@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 
 from tests.helpers.pictures import bomb, png
 from une_ray.errors import UneError
@@ -354,23 +353,6 @@ def test_a_shard_that_kills_its_worker_for_no_image_of_its_own_ends_the_build_an
     monkeypatch.setattr(ray_data, "stage", lambda space: Dying)
     with pytest.raises(UneError, match="shard-00000.parquet: its worker died 5 times"):
         build(str(tmp_path / "lake"), "avatars:5", ["pixels-16"], shard_size=5)
-
-
-@pytest.mark.long
-def test_many_tasks_are_handed_out_no_further_ahead_than_they_are_read_where_nobody_helps(
-    tmp_path, monkeypatch, recwarn
-):
-    counted, start = [], ray_data.start_late
-    monkeypatch.setattr(ray_data, "FEW", 3)
-    monkeypatch.setattr(ray_data, "TASKS_AHEAD", 1)  # 8 tasks at least of a worker
-    monkeypatch.setattr(ray_data, "can_help", lambda *_: False)
-    monkeypatch.setattr(ray_data, "start_late", lambda shards: counted.append(start(shards)) or counted[-1])
-    lake = Lake(str(tmp_path / "lake"))
-    assert build(lake.url, "avatars:40", ["pixels-16"], shard_size=2).shards_done == 20
-    (counter,) = counted
-    assert ray.get(counter.were_read.remote()) == 20  # or it would have waited for ever
-    assert not [warning for warning in recwarn if "ray_remote_args" in str(warning.message)]
-    list(verify(lake))
 
 
 def test_the_pools_bear_their_spaces_names():

@@ -104,6 +104,13 @@ def test_a_space_comes_back_from_its_fingerprint(text):
     assert (again.kind, again.steps, again.spacing) == (space.kind, space.steps, space.spacing)
 
 
+def test_a_signal_leak_comes_back_with_the_variance_of_its_noise():
+    space, printed = Space.parse("mini-sd-b/leak3").pinned()
+    again = Space.from_fingerprint("mini-sd-b/leak3", printed)
+    assert again.model.noise_variance == space.model.noise_variance != 1
+    assert Space.from_fingerprint("x", fingerprint("mini-dino")).model.noise_variance == 1
+
+
 def test_the_fingerprint_of_a_signal_leak_says_how_its_noise_is_drawn():
     leading, trailing = fingerprint("mini-sd-a/leak50"), fingerprint("mini-sd-a/leak50-trailing")
     assert (leading["final_timestep"], trailing["final_timestep"]) == (981, 999)

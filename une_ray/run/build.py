@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -20,13 +20,14 @@ from une_ray.errors import EmptyCorpus, UneError, unknown
 from une_ray.lake import schema
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.listed import last_listing, planned
+from une_ray.run import alone
 from une_ray.run.cluster import DEFAULT, Cluster
 from une_ray.run.crews import Turn, turns
 from une_ray.run.merging import Merging
 from une_ray.run.parked import Parked, left_over
 from une_ray.run.plan import Work, missing
 from une_ray.run.progress import Progress, say
-from une_ray.run.rows import StageRecord
+from une_ray.run.rows import ShardRow, StageRecord
 from une_ray.spaces.execution import AS_THEY_ARE, Execution
 from une_ray.spaces.kind import Modality
 from une_ray.spaces.names import refuse_repeated
@@ -232,11 +233,9 @@ def _say_compiled(spaces: Sequence[Space]) -> None:
 
 
 def _attempt(job: Job, schedule: Sequence[Turn], runs: Runs, progress: Progress) -> Parked:
-    from une_ray.run import ray_data
-
     parked = Parked()
     for turn in schedule:
-        for row in ray_data.run(job.lake, job.corpus, turn, job.fingerprints, job.cluster):
+        for row in _rows(job, turn):
             parked.note(row.shard, row.fault)
             rejects = runs.add(row.records)
             if not row.fault:
@@ -244,6 +243,23 @@ def _attempt(job: Job, schedule: Sequence[Turn], runs: Runs, progress: Progress)
             if parked.is_hopeless:
                 return parked
     return parked
+
+
+def _rows(job: Job, turn: Turn) -> Iterator[ShardRow]:
+    """Those of a turn: by one process beside this where that is enough, by Ray what is left."""
+    done: set[int] = set()
+    if alone.is_enough(job.lake, turn, job.cluster):
+        for row in alone.run(job.lake, job.corpus, turn, job.fingerprints):
+            done.add(row.shard)
+            yield row
+        if len(done) == len(turn.work):
+            return
+        say("the process that built this died; a Ray goes on, which finds out what of")
+    from une_ray.run import ray_data
+
+    for row in ray_data.run(job.lake, job.corpus, turn, job.fingerprints, job.cluster):
+        if row.shard not in done:
+            yield row
 
 
 class Runs:

@@ -44,6 +44,10 @@ class DeviceTurn:
 
     def __enter__(self) -> None:
         self.lock.acquire()
+        self.begin()
+
+    def begin(self) -> None:
+        """What counts begins here."""
         self.own.clock = Clock("")
 
     def __exit__(self, *_: object) -> None:

@@ -37,18 +37,27 @@ VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 
 def own_device() -> str:
     """Where an actor or trial computes: on the GPU that Ray gave it, if any."""
-    import ray
-
-    if not ray.get_gpu_ids():
+    if not own_gpus():
         return "cpu"
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def own_gpus() -> list[str]:
+    """Ray's numbers of an actor's GPUs; none in a process without a Ray."""
+    if "ray" not in sys.modules:
+        return []
+    import ray
+
+    return list(map(str, ray.get_gpu_ids()))
+
+
 def own_cores() -> int:
     """How many of its node's cores an actor may keep busy, as its share of the node's GPUs is; 0 where it has
-    none, as the driver has."""
+    none, as the driver and a process without a Ray have."""
+    if not own_gpus():
+        return 0
     import ray
 
     context = ray.get_runtime_context()

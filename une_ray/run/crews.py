@@ -19,7 +19,7 @@ from une_ray.spaces.space import Space
 WEIGHTS_LIMIT = 16e9  # bytes of an actor's weights: what a card of 24 GB has beside one batch's activations
 UNKNOWN = 2e9  # of a model in no row of the table: half precision of a billion parameters
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-OVERHEAD = 1.5  # a generator's autoencoder and text tower stay in float32
+OVERHEAD = 1.5  # a generator's text tower stays in float32, and mostly its autoencoder
 CORE_GFLOPS = 50.0  # a second: rough, as they only decide how many actors and how large tasks
 GPU_GFLOPS = 50_000.0
 SECONDS_WORTH_AN_ACTOR = 20.0  # one that starts imports torch and loads models, which takes five

@@ -23,8 +23,7 @@ Copy = tuple[int, int, tuple[str, ...]]
 
 
 class Late:
-    """What was read, and what is still at work when the end begins. One per turn, asked by who hands out and
-    by idle workers."""
+    """What was read, and what is still at work when the end begins. One per turn, asked by idle workers."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Of a turn with `total` shards."""

@@ -7,14 +7,20 @@ Images per second and the share of rejects are PromQL's to form: rate(ray_une_im
 from __future__ import annotations
 
 import functools
+import sys
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from ray.util import metrics
+
+if TYPE_CHECKING:
+    from ray.util import metrics
 
 
 def count(stage: str, table: pa.Table) -> None:
-    """One more shard of a stage is done: `read`, or a space's name."""
+    """One more shard of a stage is done: `read`, or a space's name. Without a Ray there is no endpoint."""
+    if "ray" not in sys.modules:
+        return
     images, shards = _counters()
     shards.inc(1, {"stage": stage})
     for status, number in Counter(table["status"].to_pylist()).items():
@@ -24,6 +30,8 @@ def count(stage: str, table: pa.Table) -> None:
 @functools.cache
 def _counters() -> tuple[metrics.Counter, metrics.Counter]:
     """One pair per process."""
+    from ray.util import metrics
+
     return (
         metrics.Counter(
             "une_images", "Images that a stage is done with, by status: ok or reject", ("stage", "status")

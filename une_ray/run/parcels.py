@@ -26,6 +26,7 @@ TOGETHER = 128 << 20  # bytes of pictures, about: a parcel that has them takes n
 START = pa.table({"start": [0]})
 FEW = 256  # parcels, which cost a driver less than a process that hands them out takes to start
 SECONDS_BETWEEN_QUESTIONS = 0.5
+RAYS_OWN = 2  # parcels, as for one machine, whose readers would take its actors' cores
 MADE_AHEAD = 64  # parcels, each time that Ray Data asks: several times what a driver can hand out
 BLOCK = 1  # bytes that Ray Data may put parcels together to: none of them
 ONE_BY_ONE: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}  # how parcels are worked on
@@ -85,12 +86,14 @@ class Pace:
         return handed - self.before - self.read >= self.ahead
 
 
-def handed_out(parcels: Callable[..., Iterator[pa.Table]], *arguments: Any) -> ray.data.Dataset:
+def handed_out(
+    parcels: Callable[..., Iterator[pa.Table]], *arguments: Any, ahead: int = MADE_AHEAD
+) -> ray.data.Dataset:
     """The parcels that a generator makes of a table that says nothing and `arguments`: made as they are asked
     for, and again the same where its process dies; it holds no core.
 
-    Ray Data asks ten times a second and takes what it lets a task make ahead, by default two: twenty parcels
-    a second, whatever the cluster. Only Ray's own argument says otherwise, of which Ray 2.60 warns.
+    Ray Data asks ten times a second and takes what it lets a task make `ahead`, by default two: twenty
+    parcels a second, whatever the cluster. Only Ray's own argument says otherwise, of which Ray 2.60 warns.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RayDeprecationWarning)
@@ -99,7 +102,7 @@ def handed_out(parcels: Callable[..., Iterator[pa.Table]], *arguments: Any) -> r
             fn_args=arguments,
             num_cpus=0,
             compute=TaskPoolStrategy(size=1),
-            _generator_backpressure_num_objects=2 * MADE_AHEAD,  # a parcel and what is said of it
+            _generator_backpressure_num_objects=2 * ahead,  # a parcel and what is said of it
             **ONE_BY_ONE,
         )
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
-
-import ray
-from ray.actor import ActorHandle
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from typing import TYPE_CHECKING, Any
 
 from une_ray.errors import UneError
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 BEFORE_SUSPICION = 2  # tries that may die before the inputs are looked at one by one
 TRIES = 5  # that may die before the build ends
 
 
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
 class Tries:
     """One per run; lives and dies with its driver, so a build that was killed is no mark against the
     shards that it was at."""
@@ -40,19 +39,30 @@ class Tries:
 
 def start_tries() -> ActorHandle:
     """Counts for one run."""
-    return Tries.options(scheduling_strategy=beside_driver()).remote()  # type: ignore[attr-defined]  # Ray's decorator made it an actor
+    import ray
+
+    make: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Tries)
+    return make.options(scheduling_strategy=beside_driver()).remote()
 
 
 def beside_driver() -> NodeAffinitySchedulingStrategy:
     """On the driver's node, if it may be: a node that is lost then takes nothing that a run remembers with
     it, unless the driver goes as well."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
 
 
 @contextlib.contextmanager
-def tried(tries: ActorHandle, work: str) -> Iterator[bool]:
+def tried(tries: ActorHandle | None, work: str) -> Iterator[bool]:
     """Whether this work is suspect, having died twice. Raises UneError where it died too often; what
-    raises did not die."""
+    raises did not die. Where nobody counts, it is not."""
+    if tries is None:
+        yield False
+        return
+    import ray
+
     begun: Any = tries.begin.remote(work)
     number = int(ray.get(begun))
     try:

@@ -15,11 +15,10 @@ from une_ray.lake.derived import DERIVED
 from une_ray.lake.importing import IMPORTED
 from une_ray.lake.names import check_name
 from une_ray.models.adhoc import complete
-from une_ray.models.compiled import keep_what_is_compiled
 from une_ray.models.fresh import initialisation
 from une_ray.models.recognised import is_folder
 from une_ray.models.resolve import pin
-from une_ray.models.spec import NO_WEIGHTS, ModelSpec, Preprocessing
+from une_ray.models.spec import NO_WEIGHTS, ModelSpec, Parts, Preprocessing
 from une_ray.models.table import find_model, kind_defaults
 from une_ray.registry import MODEL_KINDS, SPACE_KINDS
 from une_ray.spaces.kind import Compiling, Modality, Role, SpaceKind, Step
@@ -66,8 +65,8 @@ class Space:
 
     @classmethod
     def from_fingerprint(cls, name: str, fingerprint: dict[str, Any]) -> Space:
-        """A space as a lake has it, the network in float32 so that it runs anywhere. Raises UneError for
-        vectors that were imported or made by a map, which no model here can make."""
+        """A space as a lake has it, networks and autoencoder in float32 so that they run anywhere. Raises
+        UneError for vectors that were imported or made by a map, which no model here can make."""
         if fingerprint["kind"] == IMPORTED:
             raise UneError(f"space {name!r} was imported: there is no model here that could read a picture")
         if fingerprint["kind"] == DERIVED:
@@ -89,12 +88,21 @@ class Space:
             pooling=fingerprint.get("pooling", ""),
             revision=fingerprint["weights"].rpartition("@")[2] if is_hub else None,
             init_seed=fingerprint.get("init", {}).get("seed"),
+            noise_variance=fingerprint.get("noise_variance", 1.0),
         )
         methods = {kind.method: kind_name for kind_name, kind in SPACE_KINDS.items()}
         kind = methods[fingerprint.get("method", "embedding")]
         said = ("steps", "spacing", "timestep", "seeds")
         settings = {setting: fingerprint.get(setting) for setting in said}
         return cls(name, model, kind, **settings, flat=fingerprint.get("flat", False))
+
+    @classmethod
+    def from_dict(cls, said: dict[str, Any]) -> Space:
+        """The space that `dataclasses.asdict` made a dictionary of, also behind a way through JSON."""
+        model = _plain(said["model"], tuple)
+        parts = Parts(**_plain(model["parts"], tuple)) if model["parts"] else None
+        preprocessing = Preprocessing(**_plain(model["preprocessing"], tuple))
+        return cls(**said | {"model": ModelSpec(**model | {"parts": parts, "preprocessing": preprocessing})})
 
     @classmethod
     def refuse_changed(cls, name: str, fingerprint: dict[str, Any]) -> None:
@@ -210,14 +218,13 @@ class Space:
         step = self._kind.load(self, device)
         if self.compiled is not None:
             assert isinstance(step, Compiling), f"{self.kind} says that it compiles"
-            keep_what_is_compiled()
             step.compile(self.compiled)
         return step
 
 
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
-    """As JSON gives it back: tuples become lists."""
-    return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
+def _plain(value: dict[str, Any], sequence: type = list) -> dict[str, Any]:
+    """As JSON gives it back: tuples become lists. Or the other way."""
+    return {key: sequence(item) if isinstance(item, tuple | list) else item for key, item in value.items()}
 
 
 def pixels(pictures: np.ndarray, preprocessing: Preprocessing, device: str) -> torch.Tensor:
