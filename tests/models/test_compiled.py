@@ -1,6 +1,9 @@
 """Compiled networks: batches of one size, the numbers of the network itself or a refusal, one thread."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -47,16 +50,75 @@ def test_what_it_gives_is_its_own_and_not_the_networks_memory():
 def test_a_compiled_network_that_gives_other_numbers_is_refused():
     network = torch.compile(lambda x: x * (1.002 if torch.compiler.is_compiling() else 1.0), backend="eager")
     assert torch.allclose(Compiled(network, 6, "float16", "a")(X), X * 1.002)
-    with pytest.raises(UneError, match=r"^a: .* 0\.2% of their size away .* 0\.1% are rounding in float32\."):
+    with pytest.raises(UneError, match=r"^a: .* 0\.2% of their norm away .* 0\.1% are rounding in float32\."):
         Compiled(network, 6, "float32", "a")(X)
 
 
-def test_numbers_that_only_the_compiled_network_has_not_are_refused():
-    def network(x: torch.Tensor) -> torch.Tensor:
-        return torch.where(x == 3, torch.nan, x) if torch.compiler.is_compiling() else x
+def compiles_to(change) -> object:
+    """A network that gives what it is given, and compiled what `change` makes of it."""
+    return torch.compile(lambda x: change(x) if torch.compiler.is_compiling() else x, backend="eager")
 
+
+NAN, INF = torch.tensor(torch.nan), torch.tensor(torch.inf)
+
+
+@pytest.mark.parametrize(
+    "x, change",
+    [
+        (X, lambda x: torch.where(x == 3, NAN, x)),
+        (torch.where(X == 3, INF, X), lambda x: -x.where(x.isinf(), -x)),
+        (torch.full((6, 2), torch.nan), lambda x: x.nan_to_num(torch.inf)),
+        (torch.zeros(6, 2), lambda x: x + 5),
+        (X + 1, lambda x: torch.cat([x[:5], x[5:] * 1.2])),  # one row of them
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_one_row_or_one_number_is_enough_to_be_refused(x, change, dtype):
     with pytest.raises(UneError, match="not finite"):
-        Compiled(torch.compile(network, backend="eager"), 6, "float32", "a")(X)
+        Compiled(compiles_to(change), 6, dtype, "a")(x)
+
+
+def test_what_has_no_finite_number_checks_nothing():
+    network = Compiled(compiles_to(lambda x: x * 2), 6, "float32", "a")
+    network(torch.full((6, 2), torch.nan))
+    with pytest.raises(UneError, match="100.0% of their norm"):
+        network(X + 1)
+
+
+def test_a_short_batch_and_one_of_another_layout_are_not_compiled_anew():
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    pictures = torch.randn(6, 8, 8, 3).permute(0, 3, 1, 2)  # as `pixels` gives them
+    network = Compiled(torch.compile(lambda x: x * 2, backend=backend, dynamic=False), 6, "float32", "a")
+    network.compile(pictures[:1])
+    for x in (pictures, pictures[:3], pictures[:1], pictures.contiguous(), pictures[:2].contiguous()):
+        assert torch.equal(network(x), 2 * x)
+    assert len(graphs) == 1
+
+
+def test_more_models_of_a_kind_than_torch_compiles_by_default_are_compiled():
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    def load(width: int):
+        return lambda x: x.repeat(1, width)
+
+    for width in range(1, 13):
+        network = torch.compile(load(width), backend=backend, dynamic=False)
+        assert torch.equal(Compiled(network, 6, "float32", "a")(X), X.repeat(1, width))
+    assert len(graphs) == 12
+
+
+def test_a_network_that_gives_no_tensor_is_refused():
+    with pytest.raises(UneError, match="^a: its network gives a tuple"):
+        Compiled(lambda x: (x, x), 6, "float32", "a")(X)
 
 
 def test_a_compiler_that_fails_says_so_and_what_to_do():
@@ -81,9 +143,32 @@ def test_kernels_are_kept_in_the_users_cache_unless_he_says_where(tmp_path, monk
     assert compiled.os.environ[compiled.CACHE] == str(folder) and folder.is_dir()
 
 
-def test_without_a_home_inductor_keeps_its_own_place(tmp_path, monkeypatch):
+@pytest.mark.parametrize("home", ["file", "~none"])
+def test_without_a_home_inductor_keeps_its_own_place(tmp_path, monkeypatch, home):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("XDG_CACHE_HOME", home if home[0] == "~" else str(tmp_path / home))
     monkeypatch.delenv(compiled.CACHE, raising=False)
     keep_what_is_compiled()
     assert compiled.CACHE not in compiled.os.environ
+
+
+def test_the_cache_is_in_its_place_when_a_worker_has_loaded_its_models(tmp_path):
+    """Whatever imports torch's compiler says where inductor keeps its own."""
+    code = """if True:
+        import os
+        from dataclasses import replace
+        from une_ray.run.clock import DeviceTurn
+        from une_ray.run.stages import ReadSpace
+        from une_ray.spaces.space import Space
+        plain = Space.parse("mini-dino")
+        turn = DeviceTurn()
+        readers = [ReadSpace("lake", s, {}, None, turn) for s in (plain, replace(plain, compiled="default"))]
+        readers[0].step
+        print(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    """
+    environment = {key: value for key, value in os.environ.items() if key != compiled.CACHE}
+    environment["XDG_CACHE_HOME"] = str(tmp_path)
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == str(tmp_path / "une_ray" / "inductor" / socket.gethostname())

@@ -21,7 +21,9 @@ DtypeOption = Annotated[
 ]
 VaeDtypeOption = Annotated[
     str | None,
-    typer.Option(help="float16: generators' autoencoders too, of models that are known to run so"),
+    typer.Option(
+        help="float16: generators' autoencoders too, of models that are known to run so; default: float32"
+    ),
 ]
 CompileOption = Annotated[
     str | None,

@@ -47,6 +47,8 @@ class Invert:
         unet = torch.compile(self.generator.unet, mode=mode, dynamic=False)
         denoiser = self.generator.denoiser(self.states, unet)
         self.upwards = Compiled(denoiser, self.batch_size, self.space.model.dtype, self.space.name)
+        x = torch.zeros((1, *self.generator.latent_shape), device=self.generator.device)
+        self.upwards.compile(x, self.timesteps[0])
 
     def noise(self, x: torch.Tensor) -> torch.Tensor:
         """Inverted noise (b, c, h, w) of normalised pixels (b, 3, H, W)."""

@@ -25,6 +25,9 @@ class Embed:
 
         compiled = torch.compile(self.embed, mode=mode, dynamic=False)
         self.embed = Compiled(compiled, self.model.batch_size, self.model.dtype, self.space.name)
+        side = self.model.preprocessing.size
+        x = torch.zeros((1, 3, side, side), device=self.device, dtype=getattr(torch, self.model.dtype))
+        self.embed.compile(x)
 
     def __call__(self, pictures: np.ndarray, image_ids: list[str]) -> dict[str, np.ndarray]:
         import torch

@@ -47,7 +47,7 @@ class Compiling(Step[Any], Protocol):
     """A step whose networks torch.compile may have, for batches of its model's size."""
 
     def compile(self, mode: str) -> None:
-        """From now on compiled, in one of torch.compile's modes; the first batch compiles."""
+        """From now on compiled, in one of torch.compile's modes."""
         ...
 
 
