@@ -26,9 +26,12 @@ FIXED = (
 )  # ports that a head of Ray, its dashboard and its agents like to have
 
 
-def une_build(lake: Path, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
-    """`une build` of eight pictures with that environment, no Ray's of ours, and words before the command."""
-    words = ["build", "--corpus", "avatars:8", "--spaces", "pixels-16", "--lake", str(lake)]
+def une_build(
+    lake: Path, before: Sequence[str] = (), actors: Sequence[str] = ("--actors", "1"), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`une build` of eight pictures with that environment, no Ray's of ours, and words before the command; by
+    a Ray, as who asks for actors gets one."""
+    words = ["build", "--corpus", "avatars:8", "--spaces", "pixels-16", "--lake", str(lake), *actors]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     return subprocess.run(
         [*before, sys.executable, "-m", "une_ray", *words],
@@ -75,6 +78,18 @@ def test_what_ray_can_not_do_is_one_line_within_half_a_minute(environment, said,
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert said_last.startswith("une: ") and said.format(dead=dead) in said_last
     assert time.monotonic() - started < SECONDS
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "environment",
+    [{"TMPDIR": "/tmp/" + "x" * 60}, {"RAY_TMPDIR": "/dev/null/none"}, {"HOME": "/dev/null/none"}],
+    ids=["long TMPDIR", "no RAY_TMPDIR", "no HOME"],
+)
+def test_a_small_build_needs_nothing_that_a_ray_needs(environment, tmp_path):
+    done = une_build(tmp_path / "lake", actors=(), **environment)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 shards built" in done.stdout and "Traceback" not in done.stderr
 
 
 def silent() -> list[str]:

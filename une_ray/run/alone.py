@@ -123,10 +123,11 @@ def run(
 
 
 def _started(sending: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # What this process may import it may, in this order, and no file of the working directory beside.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
     environment.setdefault("OMP_NUM_THREADS", "1")  # as Ray's actors: more threads round sums elsewhere
     return subprocess.Popen(
-        [sys.executable, "-m", "une_ray.run.alone", str(sending)],
+        [sys.executable, "-P", "-m", "une_ray.run.alone", str(sending)],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
