@@ -1,7 +1,6 @@
 """A build that one process does without a Ray: when, that it comes out the same, and what if it dies."""
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -106,28 +105,31 @@ def test_a_fault_of_one_space_costs_no_other_and_is_told(tmp_path, capfd):
     assert lake.committed("spaces/space=pixels-16") == {0, 1}
 
 
-@pytest.mark.parametrize("code", ["import os; os.kill(os.getpid(), 9)", "raise SystemExit('no')"])
-def test_one_that_dies_gives_no_more_rows_and_no_error(tmp_path, monkeypatch, code):
-    def started(sending, log):
-        return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=log, stderr=log)
+def in_place_of_it(code: str):
+    def started(log):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
+        return subprocess.Popen([sys.executable, "-c", code], **pipes)
 
-    monkeypatch.setattr(alone, "_started", started)
+    return started
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "ended with -9; a Ray goes on"),
+        ("raise SystemExit('no')", "no\nthe process that built this ended with 1; a Ray goes on"),
+        ("raise RuntimeError('what nobody thought of')", "RuntimeError: what nobody thought of"),
+        ("print('[')", "ended with 0; a Ray goes on"),
+    ],
+)
+def test_one_that_dies_gives_no_more_rows_and_says_of_what(tmp_path, monkeypatch, capfd, code, said):
+    monkeypatch.setattr(alone, "_started", in_place_of_it(code))
     lake = made(tmp_path)
     assert rows(lake, turn_of(lake)) == []
+    assert said in capfd.readouterr().err
 
 
-def test_what_it_says_of_an_error_is_not_lost(tmp_path, monkeypatch, capfd):
-    def started(sending, log):
-        code = "raise RuntimeError('what nobody thought of')"
-        return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=log, stderr=log)
-
-    monkeypatch.setattr(alone, "_started", started)
-    lake = made(tmp_path)
-    assert rows(lake, turn_of(lake)) == []
-    assert "what nobody thought of" in capfd.readouterr().err
-
-
-def test_what_it_leaves_a_ray_does(tmp_path, monkeypatch, capsys):
+def test_what_it_leaves_a_ray_does(tmp_path, monkeypatch):
     lake = made(tmp_path)
     turn = turn_of(lake)
     every = [ShardRow(shard=0), ShardRow(shard=1)]
@@ -136,20 +138,38 @@ def test_what_it_leaves_a_ray_does(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(ray_data, "run", lambda *_: iter(every))
     job = Job(lake=lake, corpus="", spaces=[], fingerprints={}, cluster=Cluster(), place={}, unit="images")
     assert list(build._rows(job, turn)) == every
-    assert "a Ray goes on" in capsys.readouterr().err
     monkeypatch.setattr(alone, "run", lambda *_: iter(every))
-    assert list(build._rows(job, turn)) == every and "Ray" not in capsys.readouterr().err
+    assert list(build._rows(job, turn)) == every
 
 
 def test_it_ends_with_its_driver(tmp_path):
-    receiving, sending = os.pipe()
     task = alone.Task(lake_url=str(tmp_path), corpus="avatars:1", spaces=[], rows=[ShardRow(shard=0)] * 10**5)
     with tempfile.TemporaryFile() as log:
-        process = alone._started(sending, log)
+        process = alone._started(log)
         process.stdin.write(task.to_json().encode() + b"\n")
         process.stdin.close()
         process.wait(60)
-    os.close(receiving), os.close(sending)
+        process.stdout.close()
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_process_of_its_own_that_can_not_be_started_is_done_without(tmp_path, monkeypatch):
+    lake = made(tmp_path)
+    monkeypatch.setattr(alone, "is_enough", lambda *_: True)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(ray_data, "run", lambda *_: iter([ShardRow(shard=0)]))
+    job = Job(lake=lake, corpus="", spaces=[], fingerprints={}, cluster=Cluster(), place={}, unit="images")
+    turn = turn_of(lake, ["pixels-16"])
+    job = replace(job, fingerprints={"pixels-16": {}})
+    assert list(build._rows(job, turn)) == [ShardRow(shard=0)]
+
+
+def test_what_is_beside_the_driver_is_not_imported_and_what_it_may_import_is(tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("raise SystemExit('taken for the library')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(Path("/of/another/type"))  # as Python puts up with it
+    lake = made(tmp_path)
+    assert len(rows(lake, turn_of(lake, ["pixels-16"]))) == 2
 
 
 @pytest.mark.parametrize(

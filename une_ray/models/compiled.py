@@ -91,8 +91,9 @@ class Compiled:
         finite = expected.isfinite()
         norms = expected.where(finite, 0).norm(dim=1)
         apart = (found - expected).where(finite, 0).norm(dim=1)
-        apart = apart.where(apart == 0, apart / norms.clamp_min(norms.max() * 1e-3))
-        odd = not torch.equal(expected.where(~finite, 0).nan_to_num(), found.where(~finite, 0).nan_to_num())
+        apart = apart / norms.clamp_min(max(float(norms.max()) * 1e-3, 1e-6))
+        same = (found == expected) | (found.isnan() & expected.isnan())
+        odd = not torch.equal(finite, found.isfinite()) or not same[~finite].all()
         if odd or not bool((apart <= TOLERANCES[self.dtype]).all()):
             raise UneError(
                 f"{self.name}: compiled, the network gives rows that are {apart.max():.1%} of their norm away"
@@ -119,8 +120,9 @@ def keep_what_is_compiled() -> None:
     if CACHE in os.environ:
         return
     try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "une_ray" / "inductor"
-        folder /= socket.gethostname()
+        caches = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        caches = caches if caches.is_absolute() else Path.home() / ".cache"
+        folder = caches / "une_ray" / "inductor" / socket.gethostname()
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # a read-only home, or none
         return

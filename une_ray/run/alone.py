@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from une_ray.lake.layout import Lake
 from une_ray.run.clock import DeviceTurn
-from une_ray.run.cluster import Cluster
+from une_ray.run.cluster import Cluster, has_ray
 from une_ray.run.crews import Turn
 from une_ray.run.progress import say
 from une_ray.run.rows import ShardRow
@@ -31,6 +31,7 @@ from une_ray.spaces.space import Space
 
 SHARDS, IMAGES = 8, 512  # at most
 GPUS = ("nvidia[0-9]*", "kfd", "dxg")  # devices of CUDA, ROCm and Windows' subsystem
+CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from une_ray.run.alone import main; main()"
 SECONDS_TO_END = 5.0
 LINES_SHOWN = 20  # of what a process said that died
 
@@ -71,13 +72,13 @@ def _heard(said: dict[str, Any]) -> ShardRow:
 
 
 def is_enough(lake: Lake, turn: Turn, cluster: Cluster) -> bool:
-    """Whether a turn is so small, and this machine's to do: nobody asked for a cluster or for actors, no Ray
-    runs here and no GPU waits."""
+    """Whether a turn is so small, and this machine's to do: nobody asked for a cluster or for actors, this
+    process has no Ray and no GPU waits."""
     images = lake.images_in(turn.work.shards)
     return (
         cluster == Cluster()
         and not os.environ.get("RAY_ADDRESS")
-        and not ("ray" in sys.modules and sys.modules["ray"].is_initialized())
+        and not has_ray()
         and not any(any(Path("/dev").glob(device)) for device in GPUS)
         and len(turn.work) <= SHARDS
         and images <= IMAGES
@@ -101,53 +102,60 @@ def run(
             for place, item in enumerate(turn.work)
         ],
     )
-    receiving, sending = os.pipe()
-    with tempfile.TemporaryFile() as log, os.fdopen(receiving) as lines:
-        process = _started(sending, log)
-        os.close(sending)
+    with tempfile.TemporaryFile() as log:
+        process, given = _started(log), 0
         try:
-            with process.stdin as stdin:  # type: ignore[union-attr]  # it is a pipe, open as long as this lives
-                stdin.write(task.to_json().encode() + b"\n")
-                stdin.flush()
-                for line in lines:
-                    if line.endswith("\n"):  # or it died of it
-                        yield _heard(json.loads(line))
+            with process.stdin, process.stdout as answers:  # type: ignore[union-attr]  # open as long as this
+                process.stdin.write(task.to_json().encode() + b"\n")  # type: ignore[union-attr]
+                process.stdin.flush()  # type: ignore[union-attr]
+                for row in _rows(answers):
+                    given += 1
+                    yield row
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(SECONDS_TO_END)  # it may still say what it died of
+                _tell(log, process, is_done=given == len(task.rows))
         except BrokenPipeError:  # it died before it had read what to do
-            pass
+            _tell(log, process, is_done=False)
         finally:
             process.kill()
             process.wait()
-            _tell(log)
 
 
-def _started(sending: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    # What this process may import it may, in this order, and no file of the working directory beside.
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+def _started(log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """What this process may import it may, in this order, and no file of the working directory beside."""
+    environment = os.environ.copy()
     environment.setdefault("OMP_NUM_THREADS", "1")  # as Ray's actors: more threads round sums elsewhere
+    paths = json.dumps([path for path in sys.path if isinstance(path, str)])
+    command = [sys.executable, "-P", "-c", CODE, paths]
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "une_ray.run.alone", str(sending)],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=log,
-        pass_fds=[sending],
-        env=environment,
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
     )
 
 
-def _tell(log: IO[bytes]) -> None:
-    """What a worker's log has of Ray's: faults that are none of the user's input."""
+def _rows(answers: IO[bytes]) -> Iterator[ShardRow]:
+    for line in answers:
+        try:
+            said = json.loads(line)
+        except ValueError:  # it died in the middle of it, or a library prints while it is imported
+            continue
+        yield _heard(said)
+
+
+def _tell(log: IO[bytes], process: subprocess.Popen[bytes], is_done: bool) -> None:
+    """What a worker's log has of Ray's: faults that are none of the user's input, and what it died of."""
     log.seek(0)
-    lines = log.read().decode(errors="replace").splitlines()
-    if any(line.startswith("Traceback") for line in lines) and lines[-1] != "KeyboardInterrupt":
-        say("\n".join(lines[-LINES_SHOWN:]))
+    lines = log.read().decode(errors="replace").splitlines()[-LINES_SHOWN:]
+    if not is_done:
+        say("\n".join([*lines, f"the process that built this ended with {process.poll()}; a Ray goes on"]))
+    elif any(line.startswith("Traceback") for line in lines):
+        say("\n".join(lines))
 
 
 def main() -> None:
-    """The process: its task comes by stdin, and its rows go, a line each, into the pipe whose number it is
-    given."""
+    """The process: its task comes by stdin, and its rows go, a line each, to what was its stdout."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver is told too, and ends it
+    own = os.dup(1)
+    os.dup2(2, 1)  # whatever a library prints is for the log
     task = Task.from_json(sys.stdin.readline())
     threading.Thread(target=_end_with_driver, daemon=True).start()
     turn = DeviceTurn()
@@ -157,7 +165,7 @@ def main() -> None:
         row = read_spaces(readers, read_shard(row, task.lake_url, task.corpus, None))
         return replace(row, payload=b"")
 
-    with ThreadPoolExecutor(AT_ONCE) as threads, os.fdopen(int(sys.argv[1]), "w") as answers:
+    with ThreadPoolExecutor(AT_ONCE) as threads, os.fdopen(own, "w") as answers:
         for row in threads.map(done, task.rows):
             print(json.dumps(_said(row)), file=answers, flush=True)
     sys.stderr.flush()
@@ -167,7 +175,3 @@ def main() -> None:
 def _end_with_driver() -> None:
     sys.stdin.read()
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 import uuid
@@ -249,12 +250,12 @@ def _rows(job: Job, turn: Turn) -> Iterator[ShardRow]:
     """Those of a turn: by one process beside this where that is enough, by Ray what is left."""
     done: set[int] = set()
     if alone.is_enough(job.lake, turn, job.cluster):
-        for row in alone.run(job.lake, job.corpus, turn, job.fingerprints):
-            done.add(row.shard)
-            yield row
+        with contextlib.suppress(OSError):  # it can't be started: too many files, no Python of its own
+            for row in alone.run(job.lake, job.corpus, turn, job.fingerprints):
+                done.add(row.shard)
+                yield row
         if len(done) == len(turn.work):
             return
-        say("the process that built this died; a Ray goes on, which finds out what of")
     from une_ray.run import ray_data
 
     for row in ray_data.run(job.lake, job.corpus, turn, job.fingerprints, job.cluster):

@@ -44,9 +44,14 @@ def own_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def has_ray() -> bool:
+    """Whether this process has to do with a Ray: to ask it anything starts one."""
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
+
+
 def own_gpus() -> list[str]:
     """Ray's numbers of an actor's GPUs; none in a process without a Ray."""
-    if "ray" not in sys.modules:
+    if not has_ray():
         return []
     import ray
 

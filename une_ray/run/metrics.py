@@ -7,11 +7,12 @@ Images per second and the share of rejects are PromQL's to form: rate(ray_une_im
 from __future__ import annotations
 
 import functools
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+
+from une_ray.run.cluster import has_ray
 
 if TYPE_CHECKING:
     from ray.util import metrics
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def count(stage: str, table: pa.Table) -> None:
     """One more shard of a stage is done: `read`, or a space's name. Without a Ray there is no endpoint."""
-    if "ray" not in sys.modules:
+    if not has_ray():
         return
     images, shards = _counters()
     shards.inc(1, {"stage": stage})
