@@ -3,15 +3,16 @@
     python benchmarks/scale.py                       # all: 2, 6 and 20 spaces in both orders, and so on
     python benchmarks/scale.py --only share --gpus 4
 
-Share: of the GPU seconds that the cheap spaces leave, how many the dearest one was busy; and the time beside
-that of a cluster without a gap. Tasks: shards a second when a space costs nothing, pictures drawn. Driver:
-shards a second when nobody does anything, one a task and 32 a task, and what a shard costs the driver above
-what waiting does: on a small machine workers' own processes and Ray Data's ten looks a second bound the rate,
-not the driver. Left:
-what it takes to find out what is left of a million shards. First: seconds until the first shard is back, and
-what the driver spends by then, of works of many shards. Store: share of the time in which devices are busy
-where a shard takes as long to be written as to be computed, one shard at once and two. Tail: seconds from
-95 % of the shards to all, with one GPU ten times slower than the others, and without.
+Share: of the GPU seconds that the cheap spaces leave, how many the dearest one was busy, from when the
+dearest had begun on every GPU until one had nothing left; and how long that was after it began on the first,
+which is what starting processes takes on a machine of few cores. Tasks: shards a second when a space costs
+nothing, pictures drawn. Driver: shards a second when nobody does anything, one a task and 32 a task, and what
+a shard costs the driver above what waiting does: on a small machine workers' own processes and Ray Data's ten
+looks a second bound the rate, not the driver. Left: what it takes to find out what is left of a million
+shards. First: seconds until the first shard is back, and what the driver spends by then, of works of many
+shards. Store: share of the time in which devices are busy where a shard takes as long to be written as to be
+computed, one shard at once and two. Tail: seconds from 95 % of the shards to all, with one GPU ten times
+slower than the others, and without.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from une_ray.lake.layout import Lake
 from une_ray.lake.store import Store
 from une_ray.run import ray_data
 from une_ray.run.clock import Clock
-from une_ray.run.cluster import Cluster
+from une_ray.run.cluster import Cluster, own_gpus
 from une_ray.run.crews import turns
 from une_ray.run.parcels import packed, unpacked
 from une_ray.run.plan import Work, missing
@@ -62,7 +63,7 @@ class Asleep(ray_data.ReadSpace):
     def __call__(self, shard_row: ShardRow) -> ShardRow:
         with self.device_turn:
             time.sleep(self.seconds)
-        clock = self.device_turn.last(self.space.name, "none")
+        clock = self.device_turn.last(self.space.name, ":".join(own_gpus()))
         time.sleep(self.store_seconds)
         table = self.lake.plan(shard_row.shard).append_column("status", [["ok"] * self.lake.images_in({0})])
         return shard_row.recorded(clock.record(shard_row.shard, table))
@@ -116,16 +117,21 @@ def rows(
 
 
 def share(lake: Lake, costs: Sequence[float], gpus: int) -> tuple[float, float]:
-    """The dearest space's share of what the others leave, and how much longer it took than without a gap;
-    both from the first shard that began to the last that ended."""
+    """The dearest space's share of what the others leave, from when it had begun on every GPU until one had
+    nothing left; and the seconds from its beginning on the first GPU to that on the last."""
     shards = 24 * gpus
     records = [record for row in rows(lake, spaces(costs), shards, gpus) for record in row.records]
     busy = [record for record in records if record.stage != "read"]
-    begin = min(map(started, busy))
-    wall = max(started(record) + record.seconds for record in busy) - begin
-    dear = sum(record.seconds for record in busy if record.stage.endswith(f"-{DEAR}"))
-    rest = sum(record.seconds for record in busy) - dear
-    return dear / (gpus * wall - rest), wall * gpus / (dear + rest)
+    dear = sorted((record for record in busy if record.stage.endswith(f"-{DEAR}")), key=started)
+    begins = {record.device: started(record) for record in reversed(dear)}
+    ends = {record.device: started(record) + record.seconds for record in dear}
+    assert len(begins) == gpus
+    since, until = max(begins.values()), min(ends.values())
+    inside = {DEAR: 0.0, CHEAP: 0.0}
+    for record in busy:
+        begin, end = started(record), started(record) + record.seconds
+        inside[float(record.stage.rpartition("-")[2])] += max(0.0, min(end, until) - max(begin, since))
+    return inside[DEAR] / (gpus * (until - since) - inside[CHEAP]), since - min(begins.values())
 
 
 def started(record: StageRecord) -> float:
@@ -240,14 +246,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         lake = create(Lake(f"{folder}/lake"), "avatars:64", open_corpus("avatars:64").items(), 1)
         if args.only in (None, "share"):
-            print(ROW.format("spaces", "order", "dearest's share", "time ÷ ideal"))
+            print(ROW.format("spaces", "order", "dearest's share", "all begun in, s"))
             for count in map(int, args.counts.split(",")):
                 for order, costs in {
                     "dear first": [DEAR, *[CHEAP] * (count - 1)],
                     "dear last": [*[CHEAP] * (count - 1), DEAR],
                 }.items():
-                    held, longer = share(lake, costs, args.gpus)
-                    print(ROW.format(count, order, f"{held:.1%}", f"{longer:.2f}"), flush=True)
+                    held, begun = share(lake, costs, args.gpus)
+                    print(ROW.format(count, order, f"{held:.1%}", f"{begun:.1f}"), flush=True)
         if args.only in (None, "tasks"):
             print(f"{tasks(lake, 2000, args.gpus):.0f} shards a second, one picture each", flush=True)
         if args.only in (None, "driver"):

@@ -140,6 +140,13 @@ def test_a_shard_that_comes_while_its_space_is_forgotten_keeps_the_name(lake, mo
         lake.register("a/b", THEIRS)
 
 
+def test_what_only_one_of_two_fingerprints_says_is_nothing_in_the_other(lake):
+    lake.register("a/b", OURS)
+    lake.commit_shard("a/b", 0, table(), OURS)
+    with pytest.raises(UneError, match="vae_dtype: lake has nothing, this build has 'float16'"):
+        lake.register("a/b", OURS | {"vae_dtype": "float16"})
+
+
 def test_a_name_whose_fingerprint_was_lost_is_what_its_shards_say(lake):
     lake.register("a/b", OURS)
     lake.commit_shard("a/b", 0, table(), OURS)

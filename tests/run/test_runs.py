@@ -1,10 +1,12 @@
 """The table of times grows by files: a save writes what is new, and SQL sees every record once."""
 
 from tests.helpers.lakes import items
+from une_ray.corpora import open_corpus
 from une_ray.lake.create import create
 from une_ray.lake.layout import Lake
 from une_ray.run.build import Runs
-from une_ray.run.rows import StageRecord
+from une_ray.run.rows import ShardRow, StageRecord
+from une_ray.run.stages import read_shard
 
 
 def record(shard: int, stage: str, rejects: int = 0) -> StageRecord:
@@ -42,3 +44,20 @@ def test_a_shard_that_is_read_again_counts_its_rejects_once(tmp_path):
     with Runs(lake) as runs:
         counts = [runs.add([record(0, "read", 3), record(0, "a", 3)]), runs.add([record(0, "read", 3)])]
         assert counts == [3, 0] and runs.rejects == 3
+
+
+def test_rejects_of_a_shard_whose_process_died_before_it_told_are_counted(tmp_path):
+    """Its files are there, and nobody's seconds: those died with it."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(b"no picture")
+    corpus = open_corpus(f"folder:{folder}")
+    lake = create(Lake(str(tmp_path / "lake")), corpus.name, corpus.items(), 2)
+    (read,) = read_shard(ShardRow(shard=0), lake.url, corpus.name, None).records
+    again = read_shard(ShardRow(shard=0), lake.url, corpus.name, None)
+    (found,) = again.records
+    assert (read.stage, found.stage, found.rejects, again.fault) == ("read", "found", 2, "")
+    with Runs(lake) as runs:
+        assert [runs.add([found]), runs.add([read])] == [2, 0]
+    assert runs.rejected == {0: 2} and lake.rows("SELECT stage FROM runs") == [("read",)]

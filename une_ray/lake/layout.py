@@ -60,7 +60,7 @@ def _differing(present: dict[str, Any], fingerprint: dict[str, Any]) -> list[str
 
 def _shown(*values: object) -> Iterator[str]:
     """Values as a message has them, long ones from shortly before where they begin to differ."""
-    texts = list(map(repr, values))
+    texts = ["nothing" if value is None else repr(value) for value in values]
     start = max(len(commonprefix(texts)) - SHOWN // 2, 0) if max(map(len, texts)) > SHOWN else 0
     for text in texts:
         end = "…" if len(text) > start + SHOWN else ""

@@ -138,6 +138,7 @@ def _unet(spec: ModelSpec) -> UNet2DConditionModel:
 def _part(
     spec: ModelSpec, network: Any, folder: str, stem: str = "diffusion_pytorch_model", **options: Any
 ) -> Any:
-    """One network of the model; its half-precision variant where there is no other."""
-    variant = "fp16" if only_fp16(spec, folder, stem) else None
+    """One network of the model; its half-precision variant where that was chosen, or there is no other."""
+    chosen = folder in (spec.fp16_parts or ())
+    variant = "fp16" if chosen or only_fp16(spec, folder, stem) else None
     return pretrained(spec, network, subfolder=folder, variant=variant, **options)

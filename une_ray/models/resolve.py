@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -39,6 +40,7 @@ SETTINGS = ("*.json", "*.txt")
 PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 REMEDY = "load the model with its library and save it again (save_pretrained), as safetensors"
 ADAPTERS = ("adapter_config.json", "pytorch_lora_weights.safetensors")
+FP16, FP16_ENDINGS = "+fp16:", ("fp16.safetensors", "safetensors.index.fp16.json")
 POINTER, LARGEST_POINTER = b"version https://git-lfs", 1024
 
 
@@ -60,15 +62,39 @@ def pin(spec: ModelSpec) -> tuple[ModelSpec, str]:
 
     Folders: SHA-256 over names and contents of its weights and configuration files, or of the latter alone
     for an encoder whose weights are drawn anew. Hub: the commit that the revision is now, asked from the hub,
-    or from the local cache where there is no network; every worker then loads that commit.
+    or from the local cache where there is no network; every worker then loads that commit. Parts that run in
+    half precision are read from their half-precision files, where the commit has such: they are half as
+    long, and stand behind the commit.
     """
     if spec.source == NO_WEIGHTS:
         return spec, "none"
     if not spec.source.startswith("hub:"):
         fresh = spec.init_seed is not None and not spec.is_generator
         return spec, _hash_folder(location(spec), SETTINGS if fresh else WEIGHTS)
-    commit = _commit(location(spec), spec.revision)
-    return replace(spec, revision=commit), f"{spec.source}@{commit}"
+    commit, files = _commit(location(spec), spec.revision)
+    parts = _fp16_parts(spec, files) if spec.fp16_parts is None else spec.fp16_parts
+    weights = f"{spec.source}@{commit}" + (FP16 + ",".join(parts) if parts else "")
+    return replace(spec, revision=commit, fp16_parts=parts), weights
+
+
+def as_pinned(spec: ModelSpec, weights: str) -> ModelSpec:
+    """The spec that `pin` gave these `weights` for: of the hub, at that commit and from those files."""
+    if not weights.startswith("hub:"):
+        return spec
+    commit, _, parts = weights.rpartition("@")[2].partition(FP16)
+    return replace(spec, revision=commit, fp16_parts=tuple(parts.split(",")) if parts else ())
+
+
+def _fp16_parts(spec: ModelSpec, files: Collection[str]) -> tuple[str, ...]:
+    """Parts of a generator that run in half precision and have a file, or an index of some, for it."""
+    dtypes = {"unet": spec.dtype if spec.init_seed is None else "", "vae": spec.vae_dtype}
+    return tuple(
+        part
+        for part, dtype in dtypes.items()
+        if spec.is_generator
+        and dtype == "float16"
+        and any(f"{part}/diffusion_pytorch_model.{ending}" in files for ending in FP16_ENDINGS)
+    )
 
 
 def _hash_folder(folder: str, needed: tuple[str, ...]) -> str:
@@ -104,15 +130,18 @@ def _digest(folder: str, needed: tuple[str, ...], _written: tuple[tuple[str, int
 
 
 @lru_cache(maxsize=64)
-def _commit(repository: str, revision: str | None) -> str | None:
+def _commit(repository: str, revision: str | None) -> tuple[str | None, frozenset[str]]:
+    """Which commit it is, and what files that has; without a network, those in the local cache."""
     from huggingface_hub import HfApi, snapshot_download
 
     # The hub's client has a dozen error types; the cache decides whether any of them matters.
     try:
-        return HfApi().model_info(repository, revision=revision, timeout=20).sha
+        found = HfApi().model_info(repository, revision=revision, timeout=20)
+        return found.sha, frozenset(file.rfilename for file in found.siblings or ())
     except Exception as online:
         try:
-            return Path(snapshot_download(repository, revision=revision, local_files_only=True)).name
+            at = Path(snapshot_download(repository, revision=revision, local_files_only=True))
+            return at.name, frozenset(path.relative_to(at).as_posix() for path in at.rglob("*"))
         except Exception:
             raise UneError(
                 f"can't reach {repository!r} on the model hub ({type(online).__name__}) and it is not in the "

@@ -57,7 +57,8 @@ class ModelSpec:
     `text_model` is the image–text model of the table whose text tower it is conditioned by, if any is. With
     `init_seed` the weights are not read but drawn anew under that seed: all of an encoder's, the U-Net's of
     a generator. `vae_dtype` is what a generator's autoencoder is read in, and `vae_dtypes` are those besides
-    float32 that it is known to run in. A kind's defaults have no id, kind or source.
+    float32 that it is known to run in. `fp16_parts` are those of a hub's generator whose half-precision files
+    are read where it has both, None until `pin` has decided. A kind's defaults have no id, kind or source.
     """
 
     id: str = ""
@@ -76,6 +77,7 @@ class ModelSpec:
     vae_dtype: str = "float32"
     vae_dtypes: tuple[str, ...] = ()
     revision: str | None = None
+    fp16_parts: tuple[str, ...] | None = None
     pooling: str = "pooler"
     prompt: str = ""
     spacing: str = "leading"

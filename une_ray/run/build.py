@@ -28,7 +28,7 @@ from une_ray.run.merging import Merging
 from une_ray.run.parked import Parked, left_over
 from une_ray.run.plan import Work, missing
 from une_ray.run.progress import Progress, say
-from une_ray.run.rows import ShardRow, StageRecord
+from une_ray.run.rows import FOUND, READ, ShardRow, StageRecord
 from une_ray.spaces.execution import AS_THEY_ARE, Execution
 from une_ray.spaces.kind import Modality
 from une_ray.spaces.names import refuse_repeated
@@ -283,8 +283,8 @@ class Runs:
 
     def add(self, records: Sequence[StageRecord]) -> int:
         """How many images were found unreadable, of a shard that was not read before."""
-        self.rows += [record.to_row(self.run_id) for record in records]
-        read = {item.shard: item.rejects for item in records if item.stage == "read" and item.rejects}
+        self.rows += [record.to_row(self.run_id) for record in records if record.stage != FOUND]
+        read = {item.shard: item.rejects for item in records if item.stage in (READ, FOUND) and item.rejects}
         new = {shard: count for shard, count in read.items() if shard not in self.rejected}
         self.rejected |= new
         rejects = sum(new.values())

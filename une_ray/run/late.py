@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from une_ray.run.plan import ShardWork
-from une_ray.run.rows import ShardRow
+from une_ray.run.rows import FOUND, READ, ShardRow
 
 PATIENCE = 2.0  # times what a shard takes: how long a worker is idle before it helps; each may have two to do
 COPIES = 2  # of one shard, at most
@@ -87,7 +87,7 @@ class Returns:
             return False
         self.is_left[row.place] = 0
         self.count -= 1
-        if busy := [record.seconds for record in row.records if record.stage != "read"]:
+        if busy := [record.seconds for record in row.records if record.stage not in (READ, FOUND)]:
             self.seconds.append(sum(busy))
         return True
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def count(stage: str, table: pa.Table) -> None:
-    """One more shard of a stage is done: `read`, or a space's name. Without a Ray there is no endpoint."""
+    """One more shard of a stage is done: `read`, `found`, or a space's name. Without a Ray there is
+    no endpoint."""
     if not has_ray():
         return
     images, shards = _counters()

@@ -18,6 +18,8 @@ DISTANT = pa.schema(  # of a shard whose pictures do not travel; sha256 is NULL 
     [(name, pa.string()) for name in ("image_id", "caption", "source", "sha256")]
 )
 CORPUS = b"corpus"  # in the metadata of DISTANT: where its pictures are
+READ = "read"
+FOUND = "found"  # in place of it, of a shard that another process had done: counted, and no row of `runs`
 ROW = pa.schema(  # of a shard on its way, as Ray Data has it
     [
         ("shard", pa.int64()),
@@ -33,7 +35,7 @@ ROW = pa.schema(  # of a shard on its way, as Ray Data has it
 
 @dataclass(frozen=True, kw_only=True)
 class StageRecord:
-    """One stage of one shard, a row of `runs`: `stage` is read, or a space's name; `started` as ISO 8601."""
+    """One stage of one shard, a row of `runs`: `stage` is `READ` or a space's name, `started` as ISO 8601."""
 
     shard: int
     stage: str

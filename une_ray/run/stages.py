@@ -25,7 +25,7 @@ from une_ray.run.clock import Clock, DeviceTurn
 from une_ray.run.cluster import own_cores, own_device, own_gpus
 from une_ray.run.distant import DistantImages
 from une_ray.run.killers import killers
-from une_ray.run.rows import ShardRow
+from une_ray.run.rows import FOUND, READ, ShardRow
 from une_ray.run.tries import tried
 from une_ray.spaces.kind import Step
 from une_ray.spaces.space import Space
@@ -34,8 +34,8 @@ AT_ONCE = 2  # shards of a process: one computes while the other is decoded or i
 
 
 def read_shard(shard_row: ShardRow, lake_url: str, corpus: str, tries: Any, late: Any = None) -> ShardRow:
-    """Read one shard's bytes, unless another build has done it meanwhile; commit its `images` table unless
-    it is there; tell `late`. A fault goes on in the row, and costs that shard alone."""
+    """Read one shard's bytes, unless another process has done all of it meanwhile; commit its `images`
+    table unless it is there; tell `late`. A fault goes on in the row, and costs that shard alone."""
     try:
         return _read(Lake(lake_url), shard_row, corpus, tries)
     except Exception as error:
@@ -46,9 +46,10 @@ def read_shard(shard_row: ShardRow, lake_url: str, corpus: str, tries: Any, late
 
 
 def _read(lake: Lake, shard_row: ShardRow, corpus: str, tries: Any) -> ShardRow:
-    clock, name = Clock("read"), f"images/{shard_file(shard_row.shard)}"
+    clock, name = Clock(READ), f"images/{shard_file(shard_row.shard)}"
     if lake.has_shard("images", shard_row.shard) and not _lacking(lake, shard_row):
-        return shard_row
+        table = lake.read_shard("images", shard_row.shard)
+        return shard_row.recorded(Clock(FOUND).record(shard_row.shard, table))
     if shard_row.is_copy and lake.has_shard("images", shard_row.shard):
         table = lake.read_shard("images", shard_row.shard)
         return shard_row.with_distant(table, corpus).recorded(clock.record(shard_row.shard, table))

@@ -17,7 +17,7 @@ from une_ray.lake.names import check_name
 from une_ray.models.adhoc import complete
 from une_ray.models.fresh import initialisation
 from une_ray.models.recognised import is_folder
-from une_ray.models.resolve import pin
+from une_ray.models.resolve import as_pinned, pin
 from une_ray.models.spec import NO_WEIGHTS, ModelSpec, Parts, Preprocessing
 from une_ray.models.table import find_model, kind_defaults
 from une_ray.registry import MODEL_KINDS, SPACE_KINDS
@@ -77,7 +77,6 @@ class Space:
             key: tuple(value) if isinstance(value, list) else value
             for key, value in fingerprint["preprocessing"].items()
         }
-        is_hub = fingerprint["source"].startswith("hub:")
         model = replace(
             kind_defaults(fingerprint["kind"]),
             id=fingerprint["model"],
@@ -86,10 +85,10 @@ class Space:
             preprocessing=Preprocessing(**preprocessing),
             prompt=fingerprint.get("prompt", ""),
             pooling=fingerprint.get("pooling", ""),
-            revision=fingerprint["weights"].rpartition("@")[2] if is_hub else None,
             init_seed=fingerprint.get("init", {}).get("seed"),
             noise_variance=fingerprint.get("noise_variance", 1.0),
         )
+        model = as_pinned(model, fingerprint["weights"])
         methods = {kind.method: kind_name for kind_name, kind in SPACE_KINDS.items()}
         kind = methods[fingerprint.get("method", "embedding")]
         said = ("steps", "spacing", "timestep", "seeds")
@@ -122,16 +121,12 @@ class Space:
             )
 
     def as_in(self, fingerprint: dict[str, Any] | None) -> Space:
-        """A hub model of no revision but `main`, at the commit that a lake's fingerprint names: `main` may
-        have moved on."""
-        if (
-            fingerprint is None
-            or self.model.revision not in (None, "main")
-            or fingerprint["source"] != self.model.source
-            or not self.model.source.startswith("hub:")
-        ):
+        """A hub model as a lake's fingerprint has it: from the same of its files, and where it has no
+        revision but `main` at the same commit, as `main` may have moved on."""
+        if fingerprint is None or fingerprint["source"] != self.model.source:
             return self
-        return replace(self, model=replace(self.model, revision=fingerprint["weights"].rpartition("@")[2]))
+        model, given = as_pinned(self.model, fingerprint["weights"]), self.model.revision
+        return replace(self, model=model if given in (None, "main") else replace(model, revision=given))
 
     def with_dtype(self, dtype: str | None) -> Space:
         """Read in `dtype` in place of the model's own. Raises UneError for one that models don't run in."""

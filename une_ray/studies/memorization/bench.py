@@ -24,7 +24,7 @@ from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.models.adhoc import text_towers
 from une_ray.models.generators import Generator, load_generator
-from une_ray.models.resolve import pin
+from une_ray.models.resolve import as_pinned, pin
 from une_ray.models.spec import ModelSpec
 from une_ray.models.table import find_model
 from une_ray.pictures.tensors import to_image
@@ -148,7 +148,7 @@ class Bench:
 
     def make(self, task: MemorizationTask) -> Made:
         """The pictures, and what they cost."""
-        self.generator(task.model, task.revision)  # loading is none of a picture's seconds
+        self.generator(task.model, task.weights)  # loading is none of a picture's seconds
         on_gpu = self.device == "cuda"
         if on_gpu:
             torch.cuda.reset_peak_memory_stats()
@@ -196,13 +196,13 @@ class Bench:
             names.append(name)
         return names
 
-    def _generator(self, model: str, revision: str | None) -> tuple[Generator, int]:
-        spec = replace(find_model(model), revision=revision)
+    def _generator(self, model: str, weights: str) -> tuple[Generator, int]:
+        spec = as_pinned(find_model(model), weights)
         return load_generator(spec, self.device), spec.batch_size
 
     def _samplings(self, task: MemorizationTask) -> Iterator[Sampling]:
         """The task's pictures in batches, in the order of its rows."""
-        generator, size = self.generator(task.model, task.revision)
+        generator, size = self.generator(task.model, task.weights)
         pairs = [(prompt.text, seed) for prompt in task.prompts for seed in task.seeds]
         for batch in (pairs[i : i + size] for i in range(0, len(pairs), size)):
             drawn = [noise(prompt, seed, generator.latent_shape) for prompt, seed in batch]
