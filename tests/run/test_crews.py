@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from une_ray.run.crews import Crew, gflops, shards_per_task, turns, weights
+from une_ray.run.crews import Crew, gflops, shards_per_task, slow_without_gpus, turns, weights
 from une_ray.run.placement import allot
 from une_ray.run.plan import ShardWork, Work
 from une_ray.spaces.space import Space
@@ -28,6 +28,14 @@ def test_spaces_whose_weights_fit_share_one_crew_in_any_order(spaces):
     costs = [gflops(space) for space in turn.crews[0].spaces]
     assert costs == sorted(costs), "what is cheap comes first"
     assert gflops(spaces[0]) > 30 * gflops(spaces[4]), "an inversion, and its first step alone"
+
+
+def test_who_has_no_gpu_is_told_what_half_precision_costs(spaces):
+    """sd15/latents runs its autoencoder alone, in float32."""
+    (turn,) = turns(spaces, WORK, {})
+    said = slow_without_gpus(turn.spaces)
+    assert "clip-l14, sd15/ddim50 in half precision" in said and "--dtype float32" in said
+    assert slow_without_gpus([space.with_dtype("float32") for space in spaces]) == ""
 
 
 def test_crews_that_do_not_fit_take_turns_the_cheapest_first(spaces):

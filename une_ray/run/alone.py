@@ -23,7 +23,7 @@ from typing import IO, Any
 from une_ray.lake.layout import Lake
 from une_ray.run.clock import DeviceTurn
 from une_ray.run.cluster import Cluster, has_ray
-from une_ray.run.crews import Turn
+from une_ray.run.crews import Turn, slow_without_gpus
 from une_ray.run.progress import say
 from une_ray.run.rows import ShardRow
 from une_ray.run.stages import AT_ONCE, ReadSpace, read_shard, read_spaces
@@ -93,6 +93,8 @@ def run(
 ) -> Iterator[ShardRow]:
     """Every shard's row as `ray_data.run` yields it; fewer where the process dies, which is said."""
     (crew,) = turn.crews
+    if slow := slow_without_gpus(turn.spaces):
+        say(slow)
     task = Task(
         lake_url=lake.url,
         corpus=corpus,

@@ -53,6 +53,10 @@ class Turn:
     crews: Sequence[Crew]
     work: Work
 
+    @property
+    def spaces(self) -> list[Space]:
+        return [space for crew in self.crews for space in crew.spaces]
+
 
 def turns(
     spaces: Sequence[Space],
@@ -96,6 +100,17 @@ def _packed(spaces: Sequence[Space], labels: Mapping[str, str], limit: float) ->
 def gflops(space: Space) -> float:
     """What a space costs per image; infinite where its kind or its model's row does not say."""
     return math.inf if space.gflops is None else space.gflops
+
+
+def slow_without_gpus(spaces: Sequence[Space]) -> str:
+    """A line on those that run in half precision, for whoever has no GPU; empty where none does."""
+    halves = [space.name for space in spaces if space.runs_in_half]
+    if not halves:
+        return ""
+    return (
+        f"no GPU here: {', '.join(halves)} in half precision, which takes a processor 2 to 10 times as long"
+        " as float32; une build --dtype float32 makes such spaces"
+    )
 
 
 def weights(space: Space) -> float:

@@ -26,7 +26,7 @@ from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.run.clock import DeviceTurn
 from une_ray.run.cluster import DEFAULT, Cluster
-from une_ray.run.crews import Crew, Turn, shards_per_task
+from une_ray.run.crews import Crew, Turn, shards_per_task, slow_without_gpus
 from une_ray.run.idle import Watch, can_help, idle_rows, start_late
 from une_ray.run.late import Copy, Returns
 from une_ray.run.parcels import (
@@ -45,6 +45,7 @@ from une_ray.run.parcels import (
 )
 from une_ray.run.placement import READ_CPUS, Pool
 from une_ray.run.places import check_places
+from une_ray.run.progress import say
 from une_ray.run.rows import ShardRow
 from une_ray.run.stages import AT_ONCE, ReadSpace, read_shard, read_spaces, stage
 from une_ray.run.tries import start_tries
@@ -71,6 +72,8 @@ def run(
     """
     demands = [crew.demand(lake.images_in(turn.work.shards)) for crew in turn.crews]
     pools = cluster.at_most(len(turn.work)).pools(demands)
+    if not any(pool.gpus for pool in pools) and (slow := slow_without_gpus(turn.spaces)):
+        say(slow)
     check_places(turn.crews, ray.nodes(), cluster.grows)
     tries = start_tries()
     cut, helps = _cut(turn, pools, lake.manifest["shard_size"]), can_help(pools, cluster)

@@ -158,6 +158,12 @@ class Space:
         return self.model.is_generator and self.modality == "pictures"
 
     @property
+    def runs_in_half(self) -> bool:
+        """Whether the network that its model's row gives a number type runs in half precision."""
+        runs = self._kind.denoises if self.model.is_generator else self.model.source != NO_WEIGHTS
+        return runs and self.model.dtype != "float32"
+
+    @property
     def compiles(self) -> bool:
         """Whether it has a network that torch.compile may have."""
         return self._kind.compiles and self.model.source != NO_WEIGHTS
