@@ -36,7 +36,7 @@ def test_a_text_file_is_a_prompt_a_line_without_mark_blanks_and_repetitions(tmp_
     assert captions(name) == ["a man", "a woman"] and not has_pictures(corpus)
     assert remarks(corpus) == [
         "1 blank lines left out",
-        "1 of the prompts come again, and are left out there",
+        "1 of the prompts come again, and count once",
     ]
     assert [item.image_id for item in corpus.items()] == ["prompt-000000", "prompt-000001"]
     assert "2 prompts" in str(describe(name))

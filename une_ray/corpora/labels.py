@@ -88,7 +88,7 @@ def read_prompts(path: str, rules: Rules) -> Labels:
         rows, repeated = _by_name(path, prompts, prompts, [Label()] * len(prompts))
         remarks = [f"{len(lines) - len(prompts):,} blank lines left out"] if len(prompts) < len(lines) else []
     if repeated:
-        remarks = [*remarks, f"{repeated:,} of the prompts come again, and are left out there"]
+        remarks = [*remarks, f"{repeated:,} of the prompts come again, and count once"]
     return Labels(rows=rows, remarks=remarks)
 
 

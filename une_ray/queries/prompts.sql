@@ -87,8 +87,8 @@ ORDER BY space, neutral, categories, category, prompt;
 CREATE OR REPLACE TEMP VIEW directions_said AS
 WITH said AS (
     SELECT config, space, direction, split, captions, map, source, images,
-        list(phrase ORDER BY correlation DESC)[:3] AS head, round(max(correlation), 3) AS head_correlation,
-        list(phrase ORDER BY correlation)[:3] AS foot, round(min(correlation), 3) AS foot_correlation, round(any_value(random), 3) AS random,
+        coalesce(list(phrase ORDER BY correlation DESC) FILTER (correlation > 0), [])[:3] AS head, round(max(correlation), 3) AS head_correlation,
+        coalesce(list(phrase ORDER BY correlation) FILTER (correlation < 0), [])[:3] AS foot, round(min(correlation), 3) AS foot_correlation, round(any_value(random), 3) AS random,
         round(any_value(random_p), 4) AS p, max(abs(correlation)) > any_value(random) AS is_explained, any_value(w) AS w, computed
     FROM prompt_explanations
     GROUP BY config, space, direction, split, captions, map, source, images, computed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -113,8 +114,8 @@ def _reading(text: str, model: ModelSpec, name: str, match: re.Match[str]) -> Re
 
 def refuse_repeated(names: Sequence[str]) -> None:
     """Raise UneError for spaces of which two have one name."""
-    if len(set(names)) < len(names):
-        raise UneError(f"a space is named twice in {', '.join(names)}")
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise UneError(f"a space is named twice in {', '.join(names)}: {', '.join(repeated)}")
 
 
 def kinds_of(model: ModelSpec) -> list[str]:

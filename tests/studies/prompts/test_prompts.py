@@ -180,6 +180,14 @@ def test_a_prompt_that_the_model_reads_as_the_neutral_one_has_no_direction(lake,
         bias(lake, "a person", ["a man", "A man"], resamples=100)
 
 
+def test_a_phrase_of_few_stands_at_its_own_end_alone(lake):
+    direction = "FROM prompt_direction('sd/hspace', 'a woman', 'a man')"
+    first, *_, last = explain(lake, SPACE, direction, split="all").table.to_pylist()
+    _, head, dots, foot, _ = explain_lines([first, last], 6, True)
+    assert first["correlation"] > 0 > last["correlation"] and dots.strip() == "…"
+    assert head.endswith(first["phrase"]) and foot.endswith(last["phrase"])
+
+
 def test_captions_explain_a_prompts_direction(lake):
     direction = "FROM prompt_direction('sd/hspace', 'a woman', 'a man')"
     found = explain(lake, SPACE, direction, split="all")
@@ -188,7 +196,7 @@ def test_captions_explain_a_prompts_direction(lake):
     rows = found.table.to_pylist()
     assert "long" in rows[0]["phrase"] and rows[0]["images"] == len(PROMPTS)
     assert "captions of 23 items" in explain_lines(rows, 3, found.is_explained)[-1]
-    with pytest.raises(UneError, match="it must be one, with a list w of 16"):
+    with pytest.raises(UneError, match="1 rows, whose w has 2 numbers; it must be one, with a list w of 16"):
         explain(lake, SPACE, "SELECT [1.0, 2.0] AS w", split="all")
     for query in (
         "SELECT list_transform(range(16), lambda x: 'a' || x) AS w",

@@ -97,6 +97,7 @@ def test_a_direction_is_shown_of_test_items_where_they_were_asked(tmp_path):
     section = says_section(Source(Lake(lake.url)))
     assert section is not None and section.html.count("<h3") == 1
     assert ">30 test</td>" in section.html and "explains nothing" in section.html
+    assert ">hat +0.10</td><td>none</td>" in section.html.replace(" class=text", ""), "it is at one end alone"
     assert section.summary == "Captions explain 0 of the 1 directions that were asked, beyond random ones."
     results.commit(lake, "prompt_explanations", {"again": 1}, [said | {"split": "test", "images": 30}])
     rows = Source(Lake(lake.url))

@@ -240,6 +240,11 @@ def test_views_of_one_model_are_named(tmp_path, monkeypatch):
     assert "pixels-4 are" not in done.output
 
 
+def test_a_views_own_name_is_refused_without_advice_to_remove_it(lake):
+    with pytest.raises(UneError, match="'enc' is one of the views"):
+        lake.shared_space(["enc", "gen/ddim50"], "enc")
+
+
 @pytest.mark.parametrize(
     ("views", "message"),
     [

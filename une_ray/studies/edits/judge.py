@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from une_ray.errors import UneError, refuse_empty, unknown
+from une_ray.lake.latents import attributes_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.results import config_hash
 from une_ray.pictures.decode import fit
@@ -29,6 +30,14 @@ ENCODERS = """
 PROBES = """
     SELECT attribute, w, b, config FROM best_probes
     WHERE space = ? AND split_seed = 0 AND status = 'ok' ORDER BY attribute"""
+
+
+# Of those whose permutations can tell: fewer than 19 reach no .05.
+NO_BETTER = """
+    SELECT space, attribute, auc, p_value FROM best_probes
+    WHERE space IN (SELECT unnest($spaces)) AND attribute IN (SELECT unnest($attributes)) AND split_seed = 0
+        AND status = 'ok' AND permutations >= 19 AND p_value > .05
+    ORDER BY list_position($spaces, space), attribute"""
 
 
 class Judge:
@@ -110,6 +119,18 @@ def judges(
     for space in spaces:
         Space.refuse_changed(space, lake.fingerprints()[space])
     return spaces
+
+
+def doubts(lake: Lake, edited: str, attribute: str, judging: Sequence[str]) -> list[str]:
+    """Lines on the probes of the attribute that read no more than they would of shuffled labels: what such a
+    judge says of an edit says nothing, and such a direction is none of the attribute."""
+    attributes = list(targets_of(attribute, attributes_of(lake)))
+    asked = {"spaces": [edited, *judging], "attributes": attributes}
+    return [
+        f"{space}: its probe of {name} is no better than of shuffled labels (AUC {auc:.3f}, p = {p:.2f}): "
+        + ("along it nothing of it is moved" if space == edited else "its scores of this edit say nothing")
+        for space, name, auc, p in lake.rows(NO_BETTER, asked)
+    ]
 
 
 def encoders(lake: Lake) -> list[str]:

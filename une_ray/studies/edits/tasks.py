@@ -9,13 +9,14 @@ from typing import Any
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
+from une_ray.run.progress import say
 from une_ray.spaces.names import decodable
 from une_ray.spaces.space import Space
 from une_ray.studies.edits.direction_set import directions
 from une_ray.studies.edits.directions import Direction
 from une_ray.studies.edits.edit import DEFAULTS, QUERY, Edit
 from une_ray.studies.edits.images import named, selected
-from une_ray.studies.edits.judge import judges, provenance
+from une_ray.studies.edits.judge import doubts, judges, provenance
 from une_ray.studies.edits.probe_row import ProbeRow, probe_row
 from une_ray.studies.edits.probes_of_edit import probes_of_edit
 from une_ray.studies.edits.registries import STEERINGS
@@ -137,6 +138,8 @@ def plan(
     by_name = directions(lake, edit, rows, train)
     learnt_from = {space for direction in by_name.values() for space in direction.learnt_from}
     judging = judges(lake, edit.space, edit.attribute, judged_by, learnt_from)
+    for doubt in doubts(lake, edit.space, edit.attribute, judging):
+        say(doubt)
     spaces = [edit.space, *judging]
     ids = selected(lake, spaces, images) if image_ids is None else named(lake, spaces, image_ids)
     shared = EditFacts(

@@ -89,13 +89,18 @@ def direction_of(lake: Lake, query: str, dim: int) -> np.ndarray:
         w = np.zeros(0, np.float32)
     if w.shape != (1, dim):
         raise UneError(
-            f"the direction's SQL, {query!r}, gives {len(rows)} rows; it must be one, with a list w of {dim}"
-            " numbers"
+            f"the direction's SQL, {query!r}, gives {len(rows)} rows{_width(found)}; it must be one, with a"
+            f" list w of {dim} numbers"
         )
     w = w[0]
     if not np.isfinite(w).all() or not w.any():
         raise UneError(f"the direction's SQL, {query!r}, gives a w that is zero or not finite")
     return w
+
+
+def _width(found: list[object]) -> str:
+    """Of what length one row's list is: those of another space have another."""
+    return f", whose w has {len(found[0])} numbers" if len(found) == 1 and isinstance(found[0], list) else ""
 
 
 def _rows(stamp: dict[str, Any], said: Said, w: np.ndarray) -> list[dict[str, Any]]:

@@ -68,11 +68,13 @@ def explain_lines(rows: Sequence[Row], phrases: int, is_explained: bool) -> list
         return ["the captions have no phrase that some have and some have not"]
     first = rows[0]
     verdict = "explained" if is_explained else "explains nothing: a random direction's phrases are as strong"
+    head = [row for row in rows if row["correlation"] > 0][:phrases]
+    foot = [row for row in rows if row["correlation"] < 0][-phrases:]
     return [
         f"{first['space']}, {first['direction']}: {verdict}",
-        *(f"  {row['correlation']:+.2f}  {row['phrase']}" for row in rows[:phrases]),
+        *(f"  {row['correlation']:+.2f}  {row['phrase']}" for row in head),
         "  …",
-        *(f"  {row['correlation']:+.2f}  {row['phrase']}" for row in rows[-phrases:]),
+        *(f"  {row['correlation']:+.2f}  {row['phrase']}" for row in foot),
         f"by {bridge(first)}; shuffled captions reach {first['shuffled']:.2f}, random directions"
         f" {first['random']:.2f} (p = {first['random_p']:.3f})",
     ]

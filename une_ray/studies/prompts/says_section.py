@@ -56,9 +56,9 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
     led = "their own items" if row["captions"] == row["space"] else row["captions"]
     led += f", {row['map']} map" if row["map"] else ""
     ends = [
-        ", ".join([f"{strongest} {row[f'{end}_correlation']:+.2f}", *others])
+        ", ".join([f"{phrases[0]} {row[f'{end}_correlation']:+.2f}", *phrases[1:]]) if phrases else "none"
         for end in ("head", "foot")
-        for strongest, *others in [row[end]]
+        for phrases in [row[end]]
     ]
     count = f"{row['images']:,} {row['split']}"
     verdict = "explained" if row["is_explained"] else "explains nothing"

@@ -83,6 +83,8 @@ def shared_space(
     """
     _refuse_ranges(dim, ridge, rank)
     _refuse_views(lake, views)
+    if name in views:
+        raise UneError(f"{name!r} is one of the views; name the space that they share otherwise")
     settings = SharedSettings(
         views=tuple(views), ridge=ridge, rank=rank, shuffled=shuffled, split_seed=split_seed
     )
