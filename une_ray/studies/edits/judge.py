@@ -122,13 +122,13 @@ def judges(
 
 
 def doubts(lake: Lake, edited: str, attribute: str, judging: Sequence[str]) -> list[str]:
-    """Lines on the probes of the attribute that read no more than they would of shuffled labels: what such a
-    judge says of an edit says nothing, and such a direction is none of the attribute."""
+    """Lines on the probes of the attribute that can't be told from probes of shuffled labels: what such a
+    judge sees, or such a direction moves, may be anything."""
     attributes = list(targets_of(attribute, attributes_of(lake)))
     asked = {"spaces": [edited, *judging], "attributes": attributes}
     return [
-        f"{space}: its probe of {name} is no better than of shuffled labels (AUC {auc:.3f}, p = {p:.2f}): "
-        + ("along it nothing of it is moved" if space == edited else "its scores of this edit say nothing")
+        f"{space}: its probe of {name} can't be told from one of shuffled labels (AUC {auc:.3f}, p ="
+        f" {p:.2f}): what it {'moves' if space == edited else 'scores'} may be something else"
         for space, name, auc, p in lake.rows(NO_BETTER, asked)
     ]
 
