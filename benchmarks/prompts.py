@@ -33,6 +33,10 @@ from une_ray.spaces.hspace import ReadPrompts
 from une_ray.spaces.space import Space
 
 
+# Of the largest number. The pipeline's own state is float16 where the U-Net is; une_ray's is float32.
+APART = {"float32": 2e-3, "float16": 5e-2}
+
+
 class Bare:
     """The middle block's mean of every prompt and seed, with diffusers' parts and no code of une_ray's."""
 
@@ -53,8 +57,9 @@ class Bare:
             x, text = self.noise[part[:, 1]].to(memory_format=torch.channels_last), states[part[:, 0]]
             self.seen.clear()
             for timestep in pipe.scheduler.timesteps:
-                output = pipe.unet(x, timestep, encoder_hidden_states=text, return_dict=False)[0]
-                x = pipe.scheduler.step(output, timestep, x, return_dict=False)[0]
+                rounded = x.to(pipe.unet.dtype)
+                output = pipe.unet(rounded, timestep, encoder_hidden_states=text, return_dict=False)[0]
+                x = pipe.scheduler.step(output.float(), timestep, x, return_dict=False)[0]
             found.append(torch.stack(self.seen).mean(0))
         return torch.cat(found).view(len(prompts), seeds, -1)
 
@@ -158,7 +163,8 @@ def main() -> None:
     }
     same = torch.from_numpy(step(prompts[:2], ids[:2])["seeds"]).to(device)
     for found in (bare.loop(prompts[:2]), bare.per_prompt(prompts[:2], True)):
-        assert torch.allclose(found, same, atol=2e-3 * same.abs().max().item()), "not the same numbers"
+        apart = ((found - same).abs().max() / same.abs().max()).item()
+        assert apart <= APART[space.model.dtype], f"not the same numbers: {apart:.1%} of the largest apart"
     rates: dict[str, list[float]] = {name: [] for name in ways}
     shares: dict[str, list[float]] = {name: [] for name in ways}
     pairs, watches = len(prompts) * len(step.noise), [Watch(step.generator.unet), Watch(bare.pipe.unet)]
