@@ -10,8 +10,9 @@ build takes: from files on disk through `Space.load` and `read_space`. Printed p
     to first batch  seconds from nothing to the first rows: loading, and what the first call compiles
     images/s        afterwards, pictures decoded and shards written into tables included
     of ceiling      FLOPs per second over those of the largest matrix product in the same number type
-    idle            share of the wall time in which no kernel ran (of a GPU, by torch.profiler)
-    round trips     their share of the time; 1 in 32 images is sampled back
+    idle            share of the wall time in which no kernel ran, round trips left out (of a GPU, by
+                    torch.profiler, over two batches: it takes its time over each kernel)
+    round trips     their share of the time; 1 in 32 images is sampled back, and few at once cost more each
 
 Published float16 figures for Stable Diffusion 1.5 end at 38 % of an A100's peak.
 """
@@ -20,6 +21,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
+import os
 import shutil
 import tempfile
 import time
@@ -35,13 +38,16 @@ from models import SD1, SD_VAE, TEXT_L, VIT_L, gflops
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTextConfig, CLIPTextModel
 
+from une_ray.errors import UneError
 from une_ray.models.compiled import MODES
 from une_ray.models.resolve import location
 from une_ray.models.table import MODELS
-from une_ray.run.read import read_space
+from une_ray.run.read import DECODE_THREADS, read_space
+from une_ray.spaces.ddim import ROUND_TRIPS, sampled_back
 from une_ray.spaces.execution import Execution
 from une_ray.spaces.space import Space
 
+IDLE_BATCHES = 2
 SLIM_UNET = SD1 | {"block_out_channels": (32, 64, 128, 128), "sample_size": 16, "cross_attention_dim": 64}
 SLIM_VAE = SD_VAE | {"block_out_channels": (32, 32, 64, 64), "sample_size": 128}
 SLIM_TEXT = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -143,24 +149,38 @@ def flops_per_image(step: Any, space: Space) -> float:
     return (calls * call + encoding + (calls * call + decoding) / 32) * 1e9
 
 
+def picture_ids(count: int, back: int) -> list[str]:
+    """So many ids, of which `back` are sampled back."""
+    missing = {True: back, False: count - back}
+    chosen = []
+    for name in map("picture-{}".format, itertools.count()):
+        is_watched = sampled_back(name, ROUND_TRIPS)
+        if missing[is_watched]:
+            missing[is_watched] -= 1
+            chosen.append(name)
+        if len(chosen) == count:
+            return chosen
+    raise AssertionError("ids never end")
+
+
 def measure(name: str, space: Space, batches: int, square: int, device: str) -> None:
     """One line."""
     model = space.model
     data = pictures(model.batch_size, 2 * model.preprocessing.size)
-    ids = [f"picture-{number}" for number in range(batches * model.batch_size)]
+    count, threads = batches * model.batch_size, max(DECODE_THREADS, os.cpu_count() or 1)
+    way_up = picture_ids(min(batches, IDLE_BATCHES) * model.batch_size, 0)
 
-    def run(count: int) -> float:
+    def run(ids: list[str]) -> float:
         started = time.perf_counter()
-        chosen = ids[: count * model.batch_size]
-        read_space(step, model.preprocessing, model.batch_size, chosen, data * count)
+        images = data * (len(ids) // model.batch_size)
+        read_space(step, model.preprocessing, model.batch_size, ids, images, threads)
         finish(device)
         return time.perf_counter() - started
 
     started = time.perf_counter()
     step = space.load(device)
-    run(1)
+    run(way_up[: model.batch_size])
     first = time.perf_counter() - started
-    seconds = run(batches)
     look_back, back = getattr(step, "look_back", None), [0.0]
     if look_back is not None:
 
@@ -172,17 +192,16 @@ def measure(name: str, space: Space, batches: int, square: int, device: str) -> 
             return columns
 
         step.look_back = timed
-        timed_seconds = run(batches)
-        step.look_back = look_back
-    share = idle(lambda: run(batches), device)
+    seconds = run(picture_ids(count, max(1, round(count * ROUND_TRIPS))))
+    share = idle(lambda: run(way_up), device)
     dtype = getattr(torch, model.dtype)
     plain = replace(space, compiled=None).load(device)  # the counter does not see into compiled networks
-    reached = flops_per_image(plain, space) * len(ids) / seconds / ceiling(square, dtype, device)
+    reached = flops_per_image(plain, space) * count / seconds / ceiling(square, dtype, device)
     print(
         f"{name:22} {model.dtype:8} batch {model.batch_size:3}  to first batch {first:6.1f} s"
-        f"  {len(ids) / seconds:9.2f} images/s  of ceiling {reached:5.1%}"
+        f"  {count / seconds:9.2f} images/s  of ceiling {reached:5.1%}"
         f"  idle {'–' if share is None else f'{share:.1%}'}"
-        f"  round trips {f'{back[0] / timed_seconds:.1%}' if look_back is not None else '–'}",
+        f"  round trips {f'{back[0] / seconds:.1%}' if look_back is not None else '–'}",
         flush=True,
     )
 
@@ -218,7 +237,10 @@ def main() -> None:
                 as_said = replace(parsed, model=replace(parsed.model, vae_dtypes=("float16",)))
                 wanted = Execution(compile=None if mode == "no" else mode, vae_dtype=vae_dtype)
                 space, _ = wanted.of(as_said).pinned()
-                measure(name, space, args.batches, widths.square, device)
+                try:
+                    measure(name, space, args.batches, widths.square, device)
+                except UneError as error:  # of a mode that this torch or this GPU can't do
+                    print(error)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,12 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline
 from pipeline import piped  # benchmarks/pipeline.py
 
 from une_ray.corpora.avatar_concepts import CONCEPTS
+from une_ray.models.loading import memory_format
 from une_ray.models.resolve import location
 from une_ray.run.read import read_captions
 from une_ray.spaces.drawing import STEPS
 from une_ray.spaces.hspace import ReadPrompts
 from une_ray.spaces.space import Space
-
 
 # Of the largest number. The pipeline's own state is float16 where the U-Net is; une_ray's is float32.
 APART = {"float32": 2e-3, "float16": 5e-2}
@@ -42,6 +42,7 @@ class Bare:
 
     def __init__(self, pipe: StableDiffusionPipeline, noise: torch.Tensor, batch_size: int) -> None:
         self.pipe, self.noise, self.batch_size = pipe, noise, batch_size
+        self.layout = memory_format(pipe.device)
         self.seen: list[torch.Tensor] = []
         pipe.unet.mid_block.register_forward_hook(lambda m, i, h: self.seen.append(h.float().mean((2, 3))))
 
@@ -54,7 +55,7 @@ class Bare:
         pairs = torch.cartesian_prod(torch.arange(len(prompts)), torch.arange(seeds))
         found = []
         for part in pairs.split(self.batch_size):
-            x, text = self.noise[part[:, 1]].to(memory_format=torch.channels_last), states[part[:, 0]]
+            x, text = self.noise[part[:, 1]].to(memory_format=self.layout), states[part[:, 0]]
             self.seen.clear()
             for timestep in pipe.scheduler.timesteps:
                 rounded = x.to(pipe.unet.dtype)
@@ -88,7 +89,7 @@ def pipeline_of(space: Space, device: str) -> StableDiffusionPipeline:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.scheduler.set_timesteps(STEPS)
     pipe.set_progress_bar_config(disable=True)
-    pipe.unet.to(memory_format=torch.channels_last)
+    pipe.unet.to(memory_format=memory_format(device))
     return pipe.to(device)
 
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -114,6 +115,18 @@ def test_more_models_of_a_kind_than_torch_compiles_by_default_are_compiled():
         network = torch.compile(load(width), backend=backend, dynamic=False)
         assert torch.equal(Compiled(network, 6, "float32", "a")(X), X.repeat(1, width))
     assert len(graphs) == 12
+
+
+def test_its_thread_can_record_graphs_also_where_torch_does_not_see_to_it(monkeypatch):
+    from torch._inductor import cudagraph_trees as trees
+
+    def container() -> dict:
+        return trees.get_obj(trees.local, "tree_manager_containers")
+
+    monkeypatch.delattr(trees, "_initialize_tls")  # as in torch 2.12, with which CUDA graphs failed
+    with pytest.raises((AssertionError, NameError)), ThreadPoolExecutor(1) as other:
+        other.submit(container).result()
+    assert Compiled(torch.sin, 2, "float32", "net").thread.submit(container).result() == {}
 
 
 def test_a_network_that_gives_no_tensor_is_refused():

@@ -13,6 +13,7 @@ from une_ray.errors import UneError
 from une_ray.models import generators, resolve
 from une_ray.models.adhoc import complete
 from une_ray.models.encoders import load_encoder
+from une_ray.models.loading import memory_format
 from une_ray.models.resolve import as_pinned, pin
 from une_ray.models.table import find_model
 from une_ray.spaces.space import Space
@@ -188,3 +189,15 @@ def test_a_generator_in_half_precision_alone_is_read(zoo, tmp_path):
     for path in (tmp_path / "sd").rglob("*.safetensors"):
         path.rename(path.with_suffix(".fp16.safetensors"))
     assert np.array_equal(noise(), whole)
+
+
+@pytest.mark.parametrize("keeps, expected", [(True, torch.channels_last), (False, torch.contiguous_format)])
+def test_pictures_lie_as_the_devices_group_norm_leaves_them(keeps, expected, monkeypatch):
+    as_it_is = torch.nn.functional.group_norm
+
+    def of_a_gpu(x: torch.Tensor, groups: int) -> torch.Tensor:
+        return as_it_is(x, groups).contiguous()
+
+    if not keeps:
+        monkeypatch.setattr(torch.nn.functional, "group_norm", of_a_gpu)
+    assert memory_format.__wrapped__("cpu") == expected

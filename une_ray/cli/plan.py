@@ -37,7 +37,7 @@ def plan(
     cores: Annotated[int, typer.Option(min=1, help="Of the machine that studies run on")] = 16,
     utilisation: Annotated[
         float, typer.Option(min=0.01, max=1, help="Share of the GPU's peak that is reached")
-    ] = 0.3,
+    ] = 0.25,
     seconds: Annotated[
         list[str] | None,
         typer.Option(metavar="SPACE=S", help="Measured GPU-seconds per image of a space; may be repeated"),
@@ -49,8 +49,9 @@ def plan(
 ) -> None:
     """Say what a lake will cost: GPU-hours, dollars, bytes, files, requests, memory, hours of the studies.
 
-    Estimates, by arithmetic on measured figures and, for GPUs, an assumed share of their peak; they and where
-    a limit is met stand in docs/scale.md. A pilot on your own cluster is better: give its seconds.
+    Estimates, by arithmetic on measured figures and, for GPUs, the share of their peak that an H200 reached;
+    they and where a limit is met stand in docs/scale.md. A pilot on your own cluster is better: give its
+    seconds.
     """
     from une_ray.run.estimate import Question, estimate
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,7 +35,7 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any], size: int, dtype: str, name: str) -> None:
         self.function, self.size, self.dtype, self.name = function, size, dtype, name
-        self.thread = ThreadPoolExecutor(1, "compiled", initializer=_set_limits)
+        self.thread = ThreadPoolExecutor(1, "compiled", initializer=_begin)
         self.is_checked = False
 
     def compile(self, x: Any, *others: Any) -> None:
@@ -54,7 +56,9 @@ class Compiled:
         """Always of one layout in memory, too: another would be compiled anew."""
         import torch
 
-        layout = torch.channels_last if x.dim() == 4 else torch.contiguous_format
+        from une_ray.models.loading import memory_format
+
+        layout = memory_format(x.device) if x.dim() == 4 else torch.contiguous_format
         filled = torch.empty((self.size, *x.shape[1:]), dtype=x.dtype, device=x.device, memory_format=layout)
         filled[: len(x)] = x
         filled[len(x) :] = x[-1:]
@@ -103,10 +107,15 @@ class Compiled:
         self.is_checked = bool(finite.any())
 
 
-def _set_limits() -> None:
-    """For this thread, as torch has it."""
+def _begin() -> None:
+    """A thread that compiles: torch keeps by thread what is set here."""
     import torch._dynamo
+    from torch._inductor import cudagraph_trees
 
+    if not hasattr(cudagraph_trees, "_initialize_tls"):  # as it was up to torch 2.12, pytorch#123177: graphs
+        # are recorded in the thread that imports this module, and in no other without these.
+        cudagraph_trees.local.tree_manager_containers = {}
+        cudagraph_trees.local.tree_manager_locks = defaultdict(threading.Lock)
     torch._dynamo.config.recompile_limit = GRAPHS
     torch._dynamo.config.fail_on_recompile_limit_hit = True  # or it goes on as it is, without a word
 

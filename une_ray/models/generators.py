@@ -14,7 +14,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from une_ray.diffusion.ddim import Denoiser
 from une_ray.models.configuration import only_fp16
 from une_ray.models.fresh import fresh
-from une_ray.models.loading import pretrained, quiet, ready
+from une_ray.models.loading import memory_format, pretrained, quiet, ready
 from une_ray.models.resolve import location
 from une_ray.models.spec import ModelSpec
 
@@ -34,14 +34,15 @@ class Autoencoder:
     @torch.no_grad()
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Latents (b, c, h', w') float32: the posterior's mode × scaling factor."""
-        posterior = self.vae.encode(pixels.to(self.vae.device, self.vae.dtype)).latent_dist
+        pixels = pixels.to(self.vae.device, self.vae.dtype, memory_format=memory_format(self.vae.device))
+        posterior = self.vae.encode(pixels).latent_dist
         return posterior.mode().float() * self.vae.config.scaling_factor
 
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels (b, 3, h, w) float32 in [-1, 1]."""
-        unscaled = latents.to(self.vae.dtype) / self.vae.config.scaling_factor
-        return self.vae.decode(unscaled).sample.float().clamp(-1, 1)
+        latents = latents.to(self.vae.dtype, memory_format=memory_format(self.vae.device))
+        return self.vae.decode(latents / self.vae.config.scaling_factor).sample.float().clamp(-1, 1)
 
 
 @dataclass
@@ -86,7 +87,7 @@ class Generator(Autoencoder):
         @torch.no_grad()
         def denoise(x: torch.Tensor, timestep: int) -> torch.Tensor:
             conditioning = states.expand(len(x), -1, -1)
-            x = x.to(self.unet.dtype, memory_format=torch.channels_last)
+            x = x.to(self.unet.dtype, memory_format=memory_format(x.device))
             # Filled where it is used: a Python number would be copied there, and the GPU's queue waited for.
             at = torch.full((), timestep, dtype=torch.long, device=x.device)
             return unet(x, at, encoder_hidden_states=conditioning, return_dict=False)[0]
@@ -101,7 +102,7 @@ def load_generator(spec: ModelSpec, device: str = "cpu") -> Generator:
     text_encoder = _part(spec, CLIPTextModel, "text_encoder", "model", dtype=torch.float32)
     return Generator(
         vae=load_autoencoder(spec, device).vae,
-        unet=ready(_unet(spec), device).to(memory_format=torch.channels_last),
+        unet=ready(_unet(spec), device).to(memory_format=memory_format(device)),
         text_encoder=ready(text_encoder.float(), device),
         tokenizer=load_tokenizer(spec),
         alphas_cumprod=scheduler.alphas_cumprod.to(device),
@@ -115,7 +116,7 @@ def load_autoencoder(spec: ModelSpec, device: str = "cpu") -> Autoencoder:
     quiet(transformers)
     vae = _part(spec, AutoencoderKL, "vae")
     vae = vae.to(getattr(torch, spec.vae_dtype))
-    return Autoencoder(ready(vae, device).to(memory_format=torch.channels_last))
+    return Autoencoder(ready(vae, device).to(memory_format=memory_format(device)))
 
 
 def load_tokenizer(spec: ModelSpec) -> CLIPTokenizer:
