@@ -2,17 +2,18 @@
 
     python benchmarks/scale.py                       # all: 2, 6 and 20 spaces in both orders, and so on
     python benchmarks/scale.py --only share --gpus 4
+    python benchmarks/scale.py --only share --gpus 4 --joins 8   # a cluster of none, and a GPU more every 8 s
 
 Share: of the GPU seconds that the cheap spaces leave, how many the dearest one was busy, from when the
 dearest had begun on every GPU until one had nothing left; and how long that was after it began on the first,
-which is what starting processes takes on a machine of few cores. Tasks: shards a second when a space costs
-nothing, pictures drawn. Driver: shards a second when nobody does anything, one a task and 32 a task, and what
-a shard costs the driver above what waiting does: on a small machine workers' own processes and Ray Data's ten
-looks a second bound the rate, not the driver. Left: what it takes to find out what is left of a million
-shards. First: seconds until the first shard is back, and what the driver spends by then, of works of many
-shards. Store: share of the time in which devices are busy where a shard takes as long to be written as to be
-computed, one shard at once and two. Tail: seconds from 95 % of the shards to all, with one GPU ten times
-slower than the others, and without.
+which is what starting processes takes on a machine of few cores, and a growing cluster to grow. Tasks: shards
+a second when a space costs nothing, pictures drawn. Driver: shards a second when nobody does anything, one a
+task and 32 a task, and what a shard costs the driver above what waiting does: on a small machine workers' own
+processes and Ray Data's ten looks a second bound the rate, not the driver. Left: what it takes to find out
+what is left of a million shards. First: seconds until the first shard is back, and what the driver spends by
+then, of works of many shards. Store: share of the time in which devices are busy where a shard takes as long
+to be written as to be computed, one shard at once and two. Tail: seconds from 95 % of the shards to all, with
+one GPU ten times slower than the others, and without.
 """
 
 from __future__ import annotations
@@ -21,18 +22,21 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import numpy as np
 import psutil
 import pyarrow as pa
 import ray
+from ray import cluster_utils
 
 from une_ray.corpora import open_corpus
 from une_ray.lake.create import create
@@ -52,6 +56,8 @@ DEAR, CHEAP = 2.0, 0.04  # seconds a shard: 50 to 1, as an inversion and an enco
 NOTHING = pa.table({"status": pa.array([], pa.string())})
 LONG, LOOK = 10.0, 0.2  # seconds of a shard that is waited for, and between looks at the driver
 STEADY, SLOWER = 0.5, 10  # seconds a shard, and how many times as many of them a slow GPU takes
+Found = TypeVar("Found")
+NODE = {"object_store_memory": 80_000_000, "include_dashboard": False}
 ROW = "{:34} {:>10} {:>22} {:>16}"
 
 
@@ -63,7 +69,8 @@ class Asleep(ray_data.ReadSpace):
     def __call__(self, shard_row: ShardRow) -> ShardRow:
         with self.device_turn:
             time.sleep(self.seconds)
-        clock = self.device_turn.last(self.space.name, ":".join(own_gpus()))
+        device = ":".join([ray.get_runtime_context().get_node_id(), *own_gpus()])
+        clock = self.device_turn.last(self.space.name, device)
         time.sleep(self.store_seconds)
         table = self.lake.plan(shard_row.shard).append_column("status", [["ok"] * self.lake.images_in({0})])
         return shard_row.recorded(clock.record(shard_row.shard, table))
@@ -133,6 +140,22 @@ def share(lake: Lake, costs: Sequence[float], gpus: int) -> tuple[float, float]:
         begin, end = started(record), started(record) + record.seconds
         inside[float(record.stage.rpartition("-")[2])] += max(0.0, min(end, until) - max(begin, since))
     return inside[DEAR] / (gpus * (until - since) - inside[CHEAP]), since - min(begins.values())
+
+
+def grown(work: Callable[[], Found], gpus: int, joins: float) -> Found:
+    """What the work gives on a Ray of processors alone, whose nodes of a GPU each come one by one."""
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 2 * gpus, **NODE})
+    ray.init(cluster.address, log_to_driver=False)
+    try:
+        with ThreadPoolExecutor(1) as other:  # nodes are started by the main thread alone
+            found = other.submit(work)
+            for _ in range(gpus):
+                if not wait([found], joins).done:
+                    cluster.add_node(num_cpus=2, num_gpus=1, **NODE)
+            return found.result()
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
 
 
 def started(record: StageRecord) -> float:
@@ -241,9 +264,13 @@ def main() -> None:
     parser.add_argument("--only", choices=("share", "tasks", "driver", "left", "first", "store", "tail"))
     parser.add_argument("--gpus", type=int, default=4, help="logical ones; each is a process that sleeps")
     parser.add_argument("--counts", default="2,6,20", help="of spaces, one of them dear")
+    parser.add_argument("--joins", type=float, help="seconds until a GPU's node joins, of shares: one by one")
     args = parser.parse_args()
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray.init(num_cpus=2 * args.gpus, num_gpus=args.gpus, include_dashboard=False, log_to_driver=False)
+    if args.joins and args.only != "share":
+        parser.error("--joins is for --only share")
+    if not args.joins:
+        ray.init(num_cpus=2 * args.gpus, num_gpus=args.gpus, include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
         lake = create(Lake(f"{folder}/lake"), "avatars:64", open_corpus("avatars:64").items(), 1)
         if args.only in (None, "share"):
@@ -253,7 +280,8 @@ def main() -> None:
                     "dear first": [DEAR, *[CHEAP] * (count - 1)],
                     "dear last": [*[CHEAP] * (count - 1), DEAR],
                 }.items():
-                    held, begun = share(lake, costs, args.gpus)
+                    measure = partial(share, lake, costs, args.gpus)
+                    held, begun = grown(measure, args.gpus, args.joins) if args.joins else measure()
                     print(ROW.format(count, order, f"{held:.1%}", f"{begun:.1f}"), flush=True)
         if args.only in (None, "tasks"):
             print(f"{tasks(lake, 2000, args.gpus):.0f} shards a second, one picture each", flush=True)
