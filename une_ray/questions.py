@@ -188,7 +188,8 @@ class Questions(layout.Lake):
         """Move images along an attribute's direction, decode them, and have other spaces judge what changed.
 
         `keep` is names of attributes, "correlated" or "all"; `settings` are further fields of
-        `une_ray.Edit`. See `une_ray.studies.edits.study.edit`.
+        `une_ray.Edit`, whose help says what they do: method, inner_product, baselines, fit, penalty, rank,
+        shrinkage, erasure, rounds, path, query and shared. See `une_ray.studies.edits.study.edit`.
         """
         from une_ray.studies.edits.study import edit, edit_of
 

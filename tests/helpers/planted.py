@@ -109,6 +109,8 @@ class Planted:
             "status": "ok",
             "w": probe.coef_.ravel(),
             "b": np.ravel(probe.intercept_)[0],
+            "train": int((~test).sum()),
+            "test": int(test.sum()),
             "accuracy": accuracy_score(labels, scores > 0),
             "auc": roc_auc_score(labels, scores),
             "majority": max(labels.mean(), 1 - labels.mean()),

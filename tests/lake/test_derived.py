@@ -16,6 +16,7 @@ from une_ray.lake.layout import shard_file, space_folder
 from une_ray.lake.seen import warnings_of
 from une_ray.lake.verify import verify
 from une_ray.report.section import Source
+from une_ray.studies.probes import study as probing
 from une_ray.studies.probes.linearity import section
 
 
@@ -42,13 +43,50 @@ def test_a_renamed_source_is_still_one(lake):
     lake.rename_space("moved", "mapped")
 
 
+def probed(lake, space: str) -> dict[int, dict]:
+    """split seed → the probe of the space's one attribute."""
+    query = f"FROM best_probes WHERE space = '{space}' AND attribute = 'Attribute 0' ORDER BY split_seed"
+    return {row["split_seed"]: row for row in lake.sql(query).to_arrow_table().to_pylist()}
+
+
+def test_splits_whose_test_images_a_map_has_seen_are_fitted_and_not_measured(tmp_path, monkeypatch, capsys):
+    made = Planted(count=300, spaces=("enc",))
+    made.z["other"] = made.z["enc"] + np.random.default_rng(1).standard_normal(made.z["enc"].shape)
+    lake = open_lake(made.lake(str(tmp_path / "lake")).url)
+    lake.fit_map("enc", "other", draws=2, split_seed=2)
+    lake.apply_map("enc", "other", "mapped", split_seed=2)
+    with monkeypatch.context() as before:  # as a lake has it that was probed before they were left out
+        before.setattr(probing, "DERIVED", "nothing")
+        before.setattr(probing, "seen_splits", lambda *_: None)
+        lake.probe(["mapped"], splits=3, permutations=0)
+    old = probed(lake, "mapped")
+    assert all(row["auc"] is not None for row in old.values())
+    assert "une probe leaves them out when it is asked again" in section(Source(lake)).note
+    capsys.readouterr()
+    (summary,) = lake.probe(["mapped"], splits=3, permutations=0).table.to_pylist()
+    assert "its figures are those of split 2 alone" in capsys.readouterr().err
+    new = probed(lake, "mapped")
+    for seed, row in new.items():
+        assert row["w"] == old[seed]["w"] and row["status"] == "ok"
+        assert [row[name] for name in probing.UNMEASURED] == [
+            old[seed][name] if seed == 2 else None for name in probing.UNMEASURED
+        ]
+    asked = "SELECT avg(auc), avg(accuracy) FROM best_probes WHERE space = 'mapped' AND split_seed = 2"
+    assert (summary["auc"], summary["accuracy"]) == pytest.approx(lake.sql(asked).fetchall()[0])
+    assert summary["splits"] == 1 and summary["auc_margin"] is None
+    found = section(Source(lake))
+    assert "on most of the images that probes of split 0, 1 are" in found.note and "one split" in found.html
+    (nothing,) = lake.probe(["mapped"], splits=2, permutations=0).table.to_pylist()
+    assert nothing["auc"] is None and "it has no figures" in capsys.readouterr().err
+
+
 def test_probes_of_splits_whose_test_images_a_map_has_seen_are_warned_of(lake):
     assert list(warnings_of(lake, ["enc", "together"], [0])) == []
     (warning,) = warnings_of(lake, ["enc", "mapped"], [0, 1, 2])
     assert "mapped was made by a map that was fitted under split seed 2" in warning
-    assert "probes of split 0, 1 are tested on" in warning and "those of split 2 do" in warning
+    assert "probes of split 0, 1 are tested on: its figures are those of split 2 alone" in warning
     (warning,) = warnings_of(lake, ["twice"], [0, 1, 2])
-    assert "split seed 0 and 2" in warning and "split 0, 1, 2 are tested on" in warning
+    assert "split seed 0 and 2" in warning and "split 0, 1, 2 are tested on: it has no figures" in warning
 
 
 def test_the_report_says_so_of_the_splits_that_were_probed_and_of_no_other_space(lake):

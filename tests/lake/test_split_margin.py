@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests.helpers.probed import fill
 from tests.helpers.stock import answered
 from une_ray.geometry.intervals import split_margin
 from une_ray.lake import results
+from une_ray.lake.layout import Lake
 from une_ray.lake.session import connect
 
 CORPORA, ATTRIBUTES, SPLITS = 1500, 10, 5
@@ -68,6 +70,25 @@ def test_of_attributes_that_all_splits_know_it_is_nadeau_and_bengios(tmp_path, s
     aucs = np.random.default_rng(0).random((3, 4, splits))
     for row, of_corpus in zip(settings(tmp_path, aucs), aucs):
         due = split_margin(of_corpus.mean(0).std(ddof=1), splits, TEST / TRAIN)
+        assert row["auc_margin"] == pytest.approx(due, rel=1e-4)
+
+
+def test_an_attributes_own_margin_is_nadeau_and_bengios_of_the_splits_that_know_it(tmp_path):
+    aucs = np.random.default_rng(0).random((2, 3, 4))
+    aucs[0, 0, 1:] = np.nan
+    aucs[1, 2, 3] = np.nan
+    settings(tmp_path, aucs)
+    found = connect(Lake(str(tmp_path / "lake"))).sql("FROM probe_attributes").to_arrow_table().to_pylist()
+    assert len(found) == 6
+    for row, (_, of_attribute) in zip(found, np.ndenumerate(np.arange(6).reshape(2, 3))):
+        known = aucs.reshape(6, 4)[of_attribute]
+        known = known[~np.isnan(known)]
+        assert row["auc"] == pytest.approx(known.mean()) and row["measured_splits"] == len(known)
+        if len(known) == 1:
+            assert row["auc_margin"] is None
+            continue
+        t = stats.t.ppf(0.975, len(known) - 1)
+        due = t * known.std(ddof=1) * np.sqrt(1 / len(known) + TEST / TRAIN)
         assert row["auc_margin"] == pytest.approx(due, rel=1e-4)
 
 

@@ -14,8 +14,10 @@ ONE = pa.table({"space": ["a/b"], "auc": [0.75]})
 
 def test_of_a_table_its_rows_and_first_columns():
     assert repr(TransferResult(WIDE)) == "TransferResult(table: 3,000 rows (c0, c1, c2, c3, c4, c5, …))"
-    found = ProbeResult(ONE, ONE[:0], ["0123456789abcdef"])
-    assert repr(found) == "ProbeResult(table: 1 row (space, auc), refused: 0 rows (space, auc))"
+    found = ProbeResult(ONE, ONE, ONE[:0], ["0123456789abcdef"])
+    assert repr(found) == (
+        "ProbeResult(table: 1 row (space, auc), attributes: 1 row (space, auc), refused: 0 rows (space, auc))"
+    )
 
 
 def test_words_and_numbers_too_and_of_several_tables_their_names():

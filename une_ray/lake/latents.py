@@ -47,6 +47,14 @@ def attributes_of(lake: Lake) -> list[str]:
     return [name for (name,) in lake.rows("SELECT DISTINCT attribute FROM attributes ORDER BY attribute")]
 
 
+def refuse_unknown_attributes(lake: Lake, names: Sequence[str]) -> None:
+    """Raise UneError for a name that is no attribute of the lake, with those that are nearest."""
+    known = attributes_of(lake)
+    for name in names:
+        if name not in known:
+            raise unknown("attribute", name, known)
+
+
 def metadata_of(lake: Lake) -> list[str]:
     """Every key of metadata that some readable image of the lake has."""
     return [key for (key,) in lake.rows("SELECT DISTINCT key FROM metadata ORDER BY key")]

@@ -19,7 +19,9 @@ def warnings_of(lake: Lake, spaces: Sequence[str], split_seeds: Sequence[int]) -
                 " by content, or by its corpus' groups, of which those with the same picture must be one,"
                 " unless its corpus states the split"
             )
-    yield from warnings_of_maps(lake, spaces, split_seeds, "probes")
+    for space in spaces:
+        if said := left_out(lake, space, split_seeds):
+            yield f"warning: {said}"
 
 
 def warnings_of_maps(
@@ -31,21 +33,49 @@ def warnings_of_maps(
             yield f"warning: {said}"
 
 
+def seen_splits(lake: Lake, space: str, split_seeds: Sequence[int]) -> list[int] | None:
+    """Those of the splits on whose test images a map behind the space was fitted; None where the lake no
+    longer says by what map the space was made."""
+    fitted = fitted_under(lake, space)
+    return None if fitted is None else [seed for seed in split_seeds if fitted - {seed}]
+
+
+def left_out(lake: Lake, space: str, split_seeds: Sequence[int]) -> str:
+    """What to say of the splits whose probes `une probe` does not measure; as `seen_by_map`, where the lake
+    can't say which those are."""
+    seen = seen_splits(lake, space, split_seeds)
+    if not seen:
+        return seen_by_map(lake, space, split_seeds) if seen is None else ""
+    rest = [str(seed) for seed in split_seeds if seed not in seen]
+    return _fitted_on(lake, space, seen, "probes") + (
+        f": its figures are those of split {', '.join(rest)} alone"
+        if rest
+        else ": it has no figures; fit the map under a split seed that is probed"
+    )
+
+
 def seen_by_map(lake: Lake, space: str, split_seeds: Sequence[int], tested: str = "probes") -> str:
     """What to say of what is `tested` of a derived space, of those splits; empty where no map has seen their
     test images."""
-    fitted = fitted_under(lake, space)
-    if fitted is None:
+    seen = seen_splits(lake, space, split_seeds)
+    if seen is None:
         return (
             f"{space} was made by a map or of a space that this lake no longer has: {tested} of split"
             f" {', '.join(map(str, split_seeds))} may be tested on images that the map has seen"
         )
-    seen = [str(seed) for seed in split_seeds if fitted - {seed}]
     if not seen:
         return ""
-    seeds = " and ".join(map(str, sorted(fitted)))
+    fitted = fitted_under(lake, space) or ()
+    return (
+        _fitted_on(lake, space, seen, tested)
+        + ": there they say nothing of images that the map has not seen"
+        + (f"; those of split {min(fitted)} do" if len(fitted) == 1 else "")
+    )
+
+
+def _fitted_on(lake: Lake, space: str, seen: Sequence[int], tested: str) -> str:
+    seeds = " and ".join(map(str, sorted(fitted_under(lake, space) or ())))
     return (
         f"{space} was made by a map that was fitted under split seed {seeds}, on most of the images that"
-        f" {tested} of split {', '.join(seen)} are tested on: there they say nothing of images that the map"
-        " has not seen" + (f"; those of split {seeds} do" if len(fitted) == 1 else "")
+        f" {tested} of split {', '.join(map(str, seen))} are tested on"
     )

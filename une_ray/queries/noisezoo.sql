@@ -246,23 +246,24 @@ UNION ALL
 SELECT error(message)::BOOLEAN, error(message)::BIGINT, error(message)::DOUBLE[] FROM nz_trouble WHERE error(message)::BOOLEAN
 ORDER BY value;
 
--- The settings of every computation of `une probe`, from the key-value metadata of its file; `is_default` where it was asked with no option
+-- The settings of every computation of `une probe`, from the key-value metadata of its file; `seen` are, of a space that a map made, the splits
+-- that are not measured, as the map was fitted on their test images; `is_default` where it was asked with no option
 -- but for the method: of several the first choice.
 CREATE OR REPLACE VIEW probe_configs AS
 WITH files AS (
     SELECT parse_filename(file_name, true) AS config, decode("value")::JSON AS settings
     FROM parquet_kv_metadata(getvariable('lake') || '/probes/*.parquet') WHERE key = 'config'::BLOB)
 SELECT config, (settings->'penalties')::DOUBLE[] AS penalties, (settings->>'rank')::BIGINT AS rank, (settings->>'splits')::BIGINT AS splits,
-    (settings->>'permutations')::BIGINT AS permutations, (settings->>'latents')::BIGINT AS latents,
+    (settings->>'permutations')::BIGINT AS permutations, (settings->>'latents')::BIGINT AS latents, (settings->'seen')::BIGINT[] AS seen,
     coalesce((settings->>'engine') = 'fast' AND penalties IS NULL AND coalesce((settings->>'rank')::BIGINT, 500) = 500
         AND (settings->>'splits')::BIGINT = 5 AND (settings->>'permutations')::BIGINT = 20, false) AS is_default
 FROM files;
 
--- Which of several probes of one space, attribute, method and split seed is *the* one, its place 1: fitted rather than refused, then the
--- default settings, then more latents, then the first by engine and config. The rule stands here and nowhere else.
+-- Which of several probes of one space, attribute, method and split seed is *the* one, its place 1: fitted rather than refused, then, of a space
+-- that a map made, not measured on what the map has seen, then the default settings, then more latents, then the first by engine and config. The rule stands here and nowhere else.
 CREATE OR REPLACE VIEW ranked_probes AS
 SELECT p.*, row_number() OVER (PARTITION BY p.space, p.attribute, p.method, p.split_seed
-    ORDER BY p.status <> 'ok', c.is_default IS NOT TRUE, c.latents DESC NULLS LAST, p.engine, p.config) AS place
+    ORDER BY p.status <> 'ok', c.seen IS NULL, c.is_default IS NOT TRUE, c.latents DESC NULLS LAST, p.engine, p.config) AS place
 FROM probes p LEFT JOIN probe_configs c USING (config);
 
 -- The probes that the macros below read: split seed 0, one per space × attribute × method.
@@ -321,6 +322,15 @@ SELECT space, config, method, engine, attribute_mean(auc, weight) AS auc, attrib
     count(DISTINCT split_seed) FILTER (auc IS NOT NULL) AS measured_splits,
     count(DISTINCT attribute) FILTER (auc IS NOT NULL) AS attributes, split_margin(off, weight, ratio, split_seed) AS auc_margin
 FROM levelled GROUP BY ALL;
+
+-- One row per computation × attribute: means over the splits that measure it, auc_margin as above, of one attribute; p_value is the largest
+-- of the splits', so that below .05 every one of them is. NULL where no split has both kinds of test images, or a map has seen them all.
+CREATE OR REPLACE VIEW probe_attributes AS
+SELECT space, attribute, method, engine, round(avg(auc), 12) AS auc,
+    round(split_margin(stddev_samp(auc), count(auc), avg(test / train) FILTER (auc IS NOT NULL)), 12) AS auc_margin,
+    round(avg(permuted_auc), 12) AS permuted, max(p_value) AS p_value, round(avg(accuracy), 12) AS accuracy, round(avg(majority), 12) AS majority,
+    round(avg(balanced_accuracy), 12) AS balanced, count(auc) AS measured_splits, coalesce(is_default, false) AS is_default, config
+FROM probes LEFT JOIN probe_configs USING (config) WHERE status = 'ok' GROUP BY ALL ORDER BY space, attribute, method, engine, config;
 
 -- Settings side by side: one row per config × space, with means as in nz_probe_means; `penalties` is NULL where λ was chosen from the engine's
 -- own.

@@ -61,6 +61,11 @@ class Source:
         return open_corpus(self.lake.manifest["corpus"])
 
     @cached_property
+    def has_pictures(self) -> bool:
+        """Whether the corpus is pictures, not captions alone."""
+        return bool(self.rows("SELECT 1 FROM images WHERE width IS NOT NULL LIMIT 1"))
+
+    @cached_property
     def roles(self) -> Roles:
         """What is a model and what a control."""
         return Roles(dict(self.rows("SELECT space, role FROM spaces")))

@@ -55,7 +55,8 @@ class Built:
     def notes(self) -> list[str]:
         """What a person should know of it besides, a line each."""
         return [
-            f"{space}: {count:,} captions are longer than the model reads and were cut off (truncations)"
+            f"{space}: {count:,} caption{'s are' if count != 1 else ' is'} longer than the model reads and"
+            " cut off there (truncations)"
             for space, count in self.truncated.items()
         ]
 

@@ -9,6 +9,7 @@ from une_ray.studies.edits.measures import (
     changes,
     cosine,
     flip_rate,
+    flippable,
     kendall,
     leakage,
     leakage_of_one,
@@ -51,6 +52,7 @@ def test_slopes_are_numpys_polynomial_fit():
 def test_flips_count_only_images_that_a_dose_could_flip():
     before, after = np.array([-1.0, -1, -1, 1]), np.array([[1.0, -1], [1, -1], [-1, -1], [1, 1]])
     assert np.allclose(flip_rate(before, after, [1, -1]), [2 / 3, 0])
+    assert flippable(before, [1, 0, -1]).tolist() == [3, 0, 1]
     assert np.isnan(flip_rate(before, after, [0, 0])).all()
     assert np.isnan(flip_rate(np.ones(4), after, [1, -1])).tolist() == [True, False]
 

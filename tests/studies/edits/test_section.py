@@ -108,9 +108,11 @@ def test_a_lake_without_edits_has_no_such_part(tmp_path):
     assert edits.section(Source(lake_of(str(tmp_path / "lake"), planted=False))) is None
 
 
-def test_the_original_stands_in_the_middle_of_every_strip_plain_and_orthogonalised_side_by_side(html):
+def test_the_original_stands_before_every_strip_with_its_round_trip_plain_and_orthogonalised_side_by_side(
+    html,
+):
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", html)
-    assert captions == ["-2", "-1", "original", "+1", "+2*"] * 2 * edits.IMAGES
+    assert captions == ["original", "-2", "-1", "0", "+1", "+2*"] * 2 * edits.IMAGES
     assert "<th>probe</th><th>keeping Gray_Hair, Male</th>" in html
 
 

@@ -60,8 +60,22 @@ def test_probes_are_summed_up_per_space_with_controls_last(source):
     assert [row[0] for row in found] == ["enc", "gen/ddim50", "gen/leak50 (control)", "pixels-4 (control)"]
     for row, space in zip(found, ("enc", "gen/ddim50", "gen/leak50", "pixels-4")):
         means = aucs(source, space).mean(1)
-        assert row[3:5] == [f"{means.mean():.3f}", f"{means.min():.3f}–{means.max():.3f}"]
+        ((ratio,),) = source.rows("SELECT avg(test / train) FROM probes WHERE space = ?", space)
+        margin = stats.t.ppf(0.975, 1) * means.std(ddof=1) * np.sqrt(1 / 2 + ratio)
+        assert row[3:5] == [f"{means.mean():.3f}", f"{margin:.3f}"]
         assert row[header.index("p ≤ .05")] == "10 of 10" and row[header.index("permuted AUC")] == "0.510"
+
+
+@pytest.mark.parametrize("auc, margin, is_close", [(0.7, 0.05, False), (0.7, 0.11, True), (0.78, None, True)])
+def test_the_summary_names_spaces_that_may_be_as_linear(source, auc, margin, is_close):
+    figures = {"accuracy": None, "majority": None, "permuted": None, "significant": None}
+    rows = [
+        linearity.SpaceFigures(space, "ridge", 10, 5, mean, half, **figures)
+        for space, mean, half in (("enc", 0.8, 0.02), ("gen/ddim50", auc, margin), ("pixels-4", 0.79, 0.1))
+    ]
+    summary = linearity.summary(rows, source.roles)
+    assert summary.startswith("Attributes are most linear in enc: mean AUC 0.800 ± 0.020 of 10")
+    assert ("; intervals overlap with gen/ddim50 (" in summary) is is_close and "with pixels-4" not in summary
 
 
 def test_attributes_are_ranked_by_the_models_not_by_the_controls():
@@ -83,7 +97,7 @@ def test_the_summary_has_the_best_model_beside_the_best_control_and_chance(sourc
     best = aucs(source, "enc").mean()
     control = max(("pixels-4", "gen/leak50"), key=lambda space: aucs(source, space).mean())
     summary = linearity.section(source).summary
-    assert f"in enc: mean AUC {best:.3f} of 10 (best control {control} " in summary
+    assert f"in enc: mean AUC {best:.3f} ± " in summary and f" of 10 (best control {control} " in summary
     assert f"{control} {aucs(source, control).mean():.3f}, permuted labels 0.510)" in summary
     assert "where the majority class has" in summary
 

@@ -225,6 +225,22 @@ def test_an_attribute_that_some_splits_refuse_counts_once(tmp_path):
         assert settings[figure] == pytest.approx(summary[figure])
 
 
+def test_of_asked_attributes_the_command_shows_a_line_in_every_space(lake):
+    settings = ["--lake", lake.url, "--splits", "2", "--permutations", "3"]
+    shown = CliRunner().invoke(app, ["probe", *settings, "--attribute", "Noise,Rare"]).stdout.splitlines()
+    of_noise = [
+        row for row in rows(lake, "attribute = 'Noise' AND permutations = 3") if row["engine"] == "fast"
+    ]
+    header, line = shown[:2]
+    assert header.split()[:4] == ["attribute", "space", "AUC", "±"] and line.split()[:2] == ["Noise", "enc"]
+    assert line.split()[2] == f"{np.mean([row['auc'] for row in of_noise]):.3f}"
+    assert line.split()[5] == f"{max(row['p_value'] for row in of_noise):.3f}"
+    assert line.split()[-1] == "2" and "majority" in header and any("refused: Rare" in said for said in shown)
+    assert not any("Linear" in said for said in shown)
+    wrong = CliRunner().invoke(app, ["probe", *settings, "--attribute", "Nois"])
+    assert isinstance(wrong.exception, UneError) and "unknown attribute 'Nois'" in str(wrong.exception)
+
+
 def test_what_is_done_is_not_done_again(lake):
     probe(lake, splits=2, permutations=3)
     said = []

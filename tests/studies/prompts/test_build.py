@@ -37,7 +37,7 @@ def test_bias_builds_what_is_missing_and_says_what_was_cut_off_and_that_one_seed
     run = asked("bias", "--seeds", "1", "--texts", "")
     assert run.exit_code == 0 and "a nurse" in run.stdout and "one seed, so no interval" in run.stdout
     assert max(map(len, run.stdout.splitlines())) < 80 and "very very…" in run.stdout
-    assert "sd/hspace1: 1 captions are longer than the model reads" in run.stderr
+    assert "sd/hspace1: 1 caption is longer than the model reads" in run.stderr
     assert "1 of the prompts come again" in run.stderr
     lake = Lake("sd-work")
     assert lake.rows("SELECT count(*) FROM latents") == [(6,)]

@@ -4,11 +4,13 @@ import io
 import re
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tests.helpers.prompted import PROMPTS, SPACE, lake_of_prompts
 from une_ray.lake import results
 from une_ray.lake.layout import Lake
+from une_ray.lake.session import connect
 from une_ray.report.section import Source
 from une_ray.studies.prompts.bias import bias
 from une_ray.studies.prompts.clusters import cluster
@@ -16,7 +18,7 @@ from une_ray.studies.prompts.defaults import defaults
 from une_ray.studies.prompts.explain import explain
 from une_ray.studies.prompts.map_section import map_section, short
 from une_ray.studies.prompts.says_section import says_section
-from une_ray.studies.prompts.section import bias_section
+from une_ray.studies.prompts.section import Bias, bias_section, draw_biases
 
 WOMAN = f"FROM prompt_direction('{SPACE}', 'a woman', 'a man')"
 
@@ -108,3 +110,33 @@ def test_a_direction_is_shown_of_test_items_where_they_were_asked(tmp_path):
 def test_a_lake_of_which_nothing_was_asked_has_no_such_part(lake):
     source = Source(lake)
     assert [part(source) for part in (bias_section, map_section, says_section)] == [None, None, None]
+
+
+def test_without_a_truth_the_summary_has_both_ends_and_how_many_are_clear(tmp_path):
+    lake = lake_of_prompts(str(tmp_path / "lake"))
+    bias(lake, "a person", ["a man", "a woman"], spaces=[SPACE], resamples=100)
+    section = bias_section(Source(Lake(lake.url)))
+    query = "SELECT prompt, bias, low * high > 0 FROM prompt_biases ORDER BY bias"
+    found = connect(lake).sql(query).fetchall()
+    clear = sum(is_clear for *_, is_clear in found)
+    (low, least, _), (high, most, _) = found[0], found[-1]
+    assert section is not None and section.summary == (
+        f"In {SPACE} {clear} of {len(found)} prompts lie clear of the middle between a woman and a man: from"
+        f" {low} {least:+.2f} to {high} {most:+.2f}."
+    )
+
+
+def test_a_prompt_that_is_long_is_shortened_and_one_that_was_cut_off_is_marked():
+    figure = Figure()
+    long = "a person who " + "walks and " * 30
+    rows = [made(long), made("a nurse")]
+    axis = figure.subplots()
+    draw_biases([axis], rows, {"a nurse"})
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert labels[1] == "a nurse*" and len(labels[0]) == 60 and labels[0].endswith("…")
+    assert axis.get_xlabel() == "a woman ← difference of cosines → a man"
+
+
+def made(prompt: str) -> Bias:
+    known = {"space": SPACE, "neutral": "a person", "pole_first": "a man", "pole_second": "a woman"}
+    return Bias(**known, prompt=prompt, bias=0.1, low=0.0, high=0.2, truth=None, truth_of=None)

@@ -10,8 +10,9 @@ from une_ray.report.tables import counted
 
 ORDER = 10
 PICTURES = 48
-SPACES = """SELECT role, list(space ORDER BY space) FROM spaces SEMI JOIN counts USING (space)
-    GROUP BY role ORDER BY role DESC"""
+SPACES = """SELECT if(role = 'control', 'control', if(kind = 'derived', 'derived space', 'space')) AS sort,
+        list(space ORDER BY space)
+    FROM spaces SEMI JOIN counts USING (space) GROUP BY sort ORDER BY sort DESC"""
 
 
 def section(source: Source) -> Section | None:
@@ -23,7 +24,7 @@ def section(source: Source) -> Section | None:
     counts = source.rows("SELECT split, count(*) FROM images GROUP BY split ORDER BY split")
     splits = [f"{count:,} {split}" for split, count in counts]
     note = f"{'; '.join(splits)}. A random handful; rest the pointer on one for its id and caption."
-    if not source.rows("SELECT 1 FROM images WHERE width IS NOT NULL LIMIT 1"):
+    if not source.has_pictures:
         texts = " · ".join(escape(caption or "") for _, caption in rows)
         note = f"{'; '.join(splits)}. A random handful of texts; this corpus has no pictures."
         return Section("Corpus", note, f"<p>{texts}</p>", _summary(source, splits, "text"))
@@ -37,8 +38,8 @@ def section(source: Source) -> Section | None:
 def _summary(source: Source, splits: list[str], item: str) -> str:
     """What the lake holds; an `item` is an image or a text."""
     ((images, rejects),) = source.rows("SELECT count(*), count(*) FILTER (status = 'reject') FROM images")
-    spaces = [f"{counted(len(names), role)} ({', '.join(names)})" for role, names in source.rows(SPACES)]
-    seen_in = f", in spaces of {' beside '.join(spaces)}" if spaces else ""
+    spaces = [f"{counted(len(names), sort)} ({', '.join(names)})" for sort, names in source.rows(SPACES)]
+    seen_in = f", in {' beside '.join(spaces)}" if spaces else ""
     return (
         f"{source.lake.manifest['corpus']}: {counted(images, item)} ({', '.join(splits)}), "
         f"{counted(rejects, 'reject')}{seen_in}."

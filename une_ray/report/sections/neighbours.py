@@ -1,8 +1,10 @@
-"""What each space finds alike: nearest neighbours by cosine, as pictures, and what they have in common."""
+"""What each space finds alike: nearest neighbours by cosine, as pictures or captions, and what they have in
+common."""
 
 from __future__ import annotations
 
 from html import escape
+from textwrap import shorten
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ from une_ray.report.tables import NOTHING, table
 ORDER = 120
 QUERIES, NEIGHBOURS, ROWS = 4, 6, 4000
 PERMUTATIONS = 20
+SHOWN = 80  # letters of a caption
 NOTE = (
     f"The same images asked of every space (among up to {ROWS:,}): the query first, then its nearest "
     f"by cosine. The table is of all of them: the mean cosine to the {NEIGHBOURS} nearest beside that to any"
@@ -82,6 +85,17 @@ def _row(source: Source, ids: list[str], unit: Floats, query: int) -> str:
     cosine = unit @ unit[query]
     cosine[query] = -2
     nearest = cosine.argsort()[::-1][: min(NEIGHBOURS, len(ids) - 1)]
+    if not source.has_pictures:
+        return _texts(source, [ids[query], *(ids[i] for i in nearest)], [1.0, *cosine[nearest].tolist()])
     figures = [figure(source.picture(ids[query]), "query", ids[query])]
     figures += [figure(source.picture(ids[i]), f"{cosine[i]:.3f}", ids[i]) for i in nearest]
     return f"<div class='grid query'>{''.join(figures)}</div>"
+
+
+def _texts(source: Source, ids: list[str], cosines: list[float]) -> str:
+    """The same of captions: the query, and below it what is nearest."""
+    query = "SELECT image_id, caption FROM images WHERE image_id IN (SELECT unnest(?))"
+    captions = dict(source.rows(query, ids))
+    shown = [shorten(captions[image_id] or image_id, SHOWN, placeholder=" …") for image_id in ids]
+    lines = [f"<li>{escape(text)} {cosine:.3f}</li>" for text, cosine in zip(shown[1:], cosines[1:])]
+    return f"<p><b>{escape(shown[0])}</b></p><ul>{''.join(lines)}</ul>"

@@ -29,7 +29,15 @@ MEASURED = """SELECT count(round_trip_psnr), avg(round_trip_psnr), quantile_cont
 
 def section(source: Source) -> Section | None:
     parts = [_space(source, name, fingerprint) for name, fingerprint in source.generators.items()]
-    return Section("Round trips", NOTE, "".join(parts)) if parts else None
+    return Section("Round trips", NOTE, "".join(parts), _summary(source)) if parts else None
+
+
+def _summary(source: Source) -> str:
+    """How near the generators' own round trips come, the worst first."""
+    measured = [(name, *source.rows(MEASURED, name)[0]) for name in source.generators]
+    worst_first = sorted((row for row in measured if row[1]), key=lambda row: row[2])
+    shown = [f"{name} {mean:.1f} dB (5th percentile {low:.1f})" for name, _, mean, low, _ in worst_first[:3]]
+    return f"Inverted and sampled back, pictures come to {', '.join(shown)}." if shown else ""
 
 
 def _space(source: Source, name: str, fingerprint: dict[str, Any]) -> str:

@@ -69,6 +69,8 @@ class Edit:
             raise UneError(
                 f"doses {list(self.alphas)}: every one must be a finite number of standard deviations"
             )
+        if not any(self.alphas):
+            raise UneError("dose 0 is the round trip, which every edit has: name others, as in -2,2")
         parts = self.attribute.split(TOGETHER)
         if len(set(parts)) < len(parts) or set(parts) & set(self.keep):
             raise UneError(

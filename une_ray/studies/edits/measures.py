@@ -38,10 +38,19 @@ def flip_rate(before: np.ndarray, after: np.ndarray, alphas: Sequence[float] | n
 
     `before` (n,) and `after` (n, m) are the target's scores. NaN at α = 0, and where all images are on α's
     side already."""
-    sides = np.sign(alphas)
-    could = (np.where(before > 0, 1, -1)[:, None] != sides) & (sides != 0)
-    did = could & (np.where(after > 0, 1, -1) == sides)
+    could = _could_flip(before, alphas)
+    did = could & (np.where(after > 0, 1, -1) == np.sign(alphas))
     return np.where(could.any(0), did.sum(0) / np.maximum(could.sum(0), 1), np.nan)
+
+
+def flippable(before: np.ndarray, alphas: Sequence[float] | np.ndarray) -> np.ndarray:
+    """(m,) how many images a dose could flip: what `flip_rate` is a share of."""
+    return _could_flip(before, alphas).sum(0)
+
+
+def _could_flip(before: np.ndarray, alphas: Sequence[float] | np.ndarray) -> np.ndarray:
+    sides = np.sign(alphas)
+    return (np.where(before > 0, 1, -1)[:, None] != sides) & (sides != 0)
 
 
 def slopes(changed: np.ndarray, alphas: Sequence[float] | np.ndarray) -> np.ndarray:

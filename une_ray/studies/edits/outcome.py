@@ -15,6 +15,7 @@ from une_ray.studies.edits.measures import (
     RemovedLeakage,
     changes,
     flip_rate,
+    flippable,
     kendall,
     leakage,
     leakage_of_one,
@@ -73,6 +74,7 @@ class Summary(TypedDict):
     effect: float
     effect_margin: float
     flips: list[float]
+    flips_of: list[int]
     leakage: float
     leakage_of_one: float
     kept: float | None
@@ -165,6 +167,11 @@ class Outcome:
         """(m,)"""
         return flip_rate(self.before[:, self.target], self.scores[:, self.target], self.alphas)
 
+    @property
+    def flips_of(self) -> np.ndarray:
+        """(m,) how many images that is a share of."""
+        return flippable(self.before[:, self.target], self.alphas)
+
     @cached_property
     def quality(self) -> list[KernelDistance]:
         """(m) kernel distances of the edited pictures to the same images' originals; at α = 0 it is the round
@@ -188,6 +195,7 @@ class Outcome:
             "effect": float(effect),
             "effect_margin": mean_margin(self.slopes[:, self.target]),
             "flips": self.flips[[0, -1]].tolist(),
+            "flips_of": self.flips_of[[0, -1]].tolist(),
             "leakage": leakage(self.slopes, self.moved),
             "leakage_of_one": leakage_of_one(self.slopes, self.moved),
             "kept": float(np.abs(self.slopes[:, keep].mean(0)).max()) if keep else None,

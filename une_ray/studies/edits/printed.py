@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from une_ray.studies.edits.study import DoneEdit
 
 HEADER = (
-    f"{'judge':14} {'direction':16} {'effect':>13} {'flips − / +':>13} {'leakage / of one':>16} {'kept':>6} "
+    f"{'judge':14} {'direction':16} {'effect':>13} {'flips − / +':>23} {'leakage / of one':>16} {'kept':>6} "
     f"{'order':>6} {'identity − / 0 / +':>20} {'KID − / 0 / +':>38}"
 )
 
@@ -41,6 +41,7 @@ def lines(done: DoneEdit) -> list[str]:
                 f"off the data: {summary['direction']} at α = {far} of the images; "
                 "their status and error in `edits` say how far"
             )
+    text += lossy(summaries)
     text.append(f"pictures: {done.lake.url}/edits/…/IMAGE±α.png, by direction:")
     for direction, folders in done.folders.items():
         text.append(f"  {direction:16} {' '.join(folder.rpartition('/')[2] for folder in folders)}")
@@ -73,7 +74,10 @@ def line(summary: Summary) -> str:
     """One direction in one judge's eyes."""
     from une_ray.studies.edits.outcome import within
 
-    flips = " / ".join("–" if math.isnan(share) else f"{share:.0%}" for share in summary["flips"])
+    flips = " / ".join(
+        "–" if math.isnan(share) else f"{share:.0%} of {count}"
+        for share, count in zip(summary["flips"], summary["flips_of"])
+    )
     round_trip = summary["round_trip"]
     identity = [summary["identity"][0], round_trip[0], summary["identity"][1]]
     distances = [summary["quality"][0], round_trip[1], summary["quality"][1]]
@@ -82,10 +86,26 @@ def line(summary: Summary) -> str:
     leaked = f"{summary['leakage']:.3f} / {summary['leakage_of_one']:.3f}"
     kept = "–" if summary["kept"] is None else format(summary["kept"], ".3f")
     return (
-        f"{summary['judge']:14} {summary['direction']:16} {effect:>13} {flips:>13} "
+        f"{summary['judge']:14} {summary['direction']:16} {effect:>13} {flips:>23} "
         f"{leaked:>16} {kept:>6} {summary['order']:>6.2f} "
         f"{' / '.join(f'{value:.3f}' for value in identity):>20} {quality:>38}"
     )
+
+
+def lossy(summaries: Sequence[Summary]) -> list[str]:
+    """A line per judge in whose eyes the round trip alone changes pictures more than the largest edit of it
+    does besides."""
+    lines = []
+    for judge in dict.fromkeys(summary["judge"] for summary in summaries):
+        mine = [summary for summary in summaries if summary["judge"] == judge]
+        there, least = mine[0]["round_trip"][0], min(min(summary["identity"]) for summary in mine)
+        if 1 - there > there - least:
+            lines.append(
+                f"round trip: in {judge} it alone takes identity to {there:.3f}, no edit further than to"
+                f" {least:.3f}: most of what changes in these pictures is inversion's (more steps, or a"
+                " generator of such pictures)"
+            )
+    return lines
 
 
 def _remaining(directions: Mapping[str, Direction]) -> list[str]:

@@ -19,7 +19,7 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import NOTHING, figure_or_dash, percent, table
 from une_ray.report.theme import Colour
-from une_ray.studies.edits.measures import Interval, leakage_of_one
+from une_ray.studies.edits.measures import Interval, RemovedLeakage, leakage_of_one
 from une_ray.studies.edits.outcome import FEWEST_OF_KID, Outcome, outcomes, removed, within
 
 ORDER = 90
@@ -39,17 +39,18 @@ COLOURS = {
     "hspace-random": Colour.PALER_GREY,
     "permuted": Colour.SOFT,
 }
+FEWEST_OF_LINE = 3  # other attributes
 CONTROLS = ("random", "random-shared", "hspace-random", "permuted")
 DRAWN = ("probe", "orthogonalised", "shared")
 NOTE = (
-    "Strips: the original in the middle, edited along the attribute's direction to both sides; α counts "
-    "standard deviations of its score in the edited space; of a prompt it is the guidance scale, and in "
-    "h-space it counts how far the prompt by itself moves the middle block. Everything else is measured in "
-    "another space than the edited one. Heat map: what one α does to every judged attribute, in standard "
-    "deviations of its score; the target stands first, beyond the colours' end, and kept attributes are "
-    "marked with °. Lines: the target's change and, dashed, leakage, the root mean square change of the "
-    "others; beside them how like the original the picture stays, whose value at α = 0 is the round trip's "
-    "own."
+    "Strips: the original, then edited along the attribute's direction to both sides; 0 is the round trip. "
+    "α counts standard deviations of its score in the edited space; of a prompt it is the guidance scale, "
+    "and in h-space it counts how far the prompt by itself moves the middle block. Everything else is "
+    "measured in another space than the edited one. Heat map: what one α does to every judged attribute, in "
+    "standard deviations of its score; the target stands first, beyond the colours' end, and kept "
+    "attributes are marked with °. Lines: the target's change and, dashed, leakage, the root mean square "
+    "change of the others; beside them how like the original the picture stays, whose value at α = 0 is the "
+    "round trip's own."
 )
 
 Subject = tuple[str, str, str, str]
@@ -154,16 +155,14 @@ def examples(outcome: Outcome) -> list[str]:
 
 
 def strip(source: Source, outcome: Outcome, image_id: str) -> str:
-    """The original in the middle, the edited pictures of it by α; * marks latents off the data."""
+    """The original, then what was drawn of it by α, at 0 the round trip; * marks latents off the data."""
     row = outcome.images.index(image_id)
-    figures = []
+    figures = [figure(source.picture(image_id), "original", image_id, SIDE)]
     for alpha, picture, is_off in zip(outcome.alphas, outcome.pictures[row], outcome.off_data[row]):
-        if alpha == 0:
-            figures.append(figure(source.picture(image_id), "original", image_id, SIDE))
-        else:
-            image = Image.open(io.BytesIO(source.lake.store.read(picture)))
-            mark, words = ("*", ", off the data") if is_off else ("", "")
-            figures.append(figure(image, f"{alpha:+g}{mark}", f"{image_id}, α = {alpha:+g}{words}", SIDE))
+        image = Image.open(io.BytesIO(source.lake.store.read(picture)))
+        mark, words = ("*", ", off the data") if is_off else ("", "")
+        caption, title = (f"{alpha:+g}{mark}", f"α = {alpha:+g}{words}") if alpha else ("0", "the round trip")
+        figures.append(figure(image, caption, f"{image_id}, {title}", SIDE))
     return "".join(figures)
 
 
@@ -219,7 +218,10 @@ def numbers(judged: Sequence[Outcome]) -> str:
 def _line(outcome: Outcome) -> tuple[str, ...]:
     row = outcome.summary()
     per_effect = row["leakage"] / abs(row["effect"]) if abs(row["effect"]) >= LEAST_EFFECT else None
-    flips = [NOTHING if math.isnan(share) else f"{percent(share, 0)} %" for share in row["flips"]]
+    flips = [
+        NOTHING if math.isnan(share) else f"{percent(share, 0)} % of {count}"
+        for share, count in zip(row["flips"], row["flips_of"])
+    ]
     same_identity, same_quality = row["round_trip"]
     identity = (row["identity"][0], same_identity, row["identity"][1])
     quality = (row["quality"][0], same_quality, row["quality"][1])
@@ -255,16 +257,22 @@ def shares_removed(connection: duckdb.DuckDBPyConnection, judged: Sequence[Outco
                 f"{escape(name(outcome))}: leakage per unit of effect {before} before, {after} after, less by"
                 f" {gone}"
             )
-            before, after, gone = map(_within, found.coefficient)
-            shares = " and ".join(f"{share:.0%}" for share in found.explained)
-            text += (
-                f"; what follows the labels' correlation {before} and {after}, less by {gone}, which is"
-                f" {shares} of the leakage"
-            )
-            if found.share is not None:
-                text += f": {_within(found.share)} of it went"
+            if len(outcome.attributes) - len(outcome.moved) >= FEWEST_OF_LINE:
+                text += _along_labels(found)
             lines.append(f"<p class=note>{text} (95 % intervals over images).</p>")
     return "".join(lines)
+
+
+def _along_labels(found: RemovedLeakage) -> str:
+    """What of the leakage follows the labels' correlation: a line through attributes, which of one or two is
+    met whatever they do."""
+    before, after, gone = map(_within, found.coefficient)
+    shares = " and ".join(f"{share:.0%}" for share in found.explained)
+    text = (
+        f"; what follows the labels' correlation {before} and {after}, less by {gone}, which is"
+        f" {shares} of the leakage"
+    )
+    return text if found.share is None else f"{text}: {_within(found.share)} of it went"
 
 
 def _within(figure: Interval) -> str:

@@ -42,6 +42,8 @@ SUMMARIES = pa.schema(
         ("effect_margin", REAL),
         ("flips_down", REAL),
         ("flips_up", REAL),
+        ("flips_down_of", WHOLE),
+        ("flips_up_of", WHOLE),
         ("leakage", REAL),
         ("leakage_of_one", REAL),
         ("kept", REAL),
@@ -241,6 +243,8 @@ def summary_row(outcome: Outcome) -> dict[str, Any]:
         **{name: summary[name] for name in same},  # type: ignore[literal-required]
         "flips_down": summary["flips"][0],
         "flips_up": summary["flips"][1],
+        "flips_down_of": summary["flips_of"][0],
+        "flips_up_of": summary["flips_of"][1],
         "identity_down": summary["identity"][0],
         "identity_round_trip": identity,
         "identity_up": summary["identity"][1],

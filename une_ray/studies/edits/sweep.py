@@ -11,7 +11,7 @@ import numpy as np
 
 from une_ray.errors import UneError, unknown
 from une_ray.lake import results
-from une_ray.lake.latents import attributes_of
+from une_ray.lake.latents import refuse_unknown_attributes
 from une_ray.lake.layout import Lake
 from une_ray.settings import Value
 from une_ray.spaces.names import decodable
@@ -103,9 +103,7 @@ class Orthogonalization:
                 raise unknown("fixed part of an orthogonalization study", name, FIXED)
         attribute, space = fixed.get("attribute", ""), fixed.get("space") or first_editable(lake)
         fingerprint = editable(lake, space)
-        known = attributes_of(lake)
-        if attribute not in known:
-            raise unknown("attribute", attribute, known)
+        refuse_unknown_attributes(lake, [attribute])
         judging = judges(lake, space, attribute, fixed.get("judges"))
         train = train_rows(lake, space, attribute)
         return {

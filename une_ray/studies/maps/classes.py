@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from une_ray.errors import UneError, refuse_empty, unknown
-from une_ray.lake.latents import attributes_of
+from une_ray.errors import UneError, refuse_empty
+from une_ray.lake.latents import refuse_unknown_attributes
 from une_ray.lake.layout import Lake
 
 DEFAULT = 4  # attributes, and so at most sixteen classes
@@ -19,11 +19,8 @@ def class_attributes(lake: Lake, names: Sequence[str] | None) -> list[str]:
 
     Raises UneError for one that the lake has not.
     """
-    known = attributes_of(lake)
     refuse_empty(names, "attribute", "the four that are most evenly split")
-    for name in names or ():
-        if name not in known:
-            raise unknown("attribute", name, known)
+    refuse_unknown_attributes(lake, names or ())
     return list(names) if names else [name for (name,) in lake.rows(SHARES)[:DEFAULT]]
 
 

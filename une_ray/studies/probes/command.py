@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from une_ray.errors import UneError
 EPILOG = """Examples:
 
 `une probe --lake demo/lake`
+
+`une probe --lake demo/lake --attribute Smiling,Eyeglasses`
 
 `une probe --lake demo/lake --spaces mini-sd-a/ddim50 --method pca-logistic --rank 500`
 
@@ -57,26 +60,61 @@ def probe(
     permutations: Annotated[
         int, typer.Option(min=0, help="Refits with shuffled labels, for a p-value: 19 and more can reach .05")
     ] = 20,
+    attribute: Annotated[
+        str | None, typer.Option(help="Comma-separated: show these in every space, not the mean over all")
+    ] = None,
     address: SpreadOption = None,
     actors: TasksOption = None,
 ) -> None:
     """Fit linear probes of every attribute in every space, and measure them on images they have not seen.
     Done ones are kept."""
     from une_ray.corpora.files import absolute
+    from une_ray.lake.latents import refuse_unknown_attributes
     from une_ray.lake.layout import Lake
     from une_ray.run.cluster import readers_of
     from une_ray.studies.probes.study import probe as study
 
+    opened, cluster = Lake(absolute(lake) if address else lake), readers_of(address, actors)
+    shown = names(attribute) or []
+    refuse_unknown_attributes(opened, shown)
+    settings = method, engine, _penalties(penalty), rank, splits, permutations
+    found = study(opened, names(spaces), *settings, cluster=cluster)
+    means, of_each, refused = (rows.to_pylist() for rows in (found.table, found.attributes, found.refused))
+    refused = [row for row in refused if not shown or row["attribute"] in shown]
+    print("\n".join([*(by_attribute(of_each, shown) if shown else table(means)), *refusals(refused, splits)]))
+
+
+def _penalties(text: str | None) -> list[float] | None:
+    """`.01,.1,1` as numbers. Raises UneError for anything else."""
     try:
-        penalties = [float(value) for value in penalty.split(",")] if penalty else None
+        return [float(value) for value in text.split(",")] if text else None
     except ValueError:
         raise UneError(
-            f"--penalty {penalty!r}; it is a number, or several with commas, as in .01,.1,1"
+            f"--penalty {text!r}; it is a number, or several with commas, as in .01,.1,1"
         ) from None
-    opened, cluster = Lake(absolute(lake) if address else lake), readers_of(address, actors)
-    settings = method, engine, penalties, rank, splits, permutations
-    result = study(opened, names(spaces), *settings, cluster=cluster)
-    print("\n".join([*table(result.table.to_pylist()), *refusals(result.refused.to_pylist(), splits)]))
+
+
+def by_attribute(rows: list[dict[str, Any]], shown: Sequence[str]) -> list[str]:
+    """A line per attribute of those to be shown and space, and what its figures are."""
+    rows = [row for row in rows if row["attribute"] in shown]
+    if not rows:
+        return []
+    width = max(9, *(len(row["attribute"]) for row in rows))
+    head = f"{'AUC':>6} {'±':>5} {'permuted':>9} {'p':>8} {'accuracy':>9} {'majority':>9} {'balanced':>9}"
+    return [
+        f"{'attribute':{width}} {'space':34} {head} splits",
+        *(
+            f"{row['attribute']:{width}} {row['space']:34} {' '.join(_cells(row, 'p_value', '.3f'))}"
+            f" {row['splits']:>6}"
+            for row in rows
+        ),
+        "",
+        (
+            "Means over splits; ± is half a 95 % interval for other images (Nadeau & Bengio 2003). permuted:"
+            " AUC after fits to shuffled"
+        ),
+        "labels; p: of those, the largest of the splits'; majority: accuracy of the commoner label.",
+    ]
 
 
 def table(summary: list[dict[str, Any]]) -> list[str]:
@@ -87,17 +125,20 @@ def table(summary: list[dict[str, Any]]) -> list[str]:
     ]
     lines += [f"{row['space']:34} " + " ".join(_cells(row)) for row in summary]
     if summary:
+        most = max(summary, key=lambda row: (row["splits"], row["attributes"]))
+        fewer = [row for row in summary if row["splits"] < most["splits"]]
         lines += [
             "",
             (
-                f"Means over {summary[0]['attributes']} attributes and {summary[0]['splits']} splits; ± is"
-                " half a 95 % interval for other"
+                f"Means over {most['attributes']} attributes and {most['splits']}"
+                f" split{'s' * (most['splits'] != 1)}; ± is half a 95 % interval for other"
             ),
             ("images (Nadeau & Bengio 2003: splits share train images). permuted: AUC after fits to"),
             (
                 "shuffled labels; p ≤ .05: share of attributes that beat those, – of fewer than 19 shuffles;"
                 " majority: accuracy of always answering the commoner label."
             ),
+            *(f"{row['space']}: of {row['splits']} split{'s' * (row['splits'] != 1)}" for row in fewer),
         ]
     return lines
 
@@ -117,12 +158,12 @@ def refusals(rows: list[dict[str, Any]], splits: int) -> list[str]:
     return [f"refused: {attribute} in {', '.join(of)}{why}" for (attribute, why), of in spaces.items()]
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any], last: str = "significant", last_form: str = ".0%") -> list[str]:
     formats = {
         "auc": (6, ".3f"),
         "auc_margin": (5, ".3f"),
         "permuted": (9, ".3f"),
-        "significant": (8, ".0%"),
+        last: (8, last_form),
         "accuracy": (9, ".3f"),
         "majority": (9, ".3f"),
         "balanced": (9, ".3f"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from une_ray.lake.seen import seen_by_map
+from une_ray.lake.seen import left_out, seen_by_map, seen_splits
 from une_ray.report.plots import svg
 from une_ray.report.roles import Roles
 from une_ray.report.section import Section, Source
@@ -19,7 +19,8 @@ NOTE = (
     "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The"
     " controls are grey: a space counts for its model only as far as it beats them. The dotted line is"
     " chance; the small upright strokes are the same probes fitted on permuted labels. In the table, p ≤ .05:"
-    " attributes whose AUC beats those; – of fewer than 19 permutations, of which no p is as low."
+    " attributes whose AUC beats those; – of fewer than 19 permutations, of which no p is as low. ± is half a"
+    " 95 % interval for other images (Nadeau & Bengio 2003), of more splits than one."
 )
 
 # *The* probe of each space, attribute and split, where it was fitted and its test images are of both kinds.
@@ -27,25 +28,27 @@ MEASURED = "(SELECT * FROM best_probes WHERE status = 'ok' AND auc IS NOT NULL)"
 BY_ATTRIBUTE = f"""SELECT attribute, space, avg(auc), min(auc), max(auc), avg(permuted_auc)
     FROM {MEASURED} GROUP BY attribute, space
     ORDER BY avg(avg(auc)) OVER (PARTITION BY attribute), attribute"""
-PROBED = f"""SELECT space, list(DISTINCT split_seed ORDER BY split_seed)
-    FROM {MEASURED} GROUP BY space ORDER BY space"""
+PROBED = """SELECT space, list_sort(list(DISTINCT split_seed) FILTER (auc IS NOT NULL)),
+        list_sort(list(DISTINCT split_seed))
+    FROM best_probes WHERE status = 'ok' GROUP BY space ORDER BY space"""
 BY_SPACE = f"""WITH levelled AS (
-        SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight
+        SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight,
+            avg(test / train) OVER (PARTITION BY space) AS ratio
         FROM {MEASURED} WINDOW of_attribute AS (PARTITION BY space, attribute)),
     per_split AS (
-        SELECT space, split_seed, any_value(method) AS method, count(*) AS attributes, avg(off) AS off,
+        SELECT space, split_seed, any_value(method) AS method, count(*) AS attributes,
             sum(nz_beats_shuffled(p_value, permutations)) AS significant
         FROM levelled GROUP BY space, split_seed),
     splits AS (
         SELECT space, any_value(method) AS method, max(attributes) AS attributes, count(*) AS splits,
-            min(off) AS low, max(off) AS high, avg(significant) AS significant
+            avg(significant) AS significant
         FROM per_split GROUP BY space),
     means AS (
         SELECT space, attribute_mean(auc, weight) AS auc, attribute_mean(accuracy, weight) AS accuracy,
-            attribute_mean(majority, weight) AS majority, attribute_mean(permuted_auc, weight) AS permuted
+            attribute_mean(majority, weight) AS majority, attribute_mean(permuted_auc, weight) AS permuted,
+            split_margin(off, weight, ratio, split_seed) AS margin
         FROM levelled GROUP BY space)
-    SELECT space, method, attributes, splits, auc, auc + low, auc + high, accuracy, majority, permuted,
-        significant
+    SELECT space, method, attributes, splits, auc, margin, accuracy, majority, permuted, significant
     FROM splits JOIN means USING (space)"""
 
 
@@ -61,15 +64,14 @@ class Aucs:
 
 @dataclass(frozen=True)
 class SpaceFigures:
-    """Means over attributes of one space; `low` and `high` are those of single splits."""
+    """Means over attributes of one space; `margin` is half an interval of the AUC, None of a single split."""
 
     space: str
     method: str
     attributes: int
     splits: int
     auc: float
-    low: float
-    high: float
+    margin: float | None
     accuracy: float | None
     majority: float | None
     permuted: float | None
@@ -93,11 +95,20 @@ def section(source: Source) -> Section | None:
     )
     of_spaces = [SpaceFigures(*row) for row in source.rows(BY_SPACE)]
     of_spaces.sort(key=lambda row: spaces.index(row.space))
-    warnings = [seen_by_map(source.lake, space, splits) for space, splits in source.rows(PROBED)]
-    note = " ".join([NOTE, *(f"{warning}." for warning in warnings if warning)])
+    note = " ".join(
+        [NOTE, *(f"{warning}." for row in source.rows(PROBED) for warning in _seen(source, *row))]
+    )
     return Section(
         "Linear probes", note, picture + numbers(of_spaces, source.roles), summary(of_spaces, source.roles)
     )
+
+
+def _seen(source: Source, space: str, measured: list[int] | None, probed: list[int]) -> Iterator[str]:
+    """What there is to say of splits whose test images a map behind the space has seen."""
+    if said := seen_by_map(source.lake, space, measured or []) if measured else "":
+        yield f"{said} (une probe leaves them out when it is asked again)"
+    elif seen_splits(source.lake, space, probed):
+        yield left_out(source.lake, space, probed)
 
 
 def ranked(figures: Figures, spaces: Sequence[str]) -> list[str]:
@@ -142,9 +153,9 @@ def draw(axis: Axes, attributes: list[str], spaces: list[str], figures: Figures,
 
 
 def numbers(rows: list[SpaceFigures], roles: Roles) -> str:
-    """Means over attributes per space: AUC with its range over split seeds, accuracy beside the majority
-    class, the null."""
-    header = ["space", "method", "attributes", "mean AUC", "range", "accuracy %", "majority %"]
+    """Means over attributes per space: AUC with half its interval, accuracy beside the majority class, the
+    null."""
+    header = ["space", "method", "attributes", "mean AUC", "±", "accuracy %", "majority %"]
     header += ["permuted AUC", "p ≤ .05"]
     lines = [
         (
@@ -152,7 +163,7 @@ def numbers(rows: list[SpaceFigures], roles: Roles) -> str:
             row.method,
             row.attributes,
             f"{row.auc:.3f}",
-            f"{row.low:.3f}–{row.high:.3f}" if row.splits > 1 else "one split",
+            figure_or_dash(row.margin, ".3f") if row.splits > 1 else "one split",
             percent(row.accuracy),
             percent(row.majority),
             figure_or_dash(row.permuted, ".3f"),
@@ -164,8 +175,8 @@ def numbers(rows: list[SpaceFigures], roles: Roles) -> str:
 
 
 def summary(rows: list[SpaceFigures], roles: Roles) -> str:
-    """The model's space where attributes are most linear, beside the best control, permuted labels and the
-    majority class."""
+    """The model's space where attributes are most linear, beside those whose intervals overlap with its own,
+    the best control, permuted labels and the majority class."""
     models = [row for row in rows if not roles.is_control(row.space)]
     controls = [row for row in rows if roles.is_control(row.space)]
     best = max(models or rows, key=lambda row: row.auc)
@@ -174,13 +185,21 @@ def summary(rows: list[SpaceFigures], roles: Roles) -> str:
         control = max(controls, key=lambda row: row.auc)
         beside.insert(0, f"best control {control.space} {control.auc:.3f}")
     text = (
-        f"Attributes are most linear in {roles.label(best.space)}: mean AUC {best.auc:.3f} of"
+        f"Attributes are most linear in {roles.label(best.space)}: mean AUC {_interval(best)} of"
         f" {best.attributes}"
     )
+    low = best.auc - (best.margin or 0.0)
+    close = [row for row in models if row is not best and row.auc + (row.margin or 0.0) >= low]
     if beside:
         text += f" ({', '.join(beside)})"
     if best.accuracy is not None and best.majority is not None:
         text += (
             f", accuracy {percent(best.accuracy)} % where the majority class has {percent(best.majority)} %"
         )
+    if close:
+        text += f"; intervals overlap with {', '.join(f'{row.space} ({_interval(row)})' for row in close)}"
     return f"{text}."
+
+
+def _interval(row: SpaceFigures) -> str:
+    return f"{row.auc:.3f}" if row.margin is None else f"{row.auc:.3f} ± {row.margin:.3f}"

@@ -18,6 +18,7 @@ from une_ray.geometry.gram import NonFiniteLatents
 from une_ray.geometry.linear import METHODS
 from une_ray.geometry.spread import Spread
 from une_ray.lake import results
+from une_ray.lake.derived import DERIVED
 from une_ray.lake.latents import (
     FOLDS,
     attributes_of,
@@ -29,7 +30,7 @@ from une_ray.lake.latents import (
     spaces_of,
 )
 from une_ray.lake.layout import Lake
-from une_ray.lake.seen import warnings_of
+from une_ray.lake.seen import seen_splits, warnings_of
 from une_ray.lake.session import QUERIES
 from une_ray.lake.tables import InALine
 from une_ray.run.cluster import Cluster
@@ -40,12 +41,23 @@ SQL_FILES = ("fit_probes.sql", "evaluate_probes.sql")
 SQL_METHODS = ("ridge", "lda", "mean-difference")
 SPREAD_METHODS = ("ridge", "least-squares", "lda", "mean-difference")  # of a pass or two, whatever the rows
 
+# Of a split whose test images a map behind the space has seen.
+UNMEASURED = dict.fromkeys(
+    ("accuracy", "balanced_accuracy", "auc", "average_precision", "brier", "calibration_error", "majority")
+    + ("permuted_auc", "p_value")
+)
+
 BESIDES = 2**29  # bytes of a task beside its Grams: a process with torch, and the latents of some files
 
 SUMMARY = """
     SELECT space, method, engine, measured_splits AS splits, attributes, auc_margin, auc, accuracy, balanced,
         majority, permuted, significant
     FROM nz_probe_means WHERE config IN (SELECT unnest(?)) ORDER BY list_position(?, space)"""
+
+BY_ATTRIBUTE = """
+    SELECT space, attribute, measured_splits AS splits, auc_margin, auc, accuracy, balanced, majority,
+        permuted, p_value
+    FROM probe_attributes WHERE config IN (SELECT unnest(?)) ORDER BY attribute, list_position(?, space)"""
 
 REFUSED = """
     SELECT space, attribute, error, list_sort(list(split_seed)) AS split_seeds FROM probes
@@ -54,11 +66,12 @@ REFUSED = """
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProbeResult(InALine):
-    """`table`: per space its figures, averaged over attributes and splits. `refused`: attributes that have
-    no probe, by reason, with the split seeds that the reason is of. `configs` name the rows in the view
-    `probes`."""
+    """`table`: per space its figures, averaged over attributes and splits. `attributes`: per attribute and
+    space, over splits; the p-value is the largest of theirs. `refused`: attributes that have no probe, by
+    reason, with the split seeds that the reason is of. `configs` name the rows in the view `probes`."""
 
     table: pa.Table
+    attributes: pa.Table
     refused: pa.Table
     configs: list[str]
 
@@ -84,12 +97,7 @@ def probe(
     Raises UneError for an unknown space, method or engine, latents that are not finite, and a λ that the rows
     do not allow.
     """
-    if engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
-    if method not in METHODS:
-        raise unknown("probe method", method, METHODS)
-    if not 1 <= splits <= FOLDS:
-        raise UneError(f"{splits} splits; there are 1 to {FOLDS}")
+    _refuse_unknown(engine, method, splits)
     refuse_empty(penalties, "penalty", "the usual ones")
     if cluster is not None:
         _refuse_unspread(engine, method)
@@ -101,7 +109,7 @@ def probe(
         report(warning)
     for space in names:
         ids = image_ids(lake, space)
-        config = {
+        config: dict[str, Any] = {
             "space": space,
             "fingerprint": results.config_hash(lake.fingerprints()[space]),
             "latents": len(ids),
@@ -114,15 +122,29 @@ def probe(
             "permutations": permutations,
         }
         config |= _joined(lake, ids, engine == "fast", permutations)
+        config |= _seen(lake, space, splits)
         if engine == "sql":  # whose text decides the rows
             config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
             report(_announced(config, cluster))
             rows = ENGINES[engine](lake, config, ids, device or default_device(), cluster)
-            results.commit(lake, "probes", config, rows)
+            results.commit(lake, "probes", config, _measured(rows, config.get("seen")))
         configs.append(results.config_hash(config))
-    table = lake.session.sql(SUMMARY, params=[configs, names]).to_arrow_table()
-    return ProbeResult(table, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
+    means, each = (
+        lake.session.sql(query, params=[configs, names]).to_arrow_table() for query in (SUMMARY, BY_ATTRIBUTE)
+    )
+    return ProbeResult(means, each, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
+
+
+def _seen(lake: Lake, space: str, splits: int) -> dict[str, list[int] | None]:
+    """What a config has of a space that a map made: splits whose test images the map has seen."""
+    is_derived = lake.fingerprints()[space].get("kind") == DERIVED
+    return {"seen": seen_splits(lake, space, range(splits))} if is_derived else {}
+
+
+def _measured(rows: list[dict[str, Any]], seen: Sequence[int] | None) -> list[dict[str, Any]]:
+    """The same without the measures of splits whose test images a map behind the space has `seen`."""
+    return [row | UNMEASURED if row["split_seed"] in (seen or ()) else row for row in rows]
 
 
 def _announced(config: dict[str, Any], cluster: Cluster | None) -> str:
@@ -144,6 +166,15 @@ def _joined(lake: Lake, ids: pa.Array, by_groups: bool, permutations: int) -> di
     if by_groups and groups < len(ids) and (permutations or groups != copies):
         joined["groups"] = len(ids) - groups
     return joined
+
+
+def _refuse_unknown(engine: str, method: str, splits: int) -> None:
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if method not in METHODS:
+        raise unknown("probe method", method, METHODS)
+    if not 1 <= splits <= FOLDS:
+        raise UneError(f"{splits} splits; there are 1 to {FOLDS}")
 
 
 def _refuse_unspread(engine: str, method: str) -> None:

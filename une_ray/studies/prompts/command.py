@@ -228,8 +228,8 @@ def explain(
     split: Annotated[
         str | None,
         typer.Option(
-            help="Whose captions: test, train, val or all; a probe is explained by test items only. Default:"
-            " test; all of another lake"
+            help="Whose captions: test, train, val or all; a probe of split 0 is explained by test items"
+            " only. Default: test; all of another lake"
         ),
     ] = None,
     captions: Annotated[

@@ -48,8 +48,8 @@ def explain(
     dimensions as well. `"all"` is for directions that no labels were fitted to, as a prompt's; it is the
     default for texts of another lake.
 
-    Raises UneError for another query, an unknown space, split or map, a map that is not stored, and for
-    items without captions.
+    Raises UneError for another query, an unknown space, split or map, a map that is not stored, items
+    without captions, and a probe's direction by the captions of items that it was fitted on.
     """
     fingerprints = lake.fingerprints()
     if space not in fingerprints:
@@ -59,6 +59,8 @@ def explain(
     else:
         said = through_map(lake, space, captions, map, split)
     w = direction_of(lake, query, said.z.shape[1])
+    if captions is None:
+        _refuse_fitted(lake, space, w, split or "test")
     config = {
         "space": space,
         "space_fingerprint": results.config_hash(fingerprints[space]),
@@ -74,6 +76,22 @@ def explain(
     return ExplainResult(
         results.table_of(lake, "prompt_explanations", config, order_by="correlation DESC, phrase")
     )
+
+
+def _refuse_fitted(lake: Lake, space: str, w: np.ndarray, split: str) -> None:
+    """Raise UneError where `w` is a probe's that items of that split were fitted on: it tells them apart by
+    what is their own, whatever the attribute."""
+    query = """SELECT attribute, method, split_seed FROM probes
+        WHERE space = ? AND len(w) = len(?::FLOAT[]) AND list_cosine_similarity(w, ?::FLOAT[]) > 0.99999
+        ORDER BY split_seed"""
+    values = w.tolist()
+    for attribute, method, seed in lake.rows(query, [space, values, values])[:1]:
+        if seed or split != "test":
+            raise UneError(
+                f"that direction is the {method} probe of {attribute!r} under split {seed}, which was fitted"
+                f" on {split} items, so that their captions tell how well it knows them: of split 0 take test"
+                " items (leave out --split), or take texts that a map leads there (--captions)"
+            )
 
 
 def direction_of(lake: Lake, query: str, dim: int) -> np.ndarray:

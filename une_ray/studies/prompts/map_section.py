@@ -12,6 +12,7 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import figure_or_dash, table
 from une_ray.report.theme import SERIES
+from une_ray.studies.prompts.lines import short as brief
 
 MARKERS = "os^Dv<>Pp*XHhd"
 NOTE = (
@@ -61,7 +62,9 @@ def draw_map(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
 def short(prompts: Sequence[str]) -> list[str]:
     """Prompts without what most of them begin with: "a person with a hat" is "a hat"."""
     starts = ("a person with ", "a person wearing ", "a person in ", "a person ")
-    return [next((text.removeprefix(s) for s in starts if text.startswith(s)), text) for text in prompts]
+    return [
+        brief(next((text.removeprefix(s) for s in starts if text.startswith(s)), text)) for text in prompts
+    ]
 
 
 def _cluster_scores(source: Source) -> str:

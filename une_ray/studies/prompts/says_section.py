@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from une_ray.corpora.base import has_pictures
 from une_ray.report.pictures import figure, grid
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import table
@@ -87,7 +86,7 @@ def _pictures_of_ends(source: Source, rows: Sequence[dict[str, Any]]) -> str:
     strips = []
     for end, places in (("head", order[::-1][:ENDS]), ("foot", order[:ENDS])):
         names = [image_ids[place] for place in places]
-        if has_pictures(source.corpus):
+        if source.has_pictures:
             inside = grid(
                 [figure(source.picture(name), title=captions[name] or name, size=64) for name in names]
             )

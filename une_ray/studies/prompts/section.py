@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -16,6 +16,7 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import figure_or_dash, table
 from une_ray.report.theme import Colour
+from une_ray.studies.prompts.lines import short
 from une_ray.studies.prompts.map_section import map_section
 from une_ray.studies.prompts.says_section import says_section
 
@@ -24,6 +25,7 @@ SHOWN = 40  # prompts of a plot
 BIASES = """SELECT space, neutral, pole_first, pole_second, prompt, bias, low, high, truth, truth_of
     FROM biases
     SEMI JOIN spaces s ON s.space = biases.space AND s.method = 'middle-block-of-prompts'"""
+TRUNCATED = "SELECT DISTINCT caption FROM truncations JOIN images USING (image_id) WHERE space = ?"
 PICTURES = """WITH drawn AS (
         SELECT prompt, seed, min(picture) AS picture FROM (
             SELECT * FROM prompt_pictures WHERE space = ? AND picture IS NOT NULL
@@ -68,7 +70,7 @@ def bias_section(source: Source) -> Section | None:
     parts += [_agreements(source), _defaults(source)]
     if not any(parts):
         return None
-    return Section("What a generator takes for granted", NOTE, "".join(parts), _summary(source))
+    return Section("What a generator takes for granted", NOTE, "".join(parts), _summary(source, asked))
 
 
 def _question(source: Source, key: tuple[str, str, str, str], rows: Sequence[Bias]) -> str:
@@ -77,10 +79,12 @@ def _question(source: Source, key: tuple[str, str, str, str], rows: Sequence[Bia
     shown = ordered if len(ordered) <= SHOWN else ordered[: SHOWN // 2] + ordered[-SHOWN // 2 :]
     left_out = f", {len(ordered) - len(shown)} between them left out" if len(shown) < len(ordered) else ""
     title = f"<h3>{escape(space)}: {escape(second)} ← → {escape(first)}</h3>"
+    cut = {prompt for (prompt,) in source.rows(TRUNCATED, space)} & {row.prompt for row in shown}
+    left_out += "; * longer than the model reads, and cut off there" if cut else ""
     note = f"<p class=note>{len(rows)} prompts, from “{escape(neutral)}”{left_out}</p>"
     has_truth = any(row.truth is not None for row in shown)
     plot = svg(
-        lambda axes: draw_biases(axes, shown),
+        lambda axes: draw_biases(axes, shown, cut),
         panels=1 + has_truth,
         width=5.4 if has_truth else 7.5,
         height=0.9 + 0.19 * len(shown),
@@ -88,8 +92,9 @@ def _question(source: Source, key: tuple[str, str, str, str], rows: Sequence[Bia
     return title + note + plot + _drawn(source, space, [*_ends(ordered), second, first])
 
 
-def draw_biases(axes: list[Axes], rows: Sequence[Bias]) -> None:
-    """Prompts from below, the second pole's, to above; beside them what is known of each."""
+def draw_biases(axes: list[Axes], rows: Sequence[Bias], cut: Container[str] = ()) -> None:
+    """Prompts from below, the second pole's, to above, with a * at those that were `cut` off; beside them
+    what is known of each."""
     places, values = np.arange(len(rows)), np.array([row.bias for row in rows])
     colours = [
         Colour.GREY if row.low is None or row.low <= 0 <= (row.high or 0) else Colour.BLUE for row in rows
@@ -99,8 +104,9 @@ def draw_biases(axes: list[Axes], rows: Sequence[Bias]) -> None:
             axes[0].plot([row.low, row.high], [place, place], color=colour, linewidth=1.4)
     axes[0].scatter(values, places, c=colours, s=16, zorder=3)
     axes[0].axvline(0, color=Colour.FAINT, linewidth=1, zorder=0)
-    axes[0].set_yticks(places, [row.prompt for row in rows])
-    axes[0].set(title="bias", xlabel=f"{rows[0].pole_second} ← cosine → {rows[0].pole_first}")
+    axes[0].set_yticks(places, [short(row.prompt) + "*" * (row.prompt in cut) for row in rows])
+    poles = short(rows[0].pole_second), short(rows[0].pole_first)
+    axes[0].set(title="bias", xlabel=f"{poles[0]} ← difference of cosines → {poles[1]}")
     if len(axes) > 1:
         known = [(place, row.truth) for place, row in zip(places, rows) if row.truth is not None]
         axes[1].scatter([x for _, x in known], [y for y, _ in known], color=Colour.ORANGE, s=18, marker="s")
@@ -130,7 +136,7 @@ def _drawn(source: Source, space: str, prompts: Sequence[str]) -> str:
         images = [Image.open(io.BytesIO(source.lake.store.read(name))) for name in found.get(text, [])]
         if images:
             pictures = grid([figure(image, title=text, size=64) for image in images])
-            strips.append(f"<div><p class=note>{escape(text)}</p>{pictures}</div>")
+            strips.append(f"<div><p class=note>{escape(short(text))}</p>{pictures}</div>")
     return grid(strips)
 
 
@@ -203,18 +209,30 @@ def _defaults(source: Source) -> str:
     return f"<h3>Defaults</h3>{told}<p class=note>{note}</p>{taken}"
 
 
-def _summary(source: Source) -> str:
-    """The first question's ρ, beside that of text towers."""
+def _summary(source: Source, asked: Mapping[tuple[str, str, str, str], Sequence[Bias]]) -> str:
+    """The first question's ρ, beside that of text towers; without a truth both ends of it."""
     rows = source.rows(
         """SELECT pole_first, pole_second, truth, list(space || ' ' || printf('%.2f', rho) ORDER BY rho DESC),
             max(prompts)
         FROM bias_agreements WHERE NOT starts_with(truth, 'vote:') AND rho IS NOT NULL GROUP BY ALL LIMIT 1"""
     )
     if not rows:
-        return ""
+        return next((_ends_of(key, biases) for key, biases in asked.items()), "")
     first, second, truth, found, prompts = rows[0]
     said = f"Between {second} and {first} {prompts} prompts are ordered as {truth} say with ρ:"
     return f"{said} {', '.join(found)}."
+
+
+def _ends_of(key: tuple[str, str, str, str], rows: Sequence[Bias]) -> str:
+    """The prompts furthest to either pole, and of how many an interval lies clear of none."""
+    space, _, first, second = key
+    ordered = sorted(rows, key=lambda row: row.bias)
+    clear = sum(row.low is not None and row.high is not None and row.low * row.high > 0 for row in rows)
+    ends = (f"{short(row.prompt)} {row.bias:+.2f}" for row in (ordered[0], ordered[-1]))
+    return (
+        f"In {space} {clear} of {len(rows)} prompts lie clear of the middle between {short(second)} and"
+        f" {short(first)}: from {' to '.join(ends)}."
+    )
 
 
 SECTIONS = ((87, bias_section), (88, map_section), (89, says_section))

@@ -127,5 +127,11 @@ def _summary(by_space: dict[str, list[tuple[str, str, int, float, float | None]]
         beside = [f"{of} {100 * value:.1f} %" for of, value in sorted(views.items(), key=lambda i: -i[1])[:1]]
         if "shuffled views" in at:
             beside.append(f"shuffled views {100 * at['shuffled views']:.1f} %")
-        lines.append(f"{space} reads {100 * at['shared']:.1f} % in {most} dimensions ({', '.join(beside)})")
+        majority = next((m for measure, *_, m in rows if measure == "accuracy" and m is not None), None)
+        if majority is not None:
+            beside.append(f"the commoner label {100 * majority:.1f} %")
+        lines.append(
+            f"{space} reads attributes {100 * at['shared']:.1f} % right in {most} dimensions"
+            f" ({', '.join(beside)})"
+        )
     return "; ".join(lines[:2]) + "." if lines else ""
