@@ -334,3 +334,11 @@ def test_a_label_table_that_is_not_there_says_where_it_was_looked_for(tmp_path, 
         UneError, match="no label table .*labels.csv; table= is a path from the current folder"
     ):
         asked(open_corpus(f"folder:{tmp_path}?table={tmp_path}/labels.csv"))
+
+
+def test_a_folder_without_its_kind_is_asked_for(tmp_path):
+    with pytest.raises(UneError, match=f"do you mean folder:{tmp_path}?"):
+        open_corpus(str(tmp_path))
+    with pytest.raises(UneError) as nothing:
+        open_corpus(str(tmp_path / "none"))
+    assert "do you mean" not in str(nothing.value)

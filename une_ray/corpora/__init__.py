@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from une_ray.corpora.base import Corpus, Item
@@ -15,8 +16,10 @@ def open_corpus(text: str) -> Corpus:
     """The corpus that `KIND:ARGUMENT?option=value&…` names. Raises UneError for an unknown kind or option."""
     kind, colon, rest = text.partition(":")
     if not colon:
+        instead = f"; do you mean folder:{text}?" if Path(text).is_dir() else ""
         raise UneError(
             f"a corpus is named KIND:ARGUMENT, as in avatars:2000 or folder:/data/faces; got {text!r}"
+            + instead
         )
     corpus = CORPORA.find(kind)
     argument, _, query = rest.partition("?")

@@ -20,7 +20,7 @@ from une_ray.lake.session import connect
 from une_ray.report.section import Source
 from une_ray.studies.probes import linearity
 from une_ray.studies.probes.command import refusals, table
-from une_ray.studies.probes.study import probe
+from une_ray.studies.probes.study import at_ends, probe
 
 N, D = 400, 12
 RANDOM = np.random.default_rng(0)
@@ -239,6 +239,26 @@ def test_of_asked_attributes_the_command_shows_a_line_in_every_space(lake):
     assert not any("Linear" in said for said in shown)
     wrong = CliRunner().invoke(app, ["probe", *settings, "--attribute", "Nois"])
     assert isinstance(wrong.exception, UneError) and "unknown attribute 'Nois'" in str(wrong.exception)
+
+
+@pytest.mark.parametrize(
+    "chosen, grid, said",
+    [
+        ([0.1] * 8 + [1] * 92, [0.1, 1, 10], []),
+        ([0.1] * 12 + [1] * 88, [0.1, 1, 10], ["12 of 100 probes have λ = 0.1, the smallest"]),
+        (
+            [10] * 60 + [0.1] * 40,
+            [10, 1, 0.1],
+            ["40 of 100 probes have λ = 0.1", "60 of 100"],
+        ),
+        ([0.1] * 100, [0.1], []),
+        ([None] * 10, [0.1, 1], []),
+    ],
+)
+def test_probes_at_an_end_of_the_grid_are_remarked_on(chosen, grid, said):
+    rows = [{"status": "ok", "penalty": penalty} for penalty in chosen]
+    found = list(at_ends([*rows, {"status": "refused", "penalty": None}], grid))
+    assert len(found) == len(said) and all(remark.startswith(start) for remark, start in zip(found, said))
 
 
 def test_what_is_done_is_not_done_again(lake):

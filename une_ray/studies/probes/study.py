@@ -4,7 +4,7 @@ their controls (paper 1)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
-from une_ray.geometry.linear import METHODS
+from une_ray.geometry.linear import METHODS, PENALTIES
 from une_ray.geometry.spread import Spread
 from une_ray.lake import results
 from une_ray.lake.derived import DERIVED
@@ -47,6 +47,7 @@ UNMEASURED = dict.fromkeys(
     + ("permuted_auc", "p_value")
 )
 
+OFTEN = 0.1  # share of probes at one end of the grid that is remarked on
 BESIDES = 2**29  # bytes of a task beside its Grams: a process with torch, and the latents of some files
 
 SUMMARY = """
@@ -129,11 +130,26 @@ def probe(
             report(_announced(config, cluster))
             rows = ENGINES[engine](lake, config, ids, device or default_device(), cluster)
             results.commit(lake, "probes", config, _measured(rows, config.get("seen")))
+            for remark in at_ends(rows, penalties or PENALTIES):
+                report(f"{space}: {remark}")
         configs.append(results.config_hash(config))
     means, each = (
         lake.session.sql(query, params=[configs, names]).to_arrow_table() for query in (SUMMARY, BY_ATTRIBUTE)
     )
     return ProbeResult(means, each, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
+
+
+def at_ends(rows: Sequence[dict[str, Any]], grid: Sequence[float]) -> Iterator[str]:
+    """Of more than a tenth of the probes that have the smallest or the largest λ of a grid: others might be
+    better."""
+    chosen = [row["penalty"] for row in rows if row["status"] == "ok"]
+    ends = ((min(grid), "smallest", "smaller"), (max(grid), "largest", "larger")) if len(grid) > 1 else ()
+    for end, which, further in ends:
+        if (count := chosen.count(end)) > OFTEN * len(chosen):
+            yield (
+                f"{count} of {len(chosen)} probes have λ = {end:g}, the {which} to choose from: {further}"
+                " ones may do better (--penalty)"
+            )
 
 
 def _seen(lake: Lake, space: str, splits: int) -> dict[str, list[int] | None]:
