@@ -1,5 +1,6 @@
 """Which split seeds a derived space's maps have seen; the oracle is how the lake was made."""
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from une_ray.lake.layout import shard_file, space_folder
 from une_ray.lake.seen import warnings_of
 from une_ray.lake.verify import verify
 from une_ray.report.section import Source
+from une_ray.studies.probes import entanglement
 from une_ray.studies.probes import study as probing
 from une_ray.studies.probes.linearity import section
 
@@ -78,6 +80,41 @@ def test_splits_whose_test_images_a_map_has_seen_are_fitted_and_not_measured(tmp
     assert "on most of the images that probes of split 0, 1 are" in found.note and "one split" in found.html
     (nothing,) = lake.probe(["mapped"], splits=2, permutations=0).table.to_pylist()
     assert nothing["auc"] is None and "it has no figures" in capsys.readouterr().err
+
+
+def test_a_later_trial_displaces_what_a_map_has_seen_and_no_other_default(tmp_path, monkeypatch):
+    made = Planted(count=300, spaces=("enc",))
+    made.z["other"] = made.z["enc"] + np.random.default_rng(1).standard_normal(made.z["enc"].shape)
+    lake = open_lake(made.lake(str(tmp_path / "lake")).url)
+    lake.fit_map("enc", "other", draws=2, split_seed=2)
+    lake.apply_map("enc", "other", "mapped", split_seed=2)
+    with monkeypatch.context() as before:
+        before.setattr(probing, "DERIVED", "nothing")
+        before.setattr(probing, "seen_splits", lambda *_: None)
+        lake.probe(["mapped"])
+    old = probed(lake, "mapped")
+    lake.probe(["mapped"], splits=3, permutations=0, penalties=[50.0])
+    new = probed(lake, "mapped")
+    assert [seed for seed in range(5) if new[seed]["config"] == old[seed]["config"]] == [2, 3, 4]
+    assert [new[seed]["auc"] is None for seed in range(3)] == [True, True, False]
+    lake.probe(["enc"], splits=1, permutations=0)
+    for query in ("probe_metrics('mapped')", "agreement('enc', 'mapped')", "agreement('mapped', 'enc')"):
+        with pytest.raises(duckdb.InvalidInputException, match="behind space 'mapped' was fitted on test"):
+            lake.sql(f"FROM {query}").fetchall()
+    for query in ("probe_metrics('enc')", "probe_scores('mapped')"):
+        assert lake.sql(f"FROM {query}").fetchall()
+
+
+def test_a_space_of_which_nothing_is_measured_is_said_and_its_directions_compared(tmp_path):
+    made = Planted(count=300, spaces=("enc",))
+    made.z["other"] = made.z["enc"] + np.random.default_rng(1).standard_normal(made.z["enc"].shape)
+    lake = open_lake(made.lake(str(tmp_path / "lake")).url)
+    lake.shared_space(["enc", "other"], "one", split_seed=1)
+    (row,) = lake.probe(["one"], splits=1, permutations=0).table.to_pylist()
+    assert row["auc"] is None and row["splits"] == 0
+    shown, directions = section(Source(lake)), entanglement.section(Source(lake))
+    assert "it has no figures; probe split 1 too, or fit the map under another" in shown.note
+    assert "one" in directions.html
 
 
 def test_probes_of_splits_whose_test_images_a_map_has_seen_are_warned_of(lake):

@@ -22,7 +22,7 @@ def test_of_a_table_its_rows_and_first_columns():
 
 def test_words_and_numbers_too_and_of_several_tables_their_names():
     settings = SharedSettings(views=("a", "b"), ridge=None, rank=5, shuffled=False, split_seed=0)
-    found = SharedResult("s", 4, 10, 1, 8, 0, ONE, settings, {}, {})
+    found = SharedResult("s", 4, 10, 1, 8, 0, ONE, settings, {}, [], {})
     assert repr(found) == (
         "SharedResult(space='s', dim=4, images=10, rejects=1, train=8, not_fitted_on=0,"
         " scores: 1 row (space, auc))"

@@ -47,11 +47,14 @@ def left_out(lake: Lake, space: str, split_seeds: Sequence[int]) -> str:
     if not seen:
         return seen_by_map(lake, space, split_seeds) if seen is None else ""
     rest = [str(seed) for seed in split_seeds if seed not in seen]
-    return _fitted_on(lake, space, seen, "probes") + (
-        f": its figures are those of split {', '.join(rest)} alone"
-        if rest
-        else ": it has no figures; fit the map under a split seed that is probed"
-    )
+    fitted = fitted_under(lake, space) or frozenset()
+    if rest:
+        so = f"its figures are those of split {', '.join(rest)} alone"
+    elif len(fitted) == 1:
+        so = f"it has no figures; probe split {min(fitted)} too, or fit the map under another"
+    else:
+        so = "it has no figures; fit the maps behind it under one and the same split seed"
+    return f"{_fitted_on(lake, space, seen, 'probes')}: {so}"
 
 
 def seen_by_map(lake: Lake, space: str, split_seeds: Sequence[int], tested: str = "probes") -> str:

@@ -262,9 +262,12 @@ FROM files;
 -- Which of several probes of one space, attribute, method and split seed is *the* one, its place 1: fitted rather than refused, then, of a space
 -- that a map made, not measured on what the map has seen, then the default settings, then more latents, then the first by engine and config. The rule stands here and nowhere else.
 CREATE OR REPLACE VIEW ranked_probes AS
+WITH nz_seen AS (
+    SELECT space, flatten(list(seen)) AS splits FROM (SELECT DISTINCT space, config FROM probes) JOIN probe_configs USING (config) GROUP BY space)
 SELECT p.*, row_number() OVER (PARTITION BY p.space, p.attribute, p.method, p.split_seed
-    ORDER BY p.status <> 'ok', c.seen IS NULL, c.is_default IS NOT TRUE, c.latents DESC NULLS LAST, p.engine, p.config) AS place
-FROM probes p LEFT JOIN probe_configs c USING (config);
+    ORDER BY p.status <> 'ok', c.seen IS NULL AND coalesce(list_contains(s.splits, p.split_seed), false), c.is_default IS NOT TRUE,
+        c.latents DESC NULLS LAST, p.engine, p.config) AS place
+FROM probes p LEFT JOIN probe_configs c USING (config) LEFT JOIN nz_seen s ON s.space = p.space;
 
 -- The probes that the macros below read: split seed 0, one per space × attribute × method.
 -- The method is 'ridge' unless told otherwise: SELECT * FROM probe_metrics('mini-dino', by_method := 'lda'); a computation of one's own
@@ -323,11 +326,12 @@ SELECT space, config, method, engine, attribute_mean(auc, weight) AS auc, attrib
     count(DISTINCT attribute) FILTER (auc IS NOT NULL) AS attributes, split_margin(off, weight, ratio, split_seed) AS auc_margin
 FROM levelled GROUP BY ALL;
 
--- One row per computation × attribute: means over the splits that measure it, auc_margin as above, of one attribute; p_value is the largest
--- of the splits', so that below .05 every one of them is. NULL where no split has both kinds of test images, or a map has seen them all.
+-- One row per computation × attribute: means over the splits that measure it, auc_margin as above, of one attribute, NULL where the splits' AUCs
+-- are all the same, as of 1 they may be; p_value is the largest of the splits', so that below .05 every one of them is. NULL where no split has
+-- both kinds of test images, or a map has seen them all.
 CREATE OR REPLACE VIEW probe_attributes AS
 SELECT space, attribute, method, engine, round(avg(auc), 12) AS auc,
-    round(split_margin(stddev_samp(auc), count(auc), avg(test / train) FILTER (auc IS NOT NULL)), 12) AS auc_margin,
+    nullif(round(split_margin(stddev_samp(auc), count(auc), avg(test / train) FILTER (auc IS NOT NULL)), 12), 0) AS auc_margin,
     round(avg(permuted_auc), 12) AS permuted, max(p_value) AS p_value, round(avg(accuracy), 12) AS accuracy, round(avg(majority), 12) AS majority,
     round(avg(balanced_accuracy), 12) AS balanced, count(auc) AS measured_splits, coalesce(is_default, false) AS is_default, config
 FROM probes LEFT JOIN probe_configs USING (config) WHERE status = 'ok' GROUP BY ALL ORDER BY space, attribute, method, engine, config;
@@ -346,6 +350,13 @@ FROM chosen_probes nz_p WHERE by_config IS NULL AND nz_p.space = in_space AND nz
 UNION ALL
 SELECT nz_p.space, nz_p.method, nz_p.attribute, nz_p.status, nz_p.error, nz_p.w[:], nz_p.b, nz_p.slope, nz_p."offset", nz_p.auc
 FROM probes nz_p WHERE by_config IS NOT NULL AND nz_p.split_seed = 0 AND nz_p.space = in_space AND nz_is_among(nz_p.config, by_config);
+
+-- Why probes of a space that a map made are not measured on split 0: one row with the message, or none.
+CREATE OR REPLACE MACRO nz_seen_trouble(in_space) AS TABLE
+SELECT 'the map behind space ''' || in_space || ''' was fitted on test images of split 0, so its probes of that split are not measured; '
+    || 'probe_attributes has those of other splits' AS message
+FROM (SELECT DISTINCT nz_p.config FROM probes nz_p WHERE nz_p.space = in_space) JOIN probe_configs nz_c USING (config)
+WHERE list_contains(nz_c.seen, 0) LIMIT 1;
 
 -- Why there are no such probes: one row with the message, or none.
 CREATE OR REPLACE MACRO nz_probe_trouble(in_space, by_method, by_config) AS TABLE
@@ -449,7 +460,7 @@ SELECT * EXCLUDE (space, method) FROM metrics_of('nz_tested')
 UNION ALL
 SELECT error(message)::VARCHAR, error(message)::BIGINT, error(message)::BIGINT, error(message)::DOUBLE, error(message)::DOUBLE,
     error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE
-FROM nz_trouble WHERE error(message)::BOOLEAN
+FROM (FROM nz_trouble UNION ALL FROM nz_seen_trouble(in_space)) WHERE error(message)::BOOLEAN
 ORDER BY attribute;
 
 -- An attribute's direction in a space: w and b as fitted, its length, and `unit` of length 1.
@@ -474,7 +485,9 @@ nz_ranked AS (
     SELECT *, rank() OVER (ORDER BY auc_a) + count(*) OVER (PARTITION BY auc_a) / 2 AS rank_a,
         rank() OVER (ORDER BY auc_b) + count(*) OVER (PARTITION BY auc_b) / 2 AS rank_b
     FROM nz_both),
-nz_trouble AS (FROM nz_probe_trouble(space_a, by_method, by_config) UNION ALL FROM nz_probe_trouble(space_b, by_method, by_config))
+nz_trouble AS (
+    FROM nz_probe_trouble(space_a, by_method, by_config) UNION ALL FROM nz_probe_trouble(space_b, by_method, by_config)
+    UNION ALL FROM nz_seen_trouble(space_a) UNION ALL FROM nz_seen_trouble(space_b))
 SELECT attribute, auc_a, auc_b, corr(auc_a, auc_b) OVER () AS pearson, corr(rank_a, rank_b) OVER () AS spearman FROM nz_ranked
 UNION ALL
 SELECT error(message)::VARCHAR, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE, error(message)::DOUBLE

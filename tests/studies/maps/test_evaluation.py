@@ -1,11 +1,15 @@
 """What a fitted map is asked; oracle: cosines before and after, on planted rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from une_ray.geometry.peers import PEERS, Anchors
 from une_ray.geometry.unit import unit_rows
+from une_ray.studies.maps.classes import NO_CLASS, classes_of
 from une_ray.studies.maps.evaluation import Pairs, image_figures
+from une_ray.studies.maps.study import _by_class
 from une_ray.studies.maps.texts import ClassTexts, text_figures
 
 
@@ -48,3 +52,30 @@ def test_what_is_compared_in_a_third_space_has_no_centred_cosine_of_any_width(an
         metrics = {figure.metric for figure in image_figures(fitted, pairs, pairs.b.mean(0))}
         assert ("centred cosine" in metrics) == (name != "relative"), (name, centred)
         assert {"cosine", "retrieval", "class retrieval"} <= metrics
+
+
+def test_what_has_an_unknown_label_is_in_no_class():
+    labels = np.array([[0, 1], [1, 1], [np.nan, 1], [0, 1], [1, np.nan], [0, 0]])
+    classes = classes_of(labels)
+    assert classes[[2, 4]].tolist() == [NO_CLASS] * 2
+    assert classes[0] == classes[3] and len(set(classes.tolist())) == 4
+    pairs, without = planted(12, 12), np.arange(80) % 3 > 0
+    fitted = PEERS["orthogonal", True](Anchors(a=pairs.a, b=pairs.b))
+    some = replace(pairs, classes=np.where(without, pairs.classes, NO_CLASS))
+    asked, due = (
+        next(f for f in image_figures(fitted, part, pairs.b.mean(0)) if f.metric == "class retrieval")
+        for part in (some, pairs.of(without))
+    )
+    assert asked == due and asked.items == without.sum()
+
+
+def test_maps_of_some_classes_are_fitted_on_no_image_without_one():
+    random = np.random.default_rng(0)
+    pairs = planted(12, 12)
+    pairs = replace(pairs, classes=random.integers(0, 8, 80))
+    some = replace(pairs, classes=np.where(np.arange(80) < 20, NO_CLASS, pairs.classes))
+    left = pairs.of(np.arange(80) >= 20)
+    rows = [
+        list(_by_class(part, part, pairs.b.mean(0), 0, np.random.default_rng(1))) for part in (some, left)
+    ]
+    assert rows[0] == rows[1] and rows[0]

@@ -252,12 +252,14 @@ def test_of_asked_attributes_the_command_shows_a_line_in_every_space(lake):
             ["40 of 100 probes have λ = 0.1", "60 of 100"],
         ),
         ([0.1] * 100, [0.1], []),
+        ([0.1] * 100, [0.1, 0.1], []),
         ([None] * 10, [0.1, 1], []),
     ],
 )
 def test_probes_at_an_end_of_the_grid_are_remarked_on(chosen, grid, said):
-    rows = [{"status": "ok", "penalty": penalty} for penalty in chosen]
-    found = list(at_ends([*rows, {"status": "refused", "penalty": None}], grid))
+    rows = [{"status": "ok", "penalty": penalty, "p_value": None} for penalty in chosen]
+    beside = [{"status": "ok", "penalty": 10, "p_value": 0.3}] * 100  # no better than with shuffled labels
+    found = list(at_ends([*rows, *beside, {"status": "refused", "penalty": None}], grid))
     assert len(found) == len(said) and all(remark.startswith(start) for remark, start in zip(found, said))
 
 

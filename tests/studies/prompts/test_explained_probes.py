@@ -25,7 +25,7 @@ def test_of_items_that_it_was_not_fitted_on_a_probe_is_explained(lake):
 
 
 @pytest.mark.parametrize(
-    "seed, split, scale", [(0, "all", 1), (0, "train", 1), (0, "all", 3), (1, "test", 1), (1, "all", 0.5)]
+    "seed, split, scale", [(0, "all", 1), (0, "train", -1), (0, "all", 3), (1, "test", 1), (1, "all", 0.5)]
 )
 def test_of_those_that_it_was_fitted_on_it_is_refused_however_long_it_is(lake, seed, split, scale):
     query = f"SELECT list_transform(w, lambda x: x * {scale}) AS w FROM ({PROBE.format(seed)})"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 from sklearn.base import clone
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import Ridge, RidgeClassifier
+from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
@@ -24,7 +25,7 @@ from une_ray.geometry.unit import unit_rows
 from une_ray.lake.paired import in_order, paired_images, rows_of
 from une_ray.report.section import Source
 from une_ray.studies import shared
-from une_ray.studies.shared.accuracies import _ridge_scores
+from une_ray.studies.shared.accuracies import _measured, _ridge_scores, _usable
 from une_ray.studies.shared.moments import moments_of
 from une_ray.studies.shared.section import section
 
@@ -70,6 +71,27 @@ def test_the_space_is_in_the_lake_and_is_the_hidden_latent(made, lake, found):
         ("no latent in enc: not finite",)
     ]
     assert any("space together" in line for line in lake.verify())
+
+
+def test_of_attributes_with_unknown_labels_the_known_ones_count_each_by_itself():
+    """Oracle: scikit-learn, attribute by attribute."""
+    random = np.random.default_rng(0)
+    z, w = random.standard_normal((300, 5)), random.standard_normal((5, 4))
+    labels = (z @ w + random.standard_normal((300, 4)) > 0).astype(float)
+    labels[random.random((300, 4)) < [0, 0.1, 0.3, 0.3]] = np.nan
+    found, due = _measured(z[:200], labels[:200], z[200:], labels[200:]), []
+    for y in labels.T:
+        known, tested = ~np.isnan(y[:200]), ~np.isnan(y[200:])
+        scale = z[:200][known].std(0)
+        x, test = z[:200][known] / scale, z[200:][tested] / scale
+        scores = Ridge(alpha=1e-2 * known.sum()).fit(x, 2 * y[:200][known] - 1).predict(test)
+        right = y[200:][tested]
+        commoner = max(right.mean(), 1 - right.mean())
+        due.append([accuracy_score(right, scores > 0), roc_auc_score(right, scores), commoner])
+    assert found == pytest.approx(np.mean(due, axis=0))
+    one_sided = np.where(np.isnan(labels[:200]), np.nan, 1.0)
+    assert _usable(labels[:200], labels[200:]) == [0, 1, 2, 3]
+    assert _usable(np.column_stack([labels[:200, :3], one_sided[:, 3]]), labels[200:]) == [0, 1, 2]
 
 
 def test_accuracies_are_scikit_learns_beside_shuffled_views_and_the_majority(made, lake, found):

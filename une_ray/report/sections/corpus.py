@@ -10,6 +10,7 @@ from une_ray.report.tables import counted
 
 ORDER = 10
 PICTURES = 48
+COUNTS = "SELECT count(*) FILTER (status = 'ok'), count(*) FILTER (status = 'reject') FROM images"
 SPACES = """SELECT if(role = 'control', 'control', if(kind = 'derived', 'derived space', 'space')) AS sort,
         list(space ORDER BY space)
     FROM spaces SEMI JOIN counts USING (space) GROUP BY sort ORDER BY sort DESC"""
@@ -21,7 +22,9 @@ def section(source: Source) -> Section | None:
     )
     if not rows:
         return None
-    counts = source.rows("SELECT split, count(*) FROM images GROUP BY split ORDER BY split")
+    counts = source.rows(
+        "SELECT split, count(*) FROM images WHERE status = 'ok' GROUP BY split ORDER BY split"
+    )
     splits = [f"{count:,} {split}" for split, count in counts]
     note = f"{'; '.join(splits)}. A random handful; rest the pointer on one for its id and caption."
     if not source.has_pictures:
@@ -37,7 +40,7 @@ def section(source: Source) -> Section | None:
 
 def _summary(source: Source, splits: list[str], item: str) -> str:
     """What the lake holds; an `item` is an image or a text."""
-    ((images, rejects),) = source.rows("SELECT count(*), count(*) FILTER (status = 'reject') FROM images")
+    ((images, rejects),) = source.rows(COUNTS)
     spaces = [f"{counted(len(names), sort)} ({', '.join(names)})" for sort, names in source.rows(SPACES)]
     seen_in = f", in {' beside '.join(spaces)}" if spaces else ""
     return (

@@ -20,6 +20,7 @@ LATENTS = """
     SELECT image_id, z FROM latents SEMI JOIN (SELECT unnest($images) AS image_id) USING (image_id)
     WHERE space = $space"""
 
+REJECTED = "SELECT error FROM rejects WHERE image_id = ? AND (space IS NULL OR space = ?) LIMIT 1"
 LACKING = """
     WITH wanted AS (
         SELECT image_id, space
@@ -53,7 +54,9 @@ def named(lake: Lake, spaces: list[str], image_ids: Sequence[str]) -> list[str]:
             raise unknown("image", image_id, [name for (name,) in known])
     lacking = lake.session.execute(LACKING, {"images": ids, "spaces": spaces}).fetchone()
     if lacking is not None:
-        raise UneError(f"image {lacking[0]!r} has no latent in {lacking[1]}; une build finishes it")
+        why = lake.rows(REJECTED, list(lacking))
+        remedy = f"it is a reject: {why[0][0]}" if why else "une build finishes it"
+        raise UneError(f"image {lacking[0]!r} has no latent in {lacking[1]}; {remedy}")
     return ids
 
 

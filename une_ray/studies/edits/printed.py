@@ -18,13 +18,14 @@ HEADER = (
 
 NOTE = """
 effect: standard deviations of the judge's score over its train images per one applied, ± half a 95 % interval
-over images, each of which has a random step of its own; flips: of the images that the smallest and
-the largest dose could flip; leakage: root mean square of the other attributes' effects, and of what befalls
-them in one image, where random steps do not cancel; kept: the largest effect on a kept one; order: Kendall's
-τ between dose and judged score; identity: cosine with the original; KID: kernel distance to the originals,
-± over images, of 16 or more. 0 is the round trip. A prompt's dose is its guidance scale; that of hspace
-counts how far the prompt by itself moves the middle block. shared: the shared space's probe, carried back;
-random-shared: random directions of that space, as long."""
+over images, each of which has a random step of its own; flips: of the images that the smallest and the
+largest dose could flip; leakage: root mean square of the other attributes' effects, less what differences
+between images add (0.000: no more than those), and of what befalls them in one image, where random steps do
+not cancel; kept: the largest effect on a kept one; order: Kendall's τ between dose and judged score;
+identity: cosine with the original; KID: kernel distance to the originals, ± over images, of 16 or more. 0 is
+the round trip. A prompt's dose is its guidance scale; that of hspace counts how far the prompt by itself
+moves the middle block. shared: the shared space's probe, carried back; random-shared: random directions of
+that space, as long."""
 
 
 def lines(done: DoneEdit) -> list[str]:

@@ -208,6 +208,7 @@ def numbers(judged: Sequence[Outcome]) -> str:
     chance = f"; one half of the originals is {within(real, images)} from the other"
     note = (
         "<p class=note>±: half a 95 % interval over images, each of which has a random step of its own. "
+        "Leakage is less what differences between images add to it, 0.000 where it is no more than those. "
         "Of one: leakage in one image, where random steps do not cancel. KID: kernel distance to the same "
         "images' originals, with its interval over images, shown of "
         f"{FEWEST_OF_KID} or more{chance if images >= FEWEST_OF_KID else ''}.</p>"
@@ -217,7 +218,8 @@ def numbers(judged: Sequence[Outcome]) -> str:
 
 def _line(outcome: Outcome) -> tuple[str, ...]:
     row = outcome.summary()
-    per_effect = row["leakage"] / abs(row["effect"]) if abs(row["effect"]) >= LEAST_EFFECT else None
+    is_measured = abs(row["effect"]) >= LEAST_EFFECT and row["leakage"] > 0
+    per_effect = row["leakage"] / abs(row["effect"]) if is_measured else None
     flips = [
         NOTHING if math.isnan(share) else f"{percent(share, 0)} % of {count}"
         for share, count in zip(row["flips"], row["flips_of"])

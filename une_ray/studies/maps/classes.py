@@ -11,6 +11,7 @@ from une_ray.lake.latents import refuse_unknown_attributes
 from une_ray.lake.layout import Lake
 
 DEFAULT = 4  # attributes, and so at most sixteen classes
+NO_CLASS = -1
 SHARES = "SELECT attribute FROM attributes GROUP BY attribute ORDER BY abs(avg(value::INT) - 0.5), attribute"
 
 
@@ -25,11 +26,13 @@ def class_attributes(lake: Lake, names: Sequence[str] | None) -> list[str]:
 
 
 def classes_of(labels: np.ndarray) -> np.ndarray:
-    """(n,) a whole number for every combination in `labels` (n, attributes); an unknown label counts as one.
+    """(n,) a whole number for every combination in `labels` (n, attributes); NO_CLASS where one is unknown.
 
     The same combination has the same number in every call.
     """
     if labels.shape[1] > 30:
         raise UneError(f"{labels.shape[1]} attributes make too many classes; name a few with --classes")
-    digits = np.where(np.isnan(labels), 2, labels).astype(np.int64)
-    return digits @ 3 ** np.arange(labels.shape[1], dtype=np.int64)
+    unknown = np.isnan(labels)
+    digits = np.where(unknown, 0, labels).astype(np.int64)
+    numbers = digits @ 2 ** np.arange(labels.shape[1], dtype=np.int64)
+    return np.where(unknown.any(1), NO_CLASS, numbers)

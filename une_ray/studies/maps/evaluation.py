@@ -10,6 +10,7 @@ import numpy as np
 from une_ray.geometry.arrays import Floats
 from une_ray.geometry.pairing import class_retrieval, item_retrieval, paired_cosine
 from une_ray.geometry.peers import FittedMap
+from une_ray.studies.maps.classes import NO_CLASS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,13 +59,14 @@ def image_figures(fitted: FittedMap, test: Pairs, centre: Floats, subset: str = 
     if fitted.in_target:
         values["centred cosine"] = paired_cosine(mapped - centre, true - centre)
     values["retrieval"] = item_retrieval(mapped, true)
-    if len(set(test.classes.tolist())) > 1:
-        values["class retrieval"] = class_retrieval(
-            mapped, true, np.unique(test.classes, return_inverse=True)[1]
-        )
+    known = test.classes != NO_CLASS
+    numbers, classes = np.unique(test.classes[known], return_inverse=True)
+    if len(numbers) > 1:
+        values["class retrieval"] = class_retrieval(mapped[known], true[known], classes)
     for metric, value in values.items():
         if value is not None:
-            yield Figure(of="images", metric=metric, value=value, items=len(test), subset=subset)
+            items = int(known.sum()) if metric == "class retrieval" else len(test)
+            yield Figure(of="images", metric=metric, value=value, items=items, subset=subset)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from une_ray.lake.tables import InALine
 from une_ray.run.progress import say
 from une_ray.studies.maps import figures
 from une_ray.studies.maps.captions import caption_figures, captioned, captions_alone, captions_of
-from une_ray.studies.maps.classes import class_attributes, classes_of
+from une_ray.studies.maps.classes import NO_CLASS, class_attributes, classes_of
 from une_ray.studies.maps.evaluation import Asked, Figure, Pairs, image_figures
 from une_ray.studies.maps.stored import stored_maps
 from une_ray.studies.maps.texts import ClassTexts, class_texts, native_figures, text_figures
@@ -102,10 +102,11 @@ def fit_maps(
         say(warning)
     words = None if texts is None else class_texts(texts, source, target, labelled, images)
     prints = lake.fingerprints()
-    config, stamps = _config(settings, images, prints, words, captions), _stamps(settings, prints)
+    columns, stamps = [labelled.index(name) for name in attributes], _stamps(settings, prints)
+    config = _config(settings, images, prints, words, captions) | _unlabelled(images, columns, attributes)
     maps = [] if results.is_done(lake, "maps", config) else list(stored_maps(lake, source, target, images))
     if not results.is_done(lake, "map_fits", config):
-        train, test = pairs_of(lake, source, target, images, [labelled.index(name) for name in attributes])
+        train, test = pairs_of(lake, source, target, images, columns)
         fits = _fits(train, test, draws, _asked(lake, settings, words, labelled, test))
         results.commit(lake, "map_fits", config, [stamps | dict(row) for row in fits])
     if maps:  # after all that can refuse the spaces: a map that is kept can be applied
@@ -145,6 +146,16 @@ def _config(
     if settings.with_captions:
         config["captions"] = [[fingerprints[space], count] for space, count in sorted(captions.items())]
     return config
+
+
+def _unlabelled(images: PairedImages, columns: Sequence[int], attributes: Sequence[str]) -> dict[str, int]:
+    """What a config has, and a person is told, of images that lack a label in one of the columns."""
+    folds = images.train_labels, images.test_labels
+    count = sum(int(np.isnan(labels[:, columns]).any(1).sum()) for labels in folds)
+    if not count:
+        return {}
+    say(f"{count:,} images are in no class, as a label of {', '.join(attributes)} is unknown")
+    return {"no_class": count}
 
 
 def pairs_of(
@@ -252,6 +263,7 @@ def _by_class(
     train: Pairs, test: Pairs, centre: np.ndarray, draw: int, random: np.random.Generator
 ) -> Iterator[Mapping[str, Any]]:
     """Maps that were fitted on some classes alone, on test images of those and of the others."""
+    train, test = (pairs.of(pairs.classes != NO_CLASS) for pairs in (train, test))
     known = random.permutation(np.unique(train.classes))
     for share in SHARES_OF_CLASSES:
         fitted_on = known[: max(1, round(share * len(known)))]

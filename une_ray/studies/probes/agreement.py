@@ -138,7 +138,7 @@ def numbers(pairs: Pairs, correlations: Correlations, roles: Roles) -> str:
             for text in (
                 f"{c.value:+.3f}",
                 f"{c.low:+.2f} to {c.high:+.2f}",
-                f"{c.null_mean:+.2f} ± {c.null_sd:.2f}",
+                f"{c.null_mean:+.2f} ± {1.96 * c.null_sd:.2f}",
                 f"{c.p_value:.2g}",
             )
         ]

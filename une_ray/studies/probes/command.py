@@ -124,8 +124,8 @@ def table(summary: list[dict[str, Any]]) -> list[str]:
         f" {'balanced':>9}"
     ]
     lines += [f"{row['space']:34} " + " ".join(_cells(row)) for row in summary]
-    if summary:
-        most = max(summary, key=lambda row: (row["splits"], row["attributes"]))
+    most = max(summary, key=lambda row: (row["splits"], row["attributes"]), default=None)
+    if most is not None and most["splits"]:
         fewer = [row for row in summary if row["splits"] < most["splits"]]
         lines += [
             "",
@@ -133,11 +133,9 @@ def table(summary: list[dict[str, Any]]) -> list[str]:
                 f"Means over {most['attributes']} attributes and {most['splits']}"
                 f" split{'s' * (most['splits'] != 1)}; ± is half a 95 % interval for other"
             ),
-            ("images (Nadeau & Bengio 2003: splits share train images). permuted: AUC after fits to"),
-            (
-                "shuffled labels; p ≤ .05: share of attributes that beat those, – of fewer than 19 shuffles;"
-                " majority: accuracy of always answering the commoner label."
-            ),
+            "images (Nadeau & Bengio 2003: splits share train images). permuted: AUC after fits to shuffled",
+            "labels; p ≤ .05: share of attributes that beat those, mean over splits, – of fewer than 19",
+            "shuffles; majority: accuracy of always answering the commoner label.",
             *(f"{row['space']}: of {row['splits']} split{'s' * (row['splits'] != 1)}" for row in fewer),
         ]
     return lines

@@ -10,7 +10,6 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
-from une_ray.studies.probes.linearity import MEASURED
 
 LABELS, ROWS = 20_000, 4000
 NOTE = (
@@ -21,7 +20,7 @@ NOTE = (
     " direction may turn where the space hardly varies at no cost to any score, so cosines are the weaker"
     " evidence. Attributes that go together stand together."
 )
-DIRECTIONS = f"SELECT space, attribute, w FROM {MEASURED} WHERE split_seed = 0"
+DIRECTIONS = "SELECT space, attribute, w FROM best_probes WHERE status = 'ok' AND split_seed = 0"
 LABELLED = """SELECT labels FROM (
         SELECT image_id, list_transform(?, lambda name: attributes[name]::INT) AS labels FROM images
         WHERE status = 'ok')

@@ -16,11 +16,11 @@ from une_ray.report.tables import figure_or_dash, percent, table
 from une_ray.report.theme import Colour
 
 NOTE = (
-    "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. The"
-    " controls are grey: a space counts for its model only as far as it beats them. The dotted line is"
-    " chance; the small upright strokes are the same probes fitted on permuted labels. In the table, p ≤ .05:"
-    " attributes whose AUC beats those; – of fewer than 19 permutations, of which no p is as low. ± is half a"
-    " 95 % interval for other images (Nadeau & Bengio 2003), of more splits than one."
+    "Test AUC of a linear probe of every attribute in every space; a line is the range over split seeds. "
+    "The controls are grey: a space counts for its model only as far as it beats them. The dotted line is "
+    "chance; the small upright strokes are the same probes fitted on permuted labels. In the table, p ≤ "
+    ".05: how many attributes beat those, mean over splits; – of fewer than 19 permutations, of which no p "
+    "is as low. ± is half a 95 % interval for other images (Nadeau & Bengio 2003), of more splits than one."
 )
 
 # *The* probe of each space, attribute and split, where it was fitted and its test images are of both kinds.
@@ -84,8 +84,9 @@ Figures = dict[tuple[str, str], Aucs]
 
 def section(source: Source) -> Section | None:
     rows = source.rows(BY_ATTRIBUTE)
+    remarks = [f"{remark}." for row in source.rows(PROBED) for remark in _seen(source, *row)]
     if not rows:
-        return None
+        return Section("Linear probes", " ".join(remarks), "", "") if remarks else None
     figures = {(attribute, space): Aucs(*aucs) for attribute, space, *aucs in rows}
     spaces = source.roles.in_order(space for _, space in figures)
     attributes = ranked(figures, source.roles.models(spaces) or spaces)
@@ -95,9 +96,7 @@ def section(source: Source) -> Section | None:
     )
     of_spaces = [SpaceFigures(*row) for row in source.rows(BY_SPACE)]
     of_spaces.sort(key=lambda row: spaces.index(row.space))
-    note = " ".join(
-        [NOTE, *(f"{warning}." for row in source.rows(PROBED) for warning in _seen(source, *row))]
-    )
+    note = " ".join([NOTE, *remarks])
     return Section(
         "Linear probes", note, picture + numbers(of_spaces, source.roles), summary(of_spaces, source.roles)
     )
@@ -105,8 +104,9 @@ def section(source: Source) -> Section | None:
 
 def _seen(source: Source, space: str, measured: list[int] | None, probed: list[int]) -> Iterator[str]:
     """What there is to say of splits whose test images a map behind the space has seen."""
-    if said := seen_by_map(source.lake, space, measured or []) if measured else "":
-        yield f"{said} (une probe leaves them out when it is asked again)"
+    if said := seen_by_map(source.lake, space, measured) if measured else "":
+        is_known = seen_splits(source.lake, space, probed) is not None
+        yield said + (" (une probe leaves them out when it is asked again)" if is_known else "")
     elif seen_splits(source.lake, space, probed):
         yield left_out(source.lake, space, probed)
 
@@ -167,7 +167,7 @@ def numbers(rows: list[SpaceFigures], roles: Roles) -> str:
             percent(row.accuracy),
             percent(row.majority),
             figure_or_dash(row.permuted, ".3f"),
-            "–" if row.significant is None else f"{row.significant:.0f} of {row.attributes}",
+            "–" if row.significant is None else f"{row.significant:.3g} of {row.attributes}",
         )
         for row in rows
     ]
@@ -189,7 +189,7 @@ def summary(rows: list[SpaceFigures], roles: Roles) -> str:
         f" {best.attributes}"
     )
     low = best.auc - (best.margin or 0.0)
-    close = [row for row in models if row is not best and row.auc + (row.margin or 0.0) >= low]
+    close = [row for row in rows if row is not best and row.auc + (row.margin or 0.0) >= low]
     if beside:
         text += f" ({', '.join(beside)})"
     if best.accuracy is not None and best.majority is not None:
@@ -197,9 +197,11 @@ def summary(rows: list[SpaceFigures], roles: Roles) -> str:
             f", accuracy {percent(best.accuracy)} % where the majority class has {percent(best.majority)} %"
         )
     if close:
-        text += f"; intervals overlap with {', '.join(f'{row.space} ({_interval(row)})' for row in close)}"
+        shown = ", ".join(f"{roles.label(row.space)} {_interval(row)}" for row in close)
+        text += f"; no clearer than {shown}"
     return f"{text}."
 
 
 def _interval(row: SpaceFigures) -> str:
-    return f"{row.auc:.3f}" if row.margin is None else f"{row.auc:.3f} ± {row.margin:.3f}"
+    """An AUC, and half its interval where there is one."""
+    return f"{row.auc:.3f} (one split)" if row.margin is None else f"{row.auc:.3f} ± {row.margin:.3f}"

@@ -141,9 +141,11 @@ def probe(
 
 def at_ends(rows: Sequence[dict[str, Any]], grid: Sequence[float]) -> Iterator[str]:
     """Of more than a tenth of the probes that have the smallest or the largest λ of a grid: others might be
-    better."""
-    chosen = [row["penalty"] for row in rows if row["status"] == "ok"]
-    ends = ((min(grid), "smallest", "smaller"), (max(grid), "largest", "larger")) if len(grid) > 1 else ()
+    better. Of those that are no better than with shuffled labels the largest is due."""
+    chosen = [row["penalty"] for row in rows if row["status"] == "ok" and (row.get("p_value") or 0) <= 0.05]
+    ends = (
+        ((min(grid), "smallest", "smaller"), (max(grid), "largest", "larger")) if len(set(grid)) > 1 else ()
+    )
     for end, which, further in ends:
         if (count := chosen.count(end)) > OFTEN * len(chosen):
             yield (

@@ -79,10 +79,11 @@ def explain(
 
 
 def _refuse_fitted(lake: Lake, space: str, w: np.ndarray, split: str) -> None:
-    """Raise UneError where `w` is a probe's that items of that split were fitted on: it tells them apart by
-    what is their own, whatever the attribute."""
+    """Raise UneError where `w`, or −w, is a probe's that items of that split were fitted on: it tells them
+    apart by what is their own, whatever the attribute. What is made of several probes it does not know."""
     query = """SELECT attribute, method, split_seed FROM probes
-        WHERE space = ? AND len(w) = len(?::FLOAT[]) AND list_cosine_similarity(w, ?::FLOAT[]) > 0.99999
+        WHERE space = ? AND len(w) = len(?::FLOAT[]) AND list_dot_product(w, w) > 0
+            AND abs(list_cosine_similarity(w, ?::FLOAT[])) > 0.99999
         ORDER BY split_seed"""
     values = w.tolist()
     for attribute, method, seed in lake.rows(query, [space, values, values])[:1]:

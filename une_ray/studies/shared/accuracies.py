@@ -30,15 +30,11 @@ def accuracies(
 ) -> list[dict[str, Any]]:
     """Rows of `shared_scores`: mean test accuracy and AUC of all attributes by ridge probes of k dimensions.
 
-    Attributes with an unknown label, or of one side alone in either fold, are left out and counted by it.
+    Each attribute is fitted and measured on the images whose label is known; those of one side alone in
+    either fold are left out, and `attributes` counts the others.
     """
-    names = attributes_of(lake)
     folds = [_some(images.train, images.train_labels), _some(images.test, images.test_labels)]
-    usable = [
-        column
-        for column in range(len(names))
-        if all(set(labels[:, column]) == {0.0, 1.0} for _, labels in folds)
-    ]
+    usable = _usable(*(labels for _, labels in folds))
     if not usable:
         return []
     coordinates = []
@@ -50,11 +46,48 @@ def accuracies(
     found = []
     for name in projections:
         for k in numbers_of_dimensions(min(dim, coordinates[0][name].shape[1])):
-            scores = _ridge_scores(coordinates[0][name][:, :k], train, coordinates[1][name][:, :k])
-            about = {"of": name, "k": k, "majority": float(majority(test).mean()), "attributes": len(usable)}
-            found.append({"measure": "accuracy", "value": float(accuracy(scores, test).mean()), **about})
-            found.append({"measure": "AUC", "value": float(auc(scores, test).mean()), **about})
+            accurate, area, commoner = _measured(
+                coordinates[0][name][:, :k], train, coordinates[1][name][:, :k], test
+            )
+            about = {"of": name, "k": k, "majority": commoner, "attributes": len(usable)}
+            found.append({"measure": "accuracy", "value": accurate, **about})
+            found.append({"measure": "AUC", "value": area, **about})
     return found
+
+
+def one_sided(lake: Lake, images: PairedImages) -> list[str]:
+    """Attributes that have one side alone in either fold, and so no accuracy."""
+    folds = [_some(images.train, images.train_labels), _some(images.test, images.test_labels)]
+    usable = _usable(*(labels for _, labels in folds))
+    return [name for column, name in enumerate(attributes_of(lake)) if column not in usable]
+
+
+def _usable(*folds: np.ndarray) -> list[int]:
+    """Columns that have both sides among the known labels of every fold."""
+    return [
+        column
+        for column in range(folds[0].shape[1])
+        if all({0.0, 1.0} <= set(labels[:, column].tolist()) for labels in folds)
+    ]
+
+
+def _measured(
+    z: np.ndarray, labels: np.ndarray, test_z: np.ndarray, test: np.ndarray
+) -> tuple[float, float, float]:
+    """Mean over attributes of accuracy, AUC and the commoner label's accuracy, each on its known rows."""
+    known, test_known = ~np.isnan(labels), ~np.isnan(test)
+    alike: dict[bytes, list[int]] = {}  # attributes that are known of the same images are fitted at once
+    for column in range(labels.shape[1]):
+        pattern = known[:, column].tobytes() + test_known[:, column].tobytes()
+        alike.setdefault(pattern, []).append(column)
+    parts = []
+    for columns in alike.values():
+        rows, test_rows = known[:, columns[0]], test_known[:, columns[0]]
+        right = test[test_rows][:, columns]
+        scores = _ridge_scores(z[rows], labels[rows][:, columns], test_z[test_rows])
+        parts.append(np.stack([accuracy(scores, right), auc(scores, right), majority(right)]))
+    accurate, area, commoner = np.concatenate(parts, axis=1).mean(1).tolist()
+    return accurate, area, commoner
 
 
 def _some(ids: pa.Array, labels: np.ndarray) -> tuple[pa.Array, np.ndarray]:

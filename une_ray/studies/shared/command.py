@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,7 +80,7 @@ def lines(result: SharedResult) -> list[str]:
         f"{' and '.join(views)} are both of {model}: what they agree on may be that model's alone"
         for model, views in result.models.items()
     ]
-    text += ["", *_correlations(rows, result.dim), "", *_accuracies(rows)]
+    text += ["", *_correlations(rows, result.dim), "", *_accuracies(rows, result.one_sided)]
     text.append(
         "\nheld-out: mean correlation over pairs of views of what each alone says of a dimension, on test"
         " images; null: the\nsame on mixed-up pairs. A view's own k are its leading principal components."
@@ -100,14 +100,17 @@ def _correlations(rows: list[dict[str, Any]], dim: int) -> list[str]:
     return lines
 
 
-def _accuracies(rows: list[dict[str, Any]]) -> list[str]:
+def _accuracies(rows: list[dict[str, Any]], one_sided: Sequence[str]) -> list[str]:
     accurate = [row for row in rows if row["measure"] == "accuracy"]
     if not accurate:
         return ["no attribute that has both sides in both folds: no accuracy"]
     counts = sorted({row["k"] for row in accurate})
     values = {(row["of"], row["k"]): row["value"] for row in accurate}
     width = max(24, *(len(row["of"]) for row in accurate))
-    lines = [f"{'accuracy % at k =':{width}}" + "".join(f"{k:>8}" for k in counts)]
+    without = f", without {', '.join(one_sided)}, of which a fold has one side alone" if one_sided else ""
+    count = accurate[0]["attributes"]
+    lines = [f"accuracy %, mean of {count} attribute{'s' * (count != 1)}{without}"]
+    lines += [f"{'at k =':{width}}" + "".join(f"{k:>8}" for k in counts)]
     for name in dict.fromkeys(row["of"] for row in accurate):
         cells = (f"{100 * values[name, k]:>8.2f}" if (name, k) in values else f"{'–':>8}" for k in counts)
         lines.append(f"{name:{width}}" + "".join(cells))

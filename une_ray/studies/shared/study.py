@@ -22,7 +22,7 @@ from une_ray.lake.paired import PairedImages, left_out, paired_images, partners_
 from une_ray.lake.seen import warnings_of_maps
 from une_ray.lake.tables import InALine
 from une_ray.run.progress import Progress, say
-from une_ray.studies.shared.accuracies import accuracies
+from une_ray.studies.shared.accuracies import accuracies, one_sided
 from une_ray.studies.shared.moments import moments_of, shuffled_views
 
 RANK = 500  # components of a view that enter
@@ -46,7 +46,8 @@ class SharedSettings:
 class SharedResult(InALine):
     """`space` of `dim` is in the lake; `train`: images that its maps are fitted on, and `not_fitted_on` those
     that the lake has got since; `scores`: rows of the view `shared_scores`, of when they were fitted;
-    `left_out`: latents of each view whose image another lacks; `models`: those that several views are of."""
+    `left_out`: latents of each view whose image another lacks; `one_sided`: attributes without an accuracy,
+    as a fold has one side of them alone; `models`: those that several views are of."""
 
     space: str
     dim: int
@@ -57,6 +58,7 @@ class SharedResult(InALine):
     scores: pa.Table
     settings: SharedSettings
     left_out: Mapping[str, int]
+    one_sided: Sequence[str]
     models: Mapping[str, Sequence[str]]
 
 
@@ -96,7 +98,7 @@ def shared_space(
         "train": len(images.train),
         "fingerprints": [prints[view] for view in views],
     }
-    config |= MIXED | CHOSEN
+    config |= MIXED | CHOSEN | _unknown(images)
     rows = _kept(lake, name, settings, dim)
     if not rows and not results.is_done(lake, "shared_maps", config):
         maps, scores = _fitted(lake, settings, images, dim)
@@ -117,8 +119,15 @@ def shared_space(
         scores=lake.session.sql(SCORES, params=[rows[0]["config"]]).to_arrow_table(),
         settings=settings,
         left_out=left_out(lake, views, images),
+        one_sided=one_sided(lake, images),
         models=_of_one_model(prints, views),
     )
+
+
+def _unknown(images: PairedImages) -> dict[str, str]:
+    """What a config has where labels are unknown: accuracies are of the known ones."""
+    folds = images.train_labels, images.test_labels
+    return {"labels": "known ones"} if any(np.isnan(labels).any() for labels in folds) else {}
 
 
 def _kept(lake: Lake, name: str, settings: SharedSettings, dim: int | None) -> list[dict[str, Any]] | None:

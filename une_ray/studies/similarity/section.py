@@ -18,12 +18,12 @@ ORDER = 84
 COLUMNS = 3  # of the legend
 SHOWN = ("cka", "cca", "mutual-neighbours", "rank-correlation")
 NOTE = (
-    "Every measure drifts with the number of images and dimensions, so each stands beside the same measure of"
-    " mixed-up pairs (dotted) and against the number of images; rank correlation ends at 512 of them. Heat"
-    " maps: R² on held-out images of maps fitted on half of them, less that of maps fitted on mixed-up pairs,"
-    " which stands small below: of a rotation with one scale, and of ridge. Where both are alike the spaces"
-    " are a rotation apart, where only ridge is large a general linear map relates them. Means over random"
-    " draws of images."
+    "Every measure drifts with the number of images and dimensions, so each stands beside the same measure "
+    "of mixed-up pairs (dotted) and against the number of images; rank correlation ends at 512 of them. "
+    "Heat maps: R² on held-out images of maps fitted on half of them, less that of maps fitted on mixed-up "
+    "pairs where that, which stands small below, is above 0; less than 0 is shown as 0: of a rotation with "
+    "one scale, and of ridge. Where both are alike the spaces are a rotation apart, where only ridge is "
+    "large a general linear map relates them. Means over random draws of images."
 )
 PAIRS = """SELECT source, target, n, orthogonal, orthogonal_null, ridge, ridge_null, cca, cca_null, related_by
     FROM map_pairs"""
