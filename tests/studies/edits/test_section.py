@@ -155,7 +155,7 @@ def test_the_summary_names_the_strongest_edit_its_leakage_and_what_a_random_dire
         f"{np.sqrt(np.square(others).sum() / 3):.3f}" for others in ([0.4, 0.3, 0], [0.01, 0, 0.01])
     )
     assert summary == (
-        "Eyeglasses in gen/ddim50 along probe has the most effect: +0.80 standard deviations of judge's "
-        f"score per one applied, leakage to other attributes of one image {leakage} "
+        "Eyeglasses in gen/ddim50 along probe has the most effect: +0.80 ± 0.00 standard deviations of "
+        f"judge's score per one applied over 16 images, leakage to other attributes of one image {leakage} "
         f"(random direction +0.00, leakage {of_random})."
     )

@@ -19,7 +19,7 @@ from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
 from une_ray.report.tables import NOTHING, figure_or_dash, percent, table
 from une_ray.report.theme import Colour
-from une_ray.studies.edits.measures import Interval, RemovedLeakage, leakage_of_one
+from une_ray.studies.edits.measures import Interval, RemovedLeakage, leakage_of_one, mean_margin
 from une_ray.studies.edits.outcome import FEWEST_OF_KID, Outcome, outcomes, removed, within
 
 ORDER = 90
@@ -118,8 +118,9 @@ def summary(edits: dict[Subject, list[Outcome]]) -> str:
     )
     return (
         f"{most.attribute} in {most.space} along {name(most)} has the most effect: "
-        f"{effect(most):+.2f} standard "
-        f"deviations of {most.judge}'s score per one applied, leakage to other attributes of one image "
+        f"{effect(most):+.2f} ± {mean_margin(most.slopes[:, most.target]):.2f} standard deviations of"
+        f" {most.judge}'s score per one applied over {len(most.images)} images, leakage to other attributes"
+        " of one image "
         f"{leakage_of_one(most.slopes, most.moved):.3f}{f' ({beside})' if beside else ''}."
     )
 

@@ -67,7 +67,8 @@ def lines(result: SharedResult) -> list[str]:
     from une_ray.lake.paired import said_left_out
 
     rows = result.scores.to_pylist()
-    text = [f"{result.space}: {result.dim} dimensions of {', '.join(result.settings.views)}"]
+    dims = f"{result.dim} dimension{'s' * (result.dim != 1)}"
+    text = [f"{result.space}: {dims} of {', '.join(result.settings.views)}"]
     if result.images:
         text[0] += f"; {result.images:,} images written, {result.rejects:,} rejects"
     if result.not_fitted_on:

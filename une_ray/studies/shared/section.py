@@ -10,17 +10,18 @@ from matplotlib.axes import Axes
 
 from une_ray.report.plots import svg
 from une_ray.report.section import Section, Source
-from une_ray.report.tables import figure_or_dash, table
+from une_ray.report.tables import counted, figure_or_dash, table
 from une_ray.report.theme import GREYS, SERIES, Colour
 
 ORDER = 86
 NOTE = (
-    "Generalised CCA fitted on train images. Left: how well the views agree about each dimension on test"
-    " images (mean correlation over pairs of views), and the same on mixed-up pairs. Right: mean accuracy of"
-    " ridge probes of all attributes on the first k dimensions, beside the first k principal components of"
-    " each view and a space that was fitted on views of different images; the dotted line always answers the"
-    " commoner label. Of two shared spaces that une similarity has compared: do they find the same images"
-    " alike, against the number of images and beside mixed-up pairs (dotted)?"
+    "Generalised CCA fitted on train images. Left: how well the views agree about each dimension on test "
+    "images (mean correlation over pairs of views), and the same on mixed-up pairs. Right: mean accuracy of "
+    "ridge probes of attributes that both folds have two sides of, on the first k dimensions, beside the "
+    "first k principal components of each view and a space that was fitted on views of different images; "
+    "the dotted line always answers the commoner label. Of two shared spaces that une similarity has "
+    "compared: do they find the same images alike, against the number of images and beside mixed-up pairs "
+    "(dotted)?"
 )
 OF_SPACES = """SELECT space, measure, "of", k, value, majority FROM shared_scores
     SEMI JOIN kept_shared_maps USING (space, config) ORDER BY space, measure, "of", k"""
@@ -131,7 +132,7 @@ def _summary(by_space: dict[str, list[tuple[str, str, int, float, float | None]]
         if majority is not None:
             beside.append(f"the commoner label {100 * majority:.1f} %")
         lines.append(
-            f"{space} reads attributes {100 * at['shared']:.1f} % right in {most} dimensions"
+            f"{space} reads attributes {100 * at['shared']:.1f} % right in {counted(most, 'dimension')}"
             f" ({', '.join(beside)})"
         )
     return "; ".join(lines[:2]) + "." if lines else ""
