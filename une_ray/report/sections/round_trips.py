@@ -36,7 +36,10 @@ def _summary(source: Source) -> str:
     """How near the generators' own round trips come, the worst first."""
     measured = [(name, *source.rows(MEASURED, name)[0]) for name in source.generators]
     worst_first = sorted((row for row in measured if row[1]), key=lambda row: row[2])
-    shown = [f"{name} {mean:.1f} dB (5th percentile {low:.1f})" for name, _, mean, low, _ in worst_first[:3]]
+    shown = [
+        f"{name} {mean:.1f} dB on average of {count:,} images (5th percentile {low:.1f})"
+        for name, count, mean, low, _ in worst_first[:3]
+    ]
     return f"Inverted and sampled back, pictures come to {', '.join(shown)}." if shown else ""
 
 
