@@ -15,6 +15,7 @@ from ray.runtime_env import RuntimeEnv
 
 import une_ray
 from une_ray.cli.main import app
+from une_ray.run.estimate import UTILISATION
 from une_ray.spaces.ddim import ROUND_TRIPS
 from une_ray.spaces.space import Space
 
@@ -310,6 +311,6 @@ class TestReadme:
             assert teraflops == pytest.approx(
                 model.gflops / 1000 * (49 * (1 + ROUND_TRIPS) if model.is_generator else 1), rel=0.005
             )
-            assert seconds == pytest.approx(teraflops / (0.3 * peak), rel=0.02)
+            assert seconds == pytest.approx(teraflops / (UTILISATION * peak), rel=0.02)
             assert gpu_hours == pytest.approx(200_000 * seconds / 3600, rel=0.02)
             assert hours == pytest.approx(gpu_hours / 8, rel=0.06, abs=0.005)
