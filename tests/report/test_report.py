@@ -45,7 +45,7 @@ def test_the_contents_link_to_every_section_in_the_pages_order(page):
 
 def test_the_summary_says_what_the_lake_holds(page):
     summary = page[page.index("In short") : page.index("<nav>")]
-    assert "13 images" in summary and "1 reject" in summary and "2 spaces (clip, sd)" in summary
+    assert "12 images (1 test, 11 train), 1 reject, in 2 spaces (clip, sd)" in summary
 
 
 def test_the_page_knows_the_dark(page):
