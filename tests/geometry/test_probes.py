@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from une_ray.errors import UneError
 from une_ray.geometry.gram import NonFiniteLatents
-from une_ray.geometry.linear import METHODS, scatter_up_to
+from une_ray.geometry.linear import FEW, METHODS, RIDGES, scatter_up_to
 from une_ray.geometry.probes import fit
 from une_ray.geometry.scales import evening
 
@@ -51,6 +51,7 @@ def unit(z):
 CASES = [(split, column) for split in range(2) for column in (CLEAR, FAINT, MISSING)]
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("split, column", CASES)
 @pytest.mark.parametrize("method, penalty", [("ridge", 0.3), ("least-squares", 0.0)])
 def test_regressions_are_scikit_learns_on_the_labelled_train_rows_of_each_split(
@@ -63,6 +64,7 @@ def test_regressions_are_scikit_learns_on_the_labelled_train_rows_of_each_split(
     assert probe.b == pytest.approx(model.intercept_, abs=1e-5)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("split, column", CASES)
 def test_every_attribute_gets_the_penalty_of_its_own_cross_validation(split, column):
     """The closed form against its definition: n ‖y − Hy‖² / (n − tr H)² with the hat matrix written out."""
@@ -81,6 +83,7 @@ def test_cross_validation_prefers_no_penalty_that_does_worse_on_test_rows_by_muc
     assert probes("ridge")[0][column].metrics["auc"] > max(aucs.values()) - 0.01
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("split, column", CASES)
 def test_lda_without_shrinkage_is_scikit_learns_with_its_log_odds(split, column):
     z, y, _, _ = rows(split, column)
@@ -94,6 +97,7 @@ def test_lda_without_shrinkage_is_scikit_learns_with_its_log_odds(split, column)
     assert 0.5 < probe.slope < 1 - 2 / len(z)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_lda_shrinks_as_scikit_learn_does():
     """(1 − s) W/n + s μ I with μ = tr W/(nd) is (1 − s)(W + λI)/n where λ = s tr W / (d (1 − s))."""
     shrinkage = 0.2
@@ -181,6 +185,7 @@ def test_more_huge_coordinates_than_others_take_nothing_from_a_probe(method, siz
         )
 
 
+@pytest.mark.usefixtures("either_way")
 def test_ridge_of_scales_that_differ_by_orders_is_scikit_learns_of_standardised_coordinates():
     """With groups and without, whose probabilities are then those of the standardised rows."""
     scale, group = np.where(np.arange(D) < 17, 3e4, 1.0).astype(np.float32), np.arange(N) // 4
@@ -374,6 +379,7 @@ def test_least_squares_with_fewer_rows_than_dims_names_the_remedy_that_works():
     assert probes("ridge", LABELS[few], TEST[few], z)[0][CLEAR].status == "ok"
 
 
+@pytest.mark.usefixtures("either_way")
 def test_dependent_coordinates_are_refused_without_penalty():
     z = np.concatenate([Z, np.ones((N, 1), dtype=np.float32)], axis=1)
     with pytest.raises(UneError, match="singular"):
@@ -383,7 +389,7 @@ def test_dependent_coordinates_are_refused_without_penalty():
 @pytest.mark.parametrize("rank", [12, D])
 def test_the_papers_chain_of_wide_latents_is_that_of_narrow_ones(monkeypatch, rank):
     narrow = probes("pca-logistic", rank=rank, permutations=3)
-    monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda method, device: D - 1)
+    monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda *_: D - 1)
     for splits in zip(narrow, probes("pca-logistic", rank=rank, permutations=3)):
         for one, other in zip(*splits):
             assert (one.train, one.test, one.rank, one.p_value) == (
@@ -405,7 +411,7 @@ def test_the_papers_chain_of_wide_latents_reads_as_well_after_some_passes(monkey
     ).astype(np.float32)
     labels[::3, 1] = np.nan
     narrow = probes("pca-logistic", labels, z=z, rank=40, permutations=2)
-    monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda method, device: 419)
+    monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda *_: 419)
     for splits in zip(narrow, probes("pca-logistic", labels, z=z, rank=40, permutations=2)):
         for one, other in zip(*splits):
             assert one.metrics["auc"] == pytest.approx(other.metrics["auc"], abs=0.005)
@@ -414,15 +420,17 @@ def test_the_papers_chain_of_wide_latents_reads_as_well_after_some_passes(monkey
 
 @pytest.mark.parametrize("limit", [0, np.inf])
 def test_the_papers_chain_fits_fewer_directions_than_components(monkeypatch, limit):
-    monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda method, device: limit)
+    monkeypatch.setattr("une_ray.geometry.probes.scatter_up_to", lambda *_: limit)
     z = np.random.default_rng(2).normal(size=(100, 600)).astype(np.float32)[np.arange(N) % 100]
     labels = np.repeat((z[:, :1] > 0).astype(np.float32), 2, axis=1)
     assert all(probe.metrics["auc"] > 0.99 for probe in probes("pca-logistic", labels, z=z, rank=500)[0])
 
 
-def test_only_the_papers_chain_does_without_the_scatter_of_wide_latents():
-    assert scatter_up_to("pca-logistic", "cpu") < 4 * 64 * 64 == scatter_up_to("pca-logistic", "cuda")
-    assert {scatter_up_to(method, "cpu") for method in METHODS if method != "pca-logistic"} == {float("inf")}
+def test_which_methods_do_without_the_scatter_of_wide_latents():
+    of = {rows: {method: scatter_up_to(method, "cpu", rows) for method in METHODS} for rows in (FEW, FEW + 1)}
+    assert of[FEW]["pca-logistic"] < 4 * 64 * 64 == scatter_up_to("pca-logistic", "cuda", FEW)
+    without = {rows: {method for method, dims in each.items() if not dims} for rows, each in of.items()}
+    assert without == {FEW: {"mean-difference", *RIDGES}, FEW + 1: {"mean-difference"}}
 
 
 def test_the_papers_chain_leaves_out_directions_in_which_nothing_differs():

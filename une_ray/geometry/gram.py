@@ -2,8 +2,9 @@
 
 Second moments are kept about the mean, never about zero, so a space whose mean is far larger than its
 spread loses no digits. Blocks are multiplied in float32 and summed in float64: against products in float64
-throughout that halves the time and costs 3e-7 of an entry's scale, √(S_ii S_jj). Memory is d² + dk numbers,
-whatever the number of rows.
+throughout that halves the time and costs 3e-7 of an entry's scale, √(S_ii S_jj). Where that could decide,
+as eigenvalues next to nothing do where there are fewer rows than dims, they are multiplied in float64. Memory
+is d² + dk numbers, whatever the number of rows.
 """
 
 from __future__ import annotations
@@ -71,11 +72,12 @@ class Gram:
         square = zeros(dim, dim) if scatter else zeros(0, 0)
         return cls(0, zeros(dim), zeros(labels), square, zeros(dim, labels), zeros(labels))
 
-    def add(self, z: torch.Tensor, y: torch.Tensor) -> None:
-        """Take in rows z (b, d) with labels y (b, k), of any float types, all known."""
+    def add(self, z: torch.Tensor, y: torch.Tensor, exact: bool = False) -> None:
+        """Take in rows z (b, d) with labels y (b, k), of any float types, all known; `exact` in float64."""
+        kind = torch.float64 if exact else torch.float32
         for part_z, part_y in zip(z.split(ROWS), y.split(ROWS)):
             if len(part_z):
-                self._add(part_z.float(), part_y.float())
+                self._add(part_z.to(kind), part_y.to(kind))
 
     def _add(self, z: torch.Tensor, y: torch.Tensor) -> None:
         count, labels = self.count + len(z), y.shape[1]
@@ -182,12 +184,22 @@ def column_sums(columns: torch.Tensor) -> torch.Tensor:
 def _centre(
     x: torch.Tensor, mean: torch.Tensor, share: float, shift: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows (b + 1, d) float32, `x` about its own mean and the step between the means, and the new mean."""
+    """Rows (b + 1, d), `x` about its own mean and the step between the means, and the new mean."""
     step = x.double().mean(0) - mean
-    rows = torch.empty(len(x) + 1, x.shape[1], dtype=torch.float32, device=x.device)
-    torch.sub(x, (mean + step).float(), out=rows[:-1])  # the mean's rounding enters squared
+    rows = torch.empty(len(x) + 1, x.shape[1], dtype=x.dtype, device=x.device)
+    torch.sub(x, (mean + step).to(x.dtype), out=rows[:-1])  # the mean's rounding enters squared
     rows[-1] = shift * step
     return rows, mean + share * step
+
+
+def centred(gram: Gram, rows: Rows) -> torch.Tensor:
+    """The `rows` that `gram` is of, less their mean (n, d) float64."""
+    found = torch.empty(gram.count, len(gram.mean_z), dtype=torch.float64, device=gram.mean_z.device)
+    start = 0
+    for z, _ in rows():
+        torch.sub(z, gram.mean_z, out=found[start : start + len(z)])
+        start += len(z)
+    return found
 
 
 def train_grams(
@@ -197,21 +209,23 @@ def train_grams(
     known: Booleans,
     device: str = "cpu",
     scatter_up_to: float = math.inf,
+    exact_from: float = math.inf,
     spread: Spread | None = None,
 ) -> Iterator[Gram]:
     """The Gram of every split's train rows, from one pass: that of all rows less that of its test rows.
 
     `y` (n, k) labels; `test` (n, splits) bool; `known` (n,) bool, the rows to look at. Splits + 1 Grams are
-    held, or one for a single split; of more than `scatter_up_to` dims they have no scatter. Raises
-    NonFiniteLatents, and UneError where blocks and labels differ in their number of rows or all latents are
-    the same. With `spread` the pass is wherever that reads the rows, on their own CPUs.
+    held, or one for a single split; of more than `scatter_up_to` dims they have no scatter, of `exact_from`
+    dims or more all products are in float64. Raises NonFiniteLatents, and UneError where blocks and labels
+    differ in their number of rows or all latents are the same. With `spread` the pass is wherever that reads
+    the rows, on their own CPUs.
     """
     ever = known & ~test.all(1)  # in some split's train rows
     away = [ever & held_out for held_out in test.T]
     selections = [torch.as_tensor(rows) for rows in (ever, *away) if rows is ever or rows.any()]
     own = lambda rows: _Labelled(rows.start, taken(y, rows), [taken(each, rows) for each in selections])  # noqa: E731
     spread = spread or here(blocks, len(y))
-    whole, *parts = spread(_accumulate, (device, scatter_up_to), own, len(selections))
+    whole, *parts = spread(_accumulate, (device, scatter_up_to, exact_from), own, len(selections))
     if not whole.spread:
         raise UneError(f"all {whole.count} train rows have the same latent; there is nothing to read in them")
     for rows in away:
@@ -227,10 +241,10 @@ class _Labelled:
     selections: list[torch.Tensor]
 
 
-def _accumulate(blocks: Blocks, how: tuple[str, float], own: _Labelled) -> list[Gram]:
-    """The Gram of each selection of a run of rows, by device and largest scatter."""
+def _accumulate(blocks: Blocks, how: tuple[str, float, float], own: _Labelled) -> list[Gram]:
+    """The Gram of each selection of a run of rows, by device, largest scatter and least dims in float64."""
     grams: list[Gram] = []
-    (device, scatter_up_to), y = how, own.y
+    (device, scatter_up_to, exact_from), y = how, own.y
     for at, block in passes(blocks, len(y), scatter_up_to):
         z = block.to(device).float()
         if not z.sum().isfinite():
@@ -241,7 +255,7 @@ def _accumulate(blocks: Blocks, how: tuple[str, float], own: _Labelled) -> list[
         ]
         for gram, rows in zip(grams, own.selections):
             selected = rows[at].to(z.device)
-            gram.add(z[selected], y[at].to(z.device)[selected])
+            gram.add(z[selected], y[at].to(z.device)[selected], z.shape[1] >= exact_from)
     return grams
 
 

@@ -17,14 +17,17 @@ import torch
 
 from une_ray.errors import UneError
 from une_ray.geometry.cross_validation import best_for_each
-from une_ray.geometry.gram import Gram, Rows, column_sums, in_panels
+from une_ray.geometry.gram import Gram, Rows, centred, column_sums, in_panels
 from une_ray.geometry.left_out import Fitted, best_ridge, of_mean_difference
 from une_ray.geometry.logistic import reduced, standardised
-from une_ray.geometry.scales import evening, rescaled
+from une_ray.geometry.scales import evening, rescaled, variances
 from une_ray.geometry.shifted import DIRECT, Shifted
 from une_ray.geometry.spectral import Spectrum
 
 PENALTIES = tuple(10.0**e for e in range(-4, 3))  # of ridge and lda
+# Rows up to which ridge regressions are of the rows themselves in float64, not of a scatter: of many dims
+# that is less work, and no λ is lost in the rounding of eigenvalues that are zero.
+FEW = 4096
 SINGULAR = (
     "the latents' scatter is singular at λ = {:g}, as some coordinates depend on others; give ridge a larger"
     " λ"
@@ -36,6 +39,8 @@ EXACT = 8192  # dims up to which an eigendecomposition is worth while where grou
 @dataclass(frozen=True)
 class TrainData:
     """What a method may use: the Gram of the train rows' latents and labels ±1, those rows, and settings.
+
+    The Gram has a scatter as `scatter_up_to` says.
 
     `copies` is how many train rows there are of one picture, on average: λ is chosen as of one row of each.
     `groups` (n,) are whole numbers of the train rows, where rows of one are alike but not equal.
@@ -88,10 +93,10 @@ def ridge(train: TrainData) -> Linear:
 
     It minimises Σ (y − z·w − b)² + λ‖w‖². Each attribute's λ is that of least generalised cross-validation
     (`cross_validation`) among all of them, whatever other attributes are fitted beside it: by one
-    eigendecomposition (`spectral`), or of many dims by a system for every λ (`shifted`). With groups it is
-    that of least squared error of rows without their group (`left_out`). Raises UneError for a λ that is not
-    a finite number of at least 0, or at which S + λI is singular. Where coordinates' variances differ by
-    orders of magnitude (`scales`), of which no λ would leave the small ones, they are standardised.
+    eigendecomposition (`spectral`), or of many rows and dims by a system for every λ (`shifted`). With groups
+    it is that of least squared error of rows without their group (`left_out`). Raises UneError for a λ that
+    is not a finite number of at least 0, or at which S + λI is singular. Where coordinates' variances differ
+    by orders of magnitude (`scales`), of which no λ would leave the small ones, they are standardised.
     """
     return _on_one_scale(_plain_ridge, train)
 
@@ -183,14 +188,30 @@ METHODS: dict[str, Callable[[TrainData], Linear]] = {
     "logistic": logistic,
     "pca-logistic": pca_logistic,
 }
+RIDGES = ("ridge", "least-squares", "lda")
 
 
-def scatter_up_to(method: str, device: str) -> float:
-    """Dims up to which a method is given the scatter.
+def scatter_up_to(method: str, device: str, rows: int) -> float:
+    """Dims up to which a method is given the scatter of so many train rows.
 
-    Of more, PCA reads the rows again and again: less work, and no d² numbers in memory.
+    Of more, PCA reads the rows again and again: less work, and no d² numbers in memory. The difference of
+    means needs none, nor do ridge regressions of FEW rows.
     """
-    return math.inf if method != "pca-logistic" else 8192 if device == "cpu" else 16384
+    if method == "pca-logistic":
+        return 8192 if device == "cpu" else 16384
+    return 0 if method == "mean-difference" or (method in RIDGES and rows <= FEW) else math.inf
+
+
+def exact_from(method: str, rows: int, penalties: Sequence[float] | None) -> float:
+    """Dims from which a method wants a Gram of so many train rows in float64 throughout.
+
+    That is where λ could be lost in its rounding: among eigenvalues that are zero, of no more rows than dims,
+    or below the usual.
+    """
+    if method not in RIDGES:
+        return math.inf
+    is_small = method == "least-squares" or min(penalties or PENALTIES) < min(PENALTIES)
+    return 0 if rows <= FEW or is_small else rows
 
 
 @dataclass(frozen=True)
@@ -218,11 +239,15 @@ class _Ridge:
 
 def _ridge(train: TrainData) -> _Ridge:
     """Every λ is tried; each attribute gets the one that cross-validation chooses for it alone."""
-    gram, S = train.gram, train.gram.scatter()
-    dim, unit = len(S), S.trace().item() / len(S)
+    gram, dim = train.gram, len(train.gram.mean_z)
     penalties = _checked(train.penalties or PENALTIES, gram.count, dim)
-    by_spectrum = _by_spectrum if dim <= (DIRECT if train.groups is None else EXACT) else _by_systems
-    w, penalty, leverages, calibration = by_spectrum(train, S, penalties, unit)
+    if not gram.has_scatter:
+        solved = _by_spectrum(train, Spectrum.of_rows(centred(gram, train.rows), gram.zy), penalties)
+    elif dim <= (DIRECT if train.groups is None else EXACT):
+        solved = _by_spectrum(train, Spectrum.of(gram.scatter(), gram.zy), penalties)
+    else:
+        solved = _by_systems(train, gram.scatter(), penalties)
+    w, penalty, leverages, calibration = solved
     b = gram.mean_y - column_sums(gram.mean_z[:, None] * w)
     return _Ridge(w, b, penalty, gram.mean_z, gram.count, leverages, calibration)
 
@@ -231,9 +256,9 @@ _Leverages: TypeAlias = "Callable[[torch.Tensor, float], torch.Tensor]"
 _Solved: TypeAlias = "tuple[torch.Tensor, torch.Tensor, _Leverages, tuple[torch.Tensor, torch.Tensor] | None]"
 
 
-def _by_spectrum(train: TrainData, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
+def _by_spectrum(train: TrainData, spectrum: Spectrum, penalties: Sequence[float]) -> _Solved:
     gram = train.gram
-    spectrum = Spectrum.of(S, gram.zy)
+    unit = spectrum.values.sum().item() / len(gram.mean_z)
     for penalty in penalties:
         if spectrum.is_singular(penalty * unit):
             raise UneError(SINGULAR.format(penalty))
@@ -247,7 +272,7 @@ def _by_spectrum(train: TrainData, S: torch.Tensor, penalties: Sequence[float], 
     else:
         shifts, calibration = [penalty * unit for penalty in penalties], None
         w, places = spectrum.best(shifts, gram.count, gram.yy, GUARD, train.copies)
-    chosen = torch.tensor(penalties, dtype=torch.float64, device=S.device)[places]
+    chosen = torch.tensor(penalties, dtype=torch.float64, device=w.device)[places]
     return w, chosen, leverages, calibration
 
 
@@ -263,13 +288,13 @@ def _best_of_groups(
     return w, places, (calibration[0], calibration[1])
 
 
-def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float], unit: float) -> _Solved:
+def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float]) -> _Solved:
     """Of many dims: a system for every λ.
 
     Their leverages are in proportion to the rows' squared lengths, and to products of rows of one group, as
     they are wherever S is near a multiple of the identity.
     """
-    gram = train.gram
+    gram, unit = train.gram, S.trace().item() / len(S)
     system, freedoms = Shifted(S, gram.zy, gram.count), dict[float, float]()
 
     def fit(penalty: float) -> tuple[torch.Tensor, torch.Tensor, float]:
@@ -306,7 +331,7 @@ def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float], u
 def _on_one_scale(method: Callable[[TrainData], Linear], train: TrainData) -> Linear:
     """Fitted to coordinates of variance 1 where their variances differ by orders, and folded back."""
     gram = train.gram
-    scale = evening(gram.scatter().diagonal() / gram.count, gram.mean_z)
+    scale = evening(variances(gram, train.rows), gram.mean_z)
     if scale is None:
         return method(train)
     even, rows = rescaled(gram, train.rows, scale)

@@ -14,7 +14,7 @@ import torch
 
 from une_ray.geometry.components.leading import approximate_components_of_rows, leading_components
 from une_ray.geometry.gram import Gram, Rows, column_sums, in_panels
-from une_ray.geometry.scales import evening, rescaled
+from une_ray.geometry.scales import evening, rescaled, variances
 
 MEMORY = 10  # pairs of steps and gradients that L-BFGS keeps
 PASSES = 500
@@ -53,21 +53,11 @@ def reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:
     largest, they are standardised before the PCA too. The reduced rows (n, rank) float32 stay in memory.
     Reads `rows` once, or where `gram` has no scatter some fifteen times more.
     """
-    scale = evening(_variances(gram, rows), gram.mean_z)
+    scale = evening(variances(gram, rows), gram.mean_z)
     if scale is not None:
         w, b, converged = _reduced(*rescaled(gram, rows, scale), penalty, rank)
         return scale[:, None] * w, b, converged
     return _reduced(gram, rows, penalty, rank)
-
-
-def _variances(gram: Gram, rows: Rows) -> torch.Tensor:
-    """(d,) of the coordinates."""
-    if gram.has_scatter:
-        return gram.scatter().diagonal() / gram.count
-    mean, total = gram.mean_z.float(), torch.zeros_like(gram.mean_z)
-    for z, _ in rows():
-        total += (z - mean).square().sum(0)
-    return total / gram.count
 
 
 def _reduced(gram: Gram, rows: Rows, penalty: float, rank: int) -> Solution:

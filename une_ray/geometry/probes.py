@@ -15,7 +15,7 @@ from une_ray.errors import unknown
 from une_ray.geometry.arrays import AnyFloats, Booleans, Floats, Integers
 from une_ray.geometry.calibration import Classes, platt
 from une_ray.geometry.gram import Gram, Rows, passes, train_grams
-from une_ray.geometry.linear import METHODS, Alike, Linear, TrainData, scatter_up_to
+from une_ray.geometry.linear import METHODS, Alike, Linear, TrainData, exact_from, scatter_up_to
 from une_ray.geometry.logistic import PASSES
 from une_ray.geometry.metrics import auc, measure
 from une_ray.geometry.scoring import SplitRows, score
@@ -74,12 +74,13 @@ def fit(
     together where λ is chosen (of copies generalised cross-validation is that of one of each) and where
     probabilities are calibrated. A group of any size gets the labels of another where labels are shuffled,
     and a shuffle that leaves a class without rows counts for nothing. Memory: (splits + 1) d² float64, half
-    as much again of one for ridge and lda, and n·k·(1 + permutations) labels and scores (once more for every
-    split that can't fit all of the labels), not the latents; n · rank more for pca-logistic, which does
-    without the d² of wide spaces; with groups 2²⁷ numbers of the latents. Raises NonFiniteLatents, and
+    as much again of one for ridge and lda (of `linear.FEW` rows or less twice a split's latents in float64 in
+    place of all these, of mean-difference nothing), and n·k·(1 + permutations) labels and scores (once more
+    for every split that can't fit all of the labels), not the latents; n · rank more for pca-logistic, which
+    does without the d² of wide spaces; with groups 2²⁷ numbers of the latents. Raises NonFiniteLatents, and
     UneError for an unknown method, rows that don't match, or a λ that the rows don't allow. `spread` makes
-    the two passes of ridge, lda and mean-difference elsewhere; what reads rows again, as groups have it, is
-    by `blocks`.
+    the two passes of ridge, lda and mean-difference elsewhere; what reads rows again, as groups and few rows
+    have it, is by `blocks`.
     """
     if method not in METHODS:
         raise unknown("probe method", method, METHODS)
@@ -118,8 +119,9 @@ def fit_linear(
 ) -> Linear:
     """Probes of k attributes from arrays: `labels` (n, k) of 0 or 1, all known, of the rows `z` (n, d)."""
     latents, y = torch.as_tensor(z), torch.as_tensor(labels, dtype=torch.float32)
-    gram = Gram.empty(z.shape[1], y.shape[1])
-    gram.add(latents, 2 * y - 1)
+    count, dims = latents.shape
+    gram = Gram.empty(dims, y.shape[1], scatter=dims <= scatter_up_to(method, "cpu", count))
+    gram.add(latents, 2 * y - 1, dims >= exact_from(method, count, penalties))
     fitted = METHODS[method](TrainData(gram, lambda: iter([(latents.float(), y)]), penalties, rank))
     if fitted.held_out is None:
         return fitted
@@ -241,8 +243,9 @@ def _fits(
 ) -> Iterator[_Fit]:
     """Of each split that can fit any of the attributes in `columns`; those that it can are `sound`."""
     method, permutations, device = settings.method, settings.permutations, settings.device
-    largest = scatter_up_to(method, device)
-    grams = train_grams(blocks, 2 * y - 1, test, known, device, largest, settings.spread)
+    rows = int(np.count_nonzero(known & ~test.all(1)))
+    largest, least = scatter_up_to(method, device, rows), exact_from(method, rows, settings.penalties)
+    grams = train_grams(blocks, 2 * y - 1, test, known, device, largest, least, settings.spread)
     for split, (gram, held_out) in enumerate(zip(grams, test.T)):
         own = y
         if not sound[split]:
@@ -254,9 +257,11 @@ def _fits(
         train = known & ~held_out
         number = np.bincount(settings.copies[train], minlength=settings.copies.max() + 1)
         average = train.sum().item() / np.count_nonzero(number)
-        rows = _rows(blocks, own, train, device)
+        of_train = _rows(blocks, own, train, device)
         groups = None if settings.groups is None else torch.as_tensor(settings.groups[train])
-        linear = METHODS[method](TrainData(gram, rows, settings.penalties, settings.rank, average, groups))
+        linear = METHODS[method](
+            TrainData(gram, of_train, settings.penalties, settings.rank, average, groups)
+        )
         alike = _copied(settings.copies, number, train, 2 * own[:, : len(sound[split])] - 1)
         yield _Fit(linear, own, train, known & held_out, split, sound[split], permutations, alike)
 

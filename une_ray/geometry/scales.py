@@ -28,6 +28,16 @@ def evening(variance: torch.Tensor, mean: torch.Tensor) -> torch.Tensor | None:
     return None
 
 
+def variances(gram: Gram, rows: Rows) -> torch.Tensor:
+    """(d,) of the coordinates of the `rows` that `gram` is of, which are read where it has no scatter."""
+    if gram.has_scatter:
+        return gram.scatter().diagonal() / gram.count
+    total = torch.zeros_like(gram.mean_z)
+    for z, _ in rows():
+        total += (z - gram.mean_z).square().sum(0)
+    return total / gram.count
+
+
 def rescaled(gram: Gram, rows: Rows, scale: torch.Tensor) -> tuple[Gram, Rows]:
     """Of the same rows with coordinates times `scale` (d,), which makes their variances 1."""
     zz = gram.scatter() * scale * scale[:, None] if gram.has_scatter else gram.zz

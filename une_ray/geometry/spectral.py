@@ -1,7 +1,8 @@
 """Ridge for many λ from one eigendecomposition of the scatter: weights, degrees of freedom and leverages.
 
 With S = V diag(σ²) Vᵀ, every λ costs products of the labels' k columns alone, so that the whole grid of a
-generalised cross-validation is nearly free, and what a row weighs in its own fit is at hand.
+generalised cross-validation is nearly free, and what a row weighs in its own fit is at hand. Of fewer rows
+than dims it is that of the rows' products (Saunders, Gammerman & Vovk 1998).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from une_ray.geometry.gram import in_panels
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Eigenvalues (d,) and eigenvectors (d, d) of a scatter, and the right-hand sides Vᵀ zy (d, k in
-    panels)."""
+    """Eigenvalues (r,), ascending, and eigenvectors (d, r) of a scatter, and the right-hand sides Vᵀ zy (r, k
+    in panels). Where r < d, all others are zero, and nothing is said of what is along their eigenvectors."""
 
     values: torch.Tensor
     vectors: torch.Tensor
@@ -27,6 +28,17 @@ class Spectrum:
     @classmethod
     def of(cls, scatter: torch.Tensor, zy: torch.Tensor) -> Spectrum:
         values, vectors = torch.linalg.eigh(scatter)
+        return cls(values, vectors, vectors.T @ in_panels(zy))
+
+    @classmethod
+    def of_rows(cls, centred: torch.Tensor, zy: torch.Tensor) -> Spectrum:
+        """Of centred rows (n, d) float64; d² numbers are never in memory where n ≤ d."""
+        if len(centred) > centred.shape[1]:
+            return cls.of(centred.T @ centred, zy)
+        values, turns = torch.linalg.eigh(centred @ centred.T)
+        kept = values > len(values) * torch.finfo(torch.float64).eps * values[-1]
+        values = values[kept]
+        vectors = (centred.T @ turns[:, kept]) / values.sqrt()
         return cls(values, vectors, vectors.T @ in_panels(zy))
 
     def is_singular(self, shift: float) -> bool:

@@ -247,26 +247,27 @@ SELECT error(message)::BOOLEAN, error(message)::BIGINT, error(message)::DOUBLE[]
 ORDER BY value;
 
 -- The settings of every computation of `une probe`, from the key-value metadata of its file; `seen` are, of a space that a map made, the splits
--- that are not measured, as the map was fitted on their test images; `is_default` where it was asked with no option
--- but for the method: of several the first choice.
+-- that are not measured, as the map was fitted on their test images; `is_exact` where few rows asked for float64 throughout, as older versions
+-- did not have it; `is_default` where it was asked with no option but for the method: of several the first choice.
 CREATE OR REPLACE VIEW probe_configs AS
 WITH files AS (
     SELECT parse_filename(file_name, true) AS config, decode("value")::JSON AS settings
     FROM parquet_kv_metadata(getvariable('lake') || '/probes/*.parquet') WHERE key = 'config'::BLOB)
 SELECT config, (settings->'penalties')::DOUBLE[] AS penalties, (settings->>'rank')::BIGINT AS rank, (settings->>'splits')::BIGINT AS splits,
     (settings->>'permutations')::BIGINT AS permutations, (settings->>'latents')::BIGINT AS latents, (settings->'seen')::BIGINT[] AS seen,
+    coalesce((settings->>'exact')::BOOLEAN, false) AS is_exact,
     coalesce((settings->>'engine') = 'fast' AND penalties IS NULL AND coalesce((settings->>'rank')::BIGINT, 500) = 500
         AND (settings->>'splits')::BIGINT = 5 AND (settings->>'permutations')::BIGINT = 20, false) AS is_default
 FROM files;
 
 -- Which of several probes of one space, attribute, method and split seed is *the* one, its place 1: fitted rather than refused, then, of a space
--- that a map made, not measured on what the map has seen, then the default settings, then more latents, then the first by engine and config. The rule stands here and nowhere else.
+-- that a map made, not measured on what the map has seen, then the default settings, then exact ones, then more latents, then the first by engine and config. The rule stands here and nowhere else.
 CREATE OR REPLACE VIEW ranked_probes AS
 WITH nz_seen AS (
     SELECT space, flatten(list(seen)) AS splits FROM (SELECT DISTINCT space, config FROM probes) JOIN probe_configs USING (config) GROUP BY space)
 SELECT p.*, row_number() OVER (PARTITION BY p.space, p.attribute, p.method, p.split_seed
     ORDER BY p.status <> 'ok', c.seen IS NULL AND coalesce(list_contains(s.splits, p.split_seed), false), c.is_default IS NOT TRUE,
-        c.latents DESC NULLS LAST, p.engine, p.config) AS place
+        c.is_exact IS NOT TRUE, c.latents DESC NULLS LAST, p.engine, p.config) AS place
 FROM probes p LEFT JOIN probe_configs c USING (config) LEFT JOIN nz_seen s ON s.space = p.space;
 
 -- The probes that the macros below read: split seed 0, one per space × attribute × method.

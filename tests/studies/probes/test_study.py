@@ -147,6 +147,24 @@ def test_copies_calibrate_no_probe_in_either_engine(tmp_path, method, monkeypatc
     assert 0 < slopes[copied.url]["fast"] < 0.95 * slopes[apart.url]["fast"]
 
 
+def test_what_an_older_version_fitted_by_rounding_is_fitted_again_and_no_longer_the_probe(
+    tmp_path, monkeypatch
+):
+    lake, older, newer = lake_of(tmp_path / "lake"), {}, {}
+    for method in ("ridge", "lda", "least-squares"):
+        with monkeypatch.context() as before:
+            before.setattr("une_ray.studies.probes.study._exact", lambda *_: {})
+            (older[method],) = probe(lake, method=method, splits=1, permutations=0).configs
+        (newer[method],) = probe(lake, method=method, splits=1, permutations=0).configs
+    ranked = lake.rows("SELECT DISTINCT method, config FROM ranked_probes WHERE place = 1 AND status = 'ok'")
+    assert dict(ranked) == newer and any(older[method] < newer[method] for method in newer)
+    said: list[str] = []
+    assert probe(lake, method="lda", splits=1, permutations=0, report=said.append).configs == [newer["lda"]]
+    assert not said
+    (apart,) = probe(lake, method="mean-difference", splits=1, permutations=0).configs
+    assert lake.rows("SELECT is_exact FROM probe_configs WHERE config = ?", [apart]) == [(False,)]
+
+
 def test_groups_calibrate_no_probe_and_are_fitted_again_where_there_are_any(tmp_path):
     """Every latent but for a little stands four times; without groups the configs are what they were."""
     z = (Z[np.arange(N) // 4 * 4] + 0.05 * RANDOM.standard_normal((N, D))).astype(np.float16)

@@ -15,7 +15,7 @@ import torch
 from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
-from une_ray.geometry.linear import METHODS, PENALTIES
+from une_ray.geometry.linear import METHODS, PENALTIES, exact_from, scatter_up_to
 from une_ray.geometry.spread import Spread
 from une_ray.lake import results
 from une_ray.lake.derived import DERIVED
@@ -123,7 +123,7 @@ def probe(
             "permutations": permutations,
         }
         config |= _joined(lake, ids, engine == "fast", permutations)
-        config |= _seen(lake, space, splits)
+        config |= _seen(lake, space, splits) | _exact(lake, config)
         if engine == "sql":  # whose text decides the rows
             config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
@@ -152,6 +152,18 @@ def at_ends(rows: Sequence[dict[str, Any]], grid: Sequence[float]) -> Iterator[s
                 f"{count} of {len(chosen)} probes have λ = {end:g}, the {which} to choose from: {further}"
                 " ones may do better (--penalty)"
             )
+
+
+def _exact(lake: Lake, config: dict[str, Any]) -> dict[str, bool]:
+    """What a config has where rows ask for float64 throughout: older versions' λ was chosen by rounding."""
+    least = exact_from(config["method"], config["latents"], config["penalties"])
+    return {"exact": True} if config["engine"] == "fast" and least <= _dim(lake, config["space"]) else {}
+
+
+def _dim(lake: Lake, space: str) -> int:
+    """Of the space's latents; 0 of one that has none."""
+    found = lake.rows("SELECT dim FROM latents WHERE space = ? LIMIT 1", [space])
+    return found[0][0] if found else 0
 
 
 def _seen(lake: Lake, space: str, splits: int) -> dict[str, list[int] | None]:
@@ -208,10 +220,9 @@ def _refuse_unspread(engine: str, method: str) -> None:
 
 def _spread(lake: Lake, config: dict[str, Any], ids: pa.Array, cluster: Cluster) -> Spread:
     """Over the cluster, tasks that hold a Gram of all rows and one of each split's, and one on its way."""
-    query = "SELECT dim FROM latents WHERE space = ? LIMIT 1"
-    ((dim,),) = lake.rows(query, [config["space"]])
-    columns = len(config["attributes"]) * (1 + config["permutations"])
-    memory = 8 * (config["splits"] + 2) * dim * (dim + columns) + BESIDES
+    dim, columns = _dim(lake, config["space"]), len(config["attributes"]) * (1 + config["permutations"])
+    square = dim if dim <= scatter_up_to(config["method"], "cpu", len(ids)) else 0
+    memory = 8 * (config["splits"] + 2) * dim * (square + columns) + BESIDES
     return on_cluster(cluster, lake, config["space"], ids, memory, of_row=16 * columns)  # labels and scores
 
 

@@ -1,0 +1,11 @@
+"""What several tests of probes share."""
+
+import pytest
+
+from une_ray.geometry.linear import FEW
+
+
+@pytest.fixture(params=[FEW, 0], ids=["rows", "scatter"])
+def either_way(request, monkeypatch):
+    """Ridge regressions of the rows themselves, as of few, and of their scatter, as of many."""
+    monkeypatch.setattr("une_ray.geometry.linear.FEW", request.param)
