@@ -58,6 +58,12 @@ def test_a_ratio_has_an_interval_only_where_its_denominator_is_away_from_0():
     assert fieller(np.ones(8) + random.normal(size=8), 1e-3 * random.normal(size=8)) is None
 
 
+def test_a_ratio_to_what_is_the_same_in_every_draw_has_the_interval_of_a_mean():
+    draws = np.random.default_rng(0).normal(3, 1, 12)
+    expected = stats.t.interval(0.95, 11, draws.mean() / 4, stats.sem(draws) / 4)
+    assert fieller(draws, np.full(12, -4.0)) == pytest.approx(sorted(-end for end in expected))
+
+
 def test_sql_and_python_have_one_margin_over_splits(tmp_path):
     lake = create(Lake(str(tmp_path / "lake")), "test:3", iter(items(3)), 3)
     for splits in (2, 3, 4, 5):

@@ -46,6 +46,7 @@ class Planted:
         self.test = np.array([split_of(i) == "test" for i in self.ids])
         self.captions: list[str | None] = [None] * count
         self.groups: list[str | None] = [None] * count
+        self.bytes: list[str | None] = [None] * count  # what images of the same bytes share
 
     def lake(self, url: str, rejected: dict[str, set[str]] | None = None) -> Lake:
         """A finished lake of it; `rejected` names the images that a space lacks."""
@@ -66,9 +67,9 @@ class Planted:
             lake.register(space, fingerprint(space))
         for shard in range(lake.shards):
             plan = lake.plan(shard).to_pylist()
-            write(
-                lake, f"images/{shard_file(shard)}", [row | {"status": "ok"} for row in plan], schema.IMAGES
-            )
+            sha256 = dict(zip(self.ids, self.bytes))
+            read = [row | {"status": "ok", "sha256": sha256[row["image_id"]]} for row in plan]
+            write(lake, f"images/{shard_file(shard)}", read, schema.IMAGES)
             for space, latents in z.items():
                 lacking = (rejected or {}).get(space, set())
                 rows = [

@@ -102,6 +102,7 @@ def fieller_of(a: float, b: float, aa: float, ab: float, bb: float, t: float) ->
     if g >= 1:
         return None
     ratio = a / b
-    root = t / abs(b) * math.sqrt(max(aa - 2 * ratio * ab + ratio**2 * bb - g * (aa - ab**2 / bb), 0.0))
-    middle = ratio - g * ab / bb if bb else ratio
+    variance = aa - 2 * ratio * ab + ratio**2 * bb - (t / b) ** 2 * (aa * bb - ab**2)
+    root = t / abs(b) * math.sqrt(max(variance, 0.0))
+    middle = ratio - (t / b) ** 2 * ab
     return (middle - root) / (1 - g), (middle + root) / (1 - g)

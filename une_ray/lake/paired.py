@@ -26,33 +26,45 @@ from une_ray.lake.ranges import Range, rows_of_range
 from une_ray.lake.splits import refuse_one_sided
 
 # Every image that all of $spaces have, in an order that is the same in every run: draws of them are by place.
+# A copy has an image of the same bytes before it in its fold.
 IMAGES = f"""
     WITH shared AS (
         SELECT image_id FROM latents WHERE space IN (SELECT unnest($spaces)) GROUP BY image_id
         HAVING count(DISTINCT space) = len($spaces)),
     hashed AS ({HASHED} SEMI JOIN shared USING (image_id))
     SELECT image_id, {FOLD} AS fold,
-        list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels
+        list_transform($attributes, lambda name: attributes[name]::DOUBLE) AS labels,
+        row_number() OVER (PARTITION BY coalesce(sha256, image_id), fold ORDER BY image_id) > 1 AS is_copy
     FROM hashed ORDER BY image_id"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PairedImages:
-    """Ids that all spaces have, to fit and to measure on, and labels (n, attributes): 0, 1 or NaN."""
+    """Ids that all spaces have, to fit and to measure on, and labels (n, attributes): 0, 1 or NaN; `copies`
+    is how many more there are of the same bytes."""
 
     train: pa.Array
     test: pa.Array
     train_labels: np.ndarray
     test_labels: np.ndarray
+    copies: int = 0
 
 
 def paired_images(
-    lake: Lake, spaces: Sequence[str], attributes: Sequence[str] = (), split_seed: int = 0
+    lake: Lake,
+    spaces: Sequence[str],
+    attributes: Sequence[str] = (),
+    split_seed: int = 0,
+    with_copies: bool = False,
 ) -> PairedImages:
-    """The images that every one of `spaces` has, by fold. Raises UneError where they share none of either."""
+    """The images that every one of `spaces` has, by fold, one of each picture unless `with_copies`: what is
+    fitted and measured counts pictures. Raises UneError where they share none of either."""
     check_split_seed(split_seed)
     settings = {"spaces": list(spaces), "seed": split_seed, "attributes": list(attributes)}
     table = lake.session.sql(IMAGES, params=settings).to_arrow_table()
+    copies = pc.sum(table["is_copy"]).as_py() or 0
+    if copies and not with_copies:
+        table = table.filter(pc.invert(table["is_copy"]))
     tested = pc.equal(table["fold"], "test")
     train, test = table.filter(pc.invert(tested)), table.filter(tested)
     if not len(train) or not len(test):
@@ -67,12 +79,19 @@ def paired_images(
         test=whole(test["image_id"]),
         train_labels=matrix(train["labels"], np.float64),
         test_labels=matrix(test["labels"], np.float64),
+        copies=0 if with_copies else copies,
     )
+
+
+def said_copies(images: PairedImages) -> Iterator[str]:
+    """A line of those that are left out, or none."""
+    if images.copies:
+        yield f"left out: {images.copies:,} exact copies of other images, as each picture counts once"
 
 
 def left_out(lake: Lake, spaces: Sequence[str], images: PairedImages) -> dict[str, int]:
     """{space: latents of images that another of `spaces` lacks}, of those spaces that have such."""
-    paired = len(images.train) + len(images.test)
+    paired = len(images.train) + len(images.test) + images.copies
     counted = lake.rows(
         "SELECT space, images FROM counts WHERE status = 'ok' AND space IN (SELECT unnest(?))", [spaces]
     )

@@ -12,9 +12,12 @@ from une_ray.lake.layout import Lake
 from une_ray.lake.splits import refuse_one_sided
 
 SELECTED = """
-    SELECT image_id FROM latents JOIN images USING (image_id)
-    WHERE split = 'test' AND space IN (SELECT unnest($spaces))
-    GROUP BY image_id HAVING count(DISTINCT space) = len($spaces) ORDER BY md5(image_id) LIMIT $images"""
+    WITH shared AS (
+        SELECT image_id FROM latents WHERE space IN (SELECT unnest($spaces))
+        GROUP BY image_id HAVING count(DISTINCT space) = len($spaces))
+    SELECT image_id FROM images SEMI JOIN shared USING (image_id) WHERE split = 'test'
+    QUALIFY row_number() OVER (PARTITION BY coalesce(sha256, image_id) ORDER BY md5(image_id)) = 1
+    ORDER BY md5(image_id) LIMIT $images"""
 
 LATENTS = """
     SELECT image_id, z FROM latents SEMI JOIN (SELECT unnest($images) AS image_id) USING (image_id)
@@ -31,8 +34,8 @@ SPLITS = "SELECT image_id, split FROM images SEMI JOIN (SELECT unnest($images) A
 
 
 def selected(lake: Lake, spaces: list[str], images: int) -> list[str]:
-    """Up to so many test images that all `spaces` have, in an order by a hash: fewer are the first of more.
-    Raises where there are none."""
+    """Up to so many test images that all `spaces` have, one of each picture, in an order by a hash: fewer are
+    the first of more. Raises UneError where there are none."""
     rows = lake.session.execute(SELECTED, {"spaces": spaces, "images": images}).fetchall()
     if not rows:
         refuse_one_sided(lake)

@@ -49,7 +49,7 @@ def captioned(lake: Lake, source: str, target: str, split_seed: int) -> dict[str
     if len(found) < len(texts):
         return {}
     try:
-        paired_images(lake, [source, target, *texts], (), split_seed)
+        paired_images(lake, [source, target, *texts], (), split_seed, with_copies=True)
     except UneError as error:
         say(f"captions are not asked: {error}")
         return {}
@@ -59,10 +59,10 @@ def captioned(lake: Lake, source: str, target: str, split_seed: int) -> dict[str
 def captions_of(lake: Lake, source: str, target: str, split_seed: int, most: int) -> Captions:
     """Of the images that have all four, no more than `most` train and a quarter of it test images.
 
-    Raises UneError where none has.
+    A picture with several captions has a row of each. Raises UneError where none has.
     """
     texts = [text_space(source), text_space(target)]
-    images = paired_images(lake, [source, target, *texts], (), split_seed)
+    images = paired_images(lake, [source, target, *texts], (), split_seed, with_copies=True)
     train, test = _some(images.train, most), _some(images.test, most // 4)
     means = {space: unit_rows(z).mean(0) for space, z in rows_of(lake, texts, train).items()}
     rows = {space: unit_rows(z) for space, z in rows_of(lake, [source, target, *texts], test).items()}

@@ -17,7 +17,7 @@ from une_ray.geometry.unit import unit_rows
 from une_ray.lake import results
 from une_ray.lake.latents import attributes_of, spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.lake.paired import PairedImages, left_out, paired_images, rows_of
+from une_ray.lake.paired import PairedImages, left_out, paired_images, rows_of, said_copies
 from une_ray.lake.seen import warnings_of_maps
 from une_ray.lake.tables import InALine
 from une_ray.run.progress import say
@@ -98,8 +98,8 @@ def fit_maps(
     )
     labelled = attributes_of(lake)
     images = paired_images(lake, [source, target], labelled, split_seed)
-    for warning in warnings_of_maps(lake, [source, target], [split_seed], "maps"):
-        say(warning)
+    for line in (*said_copies(images), *warnings_of_maps(lake, [source, target], [split_seed], "maps")):
+        say(line)
     words = None if texts is None else class_texts(texts, source, target, labelled, images)
     prints = lake.fingerprints()
     columns, stamps = [labelled.index(name) for name in attributes], _stamps(settings, prints)

@@ -18,7 +18,7 @@ from une_ray.lake.derived import derive_space, derived_fingerprint
 from une_ray.lake.latents import attributes_of, spaces_of
 from une_ray.lake.layout import Lake, space_folder
 from une_ray.lake.names import check_name
-from une_ray.lake.paired import PairedImages, left_out, paired_images, partners_of, side_by_side
+from une_ray.lake.paired import PairedImages, left_out, paired_images, partners_of, said_copies, side_by_side
 from une_ray.lake.seen import warnings_of_maps
 from une_ray.lake.tables import InALine
 from une_ray.run.progress import Progress, say
@@ -92,8 +92,8 @@ def shared_space(
     )
     prints = lake.fingerprints()
     images = paired_images(lake, views, attributes_of(lake), split_seed)
-    for warning in warnings_of_maps(lake, views, [split_seed], "measures"):
-        say(warning)
+    for line in (*said_copies(images), *warnings_of_maps(lake, views, [split_seed], "measures")):
+        say(line)
     config = _config(settings, name, dim) | {
         "train": len(images.train),
         "fingerprints": [prints[view] for view in views],

@@ -18,7 +18,7 @@ from une_ray.geometry.transfer import JointMoments, MapEvaluation, Probes, Ridge
 from une_ray.lake import results
 from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
-from une_ray.lake.paired import check_split_seed, paired_images, partners_of, side_by_side
+from une_ray.lake.paired import check_split_seed, paired_images, partners_of, said_copies, side_by_side
 from une_ray.lake.seen import warnings_of_maps
 from une_ray.lake.splits import refuse_one_sided
 from une_ray.lake.tables import InALine
@@ -112,6 +112,8 @@ class _Study:
             space: fingerprint for space, fingerprint in lake.fingerprints().items() if space in spaces
         }
         images = paired_images(lake, spaces, attributes, split_seed)
+        for line in said_copies(images):
+            say(line)
         labels = dict(zip(attributes, images.test_labels.T))
         folds = images.train, images.test, labels
         return cls(lake, split_seed, fingerprints, probes, probed_by, *folds, cluster)
