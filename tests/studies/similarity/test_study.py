@@ -111,7 +111,11 @@ def test_the_command_prints_measures_beyond_their_null_and_the_report_shows_them
     assert done.exit_code == 0, done.output
     assert "σ" in done.output and "cca-map" in done.output
     shown = section(Source(lake))
-    assert "a rotation" in shown.html and "2 by a rotation" in shown.summary
+    assert "a rotation" in shown.html
+    pairs = lake.rows("SELECT related_by, orthogonal - greatest(orthogonal_null, 0) FROM map_pairs")
+    turned = sorted(beyond for related, beyond in pairs if related == "a rotation")
+    assert turned == pytest.approx([1, 1], abs=0.004)
+    assert "2 by a rotation (R² beyond its null 1.00)" in shown.summary
 
 
 def test_rank_correlation_ends_at_the_images_that_it_looks_at(tmp_path):

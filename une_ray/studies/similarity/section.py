@@ -131,7 +131,18 @@ def pair_colours(
 
 
 def _summary(pairs: Sequence[tuple]) -> str:
-    """How many pairs are related by what."""
-    kinds = [pair[-1] for pair in pairs]
-    counts = [f"{kinds.count(kind)} by {kind}" for kind in dict.fromkeys(sorted(kinds))]
-    return f"Of {len(pairs)} maps from one space to another: {', '.join(counts)}."
+    """How many pairs are related by what, and how much of the target that map explains."""
+    reached: dict[str, list[float]] = {}
+    for *_, orthogonal, null, ridge, ridge_null, _, _, kind in sorted(pairs, key=lambda pair: pair[-1]):
+        beyond = orthogonal - max(null, 0) if kind == "a rotation" else ridge - max(ridge_null, 0)
+        reached.setdefault(kind, []).append(beyond)
+    counts = ", ".join(_counted(kind, beyond) for kind, beyond in reached.items())
+    return f"Of {len(pairs)} maps from one space to another: {counts}."
+
+
+def _counted(kind: str, beyond: list[float]) -> str:
+    if kind == "nothing linear":
+        return f"{len(beyond)} by {kind}"
+    least, most = (f"{value:z.2f}" for value in (min(beyond), max(beyond)))
+    span = most if least == most else f"{least} to {most}"
+    return f"{len(beyond)} by {kind} (R² beyond its null {span})"
