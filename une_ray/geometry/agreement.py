@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from une_ray.geometry.arrays import Floats
+from une_ray.geometry.arrays import Booleans, Floats
 
 FEWEST = 3  # attributes; a correlation of two points is ±1
+ROUNDING = 1e-12  # of figures, which is no variation
+FLAT = 1e-14  # of the whole variance, along a direction: that is rounding
 
 
 @dataclass(frozen=True)
 class Correlation:
     """A coefficient with its percentile bootstrap interval; and mean and standard deviation of the same over
-    attributes paired at random, with the one-sided p-value."""
+    attributes paired at random, with the one-sided p-value. NaN where a side does not vary."""
 
     value: float
     low: float
@@ -53,7 +55,7 @@ def agreement(
         low, high = np.nanquantile(bootstrap, [(1 - level) / 2, (1 + level) / 2])
         chance = rowwise_correlation(transform(x), transform(paired))
         as_high = np.count_nonzero(chance >= value - 1e-12)  # ties in exact arithmetic are ties here
-        p_value = (1 + as_high) / (1 + resamples)
+        p_value = (1 + as_high) / (1 + resamples) if np.isfinite(value) else np.nan
         correlations[name] = Correlation(
             value, float(low), float(high), p_value, float(chance.mean()), float(chance.std(ddof=1))
         )
@@ -71,9 +73,15 @@ def _resample(a: Floats, b: Floats, resamples: int, random: np.random.Generator)
 
 def rowwise_correlation(x: Floats, y: Floats) -> Floats:
     """Pearson correlation along the last axis, broadcasting; NaN where one side does not vary."""
-    x, y = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
+    (x, varies), (y, also) = _centred(x), _centred(y)
     lengths = np.sqrt((x**2).sum(-1) * (y**2).sum(-1))
-    return np.divide((x * y).sum(-1), lengths, out=np.full(lengths.shape, np.nan), where=lengths > 1e-12)
+    return np.divide((x * y).sum(-1), lengths, out=np.full(lengths.shape, np.nan), where=varies & also)
+
+
+def _centred(x: Floats) -> tuple[Floats, Booleans]:
+    """Less the mean along the last axis, and where that leaves more than rounding."""
+    centred = x - x.mean(-1, keepdims=True)
+    return centred, np.abs(centred).max(-1) > ROUNDING * np.abs(x).max(-1)
 
 
 def direction_agreement(source: Floats, pulled_back: Floats, covariance: Floats) -> tuple[Floats, Floats]:
@@ -92,9 +100,17 @@ def direction_agreement(source: Floats, pulled_back: Floats, covariance: Floats)
 def cosines(a: Floats, b: Floats, metric: Floats | None = None) -> Floats:
     """Cosine (k,) of each column of `a` (d, k) with that of `b` in the inner product `metric` (d, d).
 
-    NaN where either column has no length.
+    NaN where either column has no length but for rounding.
     """
-    measured = b if metric is None else metric @ b
-    own = a if metric is None else metric @ a
-    lengths = np.sqrt(np.maximum((a * own).sum(0) * (b * measured).sum(0), 0))
+    (measured, square), (_, own) = _measured(b, metric), _measured(a, metric)
+    lengths = np.sqrt(square * own)
     return np.divide((a * measured).sum(0), lengths, out=np.full(lengths.shape, np.nan), where=lengths > 0)
+
+
+def _measured(x: Floats, metric: Floats | None) -> tuple[Floats, Floats]:
+    """Columns (d, k) times the metric, and their squared lengths (k,) in it, 0 where they are rounding."""
+    if metric is None:
+        return x, np.square(x).sum(0)
+    image = metric @ x
+    square = (x * image).sum(0)
+    return image, np.where(square > FLAT * np.trace(metric) * np.square(x).sum(0), square, 0.0)

@@ -9,6 +9,7 @@ import numpy as np
 from une_ray.errors import UneError
 from une_ray.geometry.intervals import jackknife_margin, mean_margin
 
+TIED = 1e-9  # of the slope: doses in the order turned round give the same slope but for rounding
 CHANCE = 95  # percentile that |slopes| of shuffled doses and of other subjects stay below
 
 
@@ -58,7 +59,7 @@ def dose_response(
         mean_margin(float(each.std(ddof=1)), len(each)) if balanced else _margin_over_runs(doses, responses)
     )
     shuffled = [slopes(_shuffled(doses, generator, balanced), responses).mean() for _ in range(resamples)]
-    p = (1 + np.sum(np.abs(shuffled) >= abs(mean))) / (1 + resamples)
+    p = (1 + np.sum(np.abs(shuffled) >= (1 - TIED) * abs(mean))) / (1 + resamples)
     undosed = None
     if others is not None and len(others) >= len(doses):
         chosen = (generator.choice(len(others), len(doses), replace=False) for _ in range(resamples))

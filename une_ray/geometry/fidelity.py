@@ -62,7 +62,9 @@ Fidelity = Callable[[Halves, Halves], Callable[[Integers], float]]
 
 
 def orthogonal_r2(a: Halves, b: Halves) -> Callable[[Integers], float]:
-    """Of a rotation and one scale."""
+    """Of a rotation and one scale; where either first half is the same for every row, of its mean."""
+    if not (len(a.squares) and len(b.squares)):
+        return lambda order: b.r2(np.zeros_like(b.test))
     mean_a, mean_b = (np.zeros(len(z.squares)) for z in (a, b))  # scores are about their means
     scatter = np.diag(a.squares)
 

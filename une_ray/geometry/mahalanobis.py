@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
 
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import AnyFloats, Floats
+
+ROUNDING = 1e-12  # of the largest variance, and of the mean, which is none
 
 
 class Mahalanobis:
@@ -14,7 +15,9 @@ class Mahalanobis:
 
     About 1 for what comes from it (Lee et al. 2018, "A Simple Unified Framework for Detecting
     Out-of-Distribution Samples and Adversarial Attacks"). On rows that were not fitted it is larger, by about
-    √(n / (n − d)). Raises UneError for too few rows.
+    √(n / (n − d)). Directions in which `real` does not vary but for rounding, as of a feature that never
+    fires, count for nothing, neither in the sum nor in d. Raises UneError for too few rows, and where all are
+    the same.
     """
 
     def __init__(self, real: AnyFloats) -> None:
@@ -22,9 +25,14 @@ class Mahalanobis:
         if n <= d:
             raise UneError(f"{n} pictures can't fit a Gaussian of {d} dimensions; take more than {d}")
         self.mean = real.mean(0, dtype=float)
-        self.root = cholesky(np.cov(real.T.astype(float)), lower=True)
+        variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(real.T.astype(float))))
+        varying = variances > max(ROUNDING * variances[-1], (ROUNDING * np.abs(self.mean).max()) ** 2)
+        if not varying.any():
+            raise UneError(
+                f"all {n} pictures are the same to the encoder, so nothing is near or far from them"
+            )
+        self.whiten = axes[:, varying] / np.sqrt(variances[varying])
 
     def __call__(self, made: AnyFloats) -> Floats:
         """(m,) of embeddings (m, d)."""
-        whitened = solve_triangular(self.root, (made - self.mean).T, lower=True)
-        return np.sqrt(np.square(whitened).mean(0))
+        return np.sqrt(np.square((made - self.mean) @ self.whiten).mean(1))

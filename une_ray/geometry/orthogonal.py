@@ -28,7 +28,7 @@ from scipy import linalg
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import AnyFloats, Floats
 
-SPANNED = 1e-6  # below this share of its norm, what is left of a probe is rounding
+SPANNED = 1e-6  # below this share of its norm, what is left of a probe, by itself or of others, is rounding
 
 Fit = Callable[[Floats, AnyFloats], Floats]
 """(z (n, d), labels (n,)) → probe w (d,)."""
@@ -92,7 +92,7 @@ def _project(w: Floats, nuisances: Sequence[Floats], covariance: Floats | None) 
         return w
     stacked = np.vstack(nuisances)
     norms = np.linalg.norm(stacked, axis=1, keepdims=True)
-    basis = linalg.orth((stacked / np.where(norms > 0, norms, 1)).T)
+    basis = linalg.orth((stacked / np.where(norms > 0, norms, 1)).T, rcond=SPANNED)
     image = basis if covariance is None else covariance @ basis
     return w - basis @ linalg.lstsq(basis.T @ image, image.T @ w)[0]
 

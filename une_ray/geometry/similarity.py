@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import AnyFloats, Floats, Integers
 from une_ray.geometry.fidelity import Halves, ridge_r2
-from une_ray.geometry.pairing import nearest_others
+from une_ray.geometry.pairing import DIGITS, nearest_others
 from une_ray.geometry.unit import unit_rows
 
 NEIGHBOURS, COMPONENTS, PAIRED_ROWS = 10, 32, 512
@@ -100,12 +100,15 @@ def transfer(a: AnyFloats, b: AnyFloats) -> Paired:
 
 
 def rank_correlation(a: AnyFloats, b: AnyFloats) -> Paired:
-    """Spearman's correlation of all cosines between 512 images at most (Kriegeskorte et al. 2008)."""
+    """Spearman's correlation of all cosines between 512 images at most (Kriegeskorte et al. 2008).
+
+    Cosines that are the same to nine digits are ties, as many are in spaces of few distinct vectors.
+    """
     one, other = (unit_rows(z[:PAIRED_ROWS] - z[:PAIRED_ROWS].mean(0)) for z in (_wide(a), _wide(b)))
     upper = np.triu_indices(len(one), 1)
-    ranks, cosines = _standard(rankdata((one @ one.T)[upper])), other @ other.T
-    square = np.zeros_like(cosines)
-    square[upper] = _standard(rankdata(cosines[upper]))
+    ranks, others = (_standard(rankdata(np.round((z @ z.T)[upper], DIGITS))) for z in (one, other))
+    square = np.zeros((len(one), len(one)))
+    square[upper] = others
     square += square.T
 
     def paired(order: Integers) -> float:

@@ -53,8 +53,9 @@ class Probes:
 class JointMoments:
     """Means and second moments of several spaces over the same images, in float64.
 
-    Memory is 16·(Σ dim)² bytes however many the rows. A second product pairs every image with another: the
-    shuffled pairing that a map must beat, with the very same means and Gram matrices.
+    Moments are about the mean of the first batch, `origin`, so that a mean far larger than the spread costs
+    no digits. Memory is 16·(Σ dim)² bytes however many the rows. A second product pairs every image with
+    another: the shuffled pairing that a map must beat, with the very same means and Gram matrices.
     """
 
     def __init__(self, dims: dict[str, int], seed: int = 0) -> None:
@@ -63,6 +64,7 @@ class JointMoments:
         self.rows, self.sums = 0, np.zeros(ends[-1])
         self.products, self.shuffled = np.zeros((2, ends[-1], ends[-1]))
         self.partners = np.zeros(ends[-1])
+        self.origin: Floats | None = None
         self.random = np.random.default_rng(seed)
 
     def add(self, batch: Mapping[str, AnyFloats], partners: Mapping[str, AnyFloats] | None = None) -> None:
@@ -80,6 +82,9 @@ class JointMoments:
             )
         paired = partners or Partners(batch, len(z), self.random).next(len(z))
         others = np.concatenate([paired[space] for space in self.columns], axis=1, dtype=np.float64)
+        if self.origin is None:
+            self.origin = z.mean(0)
+        z, others = z - self.origin, others - self.origin
         self.rows += len(z)
         self.sums += z.sum(0)
         self.partners += others.sum(0)
@@ -88,20 +93,33 @@ class JointMoments:
 
     def __add__(self, other: JointMoments) -> JointMoments:
         """Of the rows of both, which are of the same spaces."""
-        both = copy(self)
+        if self.origin is None or other.origin is None:
+            return self if other.origin is None else other
+        both, other = copy(self), other._about(self.origin)
         for name in ("rows", "sums", "products", "shuffled", "partners"):
             setattr(both, name, getattr(self, name) + getattr(other, name))
         return both
 
+    def _about(self, origin: Floats) -> JointMoments:
+        """The same moments about another origin."""
+        assert self.origin is not None
+        moved, step = copy(self), self.origin - origin
+        moved.origin, square = origin, self.rows * np.outer(step, step)
+        moved.sums, moved.partners = (sums + self.rows * step for sums in (self.sums, self.partners))
+        moved.products = self.products + np.outer(self.sums, step) + np.outer(step, self.sums) + square
+        moved.shuffled = self.shuffled + np.outer(self.sums, step) + np.outer(step, self.partners) + square
+        return moved
+
     def mean(self, space: str) -> Floats:
         """(dim,)"""
-        return self.sums[self.columns[space]] / self.rows
+        assert self.origin is not None
+        return self.origin[self.columns[space]] + self.sums[self.columns[space]] / self.rows
 
     def scatter(self, a: str, b: str, shuffled: bool = False) -> Floats:
         """Σ (z_a − mean)(z_b − mean)ᵀ, (dim of a, dim of b)."""
         one, other = self.columns[a], self.columns[b]
         products, sums = (self.shuffled, self.partners) if shuffled else (self.products, self.sums)
-        return products[one, other] - np.outer(self.mean(a), sums[other])
+        return products[one, other] - np.outer(self.sums[one] / self.rows, sums[other])
 
 
 class Ridge:
@@ -218,5 +236,6 @@ def accuracy_and_auc(labels: Floats, scores: Floats) -> tuple[float | None, floa
 
 def row_cosines(a: AnyFloats, b: AnyFloats) -> Floats:
     """Cosine of each row of `a` (n, d) with the same row of `b`, (n,); 0 where either is zero."""
+    a, b = (z.astype(np.promote_types(z.dtype, np.float32), copy=False) for z in (a, b))
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return np.divide((a * b).sum(1), lengths, out=np.zeros(len(a)), where=lengths > 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from html import escape
 
@@ -132,15 +133,18 @@ def numbers(pairs: Pairs, correlations: Correlations, roles: Roles) -> str:
     rows = []
     for space, (ours, _) in pairs.items():
         splits, attributes = ours.shape
-        figures = [
-            text
-            for c in correlations[space].values()
-            for text in (
-                f"{c.value:+.3f}",
-                f"{c.low:+.2f} to {c.high:+.2f}",
-                f"{c.null_mean:+.2f} ± {1.96 * c.null_sd:.2f}",
-                f"{c.p_value:.2g}",
-            )
-        ]
+        figures = [text for c in correlations[space].values() for text in _figures(c)]
         rows.append((roles.label(space), attributes, splits, *figures))
     return table(header, rows)
+
+
+def _figures(c: Correlation) -> tuple[str, ...]:
+    """Dashes where a space's AUC is the same for every attribute, which correlates with nothing."""
+    if not math.isfinite(c.value):
+        return ("–",) * 4
+    return (
+        f"{c.value:+.3f}",
+        f"{c.low:+.2f} to {c.high:+.2f}",
+        f"{c.null_mean:+.2f} ± {1.96 * c.null_sd:.2f}",
+        f"{c.p_value:.2g}",
+    )
