@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from une_ray.arguments import checked, of_their_kinds
 from une_ray.corpora.files import absolute
 from une_ray.errors import UneError, unknown
 from une_ray.lake import layout
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from une_ray.lake.status import Status
 
 
+@checked
 def open(url: str | Path, /, *others: str | Path, **named: str | Path) -> Lake:
     """The lake at `url`. Others are read beside it in the same SQL: `others` as schemas b, c, …, `named`
     under their names.
@@ -41,6 +43,7 @@ def open(url: str | Path, /, *others: str | Path, **named: str | Path) -> Lake:
     return lake
 
 
+@checked
 def build(
     corpus: str,
     spaces: str | Sequence[str],
@@ -71,17 +74,20 @@ def build(
     return open(lake)
 
 
+@of_their_kinds
 class Lake(Questions):
     """A lake and all that can be asked of it. `open` and `build` give one."""
 
     def sql(self, query: str, parameters: Any = None) -> duckdb.DuckDBPyRelation:
         """What a query gives, as DuckDB's relation: `.df()`, `.pl()`, `.to_arrow_table()`, `.fetchall()`.
 
-        Raises UneError for SQL that DuckDB can't plan. The relation is DuckDB's own: what only its rows show,
-        as a space or an attribute that `nearest` or `direction` does not know, it raises as `duckdb.Error`
-        when they are fetched."""
+        Raises UneError for SQL that DuckDB can't plan, and for none. The relation is DuckDB's own: what only
+        its rows show, as a space or an attribute that `nearest` or `direction` does not know, it raises as
+        `duckdb.Error` when they are fetched."""
         from une_ray.lake.session import as_une_error
 
+        if not query.strip():
+            raise UneError("the query is empty; a first one is 'FROM counts'")
         with as_une_error():
             return self.session.sql(query, params=parameters)
 

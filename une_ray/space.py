@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from une_ray.arguments import of_their_kinds
 from une_ray.errors import UneError, unknown
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Latents(NamedTuple):
     z: np.ndarray
 
 
+@of_their_kinds
 @dataclass(frozen=True)
 class Space:
     """One space of a lake: its latents, with or without labels."""
@@ -55,12 +57,14 @@ class Space:
 
     def blocks(self, rows: int = 2048, split: str | None = None) -> Iterator[Latents]:
         """The same, `rows` at a time, fewer where a split leaves some out. Raises UneError for a split
-        that the lake has not."""
+        that the lake has not, and for less than one row."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         from une_ray.lake.latents import in_shard_order, matrix, unmerged
 
+        if rows < 1:
+            raise UneError(f"blocks of {rows} rows; ask for 1 or more")
         cursor = in_shard_order(self.lake, self.name)
         query = cursor.sql("SELECT image_id, z FROM latents WHERE space = ?", params=[self.name])
         wanted = None if split is None else self._of_split(split)

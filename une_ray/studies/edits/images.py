@@ -35,7 +35,9 @@ SPLITS = "SELECT image_id, split FROM images SEMI JOIN (SELECT unnest($images) A
 
 def selected(lake: Lake, spaces: list[str], images: int) -> list[str]:
     """Up to so many test images that all `spaces` have, one of each picture, in an order by a hash: fewer are
-    the first of more. Raises UneError where there are none."""
+    the first of more. Raises UneError for less than one, and where there are none."""
+    if images < 1:
+        raise UneError(f"an edit of {images} images; ask for 1 or more")
     rows = lake.session.execute(SELECTED, {"spaces": spaces, "images": images}).fetchall()
     if not rows:
         refuse_one_sided(lake)

@@ -99,6 +99,8 @@ def probe(
     do not allow.
     """
     _refuse_unknown(engine, method, splits)
+    if permutations < 0:
+        raise UneError(f"{permutations} permutations; 0 or more, and 19 for a p-value that can reach .05")
     refuse_empty(penalties, "penalty", "the usual ones")
     if cluster is not None:
         _refuse_unspread(engine, method)
