@@ -1,6 +1,6 @@
 """The lake in SQL, and a space with its labels as a table.
 
-python examples/2_ask_in_sql.py [LAKE]
+python examples/2_ask_in_sql.py [LAKE]    # by default that of 1_build.py
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Which attributes are linear in a space, and do spaces map onto one another? Beside their controls.
 
-python examples/3_probe_and_transfer.py [LAKE]
+python examples/3_probe_and_transfer.py [LAKE]    # by default that of 1_build.py
 """
 
 import sys

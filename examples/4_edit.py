@@ -1,6 +1,6 @@
 """Move faces along an attribute's direction, and let another space judge what changed.
 
-python examples/4_edit.py [LAKE] [IMAGES]
+python examples/4_edit.py [LAKE] [IMAGES]    # by default in that of 1_build.py
 """
 
 import sys

@@ -60,6 +60,19 @@ def test_no_permission_is_one_clear_error(tmp_path, monkeypatch):
         Store(str(tmp_path)).commit("a", b"x")
 
 
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_what_may_not_be_removed_is_one_clear_error(tmp_path, monkeypatch, code):
+    store = Store(str(tmp_path))
+    store.commit("a/b", b"x")
+
+    def refuse(*_, **__):
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(store.filesystem, "rm", refuse)  # root may remove anything, so the refusal is made
+    with pytest.raises(UneError, match="no permission to write .*/a/b; choose another --lake or change"):
+        store.remove("a/b")
+
+
 @pytest.mark.parametrize("below", ["", "/lake"])
 def test_a_lake_that_is_a_file_or_below_one_is_one_clear_error(tmp_path, below):
     (tmp_path / "v.npy").write_bytes(b"x")

@@ -117,6 +117,20 @@ def test_an_unknown_space_or_lake_without_prompts_is_said(planted):
             lake.rows(f"FROM zero_shot({arguments})", [classes.url])
 
 
+def test_prompts_of_other_attributes_than_the_lakes_are_refused_with_both(planted, tmp_path):
+    _, classes, z, *_ = planted
+    import duckdb
+
+    for labels, message in [
+        ({"Shiny": True}, "'clip/text' are of A, B, C, and no picture .* label of these; it has Shiny"),
+        ({}, "label of these; it has no attributes"),
+    ]:
+        pictures = [Item(f"i{n}", "", "test", None, labels) for n in range(IMAGES)]
+        other = filled(tmp_path / message[-5:], "c", pictures, "clip", z)
+        with pytest.raises(duckdb.InvalidInputException, match=message):
+            other.rows("FROM zero_shot('clip', 'clip/text', in_lake := ?)", [classes.url])
+
+
 def test_texts_of_another_width_are_refused_with_both(planted, tmp_path):
     import duckdb
 

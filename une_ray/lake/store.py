@@ -92,8 +92,11 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Delete a file, or a folder with all that is in it; nothing where there is neither."""
-        with self._answering(name), contextlib.suppress(FileNotFoundError):
-            self.filesystem.rm(self.path(name), recursive=True)
+        try:
+            with self._answering(name), contextlib.suppress(FileNotFoundError):
+                self.filesystem.rm(self.path(name), recursive=True)
+        except OSError as error:
+            raise UneError(self._why(error, name, 0)) from error
 
     def commit(self, name: str, data: bytes, replace: bool = True) -> bool:
         """Make `name` hold `data`, whole or not at all; with `replace=False` only where nothing is there yet.

@@ -248,17 +248,22 @@ ORDER BY value;
 
 -- The settings of every computation of `une probe`, from the key-value metadata of its file; `seen` are, of a space that a map made, the splits
 -- that are not measured, as the map was fitted on their test images; `is_exact` where few rows asked for float64 throughout, as older versions
--- did not have it; `is_default` where it was asked with no option but for the method: of several the first choice.
+-- did not have it; `is_default` where it was asked with no option but for the method, and none beside it is of a later version: of several
+-- the first choice.
 CREATE OR REPLACE VIEW probe_configs AS
 WITH files AS (
     SELECT parse_filename(file_name, true) AS config, decode("value")::JSON AS settings
-    FROM parquet_kv_metadata(getvariable('lake') || '/probes/*.parquet') WHERE key = 'config'::BLOB)
-SELECT config, (settings->'penalties')::DOUBLE[] AS penalties, (settings->>'rank')::BIGINT AS rank, (settings->>'splits')::BIGINT AS splits,
+    FROM parquet_kv_metadata(getvariable('lake') || '/probes/*.parquet') WHERE key = 'config'::BLOB),
+nz_settings AS (
+SELECT config, settings->>'space' AS nz_space, settings->>'method' AS nz_method, (settings->'penalties')::DOUBLE[] AS penalties, (settings->>'rank')::BIGINT AS rank, (settings->>'splits')::BIGINT AS splits,
     (settings->>'permutations')::BIGINT AS permutations, (settings->>'latents')::BIGINT AS latents, (settings->'seen')::BIGINT[] AS seen,
     coalesce((settings->>'exact')::BOOLEAN, false) AS is_exact,
     coalesce((settings->>'engine') = 'fast' AND penalties IS NULL AND coalesce((settings->>'rank')::BIGINT, 500) = 500
-        AND (settings->>'splits')::BIGINT = 5 AND (settings->>'permutations')::BIGINT = 20, false) AS is_default
-FROM files;
+        AND (settings->>'splits')::BIGINT = 5 AND (settings->>'permutations')::BIGINT = 20, false) AS nz_is_plain
+FROM files)
+SELECT * EXCLUDE (nz_space, nz_method, nz_is_plain), nz_is_plain AND (is_exact::INT + (seen IS NOT NULL)::INT)
+    = max((is_exact::INT + (seen IS NOT NULL)::INT)) FILTER (nz_is_plain) OVER (PARTITION BY nz_space, nz_method) AS is_default
+FROM nz_settings;
 
 -- Which of several probes of one space, attribute, method and split seed is *the* one, its place 1: fitted rather than refused, then, of a space
 -- that a map made, not measured on what the map has seen, then the default settings, then exact ones, then more latents, then the first by engine and config. The rule stands here and nowhere else.
@@ -313,7 +318,7 @@ CREATE OR REPLACE MACRO split_margin(sd, splits, ratio) AS nz_student(nullif(spl
 CREATE OR REPLACE MACRO nz_beats_shuffled(p_value, permutations) AS if(permutations >= 19, (p_value <= .05)::INT, NULL);
 
 -- One row per computation: means over attributes and splits of what its probes reach, auc_margin half a 95 % interval of the AUC
--- (split_margin); `attributes` and `measured_splits` are those that have any.
+-- (split_margin), NULL where the splits' are all the same; `attributes` and `measured_splits` are those that have any.
 CREATE OR REPLACE VIEW nz_probe_means AS
 WITH levelled AS (
     SELECT *, auc - avg(auc) OVER of_attribute AS off, 1 / count(auc) OVER of_attribute AS weight,
@@ -324,7 +329,8 @@ SELECT space, config, method, engine, attribute_mean(auc, weight) AS auc, attrib
     attribute_mean(permuted_auc, weight) AS permuted,
     attribute_mean(nz_beats_shuffled(p_value, permutations), weight) AS significant,
     count(DISTINCT split_seed) FILTER (auc IS NOT NULL) AS measured_splits,
-    count(DISTINCT attribute) FILTER (auc IS NOT NULL) AS attributes, split_margin(off, weight, ratio, split_seed) AS auc_margin
+    count(DISTINCT attribute) FILTER (auc IS NOT NULL) AS attributes,
+    nullif(round(split_margin(off, weight, ratio, split_seed), 12), 0) AS auc_margin
 FROM levelled GROUP BY ALL;
 
 -- One row per computation × attribute: means over the splits that measure it, auc_margin as above, of one attribute, NULL where the splits' AUCs
@@ -613,7 +619,13 @@ nz_trouble AS (
     FROM nz_widths WHERE nz_width <> nz_text_width AND NOT EXISTS (FROM nz_own WHERE nz_items > 0)
     UNION ALL
     SELECT 'no attribute has prompts of both values in space ''' || text_space || '''; une build --corpus classes:LAKE makes them'
-    FROM nz_widths WHERE nz_width IS NOT NULL AND NOT EXISTS (FROM nz_known) AND NOT EXISTS (FROM nz_own WHERE nz_items > 0))
+    FROM nz_widths WHERE nz_width IS NOT NULL AND NOT EXISTS (FROM nz_known) AND NOT EXISTS (FROM nz_own WHERE nz_items > 0)
+    UNION ALL
+    SELECT 'the prompts of ''' || text_space || ''' are of ' || (SELECT array_to_string(list_sort(list(attribute))[:8], ', ') FROM nz_known)
+        || ', and no picture of this lake has a label of these; it has '
+        || coalesce((SELECT array_to_string(list_sort(list(DISTINCT attribute))[:8], ', ') FROM attributes), 'no attributes')
+    FROM nz_widths WHERE nz_width = nz_text_width AND EXISTS (FROM nz_known) AND NOT EXISTS (FROM nz_own WHERE nz_items > 0)
+        AND NOT EXISTS (SELECT attribute FROM nz_known SEMI JOIN attributes USING (attribute)))
 SELECT attribute, max(test) AS test, max(accuracy) FILTER (method = 'shuffle 0') AS accuracy,
     max(balanced_accuracy) FILTER (method = 'shuffle 0') AS balanced_accuracy, max(auc) FILTER (method = 'shuffle 0') AS auc,
     max(majority) AS majority, avg(accuracy) FILTER (method <> 'shuffle 0') AS shuffled_accuracy,

@@ -150,19 +150,41 @@ def test_copies_calibrate_no_probe_in_either_engine(tmp_path, method, monkeypatc
 def test_what_an_older_version_fitted_by_rounding_is_fitted_again_and_no_longer_the_probe(
     tmp_path, monkeypatch
 ):
-    lake, older, newer = lake_of(tmp_path / "lake"), {}, {}
+    lake, older, newer, said = lake_of(tmp_path / "lake"), {}, {}, []
     for method in ("ridge", "lda", "least-squares"):
         with monkeypatch.context() as before:
             before.setattr("une_ray.studies.probes.study._exact", lambda *_: {})
             (older[method],) = probe(lake, method=method, splits=1, permutations=0).configs
-        (newer[method],) = probe(lake, method=method, splits=1, permutations=0).configs
+        (newer[method],) = probe(lake, method=method, splits=1, permutations=0, report=said.append).configs
+    assert sum("fitted again, as older versions could choose λ" in line for line in said) == 3
     ranked = lake.rows("SELECT DISTINCT method, config FROM ranked_probes WHERE place = 1 AND status = 'ok'")
     assert dict(ranked) == newer and any(older[method] < newer[method] for method in newer)
-    said: list[str] = []
+    said.clear()
     assert probe(lake, method="lda", splits=1, permutations=0, report=said.append).configs == [newer["lda"]]
     assert not said
     (apart,) = probe(lake, method="mean-difference", splits=1, permutations=0).configs
     assert lake.rows("SELECT is_exact FROM probe_configs WHERE config = ?", [apart]) == [(False,)]
+
+
+def test_of_two_versions_defaults_one_is_the_default(tmp_path, monkeypatch):
+    lake = lake_of(tmp_path / "lake")
+    with monkeypatch.context() as before:
+        before.setattr("une_ray.studies.probes.study._exact", lambda *_: {})
+        older = probe(lake).configs
+        defaults = "SELECT config FROM probe_settings WHERE is_default"
+        assert lake.rows(defaults) == [tuple(older)]
+    assert lake.rows(defaults.replace("WHERE is_default", "")) == [tuple(older)]
+    newer = probe(lake).configs
+    probe(lake, penalties=[1.0])
+    assert lake.rows(defaults) == [tuple(newer)] and len(lake.rows("FROM probe_settings")) == 3
+    assert lake.rows("SELECT DISTINCT config FROM probe_attributes WHERE is_default") == [tuple(newer)]
+
+
+def test_auc_of_1_in_every_split_has_no_margin(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.studies.probes.test_study.ATTRIBUTES", {"First": Z[:, 0] > 0})
+    apart = Z + np.where(Z > 0, 9, -9) * (np.arange(D) == 0)
+    found = probe(lake_of(tmp_path / "lake", apart.astype(np.float16)), permutations=0)
+    assert (found.table["auc"].to_pylist(), found.table["auc_margin"].to_pylist()) == ([1.0], [None])
 
 
 def test_groups_calibrate_no_probe_and_are_fitted_again_where_there_are_any(tmp_path):

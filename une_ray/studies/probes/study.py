@@ -98,9 +98,7 @@ def probe(
     Raises UneError for an unknown space, method or engine, latents that are not finite, and a λ that the rows
     do not allow.
     """
-    _refuse_unknown(engine, method, splits)
-    if permutations < 0:
-        raise UneError(f"{permutations} permutations; 0 or more, and 19 for a p-value that can reach .05")
+    _refuse_unknown(engine, method, splits, permutations)
     refuse_empty(penalties, "penalty", "the usual ones")
     if cluster is not None:
         _refuse_unspread(engine, method)
@@ -129,7 +127,8 @@ def probe(
         if engine == "sql":  # whose text decides the rows
             config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
         if not results.is_done(lake, "probes", config):
-            report(_announced(config, cluster))
+            for line in _announced(lake, config, cluster):
+                report(line)
             rows = ENGINES[engine](lake, config, ids, device or default_device(), cluster)
             results.commit(lake, "probes", config, _measured(rows, config.get("seen")))
             for remark in at_ends(rows, penalties or PENALTIES):
@@ -179,13 +178,17 @@ def _measured(rows: list[dict[str, Any]], seen: Sequence[int] | None) -> list[di
     return [row | UNMEASURED if row["split_seed"] in (seen or ()) else row for row in rows]
 
 
-def _announced(config: dict[str, Any], cluster: Cluster | None) -> str:
-    """What is fitted, and what of it a cluster does not do."""
+def _announced(lake: Lake, config: dict[str, Any], cluster: Cluster | None) -> Iterator[str]:
+    """What is fitted, what of it a cluster does not do, and why what was fitted before is not enough."""
     about = f"{len(config['attributes'])} attributes over {config['latents']:,} images"
     line = f"{config['space']}: {config['method']} probes of {about}"
     if cluster is None or config.get("groups") in (None, config.get("copies")):
-        return line
-    return f"{line}; groups of them are left out together by further passes of this process"
+        yield line
+    else:
+        yield f"{line}; groups of them are left out together by further passes of this process"
+    older = {name: value for name, value in config.items() if name != "exact"}
+    if older != config and results.is_done(lake, "probes", older):
+        yield f"{config['space']}: fitted again, as older versions could choose λ of few rows by rounding"
 
 
 def _joined(lake: Lake, ids: pa.Array, by_groups: bool, permutations: int) -> dict[str, int]:
@@ -200,13 +203,15 @@ def _joined(lake: Lake, ids: pa.Array, by_groups: bool, permutations: int) -> di
     return joined
 
 
-def _refuse_unknown(engine: str, method: str, splits: int) -> None:
+def _refuse_unknown(engine: str, method: str, splits: int, permutations: int) -> None:
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
     if method not in METHODS:
         raise unknown("probe method", method, METHODS)
     if not 1 <= splits <= FOLDS:
         raise UneError(f"{splits} splits; there are 1 to {FOLDS}")
+    if permutations < 0:
+        raise UneError(f"{permutations} permutations; 0 or more, and 19 for a p-value that can reach .05")
 
 
 def _refuse_unspread(engine: str, method: str) -> None:

@@ -18,6 +18,7 @@ from une_ray.lake.latents import spaces_of
 from une_ray.lake.layout import Lake
 from une_ray.lake.paired import rows_of
 from une_ray.lake.tables import InALine
+from une_ray.run.progress import Progress, say
 
 PERMUTATIONS = 9  # at the least: then p can be one in ten
 FIRST, FACTOR, LARGEST = 64, 4, 4096  # numbers of images: 64, 256, 1,024, 4,096 and all there are below
@@ -28,7 +29,7 @@ SHARED = """WITH shared AS (
     SELECT image_id FROM images SEMI JOIN shared USING (image_id)
     QUALIFY row_number() OVER (PARTITION BY coalesce(split_group, image_id) ORDER BY md5(image_id)) = 1
     ORDER BY md5(image_id) LIMIT $limit"""
-GROUPED = "SELECT count(*) > count(DISTINCT coalesce(split_group, image_id)) FROM images"
+GROUPED = "SELECT count(*) - count(DISTINCT coalesce(split_group, image_id)) FROM images WHERE status = 'ok'"
 
 CURVES = """FROM similarity_curves SEMI JOIN (
     SELECT DISTINCT source, target FROM similarities WHERE config IN (SELECT unnest(?))
@@ -69,17 +70,17 @@ def similarities(
         )
     prints = {name: results.config_hash(found) for name, found in lake.fingerprints().items()}
     configs = []
-    ((is_grouped,),) = lake.rows(GROUPED)
+    ((others,),) = lake.rows(GROUPED)
+    if others:
+        say(f"left out: {others:,} images whose group or picture has another in, as each counts once")
     pairs = list(combinations(names, 2))
-    from une_ray.run.progress import Progress
-
     with Progress(len(pairs), "comparing", unit="pairs") as progress:
         for a, b in pairs:
             ids = [row for (row,) in lake.rows(SHARED, {"pair": [a, b], "limit": limit})]
             if len(ids) < FEWEST:
                 raise UneError(f"{a} and {b} share {len(ids)} images; a similarity needs {FEWEST}")
             config = {"source": a, "target": b, "draws": draws, "permutations": permutations, "n": len(ids)}
-            config |= {"fingerprints": [prints[a], prints[b]]} | ({"of": "groups"} if is_grouped else {})
+            config |= {"fingerprints": [prints[a], prints[b]]} | ({"of": "groups"} if others else {})
             configs.append(results.config_hash(config))
             if not results.is_done(lake, "similarities", config):
                 rows = rows_of(lake, [a, b], pa.array(ids))
