@@ -105,27 +105,21 @@ def probe(
     attributes = attributes_of(lake)
     if not attributes:
         raise UneError(f"the corpus of {lake.url} has no attributes to probe; give it a table of labels")
+    settings: dict[str, Any] = {
+        "attributes": attributes,
+        "engine": engine,
+        "method": method,
+        "penalties": penalties and list(penalties),
+        "rank": rank if method == "pca-logistic" else None,
+        "splits": splits,
+        "permutations": permutations,
+    }
     names, configs = spaces_of(lake, spaces), []
     for warning in warnings_of(lake, names, range(splits)):
         report(warning)
     for space in names:
         ids = image_ids(lake, space)
-        config: dict[str, Any] = {
-            "space": space,
-            "fingerprint": results.config_hash(lake.fingerprints()[space]),
-            "latents": len(ids),
-            "attributes": attributes,
-            "engine": engine,
-            "method": method,
-            "penalties": penalties and list(penalties),
-            "rank": rank if method == "pca-logistic" else None,
-            "splits": splits,
-            "permutations": permutations,
-        }
-        config |= _joined(lake, ids, engine == "fast", permutations)
-        config |= _seen(lake, space, splits) | _exact(lake, config)
-        if engine == "sql":  # whose text decides the rows
-            config["queries"] = results.config_hash([(QUERIES / name).read_text() for name in SQL_FILES])
+        config = _config(lake, space, ids, settings)
         if not results.is_done(lake, "probes", config):
             for line in _announced(lake, config, cluster):
                 report(line)
@@ -138,6 +132,19 @@ def probe(
         lake.session.sql(query, params=[configs, names]).to_arrow_table() for query in (SUMMARY, BY_ATTRIBUTE)
     )
     return ProbeResult(means, each, lake.session.sql(REFUSED, params=[configs]).to_arrow_table(), configs)
+
+
+def _config(lake: Lake, space: str, ids: pa.Array, settings: dict[str, Any]) -> dict[str, Any]:
+    """All that decides the probes of one space: beside the `settings` what its rows are."""
+    of_space = {"fingerprint": results.config_hash(lake.fingerprints()[space]), "latents": len(ids)}
+    config: dict[str, Any] = {"space": space} | of_space | settings
+    is_fast = settings["engine"] == "fast"
+    config |= _joined(lake, ids, is_fast, settings["permutations"])
+    config |= _seen(lake, space, settings["splits"])
+    if is_fast:
+        return config | _exact(lake, config)
+    queries = [(QUERIES / name).read_text() for name in SQL_FILES]  # whose text decides the rows
+    return config | {"queries": results.config_hash(queries)}
 
 
 def at_ends(rows: Sequence[dict[str, Any]], grid: Sequence[float]) -> Iterator[str]:
@@ -158,7 +165,7 @@ def at_ends(rows: Sequence[dict[str, Any]], grid: Sequence[float]) -> Iterator[s
 def _exact(lake: Lake, config: dict[str, Any]) -> dict[str, bool]:
     """What a config has where rows ask for float64 throughout: older versions' λ was chosen by rounding."""
     least = exact_from(config["method"], config["latents"], config["penalties"])
-    return {"exact": True} if config["engine"] == "fast" and least <= _dim(lake, config["space"]) else {}
+    return {"exact": True} if least <= _dim(lake, config["space"]) else {}
 
 
 def _dim(lake: Lake, space: str) -> int:
