@@ -3,16 +3,18 @@
 import pickle
 import subprocess
 import sys
+import unicodedata
 
 import duckdb
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import une_ray
 from tests.helpers.lakes import fill, items, write
 from une_ray.cli.main import app
-from une_ray.corpora import Item
+from une_ray.corpora import Item, open_corpus
 from une_ray.corpora.avatars import Avatars
 from une_ray.errors import UneError
 from une_ray.lake import results, schema
@@ -145,6 +147,22 @@ def test_pictures_one_by_one_and_on_a_sheet(drawn):
         drawn.contact_sheet("SELECT 1 AS one")
     with pytest.raises(UneError, match="gives no rows"):
         drawn.contact_sheet("CREATE TEMP TABLE nothing (i INT)")
+
+
+def test_a_picture_is_found_however_its_accents_are_written(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name in ("mon été 5.png", "plain.png"):
+        Image.new("RGB", (8, 6), "red").save(tmp_path / "photos" / name)
+    corpus = f"folder:{tmp_path}/photos"
+    lake = create(Lake(str(tmp_path / "lake")), corpus, open_corpus(corpus).items(), 8)
+    plan = lake.plan(0).to_pylist()
+    rows = [row | {"status": "reject" if n == 0 else "ok", "error": "broken"} for n, row in enumerate(plan)]
+    write(lake, f"images/{shard_file(0)}", rows, schema.IMAGES)
+    opened = une_ray.open(lake.url)
+    for form in ("NFC", "NFD"):
+        assert opened.picture(unicodedata.normalize(form, "mon été 5.png")).size == (8, 6)
+    with pytest.raises(UneError, match=f"its ids look like {plan[1]['image_id']!r}"):
+        opened.picture("mon ete 5.png")
 
 
 def test_show_writes_into_a_new_folder_and_says_its_faults_in_a_line(drawn, tmp_path):

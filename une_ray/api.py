@@ -172,12 +172,15 @@ class Lake(Questions):
         return open_corpus(self.manifest["corpus"])
 
     def picture(self, image_id: str) -> Image.Image:
-        """The picture of an image, from its corpus. Raises UneError for an id that the lake has not, and
-        for a picture that can't be read."""
+        """The picture of an image, from its corpus; accents of its id may be composed or apart. Raises
+        UneError for an id that the lake has not, and for a picture that can't be read."""
         from une_ray.pictures.decode import Reject, decode
 
-        rows = self.rows("SELECT source FROM images WHERE image_id = ?", [image_id])
-        if not rows:
+        query = "SELECT source FROM images WHERE {0}image_id) = {0}?)"
+        rows = self.rows(query.format("("), [image_id]) or self.rows(
+            query.format("nfc_normalize("), [image_id]
+        )
+        if len(rows) != 1:
             raise UneError(f"no image {image_id!r} in {self.url}; its ids look like {self._an_id()!r}")
         try:
             return decode(self.corpus.read(rows[0][0]))
@@ -186,7 +189,8 @@ class Lake(Questions):
 
     def contact_sheet(self, query: str, columns: int = 8) -> Image.Image:
         """The pictures of a query's `image_id`s on one sheet; its other columns are what stands below
-        each. Raises UneError for a faulty query, and for one whose rows have no `image_id`."""
+        each. Raises UneError for a faulty query, for one whose rows have no `image_id`, and for a picture
+        that can't be read: `WHERE status = 'ok'` leaves rejects out."""
         from une_ray.lake.session import as_une_error
         from une_ray.report.pictures import contact_sheet
 
@@ -204,7 +208,7 @@ class Lake(Questions):
         return contact_sheet([self.picture(row["image_id"]) for row in rows], captions, columns)
 
     def _an_id(self) -> str | None:
-        rows = self.rows("SELECT image_id FROM images LIMIT 1")
+        rows = self.rows("SELECT image_id FROM images ORDER BY status IS DISTINCT FROM 'ok' LIMIT 1")
         return rows[0][0] if rows else None
 
     def _repr_html_(self) -> str:

@@ -4,8 +4,11 @@ import subprocess
 
 import pytest
 
+from tests.helpers.planted import Planted
 from une_ray.errors import UneError
 from une_ray.lake.store import Store
+from une_ray.report.page import write
+from une_ray.studies.probes.study import probe
 
 
 def everything(folder) -> set[str]:
@@ -58,6 +61,30 @@ def test_no_permission_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", refuse)  # root may write anywhere, so the refusal is made
     with pytest.raises(UneError, match="no permission to write"):
         Store(str(tmp_path)).commit("a", b"x")
+
+
+def test_a_study_of_a_read_only_lake_is_refused_before_its_work_and_what_is_done_answers(tmp_path):
+    if os.getuid():
+        pytest.skip("mounting a folder read-only needs root")
+    lake = Planted(count=200, spaces=("enc",)).lake(str(tmp_path / "lake"))
+    done, said = probe(lake, permutations=0), []
+    mount = ["mount", "--bind", lake.url, lake.url]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no mounts here")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", lake.url], check=True)
+        assert probe(lake, permutations=0, report=said.append).configs == done.configs
+        with pytest.raises(UneError, match="no permission to write .*/probes/.*; choose another --lake"):
+            probe(lake, permutations=5, report=said.append)
+        with pytest.raises(
+            UneError, match=r"no permission to write .*report.html; name another file by --out"
+        ):
+            write(lake)
+        assert not said and write(lake, tmp_path / "page.html").exists()
+        lake.register("enc", lake.fingerprints()["enc"])  # as a build of what is there does
+        lake.store.sweep()
+    finally:
+        subprocess.run(["umount", lake.url], check=True)
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])

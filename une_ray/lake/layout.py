@@ -274,7 +274,7 @@ class Lake:
         """Fix what `space` means in this lake; refuses another meaning, showing what differs, unless nothing
         was written yet under that. What a shard is stamped with is what the space means."""
         file, text = fingerprint_file(space), _text(fingerprint)
-        is_new = self.store.commit(file, text, replace=False)
+        is_new = self.fingerprint(space) is None and self.store.commit(file, text, replace=False)
         present = self.fingerprint(space)
         if present is not None and present != fingerprint and self._is_empty(space):
             is_new = self.store.commit(file, text)
@@ -374,7 +374,9 @@ class Lake:
             lines = [f"  {key}: lake has {theirs}, this build has {ours}" for key, theirs, ours in shown]
             remedy = "Build into another lake, or under another name: --spaces NAME=MODEL"
             if option := NAMED_BY.get(fingerprint.get("kind", "")):
-                remedy = f"Take another {option}, or first: une space remove {self.url} {space}"
+                remedy = f"Take another {option}"
+                if present.get("kind") == fingerprint["kind"]:  # what was made so can be made again
+                    remedy += f", or first: une space remove {self.url} {space}"
             raise UneError(
                 f"space {space!r} of {self.url} was built with another fingerprint; results would mix:\n"
                 + "\n".join([*lines, remedy])

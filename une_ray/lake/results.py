@@ -63,8 +63,15 @@ def config_hash(config: Any) -> str:
 
 
 def is_done(lake: Lake, table: str, config: Mapping[str, Any]) -> bool:
-    """Whether this very computation is in the lake already."""
-    return lake.store.exists(_file(table, config))
+    """Whether this very computation is in the lake already.
+
+    Raises UneError where it is not and may not be written: better before the work than after it.
+    """
+    file = _file(table, config)
+    if lake.store.exists(file):
+        return True
+    lake.store.refuse_read_only(file)
+    return False
 
 
 def commit(

@@ -98,6 +98,12 @@ class Store:
         except OSError as error:
             raise UneError(self._why(error, name, 0)) from error
 
+    def refuse_read_only(self, name: str) -> None:
+        """Raise UneError where a local folder says that `name` can't be written; object stores say so when it
+        is."""
+        if self.is_local and not _may_write(Path(self.root)):
+            raise UneError(self._why(PermissionError(errno.EACCES, "read-only"), name, 0))
+
     def commit(self, name: str, data: bytes, replace: bool = True) -> bool:
         """Make `name` hold `data`, whole or not at all; with `replace=False` only where nothing is there yet.
 
@@ -179,8 +185,8 @@ class Store:
 
     def sweep(self) -> None:
         """Remove what killed writers left in `tmp/` more than a day ago, by the file system's clock: ours
-        may be days ahead of a living writer's."""
-        if self.is_local and (staging := Path(self.root, "tmp")).is_dir():
+        may be days ahead of a living writer's. Nothing where nothing may be removed."""
+        if self.is_local and (staging := Path(self.root, "tmp")).is_dir() and _may_write(staging):
             watch = staging / f"now.{uuid.uuid4().hex}"
             watch.touch()
             now = watch.stat().st_mtime
@@ -205,3 +211,9 @@ def _fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _may_write(folder: Path) -> bool:
+    """Into it or, where it is not there yet, into the nearest above it."""
+    there = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+    return os.access(there, os.W_OK)

@@ -216,7 +216,7 @@ nz_trouble AS (
     FROM nz_space_trouble(in_space)
     UNION ALL
     SELECT 'no latent of image ''' || coalesce(nz_lost_ids[1], 'NULL') || ''' in space ''' || in_space || '''; its image ids go from '
-        || nz_first || ' to ' || nz_last
+        || nz_first || ' to ' || nz_last || ', and FROM rejects says which have none and why'
     FROM nz_lost WHERE len(nz_lost_ids) > 0 AND nz_first IS NOT NULL
     UNION ALL
     SELECT 'nearest gives k images, and k is ' || coalesce(k::VARCHAR, 'NULL') || '; ask for 1 or more' WHERE coalesce(k < 1, true)),

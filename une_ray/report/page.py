@@ -24,11 +24,17 @@ def write(lake: Lake, out: Path | None = None) -> Path:
     """Write the report of `lake` to `out` (default: `report.html` beside a local lake's files) and return
     its path.
 
-    Raises UneError where there is no lake, and where it holds nothing yet.
+    Raises UneError where there is no lake, where it holds nothing yet, and where `out` can't be written.
     """
-    text = page(Source(lake))
     path = out or (Path(lake.store.root) if lake.store.is_local else Path()) / "report.html"
-    Store(str(path.resolve().parent)).commit(path.name, text.encode())
+    folder = Store(str(path.resolve().parent))
+    try:
+        folder.refuse_read_only(path.name)
+    except UneError as error:
+        raise UneError(
+            f"no permission to write {path}; name another file by --out (out= in Python)"
+        ) from error
+    folder.commit(path.name, page(Source(lake)).encode())
     return path.resolve()
 
 

@@ -285,11 +285,15 @@ def test_of_asked_attributes_the_command_shows_a_line_in_every_space(lake):
     "chosen, grid, said",
     [
         ([0.1] * 8 + [1] * 92, [0.1, 1, 10], []),
-        ([0.1] * 12 + [1] * 88, [0.1, 1, 10], ["12 of 100 probes have λ = 0.1, the smallest"]),
+        (
+            [0.1] * 12 + [1] * 88,
+            [0.1, 1, 10],
+            ["12 of 100 probes that beat shuffled labels have λ = 0.1, the smallest"],
+        ),
         (
             [10] * 60 + [0.1] * 40,
             [10, 1, 0.1],
-            ["40 of 100 probes have λ = 0.1", "60 of 100"],
+            ["40 of 100 probes that beat shuffled labels have λ = 0.1", "60 of 100"],
         ),
         ([0.1] * 100, [0.1], []),
         ([0.1] * 100, [0.1, 0.1], []),
@@ -297,10 +301,13 @@ def test_of_asked_attributes_the_command_shows_a_line_in_every_space(lake):
     ],
 )
 def test_probes_at_an_end_of_the_grid_are_remarked_on(chosen, grid, said):
-    rows = [{"status": "ok", "penalty": penalty, "p_value": None} for penalty in chosen]
+    rows = [{"status": "ok", "penalty": penalty, "p_value": 0.02} for penalty in chosen]
     beside = [{"status": "ok", "penalty": 10, "p_value": 0.3}] * 100  # no better than with shuffled labels
     found = list(at_ends([*rows, *beside, {"status": "refused", "penalty": None}], grid))
     assert len(found) == len(said) and all(remark.startswith(start) for remark, start in zip(found, said))
+    unshuffled = [row | {"p_value": None} for row in rows]
+    for remark, start in zip(at_ends(unshuffled, grid), said, strict=True):
+        assert remark.startswith(start.replace(" that beat shuffled labels", ""))
 
 
 def test_what_is_done_is_not_done_again(lake):

@@ -151,14 +151,15 @@ def at_ends(rows: Sequence[dict[str, Any]], grid: Sequence[float]) -> Iterator[s
     """Of more than a tenth of the probes that have the smallest or the largest λ of a grid: others might be
     better. Of those that are no better than with shuffled labels the largest is due."""
     chosen = [row["penalty"] for row in rows if row["status"] == "ok" and (row.get("p_value") or 0) <= 0.05]
+    told = " that beat shuffled labels" if any(row.get("p_value") for row in rows) else ""
     ends = (
         ((min(grid), "smallest", "smaller"), (max(grid), "largest", "larger")) if len(set(grid)) > 1 else ()
     )
     for end, which, further in ends:
         if (count := chosen.count(end)) > OFTEN * len(chosen):
             yield (
-                f"{count} of {len(chosen)} probes have λ = {end:g}, the {which} to choose from: {further}"
-                " ones may do better (--penalty)"
+                f"{count} of {len(chosen)} probes{told} have λ = {end:g}, the {which} to choose from:"
+                f" {further} ones may do better (--penalty)"
             )
 
 
