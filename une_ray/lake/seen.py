@@ -37,48 +37,57 @@ def seen_splits(lake: Lake, space: str, split_seeds: Sequence[int]) -> list[int]
     """Those of the splits on whose test images a map behind the space was fitted; None where the lake no
     longer says by what map the space was made."""
     fitted = fitted_under(lake, space)
-    return None if fitted is None else [seed for seed in split_seeds if fitted - {seed}]
+    return None if fitted is None else _seen(fitted, split_seeds)
 
 
 def left_out(lake: Lake, space: str, split_seeds: Sequence[int]) -> str:
     """What to say of the splits whose probes `une probe` does not measure; as `seen_by_map`, where the lake
     can't say which those are."""
-    seen = seen_splits(lake, space, split_seeds)
+    fitted = fitted_under(lake, space)
+    if fitted is None:
+        return _not_known(space, split_seeds, "probes")
+    seen = _seen(fitted, split_seeds)
     if not seen:
-        return seen_by_map(lake, space, split_seeds) if seen is None else ""
+        return ""
     rest = [str(seed) for seed in split_seeds if seed not in seen]
-    fitted = fitted_under(lake, space) or frozenset()
     if rest:
         so = f"its figures are those of split {', '.join(rest)} alone"
     elif len(fitted) == 1:
         so = f"it has no figures; probe split {min(fitted)} too, or fit the map under another"
     else:
         so = "it has no figures; fit the maps behind it under one and the same split seed"
-    return f"{_fitted_on(lake, space, seen, 'probes')}: {so}"
+    return f"{_fitted_on(space, fitted, seen, 'probes')}: {so}"
 
 
 def seen_by_map(lake: Lake, space: str, split_seeds: Sequence[int], tested: str = "probes") -> str:
     """What to say of what is `tested` of a derived space, of those splits; empty where no map has seen their
     test images."""
-    seen = seen_splits(lake, space, split_seeds)
-    if seen is None:
-        return (
-            f"{space} was made by a map or of a space that this lake no longer has: {tested} of split"
-            f" {', '.join(map(str, split_seeds))} may be tested on images that the map has seen"
-        )
+    fitted = fitted_under(lake, space)
+    if fitted is None:
+        return _not_known(space, split_seeds, tested)
+    seen = _seen(fitted, split_seeds)
     if not seen:
         return ""
-    fitted = fitted_under(lake, space) or ()
+    unseen = f"; those of split {min(fitted)} do" if len(fitted) == 1 else ""
+    of_others = f"there they say nothing of images that the map has not seen{unseen}"
+    return f"{_fitted_on(space, fitted, seen, tested)}: {of_others}"
+
+
+def _seen(fitted: frozenset[int], split_seeds: Sequence[int]) -> list[int]:
+    """Every other split's test images are mostly train images of a map that was `fitted` under its seed."""
+    return [seed for seed in split_seeds if fitted - {seed}]
+
+
+def _fitted_on(space: str, fitted: frozenset[int], seen: Sequence[int], tested: str) -> str:
+    seeds, splits = " and ".join(map(str, sorted(fitted))), ", ".join(map(str, seen))
     return (
-        _fitted_on(lake, space, seen, tested)
-        + ": there they say nothing of images that the map has not seen"
-        + (f"; those of split {min(fitted)} do" if len(fitted) == 1 else "")
+        f"{space} was made by a map that was fitted under split seed {seeds}, on most of the images that"
+        f" {tested} of split {splits} are tested on"
     )
 
 
-def _fitted_on(lake: Lake, space: str, seen: Sequence[int], tested: str) -> str:
-    seeds = " and ".join(map(str, sorted(fitted_under(lake, space) or ())))
+def _not_known(space: str, split_seeds: Sequence[int], tested: str) -> str:
     return (
-        f"{space} was made by a map that was fitted under split seed {seeds}, on most of the images that"
-        f" {tested} of split {', '.join(map(str, seen))} are tested on"
+        f"{space} was made by a map or of a space that this lake no longer has: {tested} of split"
+        f" {', '.join(map(str, split_seeds))} may be tested on images that the map has seen"
     )
