@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+from scipy import linalg
 
 from une_ray.errors import UneError, unknown
 from une_ray.geometry.explanations import explain as explained
@@ -15,6 +16,9 @@ from une_ray.lake import results
 from une_ray.lake.layout import Lake
 from une_ray.lake.tables import InALine
 from une_ray.studies.prompts.said import Said, of_pictures, through_map
+
+SAME = 0.99999  # cosine of a direction with a probe that it is
+MADE_OF = 1e-5  # of a direction's length, which is left of it without the probes that it is made of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,7 +53,8 @@ def explain(
     default for texts of another lake.
 
     Raises UneError for another query, an unknown space, split or map, a map that is not stored, items
-    without captions, and a probe's direction by the captions of items that it was fitted on.
+    without captions, and a probe's direction, or what is made of probes, by the captions of items that they
+    were fitted on.
     """
     fingerprints = lake.fingerprints()
     if space not in fingerprints:
@@ -79,20 +84,29 @@ def explain(
 
 
 def _refuse_fitted(lake: Lake, space: str, w: np.ndarray, split: str) -> None:
-    """Raise UneError where `w`, or −w, is a probe's that items of that split were fitted on: it tells them
-    apart by what is their own, whatever the attribute. What is made of several probes it does not know."""
-    query = """SELECT attribute, method, split_seed FROM probes
-        WHERE space = ? AND len(w) = len(?::FLOAT[]) AND list_dot_product(w, w) > 0
-            AND abs(list_cosine_similarity(w, ?::FLOAT[])) > 0.99999
-        ORDER BY split_seed"""
-    values = w.tolist()
-    for attribute, method, seed in lake.rows(query, [space, values, values])[:1]:
-        if seed or split != "test":
-            raise UneError(
-                f"that direction is the {method} probe of {attribute!r} under split {seed}, which was fitted"
-                f" on {split} items, so that their captions tell how well it knows them: of split 0 take test"
-                " items (leave out --split), or take texts that a map leads there (--captions)"
-            )
+    """Raise UneError where `w` is a probe's that items of that split were fitted on, or made of several such
+    (`orthogonalized`): it tells them apart by what is their own, whatever the attribute. Of as many probes
+    as dimensions nothing is said, as every direction is made of these."""
+    query = """SELECT method, split_seed, list(attribute ORDER BY attribute), list(w ORDER BY attribute)
+        FROM probes WHERE space = ? AND len(w) = ? AND list_dot_product(w, w) > 0 AND (split_seed > 0 OR ?)
+        GROUP BY config, method, split_seed ORDER BY split_seed, method"""
+    for method, seed, attributes, weights in lake.rows(query, [space, len(w), split != "test"]):
+        probes = np.array(weights) / np.linalg.norm(weights, axis=1, keepdims=True)
+        unit = w.astype(float) / np.linalg.norm(w)
+        alone = np.abs(probes @ unit)
+        basis = linalg.orth(probes.T, rcond=MADE_OF)
+        left = np.linalg.norm(unit - basis @ (basis.T @ unit)) if basis.shape[1] < len(w) else 1.0
+        if alone.max() > SAME:
+            made = f"is the {method} probe of {attributes[alone.argmax()]!r}"
+        elif left < MADE_OF:
+            made = f"is made of {method} probes, {attributes[alone.argmax()]!r} the most like it,"
+        else:
+            continue
+        raise UneError(
+            f"that direction {made} under split {seed}, which was fitted on {split} items, so that their"
+            " captions tell how well it knows them: of split 0 take test items (leave out --split), or take"
+            " texts that a map leads there (--captions)"
+        )
 
 
 def direction_of(lake: Lake, query: str, dim: int) -> np.ndarray:
