@@ -4,6 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -43,8 +44,8 @@ def lake(tmp_path_factory) -> une_ray.Lake:
         (lambda lake: lake.remove_space(3), "name is 3; it must be one text"),
         (lambda lake: lake.rename_space("a/b", None), "to is None; it must be one text"),
         (lambda lake: lake.picture(7), "image_id is 7; it must be one text"),
-        (lambda lake: lake.sql(None), "query is None; it must be one text"),
-        (lambda lake: lake.sql(" "), "the query is empty"),
+        (lambda lake: lake.sql(None), "the query is None; a first one is 'FROM counts'"),
+        (lambda lake: lake.sql(" "), "the query is ' '; a first one is 'FROM counts'"),
         (lambda lake: lake.verify(recompute="1"), "recompute is '1'; it must be a whole number"),
         (lambda lake: lake.report(3), "out is 3; it must be a path"),
         (lambda lake: next(lake.space("a/b").blocks(rows="x")), "rows is 'x'; it must be a whole number"),
@@ -81,6 +82,8 @@ def test_numbers_of_numpy_are_stored_and_asked_for_as_pythons(tmp_path, kind):
     assert asked.configs == lake.probe(np.array(["enc"]), splits=1, permutations=2, penalties=[0.25]).configs
     assert lake.similarity(draws=kind(2), permutations=kind(9)).table.num_rows
     assert lake.fit_map("gen/ddim50", "enc", draws=kind(2), split_seed=kind(0)).settings.draws == 2
+    ((found,),) = lake.sql("SELECT $least + 1", {"least": kind(2)}).fetchall()
+    assert found == 3 and lake.sql(duckdb.extract_statements("SELECT 1")[0]).fetchall() == [(1,)]
     shared = lake.shared_space(("gen/ddim50", "enc"), "both", dim=kind(4), ridge=np.float32(0.5))
     assert shared.settings.ridge == 0.5 and lake.verify(recompute=kind(0))
 

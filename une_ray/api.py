@@ -78,16 +78,16 @@ def build(
 class Lake(Questions):
     """A lake and all that can be asked of it. `open` and `build` give one."""
 
-    def sql(self, query: str, parameters: Any = None) -> duckdb.DuckDBPyRelation:
+    def sql(self, query: str | duckdb.Statement, parameters: Any = None) -> duckdb.DuckDBPyRelation:
         """What a query gives, as DuckDB's relation: `.df()`, `.pl()`, `.to_arrow_table()`, `.fetchall()`.
 
-        Raises UneError for SQL that DuckDB can't plan, and for none. The relation is DuckDB's own: what only
-        its rows show, as a space or an attribute that `nearest` or `direction` does not know, it raises as
-        `duckdb.Error` when they are fetched."""
+        Raises UneError for SQL that DuckDB can't plan, and for an empty text. The relation is DuckDB's own:
+        what only its rows show, as a space or an attribute that `nearest` or `direction` does not know, it
+        raises as `duckdb.Error` when they are fetched."""
         from une_ray.lake.session import as_une_error
 
-        if not query.strip():
-            raise UneError("the query is empty; a first one is 'FROM counts'")
+        if query is None or (isinstance(query, str) and not query.strip()):
+            raise UneError(f"the query is {query!r}; a first one is 'FROM counts'")
         with as_une_error():
             return self.session.sql(query, params=parameters)
 

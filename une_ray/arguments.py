@@ -99,8 +99,10 @@ def _refuse_another(name: str, value: Any, annotation: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers and arrays of NumPy, pandas or torch, by themselves or in a list, as Python's, which JSON and
-    DuckDB know."""
+    """Numbers and arrays of NumPy, pandas or torch, by themselves or in a list or dict, as Python's, which
+    JSON and DuckDB know."""
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return value.tolist()
-    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
+    if type(value) is dict:
+        return {name: _plain(each) for name, each in value.items()}
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple, set, frozenset) else value

@@ -2,10 +2,10 @@
 
 import pytest
 
-from une_ray.geometry.linear import FEW
+from une_ray.geometry.train_rows import FEW
 
 
 @pytest.fixture(params=[FEW, 0], ids=["rows", "scatter"])
 def either_way(request, monkeypatch):
     """Ridge regressions of the rows themselves, as of few, and of their scatter, as of many."""
-    monkeypatch.setattr("une_ray.geometry.linear.FEW", request.param)
+    monkeypatch.setattr("une_ray.geometry.train_rows.FEW", request.param)

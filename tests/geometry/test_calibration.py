@@ -124,7 +124,7 @@ def test_groups_of_many_dims_are_left_out_as_nearly(monkeypatch):
         float
     )
     test = (group % 4 == 1)[:, None]
-    monkeypatch.setattr("une_ray.geometry.linear.FEW", 0)
+    monkeypatch.setattr("une_ray.geometry.train_rows.FEW", 0)
     told = [fit(lambda: iter([z]), labels, test, "ridge", groups=each)[0] for each in (group, None)]
     monkeypatch.setattr("une_ray.geometry.linear.EXACT", 0)
     (estimated,) = fit(lambda: iter([z]), labels, test, "ridge", groups=group)

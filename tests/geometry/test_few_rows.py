@@ -1,12 +1,17 @@
 """Probes whose eigenvalues are next to nothing, of fewer rows than dims or of tiny λ. Oracle: the singular
 values of the rows in float64, and NumPy's least squares."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
 
-from une_ray.geometry.linear import FEW, PENALTIES
+from une_ray.errors import UneError
+from une_ray.geometry.gram import NonFiniteLatents
+from une_ray.geometry.linear import PENALTIES
 from une_ray.geometry.probes import fit, fit_linear
+from une_ray.geometry.train_rows import FEW
 
 RNG = np.random.default_rng(0)
 N, D, ATTRIBUTES = 160, 768, 40
@@ -98,3 +103,75 @@ def test_wide_latents_of_few_rows_need_no_square_of_their_dims(method, groups):
     test = (np.arange(60) % 6 < 2)[:, None]  # pairs together
     (probes,) = fit(lambda: iter([z]), labels, test, method, groups=groups)
     assert len(z) < FEW and probes[0].metrics["auc"] > 0.95 and probes[0].w.shape == (60_000,)
+
+
+def passes_of(z: np.ndarray) -> tuple[list[int], object]:
+    passes: list[int] = []
+
+    def blocks():
+        passes.append(1)
+        return iter([z])
+
+    return passes, blocks
+
+
+@pytest.mark.parametrize("method", ["ridge", "lda", "least-squares"])
+def test_attributes_known_in_few_images_each_read_the_latents_twice(method, monkeypatch):
+    """Once for the rows, once for scores, whatever the number of splits."""
+    monkeypatch.setattr("une_ray.geometry.train_rows.FEW", 300)
+    z = np.random.default_rng(0).normal(size=(2000, 12)).astype(np.float32)
+    labels = (z[:, :3] > 0).astype(np.float32)
+    for column in range(3):
+        labels[np.arange(2000) % 8 != column, column] = np.nan
+    passes, blocks = passes_of(z)
+    fitted = fit(blocks, labels, np.arange(2000)[:, None] % 5 == np.arange(5), method)
+    assert len(passes) == 2 * 3 and all(probe.metrics["auc"] > 0.9 for probes in fitted for probe in probes)
+
+
+@pytest.mark.parametrize("mean", [0, 1000])
+@pytest.mark.parametrize("penalty", [1e-8, 1e-4])
+def test_standardised_coordinates_are_exact_too(mean, penalty):
+    random = np.random.default_rng(0)
+    z = random.normal(size=(240, 500)) + mean
+    z[:, :3] *= 1e3
+    z = z.astype(np.float32)
+    labels = (z[:, 3:6] - mean + random.normal(size=(240, 3)) > 0).astype(np.float32)
+    test = (np.arange(240) % 5 == 0)[:, None]
+    (probes,) = fit(lambda: iter([z]), labels, test, penalties=[penalty])
+    train = z[~test[:, 0]].astype(np.float64)
+    deviations = train.std(0)
+    w = of_rows((train - train.mean(0)) / deviations, labels[~test[:, 0]], penalty)[0] / deviations[:, None]
+    for probe, expected in zip(probes, w.T):
+        assert np.linalg.norm(probe.w - expected) < 1e-6 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("value", [0.1, 1000.3])
+def test_train_rows_that_are_all_the_same_in_one_split_are_refused(value):
+    z = np.random.default_rng(0).normal(size=(60, 20)).astype(np.float32)
+    z[:40] = value
+    labels = (np.arange(60)[:, None] % 2).astype(np.float32)
+    test = np.c_[np.arange(60) >= 40, np.arange(60) % 5 == 0]
+    with pytest.raises(UneError, match="all 40 train rows have the same latent"):
+        fit(lambda: iter([z]), labels, test)
+
+
+def test_latents_that_are_not_finite_are_named_by_their_row():
+    z = Z.copy()
+    z[[7, 90], 3] = np.nan
+    with pytest.raises(NonFiniteLatents, match="2 rows") as caught:
+        fit(lambda: iter([z[:50], z[50:]]), LABELS, TEST)
+    assert caught.value.rows == [7, 90]
+
+
+def test_fitted_rows_are_not_kept_for_what_is_measured_later():
+    (probes,) = fit(lambda: iter([Z]), LABELS, TEST)
+    sizes = {len(pickle.dumps(probe)) for probe in probes}
+    assert max(sizes) < 8 * D + 4000
+    calls: list[int] = []
+
+    def spread(work, shared, own, pieces):
+        calls.append(len(pickle.dumps(shared)))
+        return work(lambda: iter([Z]), shared, own(slice(0, N)))
+
+    fit(lambda: iter([Z]), LABELS, TEST, spread=spread)
+    assert len(calls) == 2 and calls[1] < 4 * 8 * D * ATTRIBUTES  # weights travel to where scores are made

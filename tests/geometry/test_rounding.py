@@ -48,6 +48,12 @@ def test_figures_that_are_all_the_same_correlate_with_nothing(same):
     assert all(np.isnan([each.value, each.p_value]).all() for each in found.values())
 
 
+def test_what_is_too_small_to_square_correlates_with_nothing():
+    small = np.arange(8.0) * 1e-200
+    assert np.isnan(agreement(small, small, 200)["pearson"].value)
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice")
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
 def test_agreement_does_not_depend_on_units(scale):
     x = np.random.default_rng(0).standard_normal(8)
@@ -114,6 +120,8 @@ def test_features_that_never_fire_and_copies_of_others_are_no_distance():
     for dead in (0.1, 0.0, 1000.1):
         wider = [np.c_[z, np.full(len(z), dead)] for z in (real, made)]
         assert Mahalanobis(wider[0])(wider[1]) == pytest.approx(Mahalanobis(real)(made))
+    sizes = np.geomspace(1e-4, 1e4, 20)
+    assert Mahalanobis(real * sizes)(made * sizes) == pytest.approx(Mahalanobis(real)(made))
     twice = [np.c_[z, z[:, :1]] for z in (real, made)]
     assert Mahalanobis(twice[0])(twice[1]) == pytest.approx(Mahalanobis(real)(made))
     with pytest.raises(UneError, match="all 500 pictures are the same to the encoder"):

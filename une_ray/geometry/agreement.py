@@ -75,7 +75,9 @@ def rowwise_correlation(x: Floats, y: Floats) -> Floats:
     """Pearson correlation along the last axis, broadcasting; NaN where one side does not vary."""
     (x, varies), (y, also) = _centred(x), _centred(y)
     lengths = np.sqrt((x**2).sum(-1) * (y**2).sum(-1))
-    return np.divide((x * y).sum(-1), lengths, out=np.full(lengths.shape, np.nan), where=varies & also)
+    return np.divide(
+        (x * y).sum(-1), lengths, out=np.full(lengths.shape, np.nan), where=varies & also & (lengths > 0)
+    )
 
 
 def _centred(x: Floats) -> tuple[Floats, Booleans]:

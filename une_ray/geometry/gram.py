@@ -193,7 +193,7 @@ def _centre(
 
 
 def centred(gram: Gram, rows: Rows) -> torch.Tensor:
-    """The `rows` that `gram` is of, less their mean (n, d) float64."""
+    """The `rows` that `gram` is of less their mean, (n, d) float64."""
     found = torch.empty(gram.count, len(gram.mean_z), dtype=torch.float64, device=gram.mean_z.device)
     start = 0
     for z, _ in rows():
@@ -247,9 +247,7 @@ def _accumulate(blocks: Blocks, how: tuple[str, float, float], own: _Labelled) -
     (device, scatter_up_to, exact_from), y = how, own.y
     for at, block in passes(blocks, len(y), scatter_up_to):
         z = block.to(device).float()
-        if not z.sum().isfinite():
-            broken = at.start + (~z.isfinite().all(1)).nonzero().flatten()
-            raise NonFiniteLatents((own.start + broken).tolist())
+        refuse_not_finite(z, own.start + at.start)
         grams = grams or [
             Gram.empty(z.shape[1], y.shape[1], device, z.shape[1] <= scatter_up_to) for _ in own.selections
         ]
@@ -257,6 +255,12 @@ def _accumulate(blocks: Blocks, how: tuple[str, float, float], own: _Labelled) -
             selected = rows[at].to(z.device)
             gram.add(z[selected], y[at].to(z.device)[selected], z.shape[1] >= exact_from)
     return grams
+
+
+def refuse_not_finite(z: torch.Tensor, start: int) -> None:
+    """Raise NonFiniteLatents for rows z (b, d) float32, of which `start` is the first one's number."""
+    if not z.sum().isfinite():
+        raise NonFiniteLatents((start + (~z.isfinite().all(1)).nonzero().flatten()).tolist())
 
 
 def passes(blocks: Blocks, rows: int, scatter_up_to: float = 0) -> Iterator[tuple[slice, torch.Tensor]]:

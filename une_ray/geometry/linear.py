@@ -16,6 +16,7 @@ from typing import TypeAlias
 import torch
 
 from une_ray.errors import UneError
+from une_ray.geometry.arrays import Booleans
 from une_ray.geometry.cross_validation import best_for_each
 from une_ray.geometry.gram import Gram, Rows, centred, column_sums, in_panels
 from une_ray.geometry.left_out import Fitted, best_ridge, of_mean_difference
@@ -25,9 +26,6 @@ from une_ray.geometry.shifted import DIRECT, Shifted
 from une_ray.geometry.spectral import Spectrum
 
 PENALTIES = tuple(10.0**e for e in range(-4, 3))  # of ridge and lda
-# Rows up to which ridge regressions are of the rows themselves in float64, not of a scatter: of many dims
-# that is less work, and no λ is lost in the rounding of eigenvalues that are zero.
-FEW = 4096
 SINGULAR = (
     "the latents' scatter is singular at λ = {:g}, as some coordinates depend on others; give ridge a larger"
     " λ"
@@ -40,7 +38,7 @@ EXACT = 8192  # dims up to which an eigendecomposition is worth while where grou
 class TrainData:
     """What a method may use: the Gram of the train rows' latents and labels ±1, those rows, and settings.
 
-    The Gram has a scatter as `scatter_up_to` says.
+    The Gram has a scatter as `train_rows` says.
 
     `copies` is how many train rows there are of one picture, on average: λ is chosen as of one row of each.
     `groups` (n,) are whole numbers of the train rows, where rows of one are alike but not equal.
@@ -61,6 +59,11 @@ class Alike:
 
     count: torch.Tensor
     labels: torch.Tensor
+
+    def of(self, rows: Booleans) -> Alike:
+        """Of some of the rows."""
+        chosen = torch.as_tensor(rows)
+        return Alike(self.count[chosen], self.labels[chosen])
 
 
 HeldOut: TypeAlias = "Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Alike], torch.Tensor]"
@@ -191,29 +194,6 @@ METHODS: dict[str, Callable[[TrainData], Linear]] = {
 RIDGES = ("ridge", "least-squares", "lda")
 
 
-def scatter_up_to(method: str, device: str, rows: int) -> float:
-    """Dims up to which a method is given the scatter of so many train rows.
-
-    Of more, PCA reads the rows again and again: less work, and no d² numbers in memory. The difference of
-    means needs none, nor do ridge regressions of FEW rows.
-    """
-    if method == "pca-logistic":
-        return 8192 if device == "cpu" else 16384
-    return 0 if method == "mean-difference" or (method in RIDGES and rows <= FEW) else math.inf
-
-
-def exact_from(method: str, rows: int, penalties: Sequence[float] | None) -> float:
-    """Dims from which a method wants a Gram of so many train rows in float64 throughout.
-
-    That is where λ could be lost in its rounding: among eigenvalues that are zero, of no more rows than dims,
-    or below the usual.
-    """
-    if method not in RIDGES:
-        return math.inf
-    is_small = method == "least-squares" or min(penalties or PENALTIES) < min(PENALTIES)
-    return 0 if rows <= FEW or is_small else rows
-
-
 @dataclass(frozen=True)
 class _Ridge:
     """Weights (d, k), intercepts and chosen penalties (k,), and what rows weigh in their own fit."""
@@ -334,7 +314,7 @@ def _on_one_scale(method: Callable[[TrainData], Linear], train: TrainData) -> Li
     scale = evening(variances(gram, train.rows), gram.mean_z)
     if scale is None:
         return method(train)
-    even, rows = rescaled(gram, train.rows, scale)
+    even, rows = rescaled(gram, train.rows, scale, exact=not gram.has_scatter)
     fitted = method(replace(train, gram=even, rows=rows))
     held_out = fitted.held_out
     assert held_out is not None

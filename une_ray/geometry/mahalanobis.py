@@ -7,7 +7,7 @@ import numpy as np
 from une_ray.errors import UneError
 from une_ray.geometry.arrays import AnyFloats, Floats
 
-ROUNDING = 1e-12  # of the largest variance, and of the mean, which is none
+ROUNDING = 1e-12  # of a feature's mean, or of the largest variance of standardised ones, which is none
 
 
 class Mahalanobis:
@@ -25,13 +25,17 @@ class Mahalanobis:
         if n <= d:
             raise UneError(f"{n} pictures can't fit a Gaussian of {d} dimensions; take more than {d}")
         self.mean = real.mean(0, dtype=float)
-        variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(real.T.astype(float))))
-        varying = variances > max(ROUNDING * variances[-1], (ROUNDING * np.abs(self.mean).max()) ** 2)
-        if not varying.any():
+        centred = real - self.mean
+        deviations = centred.std(0)
+        fires = deviations > ROUNDING * np.abs(self.mean)
+        if not fires.any():
             raise UneError(
                 f"all {n} pictures are the same to the encoder, so nothing is near or far from them"
             )
-        self.whiten = axes[:, varying] / np.sqrt(variances[varying])
+        scale = np.where(fires, 1 / np.where(fires, deviations, 1), 0)  # features may differ by orders
+        variances, axes = np.linalg.eigh((centred * scale).T @ (centred * scale) / (n - 1))
+        varying = variances > ROUNDING * variances[-1]
+        self.whiten = scale[:, None] * axes[:, varying] / np.sqrt(variances[varying])
 
     def __call__(self, made: AnyFloats) -> Floats:
         """(m,) of embeddings (m, d)."""

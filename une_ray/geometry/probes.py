@@ -14,12 +14,13 @@ from scipy.sparse.csgraph import connected_components
 from une_ray.errors import unknown
 from une_ray.geometry.arrays import AnyFloats, Booleans, Floats, Integers
 from une_ray.geometry.calibration import Classes, platt
-from une_ray.geometry.gram import Gram, Rows, passes, train_grams
-from une_ray.geometry.linear import METHODS, Alike, Linear, TrainData, exact_from, scatter_up_to
+from une_ray.geometry.gram import Rows, in_panels
+from une_ray.geometry.linear import METHODS, RIDGES, Alike, Linear, TrainData
 from une_ray.geometry.logistic import PASSES
 from une_ray.geometry.metrics import auc, measure
 from une_ray.geometry.scoring import SplitRows, score
 from une_ray.geometry.spread import Blocks, Spread, here
+from une_ray.geometry.train_rows import in_memory, train_rows
 
 FEWEST = 5  # train rows of either class
 INNER_FOLDS = 5  # of a split's train rows, where no closed form leaves one out
@@ -74,13 +75,13 @@ def fit(
     together where λ is chosen (of copies generalised cross-validation is that of one of each) and where
     probabilities are calibrated. A group of any size gets the labels of another where labels are shuffled,
     and a shuffle that leaves a class without rows counts for nothing. Memory: (splits + 1) d² float64, half
-    as much again of one for ridge and lda (of `linear.FEW` rows or less twice a split's latents in float64 in
-    place of all these, of mean-difference nothing), and n·k·(1 + permutations) labels and scores (once more
-    for every split that can't fit all of the labels), not the latents; n · rank more for pca-logistic, which
-    does without the d² of wide spaces; with groups 2²⁷ numbers of the latents. Raises NonFiniteLatents, and
-    UneError for an unknown method, rows that don't match, or a λ that the rows don't allow. `spread` makes
-    the two passes of ridge, lda and mean-difference elsewhere; what reads rows again, as groups and few rows
-    have it, is by `blocks`.
+    as much again of one for ridge and lda (of no more than `train_rows.FEW` in place of all these the
+    latents, and three times one split's in float64; of mean-difference nothing), and n·k·(1 + permutations)
+    labels and scores (once more for every split that can't fit all of the labels), not the latents; n · rank
+    more for pca-logistic, which does without the d² of wide spaces; with groups 2²⁷ numbers of the latents.
+    Raises NonFiniteLatents, and UneError for an unknown method, rows that don't match, or a λ that the rows
+    don't allow. `spread` makes the two passes of ridge, lda and mean-difference elsewhere; what reads rows
+    again, as groups of many rows have it, is by `blocks`.
     """
     if method not in METHODS:
         raise unknown("probe method", method, METHODS)
@@ -119,17 +120,12 @@ def fit_linear(
 ) -> Linear:
     """Probes of k attributes from arrays: `labels` (n, k) of 0 or 1, all known, of the rows `z` (n, d)."""
     latents, y = torch.as_tensor(z), torch.as_tensor(labels, dtype=torch.float32)
-    count, dims = latents.shape
-    gram = Gram.empty(dims, y.shape[1], scatter=dims <= scatter_up_to(method, "cpu", count))
-    gram.add(latents, 2 * y - 1, dims >= exact_from(method, count, penalties))
-    fitted = METHODS[method](TrainData(gram, lambda: iter([(latents.float(), y)]), penalties, rank))
+    gram, rows = in_memory(latents, y, method, penalties)
+    fitted = METHODS[method](TrainData(gram, rows, penalties, rank))
     if fitted.held_out is None:
         return fitted
-    classes, rows = Classes(y.shape[1]), latents.double()
-    signs = 2 * y.double() - 1
-    apart = Alike(torch.ones(len(rows), 1, dtype=torch.float64), signs)
-    classes.add(fitted.held_out(rows, rows @ fitted.w + fitted.b, signs, apart), y)
-    return _calibrated(fitted, *classes.calibration())
+    apart = Alike(torch.ones(len(latents), 1, dtype=torch.float64), 2 * y.double() - 1)
+    return _left_out(fitted, lambda: iter([(latents, y)]), apart, y.shape[1])
 
 
 def known_together(labels: AnyFloats, columns: Sequence[int]) -> Iterator[tuple[Booleans, Integers]]:
@@ -242,10 +238,9 @@ def _fits(
     settings: _Settings,
 ) -> Iterator[_Fit]:
     """Of each split that can fit any of the attributes in `columns`; those that it can are `sound`."""
-    method, permutations, device = settings.method, settings.permutations, settings.device
-    rows = int(np.count_nonzero(known & ~test.all(1)))
-    largest, least = scatter_up_to(method, device, rows), exact_from(method, rows, settings.penalties)
-    grams = train_grams(blocks, 2 * y - 1, test, known, device, largest, least, settings.spread)
+    method, permutations = settings.method, settings.permutations
+    penalties, device, spread = settings.penalties, settings.device, settings.spread
+    grams, rows_of = train_rows(blocks, y, known, test, method, penalties, device, spread)
     for split, (gram, held_out) in enumerate(zip(grams, test.T)):
         own = y
         if not sound[split]:
@@ -257,13 +252,24 @@ def _fits(
         train = known & ~held_out
         number = np.bincount(settings.copies[train], minlength=settings.copies.max() + 1)
         average = train.sum().item() / np.count_nonzero(number)
-        of_train = _rows(blocks, own, train, device)
         groups = None if settings.groups is None else torch.as_tensor(settings.groups[train])
-        linear = METHODS[method](
-            TrainData(gram, of_train, settings.penalties, settings.rank, average, groups)
-        )
+        rows = rows_of(own, train)
+        linear = METHODS[method](TrainData(gram, rows, settings.penalties, settings.rank, average, groups))
         alike = _copied(settings.copies, number, train, 2 * own[:, : len(sound[split])] - 1)
+        if method in RIDGES and not (gram.has_scatter or linear.is_calibrated):  # while rows are in memory
+            linear = _left_out(linear, rows, alike.of(train), len(sound[split]))
         yield _Fit(linear, own, train, known & held_out, split, sound[split], permutations, alike)
+
+
+def _left_out(linear: Linear, rows: Rows, alike: Alike, k: int) -> Linear:
+    """With slopes and offsets of the first k attributes from leave-one-out scores of all train rows."""
+    assert linear.held_out is not None
+    ((z, labels),) = rows()
+    own, y = z.double(), 2 * labels[:, :k].double() - 1
+    classes = Classes(k, own.device)
+    fitted = (own @ in_panels(linear.w[:, :k]))[:, :k] + linear.b[:k]
+    classes.add(linear.held_out(own, fitted, y, Alike(alike.count.to(own), alike.labels.to(own))), y)
+    return replace(_calibrated(linear, *classes.calibration()), is_calibrated=True)
 
 
 def _alike(groups: Integers | None, copies: Integers) -> Integers | None:
@@ -283,16 +289,6 @@ def _copied(copies: Integers, number: Integers, train: Booleans, y: torch.Tensor
     sums = torch.zeros(len(number), y.shape[1], dtype=torch.float64)
     sums.index_add_(0, torch.as_tensor(copies)[rows], y[rows].double())
     return Alike(torch.as_tensor(number[copies], dtype=torch.float64)[:, None], sums[torch.as_tensor(copies)])
-
-
-def _rows(blocks: Blocks, y: torch.Tensor, selected: Booleans, device: str) -> Rows:
-    rows = torch.as_tensor(selected)
-
-    def one_pass() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for at, z in passes(blocks, len(y)):
-            yield z[rows[at]].to(device).float(), y[at][rows[at]].to(device)
-
-    return one_pass
 
 
 def _scores(fits: list[_Fit], settings: _Settings) -> tuple[list[Floats], list[Classes]]:

@@ -38,10 +38,11 @@ def variances(gram: Gram, rows: Rows) -> torch.Tensor:
     return total / gram.count
 
 
-def rescaled(gram: Gram, rows: Rows, scale: torch.Tensor) -> tuple[Gram, Rows]:
-    """Of the same rows with coordinates times `scale` (d,), which makes their variances 1."""
+def rescaled(gram: Gram, rows: Rows, scale: torch.Tensor, exact: bool = False) -> tuple[Gram, Rows]:
+    """Of the same rows with coordinates times `scale` (d,), which makes their variances 1; `exact` ones are
+    float64."""
     zz = gram.scatter() * scale * scale[:, None] if gram.has_scatter else gram.zz
     spread, small = gram.count * float(len(scale)), scale.float()
     mean, zy = gram.mean_z * scale, gram.zy * scale[:, None]
     even = Gram(gram.count, mean, gram.mean_y, zz, zy, gram.yy, spread)
-    return even, lambda: ((z * small, y) for z, y in rows())
+    return even, lambda: ((z.double() * scale if exact else z * small, y) for z, y in rows())

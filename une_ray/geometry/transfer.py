@@ -95,20 +95,15 @@ class JointMoments:
         """Of the rows of both, which are of the same spaces."""
         if self.origin is None or other.origin is None:
             return self if other.origin is None else other
-        both, other = copy(self), other._about(self.origin)
-        for name in ("rows", "sums", "products", "shuffled", "partners"):
-            setattr(both, name, getattr(self, name) + getattr(other, name))
+        both, step = copy(self), other.origin - self.origin  # (u + s)(v + s)ᵀ = uvᵀ + usᵀ + s(v + s)ᵀ
+        moved, partners = other.sums + other.rows * step, other.partners + other.rows * step
+        both.rows, both.sums = self.rows + other.rows, self.sums + moved
+        both.partners = self.partners + partners
+        both.products, both.shuffled = self.products + other.products, self.shuffled + other.shuffled
+        for products, second in ((both.products, moved), (both.shuffled, partners)):
+            products += np.outer(other.sums, step)
+            products += np.outer(step, second)
         return both
-
-    def _about(self, origin: Floats) -> JointMoments:
-        """The same moments about another origin."""
-        assert self.origin is not None
-        moved, step = copy(self), self.origin - origin
-        moved.origin, square = origin, self.rows * np.outer(step, step)
-        moved.sums, moved.partners = (sums + self.rows * step for sums in (self.sums, self.partners))
-        moved.products = self.products + np.outer(self.sums, step) + np.outer(step, self.sums) + square
-        moved.shuffled = self.shuffled + np.outer(self.sums, step) + np.outer(step, self.partners) + square
-        return moved
 
     def mean(self, space: str) -> Floats:
         """(dim,)"""

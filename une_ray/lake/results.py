@@ -67,11 +67,15 @@ def is_done(lake: Lake, table: str, config: Mapping[str, Any]) -> bool:
 
     Raises UneError where it is not and may not be written: better before the work than after it.
     """
-    file = _file(table, config)
-    if lake.store.exists(file):
+    if is_there(lake, table, config):
         return True
-    lake.store.refuse_read_only(file)
+    lake.store.refuse_read_only(_file(table, config))
     return False
+
+
+def is_there(lake: Lake, table: str, config: Mapping[str, Any]) -> bool:
+    """The same of who would not do it."""
+    return lake.store.exists(_file(table, config))
 
 
 def commit(

@@ -101,8 +101,13 @@ class Store:
     def refuse_read_only(self, name: str) -> None:
         """Raise UneError where a local folder says that `name` can't be written; object stores say so when it
         is."""
-        if self.is_local and not _may_write(Path(self.root)):
+        if not self.may_write(name):
             raise UneError(self._why(PermissionError(errno.EACCES, "read-only"), name, 0))
+
+    def may_write(self, name: str) -> bool:
+        """False where local folders say no: that of `name`, or the one where files begin."""
+        folders = (Path(self.path(name)).parent, Path(self.root, "tmp")) if self.is_local else ()
+        return all(map(_may_write, folders))
 
     def commit(self, name: str, data: bytes, replace: bool = True) -> bool:
         """Make `name` hold `data`, whole or not at all; with `replace=False` only where nothing is there yet.

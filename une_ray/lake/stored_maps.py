@@ -15,7 +15,8 @@ from une_ray.lake import results
 from une_ray.lake.layout import Lake
 
 STORED = """SELECT * FROM maps WHERE source = ? AND target = ? AND map = ? AND centred = ? AND split_seed = ?
-    AND source_fingerprint = ? AND target_fingerprint = ? ORDER BY train DESC, config LIMIT 1"""
+    AND source_fingerprint = ? AND target_fingerprint = ?
+    ORDER BY copies IS NULL, train DESC, config LIMIT 1"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -106,7 +106,8 @@ CREATE OR REPLACE VIEW gaussianity AS
 SELECT * FROM read_parquet(getvariable('lake') || '/gaussianity/*.parquet', hive_partitioning = false, union_by_name = true)
 UNION ALL BY NAME SELECT NULL::BIGINT AS components, NULL::BIGINT AS left_out WHERE false;
 CREATE OR REPLACE VIEW transfers AS
-SELECT * FROM read_parquet(getvariable('lake') || '/transfers/*.parquet', hive_partitioning = false);
+SELECT * FROM read_parquet(getvariable('lake') || '/transfers/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::BIGINT AS copies WHERE false;  -- that were left out; NULL of earlier une_rays, which had them in
 
 -- Pictures that `une memorization` made, one row per model × method × settings × prompt × seed, with their similarities and detectors.
 CREATE OR REPLACE VIEW memorization AS
@@ -248,7 +249,7 @@ ORDER BY value;
 
 -- The settings of every computation of `une probe`, from the key-value metadata of its file; `seen` are, of a space that a map made, the splits
 -- that are not measured, as the map was fitted on their test images; `is_exact` where few rows asked for float64 throughout, as older versions
--- did not have it; `is_default` where it was asked with no option but for the method, and none beside it is of a later version: of several
+-- did not have it; `is_default` where it was asked with no option but for the method, and none of as many latents is of a later version: of several
 -- the first choice.
 CREATE OR REPLACE VIEW probe_configs AS
 WITH files AS (
@@ -262,17 +263,17 @@ SELECT config, settings->>'space' AS nz_space, settings->>'method' AS nz_method,
         AND (settings->>'splits')::BIGINT = 5 AND (settings->>'permutations')::BIGINT = 20, false) AS nz_is_plain
 FROM files)
 SELECT * EXCLUDE (nz_space, nz_method, nz_is_plain), nz_is_plain AND (is_exact::INT + (seen IS NOT NULL)::INT)
-    = max((is_exact::INT + (seen IS NOT NULL)::INT)) FILTER (nz_is_plain) OVER (PARTITION BY nz_space, nz_method) AS is_default
+    = max((is_exact::INT + (seen IS NOT NULL)::INT)) FILTER (nz_is_plain) OVER (PARTITION BY nz_space, nz_method, latents) AS is_default
 FROM nz_settings;
 
 -- Which of several probes of one space, attribute, method and split seed is *the* one, its place 1: fitted rather than refused, then, of a space
--- that a map made, not measured on what the map has seen, then the default settings, then exact ones, then more latents, then the first by engine and config. The rule stands here and nowhere else.
+-- that a map made, not measured on what the map has seen, then the default settings, then more latents, then exact ones, then the first by engine and config. The rule stands here and nowhere else.
 CREATE OR REPLACE VIEW ranked_probes AS
 WITH nz_seen AS (
     SELECT space, flatten(list(seen)) AS splits FROM (SELECT DISTINCT space, config FROM probes) JOIN probe_configs USING (config) GROUP BY space)
 SELECT p.*, row_number() OVER (PARTITION BY p.space, p.attribute, p.method, p.split_seed
     ORDER BY p.status <> 'ok', c.seen IS NULL AND coalesce(list_contains(s.splits, p.split_seed), false), c.is_default IS NOT TRUE,
-        c.is_exact IS NOT TRUE, c.latents DESC NULLS LAST, p.engine, p.config) AS place
+        c.latents DESC NULLS LAST, c.is_exact IS NOT TRUE, p.engine, p.config) AS place
 FROM probes p LEFT JOIN probe_configs c USING (config) LEFT JOIN nz_seen s ON s.space = p.space;
 
 -- The probes that the macros below read: split seed 0, one per space × attribute × method.

@@ -64,7 +64,7 @@ def test_copies_of_a_picture_are_no_relation_of_two_spaces(tmp_path, capsys):
     lake = open_lake(made.lake(str(tmp_path / "lake")).url)
     rows = lake.similarity(draws=2, permutations=10).table.to_pylist()
     assert {row["n"] for row in rows} == {64, 100}
-    assert capsys.readouterr().err.count("left out: 300 images whose group or picture has another in") == 1
+    assert capsys.readouterr().err.count("one image is in: 300 others of the lake's are left out") == 1
     assert all(row["value"] < 0.05 for row in rows if row["measure"] == "ridge")
     related = {kind for (kind,) in lake.rows("SELECT related_by FROM map_pairs")}
     assert related == {"nothing linear"}

@@ -19,6 +19,7 @@ MAPS = Table(
             ("normalised", FLAG),
             ("split_seed", WHOLE),
             ("train", WHOLE),
+            ("copies", WHOLE),
             ("source_dim", WHOLE),
             ("target_dim", WHOLE),
             ("rank", WHOLE),

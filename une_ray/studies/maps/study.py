@@ -110,7 +110,7 @@ def fit_maps(
         fits = _fits(train, test, draws, _asked(lake, settings, words, labelled, test))
         results.commit(lake, "map_fits", config, [stamps | dict(row) for row in fits])
     if maps:  # after all that can refuse the spaces: a map that is kept can be applied
-        results.commit(lake, "maps", config, [stamps | row for row in maps])
+        results.commit(lake, "maps", config, [stamps | row | {"copies": images.copies} for row in maps])
     means = results.table_of(lake, "map_figures", config).to_pylist()
     return MapResult(
         fits=results.table_of(lake, "map_fits", config),
@@ -141,6 +141,8 @@ def _config(
         "test": len(images.test),
         "fingerprints": [fingerprints[settings.source], fingerprints[settings.target]],
     }
+    if images.copies:
+        config["copies"] = images.copies
     if words is not None:
         config["texts"] = words.sha256
     if settings.with_captions:

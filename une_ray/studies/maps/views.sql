@@ -1,5 +1,7 @@
 -- In the stock shell: .read queries/noisezoo.sql, then this file.
-CREATE OR REPLACE VIEW maps AS FROM read_parquet(getvariable('lake') || '/maps/*.parquet', hive_partitioning = false);
+-- `copies` are those that were left out, NULL in files of earlier une_rays, which had them in: such a map counts where there is no other.
+CREATE OR REPLACE VIEW maps AS FROM read_parquet(getvariable('lake') || '/maps/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::BIGINT AS copies WHERE false;
 CREATE OR REPLACE VIEW map_fits AS FROM read_parquet(getvariable('lake') || '/map_fits/*.parquet', hive_partitioning = false);
 CREATE OR REPLACE VIEW map_uses AS FROM read_parquet(getvariable('lake') || '/map_uses/*.parquet', hive_partitioning = false);
 
@@ -17,7 +19,7 @@ GROUP BY ALL;
 CREATE OR REPLACE MACRO nz_map_columns(from_space, to_space, by_map, is_centred) AS TABLE
 WITH nz_map AS (
     FROM maps nz_m WHERE nz_m.source = from_space AND nz_m.target = to_space AND nz_m.map = by_map AND nz_m.centred = is_centred
-    ORDER BY nz_m.split_seed, nz_m.train DESC, nz_m.config LIMIT 1),
+    ORDER BY nz_m.split_seed, nz_m.copies IS NULL, nz_m.train DESC, nz_m.config LIMIT 1),
 nz_columns AS (
     SELECT nz_j, normalised AS of_unit, if(normalised, target_norm, 1) AS nz_norm, source_mean, target_mean[nz_j] AS nz_mean,
         if(normalised, target_norm, 1) * scale AS nz_factor, matrix[(nz_j - 1) * source_dim + 1 : nz_j * source_dim] AS nz_w

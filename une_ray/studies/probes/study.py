@@ -15,8 +15,9 @@ import torch
 from une_ray.errors import UneError, refuse_empty, unknown
 from une_ray.geometry import probes
 from une_ray.geometry.gram import NonFiniteLatents
-from une_ray.geometry.linear import METHODS, PENALTIES, exact_from, scatter_up_to
+from une_ray.geometry.linear import METHODS, PENALTIES
 from une_ray.geometry.spread import Spread
+from une_ray.geometry.train_rows import FEW, is_exact, scatter_up_to
 from une_ray.lake import results
 from une_ray.lake.derived import DERIVED
 from une_ray.lake.latents import (
@@ -142,7 +143,10 @@ def _config(lake: Lake, space: str, ids: pa.Array, settings: dict[str, Any]) -> 
     config |= _joined(lake, ids, is_fast, settings["permutations"])
     config |= _seen(lake, space, settings["splits"])
     if is_fast:
-        return config | _exact(lake, config)
+        exact = config | _exact(lake, config)
+        if lake.store.may_write("probes/of.parquet") or results.is_there(lake, "probes", exact):
+            return exact
+        return config if results.is_there(lake, "probes", config) else exact  # all that such a lake can say
     queries = [(QUERIES / name).read_text() for name in SQL_FILES]  # whose text decides the rows
     return config | {"queries": results.config_hash(queries)}
 
@@ -165,8 +169,8 @@ def at_ends(rows: Sequence[dict[str, Any]], grid: Sequence[float]) -> Iterator[s
 
 def _exact(lake: Lake, config: dict[str, Any]) -> dict[str, bool]:
     """What a config has where rows ask for float64 throughout: older versions' λ was chosen by rounding."""
-    least = exact_from(config["method"], config["latents"], config["penalties"])
-    return {"exact": True} if least <= _dim(lake, config["space"]) else {}
+    settings = config["method"], config["latents"], _dim(lake, config["space"]), config["penalties"]
+    return {"exact": True} if is_exact(*settings) else {}
 
 
 def _dim(lake: Lake, space: str) -> int:
@@ -195,7 +199,7 @@ def _announced(lake: Lake, config: dict[str, Any], cluster: Cluster | None) -> I
     else:
         yield f"{line}; groups of them are left out together by further passes of this process"
     older = {name: value for name, value in config.items() if name != "exact"}
-    if older != config and results.is_done(lake, "probes", older):
+    if older != config and results.is_there(lake, "probes", older):
         yield f"{config['space']}: fitted again, as older versions could choose λ of few rows by rounding"
 
 
@@ -236,7 +240,7 @@ def _refuse_unspread(engine: str, method: str) -> None:
 def _spread(lake: Lake, config: dict[str, Any], ids: pa.Array, cluster: Cluster) -> Spread:
     """Over the cluster, tasks that hold a Gram of all rows and one of each split's, and one on its way."""
     dim, columns = _dim(lake, config["space"]), len(config["attributes"]) * (1 + config["permutations"])
-    square = dim if dim <= scatter_up_to(config["method"], "cpu", len(ids)) else 0
+    square = dim if len(ids) > FEW and dim <= scatter_up_to(config["method"], "cpu") else 0
     memory = 8 * (config["splits"] + 2) * dim * (square + columns) + BESIDES
     return on_cluster(cluster, lake, config["space"], ids, memory, of_row=16 * columns)  # labels and scores
 

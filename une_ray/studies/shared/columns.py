@@ -21,6 +21,7 @@ SHARED_MAPS = Table(
             ("shuffled", FLAG),
             ("split_seed", WHOLE),
             ("train", WHOLE),
+            ("copies", WHOLE),
             ("mean", VECTOR),
             ("matrix", VECTOR),
             ("weights", VECTOR),

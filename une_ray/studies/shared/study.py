@@ -94,12 +94,10 @@ def shared_space(
     images = paired_images(lake, views, attributes_of(lake), split_seed)
     for line in (*said_copies(images), *warnings_of_maps(lake, views, [split_seed], "measures")):
         say(line)
-    config = _config(settings, name, dim) | {
-        "train": len(images.train),
-        "fingerprints": [prints[view] for view in views],
-    }
-    config |= MIXED | CHOSEN | _unknown(images)
+    config = _config(settings, name, dim) | _of(images, [prints[view] for view in views])
     rows = _kept(lake, name, settings, dim)
+    if rows and images.copies and rows[0]["copies"] is None:
+        say(f"{name} was fitted with copies by an earlier une_ray: remove the space, and this fits it anew")
     if not rows and not results.is_done(lake, "shared_maps", config):
         maps, scores = _fitted(lake, settings, images, dim)
         stamps = {"space": name, "split_seed": split_seed}
@@ -181,6 +179,13 @@ def _config(settings: SharedSettings, name: str, dim: int | None) -> dict[str, A
     }
 
 
+def _of(images: PairedImages, fingerprints: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """All that it is fitted on."""
+    of_images = {"train": len(images.train), "fingerprints": fingerprints}
+    copies = {"copies": images.copies} if images.copies else {}
+    return of_images | MIXED | CHOSEN | _unknown(images) | copies
+
+
 def _of_one_model(prints: Mapping[str, Mapping[str, Any]], views: Sequence[str]) -> dict[str, list[str]]:
     """{model: its views}, of models that have several."""
     by_model: dict[str, list[str]] = {}
@@ -211,7 +216,7 @@ def _fitted(
     projections = _projections(lake, settings, images, shared, kept, ridge)
     scores += accuracies(lake, images, projections, kept, settings.split_seed)
     about = {"rank": settings.rank, "ridge": ridge, "shuffled": settings.shuffled}
-    about |= {"train": len(images.train), "dim": kept}
+    about |= {"train": len(images.train), "copies": images.copies, "dim": kept}
     tested = {"test": len(images.test)}
     return [about | row for row in _stored(shared, kept)], [row | tested for row in scores]
 

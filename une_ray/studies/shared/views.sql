@@ -1,5 +1,7 @@
 -- In the stock shell: .read queries/noisezoo.sql, then this file.
-CREATE OR REPLACE VIEW shared_maps AS FROM read_parquet(getvariable('lake') || '/shared_maps/*.parquet', hive_partitioning = false);
+-- `copies` are those that were left out, NULL in files of earlier une_rays, which had them in.
+CREATE OR REPLACE VIEW shared_maps AS FROM read_parquet(getvariable('lake') || '/shared_maps/*.parquet', hive_partitioning = false, union_by_name = true)
+UNION ALL BY NAME SELECT NULL::BIGINT AS copies WHERE false;
 CREATE OR REPLACE VIEW shared_scores AS FROM read_parquet(getvariable('lake') || '/shared_scores/*.parquet', hive_partitioning = false);
 
 -- Of every shared space that is in the lake the maps that it is made by, and no earlier ones of its name.

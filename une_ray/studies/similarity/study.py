@@ -72,7 +72,7 @@ def similarities(
     configs = []
     ((others,),) = lake.rows(GROUPED)
     if others:
-        say(f"left out: {others:,} images whose group or picture has another in, as each counts once")
+        say(f"of every group and picture one image is in: {others:,} others of the lake's are left out")
     pairs = list(combinations(names, 2))
     with Progress(len(pairs), "comparing", unit="pairs") as progress:
         for a, b in pairs:

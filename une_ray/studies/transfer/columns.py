@@ -19,6 +19,7 @@ TABLE = Table(
             ("penalty", REAL),
             ("train", WHOLE),
             ("test", WHOLE),
+            ("copies", WHOLE),
             ("cosine", REAL),
             ("centred_cosine", REAL),
             ("r2", REAL),

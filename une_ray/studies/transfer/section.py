@@ -25,12 +25,12 @@ NOTE = (
     " spaces."
 )
 
-# Of several runs over one pair, the one with the most images.
+# Of several runs over one pair, the one with the most images, no copies among them.
 QUERY = """
     SELECT source, target, map, avg(cosine), avg(centred_cosine), avg(r2), avg(accuracy_native), avg(accuracy)
     FROM (SELECT * FROM transfers WHERE attribute IS NULL
         QUALIFY row_number() OVER (
-            PARTITION BY source, target, map, split_seed ORDER BY train DESC, config) = 1)
+            PARTITION BY source, target, map, split_seed ORDER BY copies IS NULL, train DESC, config) = 1)
     GROUP BY source, target, map"""
 
 

@@ -48,7 +48,7 @@ def joint_moments(
         parts.__getitem__,
         sizes,
         shared=partners,
-        memory=24 * width**2 + 8 * MOST * width + BESIDES,
+        memory=32 * width**2 + 8 * MOST * width + BESIDES,
         label="moments",
     )
     return moments

@@ -97,6 +97,7 @@ class _Study:
     probed_by: dict[str, list[str]]
     train: pa.Array
     test: pa.Array
+    copies: int
     labels: dict[str, np.ndarray]
     cluster: Cluster | None = None
 
@@ -115,7 +116,7 @@ class _Study:
         for line in said_copies(images):
             say(line)
         labels = dict(zip(attributes, images.test_labels.T))
-        folds = images.train, images.test, labels
+        folds = images.train, images.test, images.copies, labels
         return cls(lake, split_seed, fingerprints, probes, probed_by, *folds, cluster)
 
     def settings(self, source: str, target: str) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class _Study:
             "test": len(self.test),
             "fingerprints": [self.fingerprints[source], self.fingerprints[target]],
             "probes": [self.probed_by.get(source), self.probed_by[target]],
-        } | MIXED
+        } | (MIXED | ({"copies": self.copies} if self.copies else {}))
 
     def judged(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[dict[str, Any]]]]:
         """The rows of each pair: one pass over the train images for all of them, then one over the test
@@ -179,6 +180,7 @@ class _Study:
             "split_seed": self.split_seed,
             "train": len(self.train),
             "test": len(self.test),
+            "copies": self.copies,
             "source_fingerprint": results.config_hash(self.fingerprints[source]),
             "target_fingerprint": results.config_hash(self.fingerprints[target]),
         }
