@@ -163,6 +163,27 @@ def test_probabilities_are_those_of_two_normal_classes_of_scores_that_were_not_f
         )
 
 
+@pytest.mark.parametrize("penalty", [0.1, 0.01, 0.001])
+def test_probabilities_survive_a_coordinate_that_dwarfs_the_others(tmp_path, penalty):
+    """What rows weigh in their own fit follows their length in one direction alone; by the hat matrix."""
+    random = np.random.default_rng(3)
+    z = random.normal(size=Z["enc"].shape)
+    z[:, 0] *= 30
+    z = z.astype(np.float16)
+    lake = fill(tmp_path / "lake", {"enc": z}, Y | {"Big": z[:, 0] > 0, "Small": z[:, 1] > 0})
+    found, train = fitted(lake, penalty=penalty), z[TRAIN].astype(float)
+    centred = train - train.mean(0)
+    ridge = penalty * np.square(centred).sum() / z.shape[1]
+    hat = centred @ np.linalg.solve(centred.T @ centred + ridge * np.eye(z.shape[1]), centred.T) + 1 / len(
+        train
+    )
+    for name, labels in (("Big", z[:, 0] > 0), ("Small", z[:, 1] > 0)):
+        y = np.where(labels[TRAIN], 1.0, -1.0)
+        left_out = y - (y - hat @ y) / (1 - np.diag(hat))
+        expected = log_odds(left_out, labels[TRAIN])[0]
+        assert found["enc", name, "ridge"]["slope"] == pytest.approx(expected, rel=0.35), name
+
+
 def log_odds(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Slope and offset of the log odds of normal classes with the t test's variance."""
     on, off = scores[y], scores[~y]

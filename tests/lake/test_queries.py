@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tests.helpers.lakes import items, write
+from tests.helpers.planted import Planted
 from tests.helpers.stock import module, refused, typed
 from une_ray.lake import schema
 from une_ray.lake.create import create
@@ -93,6 +94,26 @@ def test_nearest_is_numpys_nearest_by_cosine(lake):
         f"caption {n}" for n in order
     ]
     assert np.allclose([row[1] for row in found], cosine[order], atol=1e-6)
+
+
+def test_the_packaged_query_of_means_leaves_unknown_labels_on_neither_side(tmp_path):
+    made = Planted(count=120, spaces=("enc",))
+    lake = made.lake(str(tmp_path / "lake"))
+    connection, text = connect(lake), (QUERIES / "attribute_means.sql").read_text()
+    known = np.arange(120) % 5 > 0
+    unknown = {made.ids[n]: "Attribute 3" for n in np.flatnonzero(~known)}
+    rows = lake.rows("SELECT image_id, attribute, value FROM attributes")
+    kept = [row for row in rows if unknown.get(row[0]) != row[1]]
+    connection.execute("CREATE TEMP TABLE kept (image_id VARCHAR, attribute VARCHAR, value BOOLEAN)")
+    connection.executemany("INSERT INTO kept VALUES (?, ?, ?)", kept)
+    connection.execute("CREATE OR REPLACE TEMP VIEW attributes AS FROM kept")
+    found = {attribute: distance for _, attribute, distance in connection.execute(text).fetchall()}
+    z, length = made.z["enc"], np.linalg.norm(made.z["enc"], axis=1).mean()
+    for column, attribute in enumerate(made.attributes):
+        on = made.labels[:, column] & (known | (column != 3))
+        off = ~made.labels[:, column] & (known | (column != 3))
+        gap = np.linalg.norm(z[on].mean(0) - z[off].mean(0)) / length
+        assert found[attribute] == pytest.approx(gap, abs=1e-4)
 
 
 def test_attribute_means_are_numpys(lake):

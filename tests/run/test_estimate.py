@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from une_ray.lake.create import create
 from une_ray.lake.files import shard_files
 from une_ray.lake.layout import COMPACTION, Lake
 from une_ray.lake.store import Store
-from une_ray.run.crews import gflops
+from une_ray.run.crews import gflops, packed
 from une_ray.run.estimate import (
     DRIVER_TASKS,
     GPUS,
@@ -26,6 +27,8 @@ from une_ray.run.estimate import (
     Question,
     estimate,
 )
+from une_ray.run.placement import Pool
+from une_ray.run.ray_data import _handed
 from une_ray.spaces.space import Space
 
 
@@ -81,10 +84,17 @@ def test_prompts_have_no_pictures_that_are_read():
     assert estimate(both).corpus_bytes == 1000 * PICTURE and estimate(both).gets == 1000 + 2 * 3 * 4
 
 
+def size_of_a_task(actors: int) -> int:
+    """8,192 images, and four tasks for every actor."""
+    return min(8192 // 256, 3907 // (4 * actors))
+
+
 @pytest.mark.parametrize("size", [16, 32])
 def test_spaces_that_cost_a_gpu_nothing_have_no_time_and_meet_no_limit(size, capsys):
     answer = estimate(Question(images=10**6, spaces=[f"pixels-{size}"], gpu="l4"))
-    assert answer.gpu_hours == 0 and answer.tasks == 123 and answer.limits == []
+    assert answer.gpu_hours == 0 and answer.limits == []
+    actors = int(8 / Space.parse(f"pixels-{size}").model.gpus)
+    assert answer.tasks == math.ceil((3907 - 2 * actors) / size_of_a_task(actors)) + 2 * actors
     plan(corpus_size="1e6", spaces=f"pixels-{size}")
     assert "nothing for a GPU to do" in capsys.readouterr().out
 
@@ -126,14 +136,32 @@ def test_files_that_are_large_already_are_not_merged():
     assert answer.is_merged and answer.merged_files == 2048 + 13 and answer.deletes == 2048 + 13
 
 
-def test_a_task_takes_ten_seconds_or_8192_images_of_all_spaces_together():
-    for seconds, tasks in ((0.1, 4000), (0.01, 1334), (0.002, 211), (1e-5, 125)):
-        given = {"clip-l14": seconds / 2, "dinov2-l14": seconds / 2}
-        question = Question(images=1_024_000, spaces=list(given), gpu="l4", shard_size=256, seconds=given)
-        answer = estimate(question)
-        assert (answer.shards, answer.tasks) == (4000, tasks)
-        assert answer.driver_hours == pytest.approx(tasks / DRIVER_TASKS / 3600)
-        assert answer.is_merged and "which the build merges into" in "\n".join(lines(question, answer))
+@pytest.mark.parametrize(
+    ("spaces", "gpu", "images", "gpus", "tasks"),
+    [
+        (["dinov2-l14"], "h100", 10**8, 64, 32_553),
+        (["dinov2-l14"], "a10g", 10**8, 64, 32_553),
+        (["clip-l14", "dinov2-l14"], "h100", 10**8, 64, 65_105),
+        (["clip-b16"], "h100", 20_000, 64, 79),
+    ],
+)
+def test_tasks_are_those_that_the_build_cuts_whatever_the_card(spaces, gpu, images, gpus, tasks):
+    question = Question(images=images, spaces=spaces, gpu=gpu, gpus=gpus)
+    answer = estimate(question)
+    (crew,) = packed([Space.parse(name) for name in spaces])
+    share = max(space.model.gpus for space in crew.spaces)
+    pools = [Pool(least=1, most=int(gpus / share), gpus=share)]
+    turn = SimpleNamespace(work=range(answer.shards), crews=[crew])
+    assert answer.tasks == _handed(turn, pools, 256).tasks == pytest.approx(tasks, rel=0.02)
+    assert answer.driver_hours == pytest.approx(answer.tasks / DRIVER_TASKS / 3600)
+
+
+def test_a_build_of_many_shards_says_what_it_merges_into():
+    given = {"clip-l14": 0.05, "dinov2-l14": 0.05}
+    question = Question(images=1_024_000, spaces=list(given), gpu="l4", shard_size=256, seconds=given)
+    answer = estimate(question)
+    assert answer.shards == 4000 and answer.is_merged
+    assert "which the build merges into" in "\n".join(lines(question, answer))
 
 
 def test_measured_seconds_replace_the_estimate():

@@ -271,8 +271,9 @@ def _best_of_groups(
 def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float]) -> _Solved:
     """Of many dims: a system for every λ.
 
-    Their leverages are in proportion to the rows' squared lengths, and to products of rows of one group, as
-    they are wherever S is near a multiple of the identity.
+    Their leverages are in proportion to the rows' squared lengths, as far as few directions hold the
+    variance, and those of groups to products of rows, as they are wherever S is near a multiple of the
+    identity.
     """
     gram, unit = train.gram, S.trace().item() / len(S)
     system, freedoms = Shifted(S, gram.zy, gram.count), dict[float, float]()
@@ -287,9 +288,13 @@ def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float]) -
 
     # By themselves: with the Gram they would keep d² numbers for as long as there are leverages to ask for.
     count, spread = gram.count, gram.spread
+    rank = (S.trace() ** 2 / S.square().sum()).item()  # the directions that hold most of the variance
+
+    def used(penalty: float) -> float:
+        return min(max(count - 1 - freedoms[penalty], 0.0), count - 1)
 
     def per_length(penalty: float) -> float:
-        return min(max(count - 1 - freedoms[penalty], 0.0), count - 1) / spread
+        return used(penalty) / spread
 
     calibration = None
     if train.groups is None:
@@ -303,7 +308,8 @@ def _by_systems(train: TrainData, S: torch.Tensor, penalties: Sequence[float]) -
         chosen = torch.tensor(penalties, dtype=torch.float64, device=S.device)[places]
 
     def leverages(centred: torch.Tensor, penalty: float) -> torch.Tensor:
-        return (per_length(penalty) * centred.square().sum(1)).clamp_max(0.99)
+        along = min(used(penalty), rank) / spread * centred.square().sum(1)
+        return (along + max(used(penalty) - rank, 0.0) / count).clamp_max(0.99)
 
     return w, chosen, leverages, calibration
 

@@ -23,6 +23,8 @@ DIMS = 8192
 Multiply = Callable[[np.ndarray, np.ndarray], pa.ListArray]
 """(n, d) and (k, d) to n lists."""
 
+DIGITS = 12  # of cosines: what is behind them is rounding, which differs between equal latents
+
 # Images whose neighbours are sought: for so many DuckDB's own loop takes what handing latents to NumPy does.
 MANY = 12
 
@@ -54,7 +56,8 @@ nz_nearest AS (
     SELECT nz_l.image_id AS nz_neighbour,
         unnest(blas_nearest(nz_l.z, nz_name, greatest(k + 1, 1)::BIGINT)) AS nz_of  -- `nearest` refuses k < 1
     FROM latents nz_l CROSS JOIN nz_matrix WHERE nz_l.space = in_space)
-SELECT nz_l.image_id AS nz_neighbour, list_cosine_similarity(nz_l.z, nz_z) AS nz_cosine, nz_id
+SELECT nz_l.image_id AS nz_neighbour,
+    round(list_cosine_similarity(nz_l.z::DOUBLE[], nz_z::DOUBLE[]), {DIGITS}) AS nz_cosine, nz_id
 FROM latents nz_l CROSS JOIN nz_few WHERE nz_l.space = in_space AND nz_l.image_id <> nz_id
 UNION ALL
 SELECT nz_neighbour, nz_of.cosine, nz_id
@@ -72,7 +75,7 @@ def add_blas(connection: duckdb.DuckDBPyConnection) -> None:
         "blas_nearest",
         _nearest_to,
         ["FLOAT[]", "VARCHAR", "BIGINT"],
-        "STRUCT(place BIGINT, cosine FLOAT)[]",
+        "STRUCT(place BIGINT, cosine DOUBLE)[]",
         type=PythonUDFType.ARROW,
     )
 
@@ -164,19 +167,19 @@ def _products(z: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def _cosines(z: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """(n, k) float32 of (n, d) and (k, d). Products in float64 keep seven digits more than the result, so
-    that latents which are equal have equal cosines."""
+    """(n, k) of (n, d) and (k, d) in float64, to DIGITS, so that latents which are equal have equal
+    cosines."""
     _refuse_lengths(z, matrix)
     z = z.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         lengths = np.sqrt(_inner(z, z))[:, None] * np.sqrt(_inner(matrix, matrix))
-        return np.clip(z @ matrix.T / lengths, -1, 1).astype(np.float32)
+        return np.clip(z @ matrix.T / lengths, -1, 1).round(DIGITS)
 
 
 def _nearest(cosines: np.ndarray, count: int) -> pa.ListArray:
-    """n lists of {place, cosine} of (n, k): in each column the `count` largest and their equals. As in
-    DuckDB, NaN is larger than any number."""
-    keys = np.where(np.isnan(cosines), np.inf, cosines)
+    """n lists of {place, cosine} of (n, k): in each column the `count` largest and their equals; NaN, of a
+    latent without length, is less than any number."""
+    keys = np.where(np.isnan(cosines), -np.inf, cosines)
     last = max(len(keys) - count, 0)
     is_near = keys >= np.partition(keys, last, axis=0)[last]
     _, places = np.nonzero(is_near)

@@ -11,7 +11,7 @@ SELECT *, (score - before) / nullif(scales[judged], 0) AS change FROM based;
 
 -- Dose and response of the target. A flip counts among the images that were judged to be on the other side before.
 CREATE OR REPLACE TEMP VIEW edit_response AS
-SELECT space, attribute, direction, keep, inner_product, method, judge, edit, alpha, count(*) AS images, avg(change) AS change,
+SELECT space, attribute, direction, keep, inner_product, method, judge, edit, alpha, count(change) AS images, avg(change) AS change,
     avg(((score > 0) = (alpha > 0))::INT) FILTER (alpha <> 0 AND (before > 0) <> (alpha > 0)) AS flips,
     avg(identity) AS identity, avg((status <> 'ok')::INT) AS off_data
 FROM edit_changes WHERE judged = attribute GROUP BY ALL;
@@ -25,7 +25,7 @@ FROM edit_changes GROUP BY ALL;
 -- One row per edit × judge: effect on the target, leakage as root mean square over the others (which attributes that were moved together,
 -- as Smiling+Eyeglasses, are not) of their mean slopes, less what images differ by, the same per unit of effect, and leakage_of_one, over single images as well: steps that differ by image, as
 -- random ones do, cancel in leakage, the more the more images there are, and here they do not; both are NULL where there is no other. Identity
--- is at the doses furthest from 0. `efficient` where no other edit of the attribute has more effect, less leakage and more identity.
+-- is at the doses furthest from 0. `efficient` where no other edit of the attribute has more effect, less leakage (where there are others to leak to) and more identity.
 CREATE OR REPLACE TEMP VIEW edit_tradeoffs AS
 WITH slopes AS (
     SELECT * EXCLUDE (judged, is_kept, slope), avg(slope) FILTER (judged = attribute) AS effect,
@@ -36,7 +36,9 @@ furthest AS (
     FROM (FROM edit_response QUALIFY abs(alpha) = max(abs(alpha)) OVER (PARTITION BY edit, judge)) GROUP BY ALL),
 of_images AS (
     SELECT edit, judge, attribute, judged, image_id, regr_slope(change, alpha) AS slope FROM edit_changes
-    WHERE judged <> attribute AND NOT list_contains(string_split(attribute, '+'), judged) GROUP BY ALL),
+    WHERE judged <> attribute
+        AND (attribute IN (SELECT a.attribute FROM attributes a) OR NOT list_contains(string_split(attribute, '+'), judged))
+    GROUP BY ALL),
 of_one AS (SELECT edit, judge, sqrt(avg(slope ** 2)) AS leakage_of_one FROM of_images GROUP BY ALL),
 of_mean AS (
     SELECT edit, judge, avg(slope) ** 2 - coalesce(var_samp(slope), 0) / count(slope) AS square FROM of_images GROUP BY edit, judge, judged),
@@ -46,7 +48,7 @@ both_known AS (
     FROM slopes JOIN furthest USING (edit, judge) LEFT JOIN leaking USING (edit, judge) LEFT JOIN of_one USING (edit, judge))
 SELECT *, NOT EXISTS (
     FROM both_known b WHERE (b.space, b.attribute, b.judge) = (a.space, a.attribute, a.judge)
-        AND b.effect >= a.effect AND b.leakage <= a.leakage AND b.identity >= a.identity
+        AND b.effect >= a.effect AND coalesce(b.leakage <= a.leakage, true) AND b.identity >= a.identity
         AND (b.effect > a.effect OR b.leakage < a.leakage OR b.identity > a.identity)) AS efficient
 FROM both_known a;
 

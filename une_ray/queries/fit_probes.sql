@@ -13,7 +13,7 @@
 -- `penalty` counts in units of the Gram matrix' mean diagonal, λ = penalty · trace(G) / dim with G of the centred train rows, so that
 -- one value suits all spaces and the condition number stays below 1 + dim / penalty. slope and offset are in closed form, of two normal
 -- classes of one variance, from leave-one-out scores y − (y − score) / (1 − h): the leverages h are taken in proportion to the rows' squared
--- distances from the mean, and their sum from sixteen columns of random signs (Hutchinson 1990). Pictures of
+-- distances from the mean, as far as few directions hold the variance, and their sum from sixteen columns of random signs (Hutchinson 1990). Pictures of
 -- the same bytes are left out together; other groups (split_group: people, looks) only `une probe --engine fast` leaves out, which
 -- also standardises coordinates whose scales differ by orders. A probe that can't be fitted is a row of status 'refused' with a reason.
 CREATE OR REPLACE TEMP TABLE fitted AS
@@ -105,6 +105,9 @@ solved AS MATERIALIZED (
     SELECT space, attribute, x AS w, 1e-12 * sqrt(rr / goal) AS residual,
         if(rr > goal, 'conjugate gradients stopped at a relative residual of ' || residual || '; raise the penalty', NULL) AS failure
     FROM cg SEMI JOIN sums USING (space, attribute)),
+-- Directions that hold most of the variance, in their effective number: what a row weighs in them follows its squared distance, in the others the
+-- rows weigh alike.
+ranks AS (SELECT space, sum(g[d]) ** 2 / sum(list_dot_product(g, g)) AS rank FROM gram GROUP BY space),
 leverages AS (
     SELECT space, any_value(dim) - avg(ridge * list_dot_product(zy, x)) AS used
     FROM cg JOIN signs USING (space, attribute) JOIN shapes USING (space) GROUP BY space),
@@ -152,10 +155,11 @@ spreads AS (SELECT space, sum(square) AS spread FROM doubled GROUP BY space),
 weighed AS (
     SELECT space, attribute, method, value, score + b AS whole, ridge_b, length, b, if(value, 1, -1) AS y, score / length + ridge_b AS fitted,
         count(*) OVER copies AS alike, avg(if(value, 1, -1)) OVER copies AS of_alike, alike * (1 + if(value, of_alike, -of_alike)) / 2 AS removed,
-        greatest(1 - alike * (1 / train + least(used / spread * square, .99)), 1e-9) AS kept,
+        greatest(1 - alike * (1 / train + least(least(used, rank) / spread * square + greatest(used - rank, 0) / train, .99)), 1e-9) AS kept,
         if(value, negative, -positive) / train AS towards, removed / greatest(if(value, positive, negative) - removed, 1) AS further,
         square - 2 * (score - middle) * towards + towards ** 2 * list_dot_product(w, w) AS distance
-    FROM scores JOIN intercepts USING (space, attribute, method) JOIN spreads USING (space) LEFT JOIN leverages USING (space)
+    FROM scores JOIN intercepts USING (space, attribute, method) JOIN spreads USING (space) JOIN ranks USING (space)
+        LEFT JOIN leverages USING (space)
     WHERE error IS NULL WINDOW copies AS (PARTITION BY space, attribute, method, picture)),
 left_out AS (
     SELECT space, attribute, method, value, if(method = 'mean-difference', whole - y * distance * (further + .5 * further ** 2),

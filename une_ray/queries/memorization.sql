@@ -6,33 +6,41 @@
 -- one seed, whose plain copies are too many and whose changes too large. ± is half a 95 % interval over prompts, never over single pictures. Shares of
 -- copies have an exact one, copies_from to copies_to, of which "± copies" is half: a t interval of eight titles that agree has no width.
 
+-- The pictures, whose models are told apart by their weights where one name has several, as a folder that was trained anew.
+CREATE OR REPLACE TEMP VIEW of_weights AS
+SELECT * REPLACE (if(min(weights) OVER same <> max(weights) OVER same, model || ' of weights ' || regexp_replace(weights, '^.*:', '')[:8], model) AS model)
+FROM memorization WINDOW same AS (PARTITION BY model);
+
 -- Every picture with its prompt's group; of prompts whose plain pictures were not made none is known. Of a method without a picture of odd seeds,
 -- or a title without plain ones of even seeds, all are reported, not chosen apart; of ordinary prompts, which nothing chooses, all.
 CREATE OR REPLACE TEMP VIEW grouped AS
 WITH plain AS (
     SELECT weights, steps, guidance_scale, prompt, avg(is_copy::INT) AS copied, avg(is_copy::INT) FILTER (seed % 2 = 0) AS choosing
-    FROM memorization WHERE method = 'none' GROUP BY ALL),
+    FROM of_weights WHERE method = 'none' GROUP BY ALL),
 pictures AS (
     SELECT m.*, CASE WHEN kind <> 'duplicated' THEN 'ordinary' WHEN coalesce(choosing, copied) > .5 THEN 'memorised' ELSE 'titled' END AS "group",
         CASE WHEN kind = 'duplicated' THEN choosing IS NOT NULL AND seed % 2 <> 0 END AS chosen_apart
-    FROM memorization m JOIN plain USING (weights, steps, guidance_scale, prompt) WHERE kind <> 'given')
+    FROM of_weights m JOIN plain USING (weights, steps, guidance_scale, prompt) WHERE kind <> 'given')
 SELECT *, coalesce(chosen_apart OR NOT bool_or(chosen_apart) OVER same, true) AS is_reported
 FROM pictures WINDOW same AS (PARTITION BY weights, method, settings, steps, guidance_scale, prompt);
 
 CREATE OR REPLACE TEMP VIEW reported AS FROM grouped WHERE is_reported;
 
--- The 97.5 % point of Student's t: closed forms of one and two degrees of freedom, from three on Cornish and Fisher's expansion, whose last two terms
--- are fitted to SciPy's points (to .01 %); and half the interval of a mean over rows.
-CREATE OR REPLACE TEMP MACRO student(degrees) AS CASE degrees WHEN 1 THEN tan(pi() * .475) WHEN 2 THEN .95 * sqrt(2 / (1 - .95 ** 2))
+-- The 97.5 % point of Student's t: closed forms of one and two degrees of freedom, between them by a parabola of its logarithm in 1 / degrees, fitted to
+-- SciPy's points (to .2 %), from there on Cornish and Fisher's expansion, whose last two terms are fitted to SciPy's points (to .03 %, from three
+-- on .01 %); and half the interval of a mean over rows.
+CREATE OR REPLACE TEMP MACRO student(degrees) AS CASE WHEN degrees = 1 THEN tan(pi() * .475) WHEN degrees = 2 THEN .95 * sqrt(2 / (1 - .95 ** 2))
+    WHEN degrees < 2 THEN exp(.59911 + 1.49193 / degrees + .45270 / degrees ** 2)
     ELSE 1.95996 + 2.37227 / degrees + 2.82250 / degrees ** 2 + 2.55585 / degrees ** 3 + 1.55127 / degrees ** 4 + 1.04101 / degrees ** 5 END;
 CREATE OR REPLACE TEMP MACRO half(x) AS round(student(nullif(count(x) - 1, 0)) * stddev_samp(x) / sqrt(count(x)), 3);
 
 -- The quantile of a beta distribution, to a thousandth: its density summed up in θ, x = sin² θ, which has no peaks at the ends; by forties, then by ones.
+-- Its logarithm is taken less the largest, as of thousands of draws the density itself is below all numbers.
 CREATE OR REPLACE TEMP MACRO beta_quantile(q, a, b) AS list_transform(
-    [list_transform(range(1000), lambda i: sin(pi() / 2 * (i + .5) / 1000) ** (2 * a - 1) * cos(pi() / 2 * (i + .5) / 1000) ** (2 * b - 1))],
-    lambda density: list_transform(
+    [list_transform(range(1000), lambda i: (2 * a - 1) * ln(sin(pi() / 2 * (i + .5) / 1000)) + (2 * b - 1) * ln(cos(pi() / 2 * (i + .5) / 1000)))],
+    lambda logarithms: list_transform([list_transform(logarithms, lambda l: exp(l - list_max(logarithms)))], lambda density: list_transform(
         [40 * len(list_filter(range(1, 26), lambda k: list_sum(density[:40 * k]) < q * list_sum(density)))],
-        lambda n: sin(pi() / 2 * (n + len(list_filter(range(1, 41), lambda i: list_sum(density[:n + i]) < q * list_sum(density))) + .5) / 1000) ** 2)[1])[1];
+        lambda n: sin(pi() / 2 * (n + len(list_filter(range(1, 41), lambda i: list_sum(density[:n + i]) < q * list_sum(density))) + .5) / 1000) ** 2)[1])[1])[1];
 
 -- Clopper and Pearson's exact interval (1934) of a share of so many independent draws as the prompts are worth (Korn & Graubard 1998): their number
 -- where all draws agree, else share · (1 − share) over the mean's variance, less for the few degrees of freedom; never more than there are draws.
@@ -52,7 +60,7 @@ CREATE OR REPLACE TEMP MACRO share_to(share, n) AS round(CASE WHEN share = 1 THE
 CREATE OR REPLACE TEMP VIEW dose_response AS
 WITH titles AS (
     SELECT model, steps, guidance_scale, kind, dose, prompt, avg(is_copy::INT) AS copied, avg(similarity) AS likeness, count(*) AS seeds
-    FROM memorization WHERE method = 'none' AND kind <> 'given' GROUP BY ALL),
+    FROM of_weights WHERE method = 'none' AND kind <> 'given' GROUP BY ALL),
 shares AS (
     SELECT model, steps, guidance_scale, kind, dose, count(*) AS prompts, avg(copied) AS share, round(avg(likeness), 3) AS similarity, half(likeness) AS "±",
         worth(share, count(copied), var_samp(copied), sum(seeds)) AS n
@@ -142,10 +150,11 @@ WHERE "group" = 'memorised' ORDER BY model, steps, guidance_scale, coalesce(twin
 -- 1981). So they have a width where all titles separate, and are wider than need be (benchmarks/interval_coverage.py). Fewer than a hundred
 -- pictures of others do not know what 1 % of them reach: nothing then bounds TPR from below.
 CREATE OR REPLACE TEMP VIEW detectors AS
-WITH scores AS (
+WITH every AS (
     SELECT model, steps, guidance_scale, "group" = 'memorised' AS is_memorised, prompt, seed, chosen_apart, unnest(map_keys(detectors)) AS detector,
         unnest(map_values(detectors)) AS score
     FROM reported WHERE method = 'none'),
+scores AS (FROM every WHERE isfinite(score)),  -- what is not a number is no score
 choices AS (SELECT model, steps, guidance_scale, detector, bool_and(chosen_apart) AS chosen_apart FROM scores GROUP BY ALL),
 compared AS (
     SELECT model, steps, guidance_scale, detector, m.prompt AS memorised, m.seed, o.prompt AS other, count(*) AS pictures,

@@ -194,19 +194,20 @@ SELECT if(nz_spaces IS NULL, 'this lake has no latents yet; une build makes them
     || ''' with latents in this lake; it has ' || nz_nearest_first(nz_spaces, coalesce(in_space, ''))) AS message
 FROM nz_known WHERE NOT coalesce(list_contains(nz_spaces, in_space), false);
 
--- Cosines of some images' latents with others of a space, a row per pair: all of them here. une_ray's own sessions, `une sql` among them, put
+-- Cosines of some images' latents with others of a space in float64, a row per pair: all of them here. une_ray's own sessions, `une sql` among them, put
 -- one in its place that multiplies by BLAS and may leave out who is not among an image's k nearest (une_ray/lake/products.py).
 CREATE OR REPLACE MACRO nz_cosines(in_space, of_image, k) AS TABLE
 WITH nz_queries AS (
     SELECT nz_q.image_id AS nz_id, nz_q.z AS nz_z FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image))
-SELECT nz_l.image_id AS nz_neighbour, list_cosine_similarity(nz_l.z, nz_z) AS nz_cosine, nz_id
+SELECT nz_l.image_id AS nz_neighbour, round(list_cosine_similarity(nz_l.z::DOUBLE[], nz_z::DOUBLE[]), 12) AS nz_cosine, nz_id
 FROM latents nz_l CROSS JOIN nz_queries WHERE nz_l.space = in_space AND nz_l.image_id <> nz_id;
 
 -- The k images nearest to one in a space, by cosine: SELECT * FROM nearest('mini-dino', 'avatar-0-00000007', 5);
--- or to each of several, ['avatar-0-00000007', 'avatar-0-00000008'], in their order; `neighbour_of` says whose neighbour an image is.
+-- or to each of several, ['avatar-0-00000007', 'avatar-0-00000008'], in their order; `neighbour_of` says whose neighbour an image is. A latent
+-- without length has no cosine, NaN, and comes last.
 CREATE OR REPLACE MACRO nearest(in_space, of_image, k) AS TABLE
 WITH nz_pairs AS (
-    FROM nz_cosines(in_space, of_image, k) QUALIFY row_number() OVER (PARTITION BY nz_id ORDER BY nz_cosine DESC, nz_neighbour) <= k),
+    FROM nz_cosines(in_space, of_image, k) QUALIFY row_number() OVER (PARTITION BY nz_id ORDER BY isnan(nz_cosine), nz_cosine DESC, nz_neighbour) <= k),
 nz_found AS (
     SELECT coalesce(list(nz_q.image_id), []) AS nz_ids FROM latents nz_q WHERE nz_q.space = in_space AND nz_is_among(nz_q.image_id, of_image)),
 nz_range AS (SELECT min(nz_l.image_id) AS nz_first, max(nz_l.image_id) AS nz_last FROM latents nz_l WHERE nz_l.space = in_space),
@@ -224,9 +225,9 @@ nz_trouble AS (
 nz_rows AS (
     SELECT nz_i.image_id, nz_cosine AS cosine, nz_i.caption, nz_id AS neighbour_of FROM nz_pairs JOIN images nz_i ON nz_i.image_id = nz_neighbour
     UNION ALL
-    SELECT error(message)::VARCHAR, error(message)::FLOAT, error(message)::VARCHAR, error(message)::VARCHAR
+    SELECT error(message)::VARCHAR, error(message)::DOUBLE, error(message)::VARCHAR, error(message)::VARCHAR
     FROM nz_trouble WHERE error(message)::BOOLEAN)
-SELECT * FROM nz_rows ORDER BY list_position(nz_as_names(of_image), neighbour_of), cosine DESC, image_id;
+SELECT * FROM nz_rows ORDER BY list_position(nz_as_names(of_image), neighbour_of), isnan(cosine), cosine DESC, image_id;
 
 -- Mean latent of the images that have an attribute and of those that have not, and their number.
 CREATE OR REPLACE MACRO attribute_means(in_space, of_attribute) AS TABLE
@@ -291,10 +292,11 @@ QUALIFY row_number() OVER (PARTITION BY space, attribute, split_seed ORDER BY st
 -- splits refuse counts as much as the others. Here and below rounded, as the last bits are of the order in which threads add.
 CREATE OR REPLACE MACRO attribute_mean(x, weights) AS round(sum(x * weights) / sum(weights) FILTER (x IS NOT NULL), 12);
 
--- What 95 % of Student's t lies within, of 1 to 4 degrees of freedom; between whole ones by the logarithm, in 1 / degrees.
+-- What 95 % of Student's t lies within, of 1 to 4 degrees of freedom; between whole ones by the logarithm in 1 / degrees, up to 2 by a parabola of it.
 CREATE OR REPLACE MACRO nz_points() AS [12.7062, 4.3027, 3.1824, 2.7764, 2.5706]::DOUBLE[];
-CREATE OR REPLACE MACRO nz_student(degrees) AS nz_points()[floor(degrees)::INT + 1]
-    * pow(nz_points()[floor(degrees)::INT] / nz_points()[floor(degrees)::INT + 1], ((floor(degrees) + 1) / degrees - 1) * floor(degrees));
+CREATE OR REPLACE MACRO nz_student(degrees) AS if(degrees > 1 AND degrees < 2, exp(.59911 + 1.49193 / degrees + .45270 / degrees ** 2),
+    nz_points()[floor(degrees)::INT + 1]
+    * pow(nz_points()[floor(degrees)::INT] / nz_points()[floor(degrees)::INT + 1], ((floor(degrees) + 1) / degrees - 1) * floor(degrees)));
 
 -- The square of what one split adds to a mean over attributes, in their number: each attribute's own part of its variance, signs kept.
 CREATE OR REPLACE MACRO nz_square(off, weights, ratio, in_split) AS coalesce(

@@ -90,7 +90,7 @@ WITH said AS (
         coalesce(list(phrase ORDER BY correlation DESC) FILTER (correlation > 0), [])[:3] AS head, round(max(correlation), 3) AS head_correlation,
         coalesce(list(phrase ORDER BY correlation) FILTER (correlation < 0), [])[:3] AS foot, round(min(correlation), 3) AS foot_correlation, round(any_value(random), 3) AS random,
         round(any_value(random_p), 4) AS p, max(abs(correlation)) > any_value(random) AS is_explained, any_value(w) AS w, computed
-    FROM prompt_explanations
+    FROM prompt_explanations WHERE isfinite(correlation)
     GROUP BY config, space, direction, split, captions, map, source, images, computed
     QUALIFY config = first(config) OVER (
         PARTITION BY space, direction, captions, map, split ORDER BY images DESC, computed DESC NULLS LAST, config))

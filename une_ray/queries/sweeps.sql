@@ -15,20 +15,25 @@ SELECT * FROM comparable a WHERE NOT EXISTS (
         AND len(list_filter(list_zip(b.gains, a.gains), lambda pair: pair[1] < pair[2])) = 0);
 
 -- The front with its distance to the ideal point, every objective in its fixed range, so that a trial at the front's end moves no other: 0 is
--- the best, 1 the worst. Objectives that are not listed are rescaled to their range on the front.
+-- the best, 1 the worst. Those of a sweep that has not one of these two sets of objectives and goals are rescaled to their range on the front.
 CREATE OR REPLACE TEMP VIEW compromises AS
-WITH ranges(name, worst, best) AS (VALUES ('effect', 0, 2), ('leakage', .5, 0), ('identity', 0, 1), ('similarity', 1, 0), ('alignment', 0, .5), ('distance', 2.3, 1.6)),
+WITH ranges(subject, name, goal, worst, best) AS (VALUES
+    (1, 'effect', 'max', 0, 2), (1, 'leakage', 'min', .5, 0), (1, 'identity', 'max', 0, 1),
+    (2, 'similarity', 'min', 1, 0), (2, 'alignment', 'max', 0, .5), (2, 'distance', 'min', 2.3, 1.6)),
+subjects AS (SELECT subject, list(name || ' ' || goal ORDER BY name) AS aims FROM ranges GROUP BY subject),
 long AS (
-    SELECT sweep, config, unnest(gains) AS gain, unnest(map_keys(objectives)) AS name, unnest(map_values(goals)) = 'max' AS is_max FROM pareto_front),
+    SELECT sweep, config, unnest(gains) AS gain, unnest(map_keys(objectives)) AS name, unnest(map_values(goals)) = 'max' AS is_max,
+        list_sort(list_transform(map_entries(goals), lambda g: g.key || ' ' || g.value)) AS aims
+    FROM pareto_front),
 ends AS (
     SELECT long.*, coalesce(if(is_max, best, -best), max(gain) OVER o) AS best, coalesce(if(is_max, worst, -worst), min(gain) OVER o) AS worst
-    FROM long LEFT JOIN ranges USING (name) WINDOW o AS (PARTITION BY sweep, name)),
+    FROM long LEFT JOIN subjects USING (aims) LEFT JOIN ranges USING (subject, name) WINDOW o AS (PARTITION BY sweep, name)),
 lost AS (SELECT sweep, config, coalesce((best - gain) / nullif(best - worst, 0), 0) AS lost FROM ends),
 distances AS (SELECT sweep, config, sqrt(sum(lost ** 2)) AS distance FROM lost GROUP BY ALL)
 SELECT p.* EXCLUDE (gains), distance, row_number() OVER (PARTITION BY sweep ORDER BY distance, promise DESC, config) = 1 AS knee
 FROM pareto_front p JOIN distances USING (sweep, config);
 
--- Mean objectives by setting and value, over the trials that were judged in full; numbers with more than six values in thirds of equal count.
+-- Mean objectives by setting and value, over the trials that were judged in full and have the objective; numbers with more than six values in thirds of equal count.
 CREATE OR REPLACE TEMP VIEW setting_effects AS
 WITH long AS (
     SELECT study, title, sweep, config, unnest(map_keys(settings)) AS setting, unnest(map_values(settings)) AS value, objectives FROM finished),
@@ -41,9 +46,9 @@ named AS (
         CASE WHEN many THEN third::DOUBLE ELSE number END AS place
     FROM thirds WINDOW t AS (PARTITION BY sweep, setting, many, third)),
 apart AS (SELECT * EXCLUDE (objectives), unnest(map_keys(objectives)) AS objective, unnest(map_values(objectives)) AS figure FROM named)
-SELECT study, title, sweep, setting, shown AS value, objective, count(*) AS trials, avg(figure) AS mean, stddev_samp(figure) / sqrt(count(*)) AS standard_error,
+SELECT study, title, sweep, setting, shown AS value, objective, count(figure) AS trials, avg(figure) AS mean, stddev_samp(figure) / sqrt(count(figure)) AS standard_error,
     min(place) AS place
-FROM apart GROUP BY ALL;
+FROM apart WHERE isfinite(figure) GROUP BY ALL;
 
 SELECT study, title, status, count(*) AS trials, round(sum(seconds), 1) AS seconds, max(budget) AS budget, any_value(unit) AS unit
 FROM sweeps GROUP BY ALL ORDER BY ALL;

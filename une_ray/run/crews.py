@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from une_ray.run.placement import Demand
 from une_ray.run.plan import Work
@@ -64,16 +65,12 @@ def turns(
     place: Mapping[str, Mapping[str, str]],
     limit: float = WEIGHTS_LIMIT,
 ) -> list[Turn]:
-    """The work, one turn after another, the cheapest first; crews of one turn differ in their labels.
-
-    Spaces are packed by first-fit decreasing: no crew's weights are over `limit`, unless one model's alone
-    are.
-    """
+    """The work, one turn after another, the cheapest first; crews of one turn differ in their labels."""
     by_labels: dict[tuple[tuple[str, str], ...], list[Space]] = {}
     for space in spaces:
         by_labels.setdefault(tuple(sorted(place.get(space.name, {}).items())), []).append(space)
     queues = [
-        sorted(_packed(some, dict(labels), limit), key=lambda crew: crew.gflops)
+        sorted(packed(some, dict(labels), limit), key=lambda crew: crew.gflops)
         for labels, some in by_labels.items()
     ]
     found: list[Turn] = []
@@ -86,7 +83,10 @@ def turns(
     return found
 
 
-def _packed(spaces: Sequence[Space], labels: Mapping[str, str], limit: float) -> list[Crew]:
+def packed(
+    spaces: Sequence[Space], labels: Mapping[str, str] = MappingProxyType({}), limit: float = WEIGHTS_LIMIT
+) -> list[Crew]:
+    """Crews by first-fit decreasing, whose weights are not over `limit`, unless one model's alone are."""
     bins: list[list[Space]] = []
     for space in sorted(spaces, key=weights, reverse=True):
         fitting = next((some for some in bins if sum(map(weights, some)) + weights(space) <= limit), None)
@@ -119,6 +119,22 @@ def weights(space: Space) -> float:
     if model.parameters is None:
         return UNKNOWN
     return model.parameters * 1e6 * BYTES[model.dtype] * (OVERHEAD if model.is_generator else 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How a turn's shards become tasks: `size` each, but the last `alone` ones."""
+
+    size: int
+    alone: int
+    tasks: int
+
+    @classmethod
+    def of(cls, crew_gflops: float, images: int, shards: int, actors: int, on_gpus: bool) -> Cut:
+        """Of so many shards of so many images."""
+        size = shards_per_task(crew_gflops, images, shards, actors, on_gpus)
+        alone = min(shards, 2 * actors if size > 1 else shards)
+        return cls(size=size, alone=alone, tasks=math.ceil((shards - alone) / size) + alone)
 
 
 def shards_per_task(crew_gflops: float, images: int, shards: int, actors: int, on_gpus: bool) -> int:

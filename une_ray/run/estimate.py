@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from une_ray.errors import UneError, unknown
 from une_ray.lake.compact import SIZE
-from une_ray.run.crews import IMAGES_OF_A_TASK, SECONDS_OF_A_TASK
+from une_ray.run.crews import Crew, Cut, packed
 from une_ray.run.merging import MANY
 from une_ray.spaces.names import refuse_repeated
 from une_ray.spaces.space import Space
@@ -140,7 +140,7 @@ def estimate(question: Question) -> Estimate:
     gpu_hours = sum(space.gpu_hours for space in spaces)
     folders = [space.bytes for space in spaces] + [float(question.images * IMAGE_ROW_BYTES)]
     lake_bytes = sum(folders) + sum(space.seeds_bytes for space in spaces)
-    tasks = math.ceil(shards / _shards_of_a_task(question, sum(space.seconds for space in spaces)))
+    tasks = sum(_tasks(question, crew, shards) for crew in packed(parsed))
     of_seeds = shards * sum(space.seeds_bytes > 0 for space in spaces)
     asked, merged = shards * len(folders), sum(_merged(size, shards) for size in folders)
     merging = _Merging.of(folders, shards)
@@ -169,10 +169,11 @@ def estimate(question: Question) -> Estimate:
     return Estimate(**{**vars(answer), "limits": _limits(question, answer)})
 
 
-def _shards_of_a_task(question: Question, seconds: float) -> float:
-    """What `crews.shards_per_task` makes of so many seconds an image, of all spaces of an actor together."""
-    images = min(SECONDS_OF_A_TASK / seconds, IMAGES_OF_A_TASK) if seconds else IMAGES_OF_A_TASK
-    return max(1, images // question.shard_size)
+def _tasks(question: Question, crew: Crew, shards: int) -> int:
+    """What a build on those GPUs cuts so many shards into, in the crew's turn."""
+    share = max(space.model.gpus for space in crew.spaces)
+    actors = max(1, int(question.gpus / share)) if share else question.gpus
+    return Cut.of(crew.gflops, question.shard_size, shards, actors, on_gpus=True).tasks
 
 
 def _merged(size: float, shards: int) -> int:

@@ -10,7 +10,6 @@ anywhere: the files come out the same. Nothing is keyed on Ray's blocks.
 from __future__ import annotations
 
 import functools
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,7 @@ from une_ray.errors import UneError
 from une_ray.lake.layout import Lake
 from une_ray.run.clock import DeviceTurn
 from une_ray.run.cluster import DEFAULT, Cluster
-from une_ray.run.crews import Crew, Turn, shards_per_task, slow_without_gpus
+from une_ray.run.crews import Crew, Cut, Turn, slow_without_gpus
 from une_ray.run.idle import Watch, can_help, idle_rows, start_late
 from une_ray.run.late import Copy, Returns
 from une_ray.run.parcels import (
@@ -76,7 +75,7 @@ def run(
         say(slow)
     check_places(turn.crews, ray.nodes(), cluster.grows)
     tries = start_tries()
-    cut, helps = _cut(turn, pools, lake.manifest["shard_size"]), can_help(pools, cluster)
+    cut, helps = _handed(turn, pools, lake.manifest["shard_size"]), can_help(pools, cluster)
     late = start_late(len(turn.work)) if helps else None
     handing = (turn.work, cut.size, cut.alone, cut.ahead, late)
     if cut.tasks <= FEW:
@@ -121,25 +120,19 @@ def _rows(dataset: ray.data.Dataset) -> Iterator[ShardRow]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
-    """How a turn's work becomes tasks: `size` shards each, but the last `alone` ones; `near` shards may be at
-    work when all are handed out, and `ahead` wait to be read before."""
+class Handed(Cut):
+    """How a turn's tasks are handed out: `near` shards may be at work when all are, and `ahead` wait to be
+    read before."""
 
-    size: int
-    alone: int
-    tasks: int
     near: int
     ahead: int
 
 
-def _cut(turn: Turn, pools: Sequence[Pool], shard_size: int) -> Cut:
-    shards, workers = len(turn.work), sum(pool.most for pool in pools)
-    dearest = max(crew.gflops for crew in turn.crews)
-    size = shards_per_task(dearest, shard_size, shards, workers, any(pool.gpus for pool in pools))
-    alone = min(shards, 2 * workers if size > 1 else shards)
-    count = math.ceil((shards - alone) / size) + alone
-    ahead = size * max(TASKS_AHEAD, 8 * workers)
-    return Cut(size=size, alone=alone, tasks=count, near=2 * workers * (size + 1), ahead=ahead)
+def _handed(turn: Turn, pools: Sequence[Pool], shard_size: int) -> Handed:
+    workers, dearest = sum(pool.most for pool in pools), max(crew.gflops for crew in turn.crews)
+    cut = Cut.of(dearest, shard_size, len(turn.work), workers, any(pool.gpus for pool in pools))
+    ahead = cut.size * max(TASKS_AHEAD, 8 * workers)
+    return Handed(**vars(cut), near=2 * workers * (cut.size + 1), ahead=ahead)
 
 
 def actors(pool: Pool) -> dict[str, Any]:

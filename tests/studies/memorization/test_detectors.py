@@ -10,6 +10,7 @@ import torch
 from une_ray.diffusion.ddim import sample
 from une_ray.diffusion.guidance import guided
 from une_ray.diffusion.schedule import timesteps
+from une_ray.errors import UneError
 from une_ray.registry import DETECTORS
 from une_ray.studies.memorization.detectors.bright_ending import bright_ending
 from une_ray.studies.memorization.detectors.noise_norm import noise_norm
@@ -120,6 +121,12 @@ def test_rens_entropy_by_arithmetic():
     assert torch.allclose(
         first_step_entropy(known(torch.zeros(5, 1, 1, 1, 1), weights), layer=0), torch.tensor(2.0).log()
     )
+
+
+def test_a_layer_that_a_model_has_not_is_named():
+    trace = known(torch.zeros(5, 1, 1, 1, 1), torch.full((5, 2, 1, 77), 1 / 77))
+    with pytest.raises(UneError, match="ren-e reads cross-attention layer 3; this model has 2"):
+        first_step_entropy(trace)
 
 
 def test_the_eot_map_is_the_attention_to_eot_at_the_last_step(watched):

@@ -1,6 +1,7 @@
 """The study's tables over rows whose truth is known, against scikit-learn, scipy and arithmetic; and the
 command, without Ray."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import sem, t
 from sklearn.metrics import roc_auc_score, roc_curve
 from typer.testing import CliRunner
 
-from tests.helpers.memorized import ABLATED, PROMPTS, ROWS
+from tests.helpers.memorized import ABLATED, PROMPTS, ROWS, made
 from tests.helpers.queried import planted
 from une_ray.cli.main import app
 from une_ray.errors import UneError
@@ -93,6 +94,69 @@ def test_sql_has_students_t_of_few_and_of_many_degrees_of_freedom():
     ((margin,),) = connection.sql("SELECT half(x) FROM (VALUES (0.), (1.)) of(x)").fetchall()
     low, high = stats.t.interval(0.95, 1, scale=sem([0, 1]))
     assert margin == pytest.approx((high - low) / 2, abs=1e-3)
+
+
+@pytest.mark.parametrize("degrees", [1.0001, 1.05, 1.2, 1.5, 1.9, 2.2, 2.7, 3.5])
+def test_sql_has_students_t_between_whole_degrees_of_freedom(degrees):
+    ((found,),) = planted("memorization.sql", TABLE, []).sql(f"SELECT student({degrees}::DOUBLE)").fetchall()
+    assert found == pytest.approx(stats.t.ppf(0.975, degrees), rel=2e-3)
+
+
+@pytest.mark.parametrize("draws", [8, 100, 1200, 5000, 100_000])
+@pytest.mark.parametrize("share", [0.01, 0.25, 0.5, 0.9])
+def test_sql_has_exact_intervals_of_thousands_of_draws(draws, share):
+    query = f"SELECT share_from({share}::DOUBLE, {draws}::DOUBLE), share_to({share}::DOUBLE, {draws}::DOUBLE)"
+    ((low, high),) = planted("memorization.sql", TABLE, []).sql(query).fetchall()
+    hits = share * draws
+    assert low == pytest.approx(stats.beta.ppf(0.025, hits, draws - hits + 1), abs=0.003)
+    assert high == pytest.approx(stats.beta.ppf(0.975, hits + 1, draws - hits), abs=0.003)
+
+
+def test_two_weights_of_one_model_are_two_models():
+    def pictures(weights: str, shift: float) -> list[dict]:
+        rows = [
+            made(group, prompt, "none", seed) | {"model": "folder", "weights": weights}
+            for group in ("memorised", "ordinary")
+            for prompt in range(6)
+            for seed in range(4)
+        ]
+        scores = [shift + (row["kind"] == "duplicated") for row in rows]
+        return [row | {"detectors": [("d", score)]} for row, score in zip(rows, scores)]
+
+    one, other = pictures("sha256:aaaaaaaaaa", 0), pictures("sha256:bbbbbbbbbb", 10)
+    queries = (
+        "SELECT * EXCLUDE (model) FROM detectors",
+        "SELECT * EXCLUDE (model) FROM methods",
+        "SELECT * EXCLUDE (model) FROM dose_response",
+    )
+    for query in queries:
+        alone, both = (
+            planted("memorization.sql", TABLE, rows).sql(query).fetchall() for rows in (one, one + other)
+        )
+        assert len(alone) and both == alone * 2 or sorted(map(str, both)) == sorted(map(str, alone * 2))
+    connection = planted("memorization.sql", TABLE, one + other)
+    assert {name for (name,) in connection.sql("SELECT DISTINCT model FROM methods").fetchall()} == {
+        "folder of weights aaaaaaaa",
+        "folder of weights bbbbbbbb",
+    }
+    assert planted("memorization.sql", TABLE, one).sql("SELECT DISTINCT model FROM methods").fetchall() == [
+        ("folder",)
+    ]
+
+
+def test_scores_that_are_no_numbers_count_for_nothing():
+    rows = [
+        made(group, prompt, "none", seed) | {"detectors": [("d", math.nan if seed == 1 else seed + prompt)]}
+        for group in ("memorised", "ordinary")
+        for prompt in range(6)
+        for seed in range(8)
+    ]
+    without = [row for row in rows if row["seed"] != 1]
+    query = "SELECT auc, tpr_at_1_percent_fpr, others FROM detectors"
+    found, expected = (
+        planted("memorization.sql", TABLE, each).sql(query).fetchall() for each in (rows, without)
+    )
+    assert found == expected and len(found) == 1
 
 
 def test_sql_weighs_titles_as_python_does():

@@ -71,7 +71,7 @@ class Edit:
             )
         if not any(self.alphas):
             raise UneError("dose 0 is the round trip, which every edit has: name others, as in -2,2")
-        parts = self.attribute.split(TOGETHER)
+        parts = [part for part in self.attribute.split(TOGETHER) if part]  # C++ is one attribute
         if len(set(parts)) < len(parts) or set(parts) & set(self.keep):
             raise UneError(
                 f"{self.attribute} keeping {', '.join(self.keep) or 'nothing'} names an attribute twice; "

@@ -42,6 +42,7 @@ EDITS = """
         SELECT space AS judge, image_id, z AS original FROM latents
         SEMI JOIN wanted ON latents.space = judge AND latents.image_id = wanted.image_id)
     SELECT edit, judge, any_value(space) AS space, any_value(attribute) AS attribute,
+        any_value(attribute) IN (SELECT DISTINCT a.attribute FROM attributes a) AS is_one,
         any_value(method) AS method,
         any_value(direction) AS direction, any_value(keep) AS keep, any_value(inner_product) AS inner_product,
         any_value(remaining_norm) AS remaining_norm, any_value(map_keys(scores)) AS attributes,
@@ -112,6 +113,7 @@ class Outcome:
     pictures: np.ndarray
     z: np.ndarray
     original: np.ndarray
+    is_one: bool = False  # attribute of the corpus, whatever its name
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Outcome:
@@ -138,8 +140,9 @@ class Outcome:
     def moved(self) -> list[int]:
         """The target, and with it the single attributes that were moved together: a change of theirs is no
         leakage."""
-        singles = targets_of(self.attribute, set(self.attributes) - {self.attribute})
-        return [self.target, *(self.attributes.index(name) for name in singles if name != self.attribute)]
+        others = set(self.attributes) - {self.attribute}
+        singles = () if self.is_one else set(targets_of(self.attribute, others)) & others
+        return [self.target, *sorted(self.attributes.index(name) for name in singles)]
 
     @property
     def before(self) -> np.ndarray:

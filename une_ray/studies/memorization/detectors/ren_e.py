@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import torch
 
+from une_ray.errors import UneError
 from une_ray.studies.memorization.attention import entropy
 from une_ray.studies.memorization.detectors import Detector
 from une_ray.studies.memorization.trace import Trace
 
 
 def first_step_entropy(trace: Trace, layer: int = 3) -> torch.Tensor:
-    """(b,): the entropy of one layer at the first step."""
+    """(b,): the entropy of one layer at the first step. Raises UneError for a model without that layer."""
+    if layer >= (layers := trace.token_weights.shape[1]):
+        raise UneError(f"ren-e reads cross-attention layer {layer}; this model has {layers}, counted from 0")
     return entropy(trace.token_weights[0, layer])
 
 
