@@ -21,6 +21,22 @@ def scored(prompt: str, kind: str, score: float) -> dict:
     return made("ordinary", 0, "none", 0) | {"prompt": prompt, "kind": kind, "detectors": [("wen-1", score)]}
 
 
+@pytest.mark.parametrize("broken", [float("nan"), float("inf"), float("-inf")])
+def test_a_score_that_is_no_number_ranks_nobody(tmp_path, broken):
+    lake = memorization.open_or_create(str(tmp_path / "lake"))
+    rows = [
+        scored("broken", "given", broken),
+        scored("mine", "given", 5.0),
+        scored("strange", "held-out", broken),
+        *(scored(f"ordinary {i}", "held-out", i + 1.0) for i in range(4)),
+    ]
+    results.commit(lake, "memorization", {}, rows)
+    found = study.rank(lake, [results.config_hash({})], "wen-1", ("too long",))
+    assert (found.threshold, found.ordinary) == (4.0, 4) and found.left_out[0] == "too long"
+    assert [(suspect.prompt, suspect.p_value) for suspect in found.above] == [("mine", 1 / 5)]
+    assert {line.split(":")[0] for line in found.left_out[1:]} == {"'broken'", "'strange'"}
+
+
 def test_suspects_are_ranked_beside_ordinary_prompts(tmp_path):
     lake = memorization.open_or_create(str(tmp_path / "lake"))
     rows = [

@@ -3,6 +3,7 @@ that went the same way."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from une_ray.studies.memorization.prompts import Prompt
 from une_ray.studies.memorization.study import create_where_missing, over, run
 
 SCORES = (
-    "SELECT prompt, kind, avg(detectors[?]) FROM memorization WHERE method = 'none' GROUP BY prompt, kind"
+    "SELECT prompt, kind, avg(detectors[$detector]), bool_and(map_contains(detectors, $detector))"
+    " FROM memorization WHERE method = 'none' GROUP BY prompt, kind"
 )
 COLUMNS = pa.schema(
     [
@@ -50,7 +52,8 @@ class Audit:
     """`suspects`, the highest score first, and the highest score of `ordinary` prompts: a threshold and its
     false-positive rate.
 
-    `left_out` says of every prompt that is too long for the text tower by how much.
+    `left_out` says of every prompt that is too long for the text tower by how much, and which the detector
+    gives no number.
     """
 
     detector: str
@@ -125,16 +128,20 @@ def rank(lake: Lake, configs: Sequence[str], detector: str, left_out: tuple[str,
     """The given prompts of these configs against the held-out ones.
 
     The p-value is the share of ordinary prompts, this one counted, that score as high: exact where the given
-    prompt is as ordinary as they are. Raises UneError for an unknown detector or one that the rows lack, and
-    where there are no ordinary prompts.
+    prompt is as ordinary as they are. Prompts whose score is not a number are left out. Raises UneError for
+    an unknown detector or one that the rows lack, and where there are no ordinary prompts.
     """
     DETECTORS.module_name(detector)
-    scores = over(lake, configs).execute(SCORES, [detector]).fetchall()
-    if any(score is None for _, _, score in scores):
+    found = over(lake, configs).execute(SCORES, {"detector": detector}).fetchall()
+    if not all(has_it for *_, has_it in found):
         raise UneError(
             f"{lake.url} holds pictures of these prompts that were made without the detector {detector}; "
             "name another lake"
         )
+    scores = [(prompt, kind, score) for prompt, kind, score, _ in found if _is_number(score)]
+    left_out += tuple(
+        f"{prompt!r}: {detector} gives no number" for prompt, _, score, _ in found if not _is_number(score)
+    )
     ordinary = [score for _, kind, score in scores if kind == "held-out"]
     if not ordinary:
         raise UneError("no ordinary prompts to compare with; ask for some with --ordinary")
@@ -157,6 +164,10 @@ def beside(given: Sequence[Prompt], ordinary: Sequence[Prompt]) -> list[Prompt]:
     was also given counts as given."""
     texts = {prompt.text for prompt in given}
     return [*(prompt for prompt in ordinary if prompt.text not in texts), *given]
+
+
+def _is_number(score: float | None) -> bool:
+    return score is not None and math.isfinite(score)
 
 
 def _by_score(pair: tuple[str, float]) -> float:
